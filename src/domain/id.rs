@@ -1,0 +1,187 @@
+//! Names: of a worker, of one of its runs, of a state of the world.
+
+use std::{borrow::Borrow, fmt, sync::Arc};
+
+use serde::Serialize;
+
+/// The longest id, in bytes (all of its characters are ASCII).
+const MAX_LENGTH: usize = 64;
+
+/// Words that the command line and the routes use for themselves.
+const RESERVED: [&str; 8] = [
+    "arcanos",
+    "status",
+    "logs",
+    "start",
+    "stop",
+    "restart",
+    "restart-all",
+    "run",
+];
+
+/// The name of a worker: its file name without the last extension.
+///
+/// Invariant: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit, and none of the
+/// reserved words. So it is safe as a file name, in a URL and in a log line. Cloning is cheap.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct WorkerId(Arc<str>);
+
+impl WorkerId {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// Says which rule the name breaks.
+    pub fn parse(name: &str) -> Result<Self, InvalidId> {
+        if name.is_empty() {
+            return Err(InvalidId::Empty);
+        }
+        if name.len() > MAX_LENGTH {
+            return Err(InvalidId::TooLong(name.chars().count()));
+        }
+        if RESERVED.contains(&name) {
+            return Err(InvalidId::Reserved(name.to_owned()));
+        }
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if let Some(bad) = name.chars().find(|c| !allowed(*c)) {
+            return Err(InvalidId::Character(bad));
+        }
+        if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            return Err(InvalidId::Start);
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The id that a file of this name has: the name without its last extension.
+    ///
+    /// # Errors
+    /// As [`WorkerId::parse`].
+    pub fn of_file_name(name: &str) -> Result<Self, InvalidId> {
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        Self::parse(stem)
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for WorkerId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a name cannot be an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidId {
+    /// Nothing is left once the extension is taken away.
+    #[error("the id is empty; an id has 1 to 64 of `A-Z a-z 0-9 . _ -`")]
+    Empty,
+    /// Longer than 64 characters; holds the length.
+    #[error("the id has {0} characters; at most {MAX_LENGTH} are allowed")]
+    TooLong(usize),
+    /// A character outside the alphabet.
+    #[error("the id has the character {0:?}; allowed are `A-Z a-z 0-9 . _ -`")]
+    Character(char),
+    /// Begins with a dot, an underscore or a dash.
+    #[error("the id must begin with a letter or digit")]
+    Start,
+    /// A word that arcanos uses for itself.
+    #[error("the id `{0}` is a word that arcanos uses for itself; rename the file")]
+    Reserved(String),
+}
+
+/// The name of one run: unique over all runs of all instances of arcanos.
+///
+/// It begins with the name of the instance, so that a later instance knows the leftovers of an
+/// earlier one by it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct RunId(Arc<str>);
+
+impl RunId {
+    /// The run with this number of this instance.
+    #[must_use]
+    pub fn new(instance: &str, number: u64) -> Self {
+        Self(format!("{instance}-{number}").into())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Counts applied changes of config or workers; the first applied state is 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Generation(pub u64);
+
+impl Generation {
+    /// The one after this.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_the_file_name_without_its_last_extension() {
+        for (name, id) in [
+            ("goalWatcher.js", "goalWatcher"),
+            ("a.b-c_d.sh", "a.b-c_d"),
+            ("9.sh", "9"),
+        ] {
+            assert_eq!(
+                WorkerId::of_file_name(name).map(|i| i.to_string()),
+                Ok(id.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn names_outside_the_alphabet_are_refused_with_the_reason() {
+        let long = format!("{}.js", "x".repeat(65));
+        for (name, reason) in [
+            (".js", InvalidId::Empty),
+            ("a b.js", InvalidId::Character(' ')),
+            ("größe.js", InvalidId::Character('ö')),
+            ("-a.js", InvalidId::Start),
+            ("_a.js", InvalidId::Start),
+            ("restart-all.js", InvalidId::Reserved("restart-all".into())),
+            (&long, InvalidId::TooLong(65)),
+        ] {
+            assert_eq!(WorkerId::of_file_name(name), Err(reason), "{name}");
+        }
+        assert!(WorkerId::parse(&"x".repeat(64)).is_ok());
+    }
+}

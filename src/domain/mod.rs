@@ -1,0 +1,29 @@
+//! The words of arcanos as types.
+//!
+//! Everything above speaks in these: which file is a worker, what a run needs, how it ended,
+//! what everybody may see of it. Nothing here does I/O, waits, or knows how a thing is shown on
+//! the wire; the server and the command line have shapes of their own.
+
+mod event;
+mod exit;
+mod id;
+mod plan;
+mod spec;
+mod stamp;
+mod state;
+mod view;
+
+pub use event::{Occurrence, OccurrenceKind};
+pub use exit::{Exit, signal_name, signal_number};
+pub use id::{Generation, InvalidId, RunId, WorkerId};
+pub use plan::{PlanSummary, ReloadReport, ReloadResult};
+pub use spec::{
+    Attempts, Backoff, EnvMap, Fingerprint, Launch, Limits, Mode, OnChange, Policy, ReadyRule,
+    RestartPolicy, RestartWhen, SchedulePolicy, StartPolicy, StopPolicy, WorkerSpec,
+};
+pub use stamp::{Stamp, human_delay, human_uptime};
+pub use state::State;
+pub use view::{
+    AiStatus, ConfigStatus, DiscoveryStatus, LastActivity, LastExit, LogCounters, LogCounts,
+    Snapshot, Started, StateCounts, WorkerView,
+};

@@ -1,0 +1,63 @@
+//! What one look at the disk did.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Generation, Stamp, WorkerId};
+
+/// The difference that one pass found, and applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanSummary {
+    /// New workers.
+    pub started: Vec<WorkerId>,
+    /// Workers that are gone or no longer enabled.
+    pub stopped: Vec<WorkerId>,
+    /// Workers whose launch changed.
+    pub restarted: Vec<WorkerId>,
+    /// Workers whose policy changed in place.
+    pub updated: Vec<WorkerId>,
+    /// How many workers are as they were.
+    pub unchanged: usize,
+    /// Why each of the workers above is in its list: which key or file.
+    pub reasons: BTreeMap<WorkerId, String>,
+}
+
+impl PlanSummary {
+    /// Whether nothing was to be done.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.started.is_empty()
+            && self.stopped.is_empty()
+            && self.restarted.is_empty()
+            && self.updated.is_empty()
+    }
+}
+
+/// Whether a pass was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReloadResult {
+    /// The config was good; the plan has been carried out.
+    Applied,
+    /// The config was bad; what runs goes on by the last good one.
+    Rejected,
+}
+
+/// What became of the last reload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReloadReport {
+    /// The generation after it.
+    pub generation: Generation,
+    /// When.
+    pub at: Stamp,
+    /// Whether it was applied.
+    pub result: ReloadResult,
+    /// What it did.
+    pub plan: PlanSummary,
+    /// What is wrong with the config, each as `arcanos.toml:LINE:COLUMN: KEY: …`, and keys
+    /// whose edit was refused.
+    pub errors: Vec<String>,
+}

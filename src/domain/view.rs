@@ -1,0 +1,209 @@
+//! What everybody may see: one immutable picture of all workers.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{Attempts, Exit, Generation, Mode, RunId, Stamp, State, WorkerId};
+
+/// One consistent picture of everything.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The generation of config and workers it shows.
+    pub generation: Generation,
+    /// All workers, by id.
+    pub workers: BTreeMap<WorkerId, Arc<WorkerView>>,
+    /// How the config stands.
+    pub config: ConfigStatus,
+    /// How the folder stands.
+    pub discovery: DiscoveryStatus,
+    /// How the model stands.
+    pub ai: AiStatus,
+    /// Everything a person should look at, in words; empty when all is well.
+    pub problems: Vec<String>,
+    /// The active profile: `development`, `production`, or one of the file.
+    pub environment: String,
+    /// Where the session log is.
+    pub session_log: PathBuf,
+}
+
+impl Snapshot {
+    /// How many workers are in each state; every state has an entry.
+    #[must_use]
+    pub fn counts(&self) -> StateCounts {
+        let mut counts: BTreeMap<State, usize> = State::ALL.iter().map(|s| (*s, 0)).collect();
+        for worker in self.workers.values() {
+            *counts.entry(worker.state).or_default() += 1;
+        }
+        StateCounts(counts)
+    }
+
+    /// Whether something needs a person: a config that is not applied, a folder that cannot be
+    /// read, an upstream that refuses, or any other problem. A failed worker alone is none.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        self.config.error.is_some()
+            || self.discovery.error.is_some()
+            || self.ai.reachable == Some(false)
+            || !self.problems.is_empty()
+    }
+}
+
+/// Numbers of workers by state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateCounts(pub BTreeMap<State, usize>);
+
+/// How the config stands.
+#[derive(Clone, Debug)]
+pub struct ConfigStatus {
+    /// The file, absolute.
+    pub file: PathBuf,
+    /// When the one in force was applied.
+    pub loaded_at: Stamp,
+    /// Why the one on the disk is not in force.
+    pub error: Option<String>,
+}
+
+/// How the folder of workers stands.
+#[derive(Clone, Debug)]
+pub struct DiscoveryStatus {
+    /// The folder, absolute.
+    pub directory: PathBuf,
+    /// How changes are noticed, in words: `native`, `poll`, and why if not as asked.
+    pub watcher: String,
+    /// Why the folder cannot be followed.
+    pub error: Option<String>,
+}
+
+/// How the model behind the workers stands.
+#[derive(Clone, Debug, Default)]
+pub struct AiStatus {
+    /// The model that workers get unless they are told another.
+    pub default_model: String,
+    /// `openai`, `echo` or the base URL.
+    pub upstream: String,
+    /// Whether the upstream accepts key and model; `None` is not known.
+    pub reachable: Option<bool>,
+    /// What the upstream said against them.
+    pub error: Option<String>,
+}
+
+/// A worker as everybody sees it.
+#[derive(Clone, Debug)]
+pub struct WorkerView {
+    /// Its name.
+    pub id: WorkerId,
+    /// Where it is in its life.
+    pub state: State,
+    /// Its file, relative to the folder.
+    pub file: PathBuf,
+    /// The rule that accepted it.
+    pub rule: String,
+    /// How its file is used.
+    pub mode: Mode,
+    /// The process of its run, while it has one.
+    pub pid: Option<u32>,
+    /// Its run, or the last one.
+    pub run_id: Option<RunId>,
+    /// Its `AI_MODEL`.
+    pub model: Option<String>,
+    /// When its present run was launched; `None` without one.
+    pub started: Option<Started>,
+    /// When its last run was launched.
+    pub last_run_at: Option<Stamp>,
+    /// Restarts spent.
+    pub attempts: u32,
+    /// How many may be spent.
+    pub max_attempts: Attempts,
+    /// When it will start again, if that is known.
+    pub next_start_at: Option<Stamp>,
+    /// Runs launched since arcanos started.
+    pub starts: u64,
+    /// Ticks of its schedule that met a run.
+    pub skipped_runs: u64,
+    /// How its last run ended.
+    pub last_exit: Option<LastExit>,
+    /// Why it is in `backoff` or `failed`.
+    pub reason: Option<String>,
+    /// Whether its file or settings differ from those of its run.
+    pub changed: bool,
+    /// What its owner should know.
+    pub warnings: Vec<String>,
+    /// What it has written; counts on while the view stands still.
+    pub log: Arc<LogCounters>,
+    /// The last thing it said on its channel.
+    pub last_activity: Option<LastActivity>,
+    /// How often its runs ended in each way.
+    pub exits: BTreeMap<Exit, u64>,
+}
+
+/// When a run was launched, by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Started {
+    /// By the wall clock, to be shown.
+    pub at: Stamp,
+    /// By the clock that ages are taken from.
+    pub instant: Instant,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct LastExit {
+    /// Code or signal; `None` if there never was a process.
+    pub exit: Option<Exit>,
+    /// Why, in words.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Stamp,
+    /// How long the run lasted.
+    pub uptime: Duration,
+}
+
+/// Something a worker said on its channel.
+#[derive(Clone, Debug)]
+pub struct LastActivity {
+    /// When.
+    pub at: Stamp,
+    /// What, on one line, cut and redacted.
+    pub message: String,
+}
+
+/// What a worker has written since arcanos started. Shared with whoever writes it down.
+#[derive(Debug, Default)]
+pub struct LogCounters {
+    /// Bytes of its output that arrived.
+    pub bytes: AtomicU64,
+    /// Line ends among them.
+    pub lines: AtomicU64,
+    /// Bytes that could not be written to its file, and frames of its channel that were skipped.
+    pub dropped: AtomicU64,
+}
+
+impl LogCounters {
+    /// The counts now.
+    #[must_use]
+    pub fn read(&self) -> LogCounts {
+        LogCounts {
+            bytes: self.bytes.load(Ordering::Relaxed),
+            lines: self.lines.load(Ordering::Relaxed),
+            dropped: self.dropped.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// A reading of [`LogCounters`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogCounts {
+    /// See [`LogCounters::bytes`].
+    pub bytes: u64,
+    /// See [`LogCounters::lines`].
+    pub lines: u64,
+    /// See [`LogCounters::dropped`].
+    pub dropped: u64,
+}

@@ -1,0 +1,4 @@
+//! arcanos: a config-driven supervisor with hot reload for AI workers.
+
+pub mod config;
+pub mod domain;

@@ -1,0 +1,3 @@
+//! The `arcanos` program.
+
+fn main() {}
