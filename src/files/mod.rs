@@ -1,3 +1,4 @@
 //! What arcanos reads from and writes to the disk.
 
+pub mod logs;
 pub mod state;
