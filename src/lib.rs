@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod discovery;
 pub mod domain;
 pub mod files;
 pub mod text;
