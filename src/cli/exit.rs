@@ -41,6 +41,12 @@ impl Failure {
         Self { code, message: message.into(), remedy: None }
     }
 
+    /// An end before the end that is no fault: nothing is said.
+    #[must_use]
+    pub(crate) const fn quiet() -> Self {
+        Self { code: DONE, message: String::new(), remedy: None }
+    }
+
     /// Says what the reader can do about it.
     #[must_use]
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {

@@ -4,7 +4,18 @@
 //! over HTTP, what would run is read from the disk as the engine reads it.
 
 mod args;
-mod exit;
+mod client;
+mod completions;
+pub mod exit;
+mod interrupt;
+mod load;
+mod plan_lines;
+mod status;
+mod telemetry;
+mod terminal;
+mod verbs;
+mod wire;
 
 pub use args::{Cli, Command, Globals};
 pub use exit::Failure;
+pub use telemetry::Telemetry;
