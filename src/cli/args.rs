@@ -38,9 +38,9 @@ Examples:
     name = "arcanos",
     version,
     about = "Runs the AI workers in a folder and keeps them alive",
-    long_about = "Finds the AI workers in a folder, runs each as a process of its own, keeps it \
-                  alive,\nand follows every change of the folder and of arcanos.toml.\n\n\
-                  Without a command, arcanos does what `arcanos run` does.",
+    long_about = "Finds the AI workers in a folder, runs each as a process of its own, \
+                  keeps it\nalive, and follows every change of the folder and of \
+                  arcanos.toml.\n\nWithout a command, arcanos does what `arcanos run` does.",
     after_help = EXAMPLES,
     after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
     disable_help_subcommand = true
@@ -60,9 +60,7 @@ pub struct Globals {
     /// The config file [default: ./arcanos.toml]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// The profile of the config
-    ///
-    /// Without it: ARCANOS_PROFILE, else `production` if NODE_ENV=production, else `development`.
+    /// The profile of the config [default: $ARCANOS_PROFILE, else development]
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// Print JSON instead of text
@@ -83,7 +81,7 @@ Examples:
 Ctrl-C or SIGTERM stops all workers and ends arcanos; a second one kills them.
 SIGHUP reads the config anew and reopens the logs.")]
     Run,
-    /// Supervise the workers without a status server; prints a line at intervals
+    /// Supervise the workers without a status server
     StartWorkers(StartWorkers),
     /// Validate the config and print what arcanos would do
     #[command(after_help = "\
@@ -101,7 +99,7 @@ Examples:
   arcanos scan
   arcanos scan --json | jq '.files[] | select(.verdict == \"rejected\")'")]
     Scan,
-    /// Explain why a file is a worker or is none, and how a worker fares
+    /// Explain why a file is a worker or none, and how a worker fares
     Why(Why),
     /// Show the workers of the running arcanos
     Status(Status),
@@ -178,7 +176,10 @@ impl From<SupportedShell> for Shell {
 #[command(after_help = "\
 Examples:
   arcanos start-workers
-  arcanos start-workers --every 5m")]
+  arcanos start-workers --every 5m
+
+Prints a line on the state of the workers at intervals. Commands that talk to
+a running arcanos (status, logs, …) need `arcanos run`.")]
 pub struct StartWorkers {
     /// How often the status line is printed
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
@@ -237,10 +238,10 @@ pub struct Logs {
         value_parser = clap::value_parser!(u16).range(0..=MAX_LINES)
     )]
     pub lines: u16,
-    /// Only what came this way
-    #[arg(long, value_name = "STREAM")]
+    /// Only this: stdout, stderr, activity or lifecycle
+    #[arg(long, value_name = "STREAM", hide_possible_values = true)]
     pub stream: Option<StreamName>,
-    /// Only lines since then: a time (2026-11-23T17:00:00Z) or an age (10m)
+    /// Only since then: 10m, or 2026-11-23T17:00:00Z
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub since: Option<Timestamp>,
 }
@@ -326,6 +327,14 @@ pub struct RunTask {
 /// The command line as clap knows it, for completions and the man page.
 pub(crate) fn command() -> clap::Command {
     Cli::command()
+}
+
+/// The command line without what is hidden from people, for completions: clap would offer it.
+pub(crate) fn visible_command() -> clap::Command {
+    let full = command();
+    let bare = clap::Command::new("arcanos").version(env!("CARGO_PKG_VERSION"));
+    let shown = full.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned();
+    Globals::augment_args(bare).disable_help_subcommand(true).subcommands(shown)
 }
 
 /// A duration with a unit, more than nothing.

@@ -54,6 +54,7 @@ pub(crate) struct Worker {
     pub(crate) next_start_at: Option<Timestamp>,
     pub(crate) starts: Option<u64>,
     pub(crate) last_exit: Option<LastExit>,
+    pub(crate) reason: Option<String>,
     pub(crate) changed: Option<bool>,
     pub(crate) warnings: Option<Vec<String>>,
     pub(crate) last_activity: Option<LastActivity>,

@@ -5,9 +5,7 @@
 
 use std::time::Duration;
 
-use comfy_table::{
-    CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, Width, presets,
-};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde_json::Value;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -22,13 +20,26 @@ use crate::{
     text::escape,
 };
 
-const HEADER: [&str; 7] = ["WORKER", "STATE", "PID", "UPTIME", "TRIES", "MODEL", "NOTE"];
-
 /// The column of the state, which has the colour.
 const STATE: &str = "STATE";
 
-/// Lines that the note of one worker may take; the rest of a long reason is cut.
-const NOTE_HEIGHT: usize = 3;
+/// Lines that the note of one worker may take; `arcanos why` has the rest.
+const NOTE_HEIGHT: usize = 2;
+
+/// The columns that must go where the terminal has fewer than so many, the first to go first.
+const DISPENSABLE: [(Column, u16); 3] =
+    [(Column::Model, 72), (Column::Tries, 56), (Column::Pid, 48)];
+
+/// A column but for the note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Worker,
+    State,
+    Pid,
+    Uptime,
+    Tries,
+    Model,
+}
 
 /// How the table is to look.
 #[derive(Clone, Copy, Debug)]
@@ -42,107 +53,154 @@ pub(super) struct View {
 
 /// The summary, the table and the problems.
 pub(super) fn lines(picture: &Picture, view: &View) -> Vec<String> {
-    let mut lines = vec![fit(&summary(picture), view.width)];
+    let mut lines: Vec<_> =
+        summary(picture).iter().map(|line| fit(line, view.width)).collect();
     if picture.status.workers.details.is_empty() {
-        lines.push("There are no workers; `arcanos scan` says why.".to_owned());
+        lines.push("`arcanos scan` says what the folder holds.".to_owned());
     } else {
         lines.push(String::new());
         lines.extend(table(picture, view));
     }
-    let problems = &picture.health.problems;
-    if !problems.is_empty() {
+    if !picture.health.problems.is_empty() {
         lines.push(String::new());
-        for problem in problems {
-            // Several lines of one problem stay lines.
-            for (n, line) in problem.lines().enumerate() {
-                let mark = if n == 0 { "problem: " } else { "         " };
-                let text = fit(&format!("{mark}{}", escape(line.as_bytes())), view.width);
-                lines.push(view.colours.paint(Tone::Bad, &text).into_owned());
-            }
+    }
+    for problem in &picture.health.problems {
+        // Several lines of one problem stay lines.
+        for (n, line) in problem.lines().enumerate() {
+            let mark = if n == 0 { "problem: " } else { "         " };
+            let text = fit(&format!("{mark}{}", escape(line.as_bytes())), view.width);
+            lines.push(view.colours.paint(Tone::Bad, &text).into_owned());
         }
     }
     lines
 }
 
-/// `arcanos 0.1.0, pid 7, generation 3: 2 workers, 1 running, 1 failed`.
-fn summary(picture: &Picture) -> String {
+/// Which arcanos it is, and how many workers are in which state.
+fn summary(picture: &Picture) -> [String; 2] {
     let workers = &picture.status.workers.details;
-    let mut text = format!(
-        "arcanos {} at {}, pid {}, generation {}: {}",
+    let who = format!(
+        "arcanos {} at {}, pid {}, generation {}",
         escape(picture.health.version.as_bytes()),
         picture.address,
         picture.pid,
         picture.status.generation,
-        plural(workers.len(), "worker"),
     );
-    for state in State::ALL {
-        let n = workers.iter().filter(|worker| worker.state == state.as_str()).count();
-        if n > 0 {
-            text.push_str(&format!(", {n} {state}"));
-        }
-    }
-    text
+    let states: Vec<_> = State::ALL
+        .iter()
+        .map(|state| (state, workers.iter().filter(|w| w.state == state.as_str()).count()))
+        .filter(|(_, n)| *n > 0)
+        .map(|(state, n)| format!("{n} {state}"))
+        .collect();
+    let colon = if states.is_empty() { "" } else { ": " };
+    [who, format!("{}{colon}{}", plural(workers.len(), "worker"), states.join(", "))]
 }
 
 fn plural(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
+/// One line a worker. A note that does not fit beside it stands below it.
 fn table(picture: &Picture, view: &View) -> Vec<String> {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(HEADER);
-    for worker in &picture.status.workers.details {
-        table.add_row(row(picture, worker, view));
-    }
-    // The last column needs no gap behind it, the first none before.
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    for index in [2, 3, 4] {
-        if let Some(column) = table.column_mut(index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    match view.width {
-        None => {
-            table.set_content_arrangement(ContentArrangement::Disabled);
-        }
-        Some(width) => {
-            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-            let last = HEADER.len() - 1;
-            for column in table.column_iter_mut().take(last) {
-                column.set_constraint(ColumnConstraint::ContentWidth);
+    let workers = &picture.status.workers.details;
+    let lines = grid(workers, view);
+    let notes: Vec<_> = workers.iter().map(|worker| note(picture, worker, view.now)).collect();
+    let beside = lines.iter().map(|line| line.width()).max().unwrap_or(0);
+    let longest = notes.iter().map(|note| note.width()).max().unwrap_or(0);
+    let fits = view.width.is_none_or(|width| beside + longest <= usize::from(width));
+    let start = lines[0].find(STATE);
+    let mut out = Vec::with_capacity(lines.len() * 2);
+    for (n, line) in lines.into_iter().enumerate() {
+        let note = n.checked_sub(1).map(|n| notes[n].as_str());
+        let head = paint(line.trim_end(), note.and(start), view.colours);
+        match note {
+            Some(note) if fits && !note.is_empty() => {
+                let gap = " ".repeat(beside - line.trim_end().width());
+                out.push(format!("{head}{gap}{note}"));
             }
-            if let Some(note) = table.column_mut(last) {
-                note.set_padding((0, 0));
-                note.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(12)));
+            Some(note) => {
+                out.push(head);
+                let room = view.width.map_or(usize::MAX, |width| usize::from(width) - 2);
+                for line in wrap(note, room) {
+                    let line = view.colours.paint(Tone::Faint, &line).into_owned();
+                    out.push(format!("  {line}"));
+                }
             }
+            None if fits && longest > 0 => {
+                let gap = " ".repeat(beside - line.trim_end().width());
+                out.push(format!("{head}{gap}{}", view.colours.paint(Tone::Strong, "NOTE")));
+            }
+            None => out.push(head),
         }
     }
-    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    paint(lines, view.colours)
+    out
 }
 
-fn row(picture: &Picture, worker: &Worker, view: &View) -> Row {
-    // Of 80 columns an id gets 20 and a model 16: what is left is for the note.
-    let share = |part: u16| view.width.map(|width| width / part);
-    let uptime = worker.uptime_seconds.filter(|_| worker.pid.is_some());
-    let model = worker.model.as_deref().unwrap_or("-");
-    let cells = [
-        fit(&escape(worker.id.as_bytes()), share(4)),
-        escape(worker.state.as_bytes()).into_owned(),
-        worker.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
-        uptime.map_or_else(|| "-".to_owned(), |s| human_uptime(Duration::from_secs_f64(s.max(0.0)))),
-        attempts(worker),
-        fit(&escape(model.as_bytes()), share(5)),
-        note(picture, worker, view.now),
-    ];
-    let mut row = Row::from(cells);
-    if view.width.is_some() {
-        row.max_height(NOTE_HEIGHT);
+/// The columns but for the note, each padded on the right; the header first.
+fn grid(workers: &[Worker], view: &View) -> Vec<String> {
+    let columns = columns(view.width);
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(columns.iter().map(|column| column.header()));
+    for worker in workers {
+        table.add_row(columns.iter().map(|column| column.cell(worker, view.width)));
     }
-    row
+    for (index, column) in columns.iter().enumerate() {
+        if let Some(style) = table.column_mut(index) {
+            style.set_padding((0, 2));
+            style.set_cell_alignment(column.alignment());
+        }
+    }
+    table.lines().collect()
+}
+
+fn columns(width: Option<u16>) -> Vec<Column> {
+    use Column::{Model, Pid, State, Tries, Uptime, Worker};
+    let mut columns = vec![Worker, State, Pid, Uptime, Tries, Model];
+    for (column, least) in DISPENSABLE {
+        if width.is_some_and(|width| width < least) {
+            columns.retain(|known| *known != column);
+        }
+    }
+    columns
+}
+
+impl Column {
+    const fn header(self) -> &'static str {
+        match self {
+            Self::Worker => "WORKER",
+            Self::State => STATE,
+            Self::Pid => "PID",
+            Self::Uptime => "UPTIME",
+            Self::Tries => "TRIES",
+            Self::Model => "MODEL",
+        }
+    }
+
+    const fn alignment(self) -> CellAlignment {
+        match self {
+            Self::Worker | Self::State | Self::Model => CellAlignment::Left,
+            Self::Pid | Self::Uptime | Self::Tries => CellAlignment::Right,
+        }
+    }
+
+    /// Of 80 columns an id gets 26 and a model 20.
+    fn cell(self, worker: &Worker, width: Option<u16>) -> String {
+        let none = || "-".to_owned();
+        let share = |part: u16| width.map(|width| width / part);
+        let seconds = worker.uptime_seconds.filter(|_| worker.pid.is_some());
+        match self {
+            Self::Worker => fit(&escape(worker.id.as_bytes()), share(3)),
+            Self::State => escape(worker.state.as_bytes()).into_owned(),
+            Self::Pid => worker.pid.map_or_else(none, |pid| pid.to_string()),
+            Self::Uptime => seconds
+                .map_or_else(none, |s| human_uptime(Duration::from_secs_f64(s.max(0.0)))),
+            Self::Tries => attempts(worker),
+            Self::Model => worker
+                .model
+                .as_ref()
+                .map_or_else(none, |model| fit(&escape(model.as_bytes()), share(4))),
+        }
+    }
 }
 
 /// `1/3`, or `1` where there is no limit.
@@ -168,6 +226,7 @@ fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
         .workers
         .errors
         .get(&worker.id)
+        .or(worker.reason.as_ref())
         .or_else(|| exit.and_then(|exit| exit.reason.as_ref()));
     match (reason, exit.and_then(|exit| exit.how())) {
         (Some(reason), _) if worker.pid.is_none() => parts.push(one_line(reason)),
@@ -217,26 +276,31 @@ pub(super) fn fit(text: &str, width: Option<u16>) -> String {
     head.chain(['…']).collect()
 }
 
-/// The lines with the states in their colours. All before the state is ASCII, and the header says
-/// where the column begins.
-fn paint(mut lines: Vec<String>, colours: Colours) -> Vec<String> {
-    if colours == Colours::Hidden {
-        return lines;
-    }
-    let Some(start) = lines.first().and_then(|header| header.find(STATE)) else { return lines };
-    for (n, line) in lines.iter_mut().enumerate() {
-        if n == 0 {
-            *line = colours.paint(Tone::Strong, line).into_owned();
-            continue;
+/// The line with the state, which begins at this column of the screen, in its colour; without one
+/// it is the header.
+fn paint(line: &str, start: Option<usize>, colours: Colours) -> String {
+    let Some(start) = start else { return colours.paint(Tone::Strong, line).into_owned() };
+    let Some(start) = byte_at(line, start) else { return line.to_owned() };
+    let word = line[start..].split(' ').next().unwrap_or_default();
+    let Some(tone) = tone(word) else { return line.to_owned() };
+    format!("{}{}{}", &line[..start], colours.paint(tone, word), &line[start + word.len()..])
+}
+
+/// The words in lines of at most so many columns; what is beyond the last line is cut.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let is_last = lines.len() == NOTE_HEIGHT;
+        match lines.last_mut() {
+            Some(line) if is_last || line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
         }
-        let Some(start) = byte_at(line, start) else { continue };
-        let word = line[start..].split(' ').next().unwrap_or_default();
-        if let Some(tone) = tone(word) {
-            let painted = colours.paint(tone, word).into_owned();
-            line.replace_range(start..start + word.len(), &painted);
-        }
     }
-    lines
+    let width = u16::try_from(width).unwrap_or(u16::MAX);
+    lines.iter().map(|line| fit(line, Some(width))).collect()
 }
 
 /// The byte at which this column of the screen begins; a cut id ends in a mark of three bytes.

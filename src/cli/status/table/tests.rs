@@ -83,7 +83,7 @@ fn hostile_text_steers_no_terminal() {
 #[test]
 fn an_empty_folder_says_where_to_look() {
     let picture = Picture { health: wire_health(&[]), ..Picture::default() };
-    assert!(render(&picture, Some(80), Colours::Hidden).contains("no workers; `arcanos scan`"));
+    assert!(render(&picture, Some(80), Colours::Hidden).contains("0 workers\n`arcanos scan`"));
 }
 
 #[test]
