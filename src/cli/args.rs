@@ -12,7 +12,7 @@ use jiff::Timestamp;
 pub(crate) const DEFAULT_CONFIG: &str = "arcanos.toml";
 
 /// The most lines that the status server gives at once.
-const MAX_LINES: i64 = 5000;
+pub(crate) const MAX_LINES: u16 = 5000;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -60,7 +60,7 @@ pub struct Globals {
     /// The config file [default: ./arcanos.toml]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// The profile of the config [default: $ARCANOS_PROFILE, else development]
+    /// The profile [default: $ARCANOS_PROFILE, else development]
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// Print JSON instead of text
@@ -229,15 +229,14 @@ pub struct Logs {
     /// Go on with what comes, also across restarts, until Ctrl-C
     #[arg(long, short)]
     pub follow: bool,
-    /// How many lines of the past, up to 5000
+    /// How many lines of the past, up to 5000 [default: 50; with --since all]
     #[arg(
         long,
         short = 'n',
         value_name = "N",
-        default_value_t = 50,
-        value_parser = clap::value_parser!(u16).range(0..=MAX_LINES)
+        value_parser = clap::value_parser!(u16).range(0..=i64::from(MAX_LINES))
     )]
-    pub lines: u16,
+    pub lines: Option<u16>,
     /// Only this: stdout, stderr, activity or lifecycle
     #[arg(long, value_name = "STREAM", hide_possible_values = true)]
     pub stream: Option<StreamName>,

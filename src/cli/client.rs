@@ -93,6 +93,10 @@ impl From<ClientError> for Failure {
                 Self::new(exit::FAILED, "the running arcanos wants another token")
                     .with_remedy("it runs with the `server.token` that it was given; see --config")
             }
+            ClientError::Refused { status: StatusCode::NOT_FOUND, .. } => {
+                Self::new(exit::FAILED, error.to_string())
+                    .with_remedy("`arcanos status` lists the workers")
+            }
             ClientError::Broken(_) => Self::new(exit::FAILED, "the running arcanos hung up"),
             ClientError::Late(_) | ClientError::Odd(_) | ClientError::Refused { .. } => {
                 Self::new(exit::FAILED, error.to_string())

@@ -9,6 +9,7 @@ mod completions;
 pub mod exit;
 mod interrupt;
 mod load;
+mod logs;
 mod plan_lines;
 mod status;
 mod telemetry;

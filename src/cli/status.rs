@@ -85,7 +85,7 @@ pub(crate) fn pretty(value: &Value) -> String {
 
 /// The JSON text with the control characters that JSON leaves alone (DEL, C1, separators and
 /// those that turn the direction) as `\uXXXX`, which means the same.
-fn json_safe(text: &str) -> String {
+pub(crate) fn json_safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

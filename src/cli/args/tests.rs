@@ -27,7 +27,7 @@ fn no_command_is_none_and_globals_stand_anywhere() {
 fn logs_take_one_worker_or_all() {
     let cli = parse("logs a -f -n 5 --stream stderr --since 10m").expect("good usage");
     let Some(Command::Logs(logs)) = cli.command else { panic!("not logs: {cli:?}") };
-    assert_eq!((logs.worker.as_deref(), logs.lines, logs.follow), (Some("a"), 5, true));
+    assert_eq!((logs.worker.as_deref(), logs.lines, logs.follow), (Some("a"), Some(5), true));
     assert_eq!(logs.stream, Some(StreamName::Stderr));
     let age = jiff::Timestamp::now().duration_since(logs.since.expect("a time"));
     assert!((600..630).contains(&age.as_secs()), "{age:?}");

@@ -39,6 +39,11 @@ impl Events {
         Self { body, parser: Parser::default(), _connection: connection }
     }
 
+    /// Whether the next event is here already.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.parser.ready.is_empty()
+    }
+
     /// The next event; `None` once the server has ended the stream.
     ///
     /// # Errors
