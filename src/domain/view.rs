@@ -34,6 +34,21 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// A copy of all but the workers, of which it has none.
+    #[must_use]
+    pub fn clone_without_workers(&self) -> Self {
+        Self {
+            generation: self.generation,
+            workers: BTreeMap::new(),
+            config: self.config.clone(),
+            discovery: self.discovery.clone(),
+            ai: self.ai.clone(),
+            problems: self.problems.clone(),
+            environment: self.environment.clone(),
+            session_log: self.session_log.clone(),
+        }
+    }
+
     /// How many workers are in each state; every state has an entry.
     #[must_use]
     pub fn counts(&self) -> StateCounts {
@@ -94,6 +109,15 @@ pub struct AiStatus {
     pub error: Option<String>,
 }
 
+/// What a run uses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Usage {
+    /// Resident memory in bytes.
+    pub memory_bytes: u64,
+    /// Processor time so far, in seconds.
+    pub cpu_seconds: f64,
+}
+
 /// A worker as everybody sees it.
 #[derive(Clone, Debug)]
 pub struct WorkerView {
@@ -101,6 +125,9 @@ pub struct WorkerView {
     pub id: WorkerId,
     /// Where it is in its life.
     pub state: State,
+    /// Counts the requests of people that began a new life: whoever asked for one waits until the
+    /// view has its number or a later one.
+    pub epoch: u64,
     /// Its file, relative to the folder.
     pub file: PathBuf,
     /// The rule that accepted it.
