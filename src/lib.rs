@@ -1,5 +1,9 @@
 //! arcanos: a config-driven supervisor with hot reload for AI workers.
 
 pub mod config;
+pub mod discovery;
 pub mod domain;
+pub mod files;
+pub mod openai;
+pub mod text;
 pub mod worker;

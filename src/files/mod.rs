@@ -1,0 +1,14 @@
+//! The disk: what the folder of workers holds, and when to look at it again.
+//!
+//! [`Scanner`] reads a folder into a [`Listing`](crate::discovery::Listing), [`read_settled`]
+//! a single file, [`Watcher`] says when something may have changed. What the files mean is
+//! decided elsewhere.
+
+mod lease;
+mod read;
+mod scan;
+mod watch;
+
+pub use read::{Patience, ReadError, Settled, read_settled};
+pub use scan::{Scan, ScanError, Scanner};
+pub use watch::{WatchList, WatchMode, Watcher};
