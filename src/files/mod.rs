@@ -1,10 +1,12 @@
-//! The disk: what the folder of workers holds, and when to look at it again.
+//! The disk: what the folder of workers holds, when to look at it again, and what is written.
 //!
 //! [`Scanner`] reads a folder into a [`Listing`](crate::discovery::Listing), [`read_settled`]
-//! a single file, [`Watcher`] says when something may have changed. What the files mean is
-//! decided elsewhere.
+//! a single file, [`Watcher`] says when something may have changed; [`logs`] writes what workers
+//! say, [`state`] remembers what the next arcanos must know. What the files mean is decided
+//! elsewhere.
 
 mod lease;
+pub mod logs;
 mod read;
 mod scan;
 mod watch;
