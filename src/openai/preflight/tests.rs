@@ -69,8 +69,12 @@ async fn reply(mut stream: TcpStream, answer: &str, heads: &Mutex<Vec<String>>) 
             Ok(byte) => head.push(byte),
             Err(_) => return,
         }
+        // A client that begins with TLS is answered at once: its hello has no end to wait for.
+        if head[0] == 0x16 {
+            break;
+        }
     }
-    let head = String::from_utf8(head).expect("a head");
+    let head = String::from_utf8_lossy(&head).into_owned();
     heads.lock().expect("heads").push(head);
     // A client may have heard enough before the end of a long answer.
     let _ = stream.write_all(answer.as_bytes()).await;
@@ -126,13 +130,17 @@ async fn a_known_model_is_reachable_and_asked_for_once_with_the_key() {
     }
 }
 
-#[tokio::test]
-async fn a_bad_answer_is_explained_and_never_asked_for_again() {
-    let wrapped = |code: &str, message: &str| {
-        format!(r#"{{"error":{{"message":"{message}","type":"t","param":null,"code":{code}}}}}"#)
-    };
+fn wrapped(code: &str, message: &str) -> String {
+    format!(r#"{{"error":{{"message":"{message}","type":"t","param":null,"code":{code}}}}}"#)
+}
+
+/// Status and body; what is found and told.
+type BadAnswer = (u16, String, Option<bool>, &'static str);
+
+/// Answers about the key and the model.
+fn refusals() -> Vec<BadAnswer> {
     let missing = "The model 'gpt-x' does not exist";
-    for (status, body, reachable, told) in [
+    vec![
         (
             401,
             wrapped(r#""invalid_api_key""#, "Incorrect API key"),
@@ -169,6 +177,12 @@ async fn a_bad_answer_is_explained_and_never_asked_for_again() {
             Some(false),
             "does not know the model `gpt-x`",
         ),
+    ]
+}
+
+/// Answers that tell nothing.
+fn shrugs() -> Vec<BadAnswer> {
+    vec![
         (
             404,
             r#"{"detail":"Not Found"}"#.to_owned(),
@@ -209,7 +223,12 @@ async fn a_bad_answer_is_explained_and_never_asked_for_again() {
             "not one of OpenAI's API",
         ),
         (200, "x".repeat(1 << 20), None, "not one of OpenAI's API"),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn a_bad_answer_is_explained_and_never_asked_for_again() {
+    for (status, body, reachable, told) in refusals().into_iter().chain(shrugs()) {
         let server = Scripted::new(answer(status, &body)).await;
         let found = preflight(&target(&server.url, "gpt-x")).await;
         assert_eq!(

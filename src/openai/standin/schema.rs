@@ -197,3 +197,77 @@ fn integer(schema: &Value) -> Value {
         value.saturating_add(step - over)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::instance;
+
+    #[test]
+    fn an_instance_fits_its_schema() {
+        let remark = "[arcanos stand-in] r";
+        let defs = json!({ "$defs": { "node": { "type": "object", "properties": { "next": { "anyOf": [{ "type": "null" }, { "$ref": "#/$defs/node" }] } } } }, "$ref": "#/$defs/node" });
+        for (schema, expect) in [
+            (json!({ "type": "string" }), json!(remark)),
+            (json!({}), json!(remark)),
+            (json!({ "type": "string", "maxLength": 4 }), json!("[arc")),
+            (
+                json!({ "type": "string", "minLength": 22 }),
+                json!("[arcanos stand-in] r.."),
+            ),
+            (
+                json!({ "type": "string", "format": "date" }),
+                json!("2025-01-01"),
+            ),
+            (json!({ "type": ["null", "integer"] }), json!(1)),
+            (json!({ "type": "integer", "minimum": 3 }), json!(3)),
+            (
+                json!({ "type": "integer", "exclusiveMaximum": 0 }),
+                json!(-1),
+            ),
+            (
+                json!({ "type": "integer", "minimum": 7, "multipleOf": 5 }),
+                json!(10),
+            ),
+            (
+                json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+                json!(0.5),
+            ),
+            (json!({ "enum": ["low", "high"] }), json!("low")),
+            (json!({ "const": 4 }), json!(4)),
+            (
+                json!({ "type": "array", "items": { "type": "boolean" } }),
+                json!([true]),
+            ),
+            (
+                json!({ "type": "array", "items": { "type": "null" }, "minItems": 2 }),
+                json!([null, null]),
+            ),
+            (
+                json!({ "type": "array", "items": { "type": "null" }, "maxItems": 0 }),
+                json!([]),
+            ),
+            (json!({ "type": "object" }), json!({})),
+            (
+                json!({ "properties": { "a": { "const": 1 }, "b": { "const": 2 } }, "required": ["b"] }),
+                json!({ "b": 2 }),
+            ),
+            (
+                json!({ "allOf": [{ "properties": { "a": { "const": 1 } } }, { "properties": { "b": { "const": 2 } } }] }),
+                json!({ "a": 1, "b": 2 }),
+            ),
+            (defs, json!({ "next": null })),
+            (json!({ "$ref": "#/nowhere" }), json!(null)),
+        ] {
+            assert_eq!(instance(&schema, remark), expect, "{schema}");
+        }
+    }
+
+    #[test]
+    fn an_endless_schema_ends() {
+        let endless = json!({ "type": "array", "minItems": 1_000_000, "items": { "$ref": "#" } });
+        let text = instance(&endless, "r").to_string();
+        assert!(text.len() < 100_000, "{}", text.len());
+    }
+}
