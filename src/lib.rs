@@ -5,4 +5,6 @@ pub mod config;
 pub mod discovery;
 pub mod domain;
 pub mod files;
+pub mod openai;
 pub mod text;
+pub mod worker;

@@ -243,15 +243,17 @@ impl Lexer<'_> {
         };
         let named = self.named_module().filter(|_| self.is_specifier(start..end));
         match named {
-            Some((kind, at)) => self.imports.push(Import {
-                kind,
-                at,
-                specifier: start..end,
-            }),
+            Some((kind, at)) => {
+                self.statement = None;
+                self.imports.push(Import {
+                    kind,
+                    at,
+                    specifier: start..end,
+                });
+            }
             None => self.blank(start..end),
         }
         self.at = end + 1;
-        self.statement = None;
         self.token(Token::Value);
     }
 
