@@ -7,6 +7,7 @@ mod args;
 mod client;
 mod completions;
 pub mod exit;
+mod grid;
 mod interrupt;
 mod load;
 mod logs;
