@@ -73,7 +73,9 @@ impl Document {
         while !at.is_root() {
             if let Some(spans) = self.spans.get(&at) {
                 let key = spans.key.as_ref().unwrap_or(&spans.value);
-                let exact = part == Part::Value && at == *path;
+                // The value of a table with a header begins before the key, at its bracket.
+                let is_inline = spans.value.start > key.start;
+                let exact = part == Part::Value && at == *path && is_inline;
                 let span = if exact { &spans.value } else { key };
                 return self.place_at(span.start);
             }

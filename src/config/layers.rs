@@ -131,7 +131,8 @@ impl Layers<'_> {
 
     /// The layer that has the last word on this key, or on the table it would stand in.
     pub(super) fn deciding(&self, path: &KeyPath) -> Option<&Layer<'_>> {
-        let mut at = path.clone();
+        // A list hides the ones below it whole, whatever its elements hold.
+        let mut at = path.up_to_list();
         loop {
             let has = |layer: &&Layer<'_>| at.find(&layer.tree).is_some();
             if !at.is_root()

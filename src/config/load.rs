@@ -8,11 +8,10 @@ use std::{
 };
 
 use figment::value::{Dict, Value};
-use serde::Deserialize;
 
 use super::{
     check,
-    document::{Document, Part},
+    document::Document,
     effective,
     environment::{self, Variables},
     error::{ConfigError, ConfigErrors, Place, file_name},
@@ -103,7 +102,7 @@ pub fn load(inputs: &Inputs<'_>) -> Result<Loaded, ConfigErrors> {
         return Err(syntax::errors(&document, faults));
     }
     let tree = std::mem::replace(&mut document.tree, Value::from(Dict::new()));
-    let mut stack = Stack::new(inputs, &document, tree, &name);
+    let mut stack = Stack::new(inputs, &document, tree);
     stack.check_forms();
     let profile = stack.pick_profile(inputs);
     let Stack {
@@ -130,7 +129,7 @@ struct Stack<'a> {
 }
 
 impl<'a> Stack<'a> {
-    fn new(inputs: &Inputs<'_>, document: &'a Document, tree: Value, name: &'a str) -> Self {
+    fn new(inputs: &Inputs<'_>, document: &'a Document, tree: Value) -> Self {
         let (profile, _) = inputs.profile();
         let in_profile = KeyPath::of("profiles").key(profile);
         let mut below: Vec<&Value> = vec![&tree, &DEFAULT_TREE];
@@ -139,7 +138,6 @@ impl<'a> Stack<'a> {
         let command_line = command_line(inputs.overrides);
         let hidden =
             Hidden::of([&*DEFAULT_TREE, &tree, &variables.tree, &command_line.tree].into_iter());
-        let _ = name;
         Self {
             file: Layer {
                 source: Source::File,

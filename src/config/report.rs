@@ -69,6 +69,11 @@ impl Report {
         }
     }
 
+    /// Takes no more errors about this key: what is wrong with it has been told of another one.
+    pub(super) fn excuse(&mut self, key: KeyPath) {
+        self.mentioned.insert(key);
+    }
+
     /// Whether something is wrong with this key, or with a part of its value.
     pub(super) fn has(&self, key: &KeyPath) -> bool {
         self.mentioned.iter().any(|told| told.starts_with(key))
