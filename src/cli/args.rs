@@ -60,7 +60,7 @@ pub struct Globals {
     /// The config file [default: ./arcanos.toml]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// The profile [default: $ARCANOS_PROFILE, else development]
+    /// The profile [default: $ARCANOS_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// Print JSON instead of text

@@ -13,6 +13,7 @@ use crate::{
     cli::{
         args::{DEFAULT_CONFIG, Globals},
         exit::{self, Failure},
+        wire::Worker,
     },
     config::{self, Config, ConfigErrors, Inputs, Loaded},
     discovery::{Discovered, Rules, judge},
@@ -138,14 +139,16 @@ pub(crate) struct Folder {
 
 /// Looks at the folder of workers as a start of arcanos would.
 ///
-/// A folder that is not there is an empty one: it is made at start.
+/// A folder that is not there is an empty one: it is made at start. The files of the workers that
+/// run keep their ids.
 ///
 /// # Errors
 /// The folder cannot be followed.
-pub(crate) fn folder(
-    config: &Config,
-    running: &dyn Fn(&WorkerId) -> Option<PathBuf>,
-) -> Result<Folder, Failure> {
+pub(crate) fn folder(config: &Config, running: &[Worker]) -> Result<Folder, Failure> {
+    let holder = |id: &WorkerId| {
+        let worker = running.iter().find(|worker| worker.id == id.as_str())?;
+        worker.file.as_ref().map(PathBuf::from)
+    };
     let failed = |error: &dyn Error| Failure::new(exit::FAILED, chain(error));
     let directory = &config.discovery.directory;
     let rules = Rules::compile(&config.discovery).map_err(|error| failed(&error))?;
@@ -162,7 +165,7 @@ pub(crate) fn folder(
         match scan.wake.filter(|_| scan.pending && begin.elapsed() < PATIENCE) {
             Some(wake) => thread::sleep(wake.min(PATIENCE)),
             None => {
-                let discovered = judge(&rules, &scan.listing, running);
+                let discovered = judge(&rules, &scan.listing, &holder);
                 return Ok(Folder { discovered, note: None });
             }
         }
@@ -214,7 +217,7 @@ mod tests {
         let file = root.path().join("arcanos.toml");
         std::fs::write(&file, "").unwrap();
         let loaded = config(&globals(&file)).expect("an empty one is good");
-        let folder = folder(&loaded.config, &|_| None).expect("no failure");
+        let folder = folder(&loaded.config, &[]).expect("no failure");
         assert!(folder.discovered.verdicts.is_empty() && folder.note.is_some());
     }
 }
