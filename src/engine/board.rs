@@ -1,0 +1,254 @@
+//! What everybody may see, and what has happened.
+//!
+//! Writers put in what they know; a picture of the whole is taken when somebody asks and kept
+//! until the next change, so that a thousand changes that nobody looks at cost a thousand small
+//! updates and no picture. Readers hold no lock.
+//!
+//! Channels: `changes`, a `watch` of a number that grows with every change (waiters look at the
+//! picture again); `occurrences`, a `broadcast` of what happened, beside the last
+//! [`HISTORY`] of them for those who come late.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::{broadcast, watch};
+
+use crate::domain::{
+    Occurrence, OccurrenceKind, RunId, Snapshot, Stamp, State, WorkerId, WorkerView,
+};
+
+/// Occurrences kept for readers that come back: with 1,000 workers, a start of all of them.
+const HISTORY: usize = 4096;
+
+/// Occurrences a reader may lag behind before it is told to look at everything anew; each is
+/// about 200 bytes, so the channel stays under 1 MiB.
+const LAG: usize = 4096;
+
+/// The picture and the past.
+pub(crate) struct Board {
+    inner: Mutex<Inner>,
+    changes: watch::Sender<u64>,
+    occurrences: broadcast::Sender<Arc<Occurrence>>,
+}
+
+struct Inner {
+    picture: Arc<Snapshot>,
+    workers: BTreeMap<WorkerId, Arc<WorkerView>>,
+    problems: BTreeMap<String, String>,
+    is_stale: bool,
+    was_degraded: bool,
+    history: VecDeque<Arc<Occurrence>>,
+    next_id: u64,
+}
+
+impl Board {
+    /// A board that shows this and no workers.
+    pub(crate) fn new(first: Snapshot) -> Self {
+        let was_degraded = first.is_degraded();
+        let inner = Inner {
+            workers: first.workers.clone(),
+            picture: Arc::new(first),
+            problems: BTreeMap::new(),
+            is_stale: false,
+            was_degraded,
+            history: VecDeque::new(),
+            next_id: 1,
+        };
+        Self {
+            inner: Mutex::new(inner),
+            changes: watch::Sender::new(0),
+            occurrences: broadcast::Sender::new(LAG),
+        }
+    }
+
+    /// The picture now.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.lock().fresh()
+    }
+
+    /// One worker now.
+    pub(crate) fn worker(&self, id: &WorkerId) -> Option<Arc<WorkerView>> {
+        self.lock().workers.get(id).cloned()
+    }
+
+    /// A number that grows with every change of the picture.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// What happened after the occurrence with this number (all that is still known without
+    /// one), and what will. `None` where some of it is forgotten, or `after` is not known yet.
+    pub(crate) fn occurrences(
+        &self,
+        after: Option<u64>,
+    ) -> (Option<Vec<Arc<Occurrence>>>, broadcast::Receiver<Arc<Occurrence>>) {
+        let inner = self.lock();
+        let live = self.occurrences.subscribe();
+        let Some(after) = after else { return (Some(Vec::new()), live) };
+        let oldest = inner.next_id - inner.history.len() as u64;
+        let is_known = after + 1 >= oldest && after < inner.next_id;
+        let missed = || inner.history.iter().filter(|o| o.id > after).cloned().collect();
+        (is_known.then(missed), live)
+    }
+
+    /// Shows a worker as it is now; tells of it if its state or run changed.
+    pub(crate) fn put(&self, view: WorkerView, message: Option<String>) {
+        let mut inner = self.lock();
+        let view = Arc::new(view);
+        let previous = inner.workers.insert(view.id.clone(), Arc::clone(&view));
+        inner.is_stale = true;
+        let before = previous.as_ref().map(|p| p.state);
+        let is_news = before != Some(view.state)
+            || previous.is_some_and(|p| p.run_id != view.run_id)
+            || message.is_some();
+        if is_news {
+            let fact = Fact {
+                kind: OccurrenceKind::Worker,
+                worker: Some(view.id.clone()),
+                state: Some(view.state),
+                previous: before,
+                run_id: view.run_id.clone(),
+                message: message.unwrap_or_else(|| format!("{} is {}", view.id, view.state)),
+            };
+            self.tell(&mut inner, fact);
+        }
+        drop(inner);
+        self.changed();
+    }
+
+    /// A worker is no more.
+    pub(crate) fn remove(&self, id: &WorkerId) {
+        let mut inner = self.lock();
+        if let Some(gone) = inner.workers.remove(id) {
+            inner.is_stale = true;
+            let fact = Fact {
+                kind: OccurrenceKind::Worker,
+                worker: Some(id.clone()),
+                state: None,
+                previous: Some(gone.state),
+                run_id: gone.run_id.clone(),
+                message: format!("{id} is gone"),
+            };
+            self.tell(&mut inner, fact);
+        }
+        drop(inner);
+        self.changed();
+    }
+
+    /// Changes what is not about a worker; tells of it if that turns the health.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Snapshot)) {
+        let mut inner = self.lock();
+        let mut picture = Snapshot::clone(&inner.fresh());
+        change(&mut picture);
+        inner.picture = Arc::new(picture);
+        inner.is_stale = true;
+        self.look_at_health(&mut inner);
+        drop(inner);
+        self.changed();
+    }
+
+    /// Says what is wrong with something, or that nothing is any more.
+    pub(crate) fn set_problem(&self, source: &str, problem: Option<String>) {
+        let mut inner = self.lock();
+        let is_change = match problem {
+            Some(text) => inner.problems.insert(source.to_owned(), text.clone()) != Some(text),
+            None => inner.problems.remove(source).is_some(),
+        };
+        if is_change {
+            inner.is_stale = true;
+            self.look_at_health(&mut inner);
+        }
+        drop(inner);
+        if is_change {
+            self.changed();
+        }
+    }
+
+    /// Tells of a reload.
+    pub(crate) fn tell_reload(&self, message: String) {
+        let fact = Fact {
+            kind: OccurrenceKind::Reload,
+            worker: None,
+            state: None,
+            previous: None,
+            run_id: None,
+            message,
+        };
+        self.tell(&mut self.lock(), fact);
+    }
+
+    fn look_at_health(&self, inner: &mut Inner) {
+        let is_degraded = inner.fresh().is_degraded();
+        if is_degraded == inner.was_degraded {
+            return;
+        }
+        inner.was_degraded = is_degraded;
+        let message = match is_degraded {
+            true => "health is degraded",
+            false => "health is OK",
+        };
+        let fact = Fact {
+            kind: OccurrenceKind::Health,
+            worker: None,
+            state: None,
+            previous: None,
+            run_id: None,
+            message: message.to_owned(),
+        };
+        self.tell(inner, fact);
+    }
+
+    fn tell(&self, inner: &mut Inner, fact: Fact) {
+        let occurrence = Arc::new(Occurrence {
+            id: inner.next_id,
+            at: Stamp::now(),
+            kind: fact.kind,
+            worker: fact.worker,
+            state: fact.state,
+            previous: fact.previous,
+            run_id: fact.run_id,
+            message: fact.message,
+        });
+        inner.next_id += 1;
+        if inner.history.len() == HISTORY {
+            inner.history.pop_front();
+        }
+        inner.history.push_back(Arc::clone(&occurrence));
+        // Nobody may be listening.
+        let _ = self.occurrences.send(occurrence);
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|version| *version += 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic inside would leave at worst a stale picture, which the next change mends.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn fresh(&mut self) -> Arc<Snapshot> {
+        if self.is_stale {
+            let mut picture = Snapshot::clone_without_workers(&self.picture);
+            picture.workers = self.workers.clone();
+            picture.problems = self.problems.values().cloned().collect();
+            self.picture = Arc::new(picture);
+            self.is_stale = false;
+        }
+        Arc::clone(&self.picture)
+    }
+}
+
+/// An occurrence before it has a number.
+struct Fact {
+    kind: OccurrenceKind,
+    worker: Option<WorkerId>,
+    state: Option<State>,
+    previous: Option<State>,
+    run_id: Option<RunId>,
+    message: String,
+}

@@ -1,0 +1,256 @@
+//! The engine as the floor above sees it: a picture to read, verbs to say.
+
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::{
+    domain::{
+        Generation, Occurrence, ReloadReport, Snapshot, State, Usage, WorkerId, WorkerView,
+    },
+    engine::{
+        board::Board,
+        report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings},
+        runtime::Runtime,
+    },
+    files::logs::Logs,
+};
+
+/// What a person can ask of one worker.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    /// Run, if it does not.
+    Start,
+    /// Stop, until a start.
+    Stop,
+    /// Stop, then run anew.
+    Restart,
+    /// One run now with this input: a JSON text, or nothing. A running script gets it as a
+    /// message.
+    Run(Option<String>),
+}
+
+/// Why a request about a worker was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such worker.
+    #[error("Worker {0} not found")]
+    Unknown(String),
+    /// `enabled = false`: a person's start would be undone by the config.
+    #[error("worker {0} is disabled by `workers.{0}.enabled = false`; enable it there first")]
+    Disabled(WorkerId),
+    /// A task is already at work and cannot take another input.
+    #[error("worker {0} already runs; stop it first or wait until its run has ended")]
+    AlreadyRunning(WorkerId),
+    /// Its channel is full: the worker does not read.
+    #[error("worker {0} does not read its channel; the input was not delivered")]
+    Deaf(WorkerId),
+    /// arcanos is ending.
+    #[error("arcanos is shutting down; no more requests are taken")]
+    Stopping,
+}
+
+/// A worker did not come up again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("worker {worker} is {state}: {reason}")]
+pub struct WorkerFailed {
+    /// Which.
+    pub worker: WorkerId,
+    /// Where it is instead.
+    pub state: State,
+    /// Why.
+    pub reason: String,
+}
+
+/// What the reconciler is asked for.
+pub(crate) enum Request {
+    /// Look at the disk and say what came of it.
+    Reload(oneshot::Sender<ReloadReport>),
+}
+
+/// Everything behind a [`Handle`].
+pub(crate) struct Shared {
+    pub(crate) board: Arc<Board>,
+    pub(crate) logs: Logs,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) config: watch::Sender<Arc<ConfigReport>>,
+    pub(crate) discovery: watch::Sender<Arc<DiscoveryReport>>,
+    pub(crate) server: watch::Sender<Arc<ServerSettings>>,
+    pub(crate) address: watch::Sender<Option<SocketAddr>>,
+    pub(crate) reloads: ReloadCounters,
+}
+
+/// A way to the engine. Cheap to clone; dropping it does nothing.
+#[derive(Clone)]
+pub struct Handle(pub(crate) Arc<Shared>);
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handle")
+    }
+}
+
+/// A request about a worker that was taken.
+#[derive(Debug)]
+pub struct Ticket {
+    handle: Handle,
+    worker: WorkerId,
+    epoch: u64,
+}
+
+impl Handle {
+    /// The picture of everything now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.board.snapshot()
+    }
+
+    /// One worker now.
+    #[must_use]
+    pub fn worker(&self, id: &WorkerId) -> Option<Arc<WorkerView>> {
+        self.0.board.worker(id)
+    }
+
+    /// A number that grows with every change of the picture.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.board.changes()
+    }
+
+    /// What happened after the occurrence with this number, and a way to hear what will.
+    /// Without a number: only what will. `None` for the past where part of it is forgotten.
+    #[must_use]
+    pub fn occurrences(
+        &self,
+        after: Option<u64>,
+    ) -> (Option<Vec<Arc<Occurrence>>>, broadcast::Receiver<Arc<Occurrence>>) {
+        self.0.board.occurrences(after)
+    }
+
+    /// The logs: to read the last lines and to follow.
+    #[must_use]
+    pub fn logs(&self) -> &Logs {
+        &self.0.logs
+    }
+
+    /// The config in force.
+    #[must_use]
+    pub fn config(&self) -> Arc<ConfigReport> {
+        Arc::clone(&self.0.config.borrow())
+    }
+
+    /// The verdicts on all files.
+    #[must_use]
+    pub fn discovery(&self) -> Arc<DiscoveryReport> {
+        Arc::clone(&self.0.discovery.borrow())
+    }
+
+    /// How many reloads were applied and rejected.
+    #[must_use]
+    pub fn reloads(&self) -> &ReloadCounters {
+        &self.0.reloads
+    }
+
+    /// What the status server must know of the config; changes with it.
+    #[must_use]
+    pub fn server_settings(&self) -> watch::Receiver<Arc<ServerSettings>> {
+        self.0.server.subscribe()
+    }
+
+    /// What the run of a worker uses, read now; `None` without a run.
+    #[must_use]
+    pub fn usage(&self, worker: &WorkerId) -> Option<Usage> {
+        self.0.runtime.usage(worker)
+    }
+
+    /// Asks something of one worker. Taken means that it will be done, also if the caller goes
+    /// away.
+    ///
+    /// # Errors
+    /// See [`CommandError`].
+    pub async fn command(&self, name: &str, verb: Verb) -> Result<Ticket, CommandError> {
+        let id = WorkerId::parse(name).map_err(|_| CommandError::Unknown(name.to_owned()))?;
+        let epoch = self.0.runtime.command(&id, verb).await?;
+        Ok(Ticket { handle: self.clone(), worker: id, epoch })
+    }
+
+    /// Restarts every worker that is enabled and not stopped by a person.
+    ///
+    /// # Errors
+    /// [`CommandError::Stopping`].
+    pub async fn restart_all(&self) -> Result<(), CommandError> {
+        self.0.runtime.restart_all().await
+    }
+
+    /// Looks at config and folder now.
+    ///
+    /// # Errors
+    /// [`CommandError::Stopping`].
+    pub async fn reload(&self) -> Result<ReloadReport, CommandError> {
+        let (reply, report) = oneshot::channel();
+        let sent = self.0.requests.send(Request::Reload(reply)).await;
+        sent.map_err(|_| CommandError::Stopping)?;
+        report.await.map_err(|_| CommandError::Stopping)
+    }
+
+    /// The generation now.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.snapshot().generation
+    }
+
+    /// Says what is wrong with something outside the engine, or that nothing is any more.
+    /// `source` names it: one problem a source.
+    pub fn set_problem(&self, source: &str, problem: Option<String>) {
+        self.0.board.set_problem(source, problem);
+    }
+
+    /// Says where the status server listens; runs started from now on get it as `ARCANOS_URL`.
+    pub fn set_address(&self, address: Option<SocketAddr>) {
+        self.0.address.send_replace(address);
+    }
+}
+
+impl Ticket {
+    /// Waits until the worker is up again, or has run to its end, or is stopped if that was
+    /// asked.
+    ///
+    /// # Errors
+    /// The state it is in instead, and why.
+    pub async fn settled(self, verb: &Verb) -> Result<(), WorkerFailed> {
+        let mut changes = self.handle.changes();
+        loop {
+            changes.mark_unchanged();
+            if let Some(verdict) = self.verdict(verb) {
+                return verdict;
+            }
+            if changes.changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn verdict(&self, verb: &Verb) -> Option<Result<(), WorkerFailed>> {
+        let wants_stop = matches!(verb, Verb::Stop);
+        let Some(view) = self.handle.worker(&self.worker) else {
+            let reason = "its file was removed".to_owned();
+            let gone = WorkerFailed { worker: self.worker.clone(), state: State::Stopped, reason };
+            return Some(if wants_stop { Ok(()) } else { Err(gone) });
+        };
+        if view.epoch < self.epoch {
+            return None;
+        }
+        match view.state {
+            State::Starting | State::Stopping => None,
+            State::Running if wants_stop => None,
+            State::Running | State::Completed | State::Scheduled => Some(Ok(())),
+            State::Stopped if wants_stop => Some(Ok(())),
+            State::Backoff | State::Failed | State::Stopped => Some(Err(WorkerFailed {
+                worker: self.worker.clone(),
+                state: view.state,
+                reason: view.reason.clone().unwrap_or_else(|| "it was stopped".to_owned()),
+            })),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What a pass over the disk found, for those who ask.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use secrecy::SecretString;
+use serde::Serialize;
+
+use crate::{
+    config::Config,
+    discovery::Verdict,
+    domain::{Generation, ReloadReport, ReloadResult},
+};
+
+/// The config in force, as `GET /config` shows it: secrets are already hidden.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigReport {
+    /// The generation it belongs to.
+    pub generation: Generation,
+    /// The file, absolute.
+    pub file: PathBuf,
+    /// The active profile.
+    pub profile: String,
+    /// Every key with its value.
+    pub config: serde_json::Value,
+    /// Where each value comes from, by key path.
+    pub sources: BTreeMap<String, &'static str>,
+    /// What became of the last look at the disk that changed something or failed.
+    pub last_reload: Option<ReloadReport>,
+}
+
+/// The verdicts on all files, as `GET /discovery` shows them.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiscoveryReport {
+    /// The folder, absolute.
+    pub directory: PathBuf,
+    /// One verdict a file.
+    pub files: Vec<Verdict>,
+}
+
+/// What the status server must know of the config, now.
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    /// Where it should listen.
+    pub listen: std::net::SocketAddr,
+    /// What clients must show.
+    pub token: Option<SecretString>,
+    /// Host names accepted beside loopback and the listen address, lower case.
+    pub allowed_hosts: Vec<String>,
+    /// Connections at once.
+    pub max_connections: usize,
+}
+
+impl ServerSettings {
+    pub(crate) fn of(config: &Config) -> Self {
+        let server = &config.server;
+        Self {
+            listen: server.listen,
+            token: server.token.clone(),
+            allowed_hosts: server.allowed_hosts.clone(),
+            max_connections: server.max_connections,
+        }
+    }
+}
+
+/// How many looks at the disk were applied and rejected, of those that changed something.
+#[derive(Debug, Default)]
+pub struct ReloadCounters {
+    applied: AtomicU64,
+    rejected: AtomicU64,
+}
+
+impl ReloadCounters {
+    pub(crate) fn count(&self, result: ReloadResult) {
+        let counter = match result {
+            ReloadResult::Applied => &self.applied,
+            ReloadResult::Rejected => &self.rejected,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were applied.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Relaxed)
+    }
+
+    /// How many were rejected.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
+    }
+}
