@@ -1,5 +1,6 @@
 //! arcanos: a config-driven supervisor with hot reload for AI workers.
 
+pub mod cli;
 pub mod config;
 pub mod discovery;
 pub mod domain;

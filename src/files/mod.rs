@@ -9,6 +9,7 @@ mod lease;
 pub mod logs;
 mod read;
 mod scan;
+pub mod state;
 mod watch;
 
 pub use read::{Patience, ReadError, Settled, read_settled};
