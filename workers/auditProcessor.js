@@ -153,7 +153,7 @@ function report(base, plain, answer) {
   const line = ({ severity, title, evidence, advice }) =>
     `- **${severity}** ${oneLine(title, 300)}${evidence ? ` (${oneLine(evidence, 300)})` : ''}: ${oneLine(advice, 300)}`;
   const list = (risks) => (risks.length > 0 ? risks.map(line) : ['- none']);
-  const judged = answer.ok ? list(answer.value.risks) : [`- not asked: ${answer.reason}`];
+  const judged = answer.ok ? list(answer.value.risks) : [`- nothing heard: ${answer.reason}`];
   return [
     '# Audit',
     '',
