@@ -3,4 +3,6 @@
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod files;
 pub mod server;
+pub mod text;

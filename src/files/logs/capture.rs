@@ -1,0 +1,296 @@
+//! What a worker writes into a pipe, taken out of it.
+//!
+//! Whole lines are passed on as they come, many at a time. A line that is not complete yet waits
+//! for its end, for half a second of quiet, or until it fills a buffer; then what there is of it
+//! is passed on, but for bytes that may still become a secret. Who waits for more holds no
+//! buffer but for those few bytes.
+
+use std::{future, io, mem, os::fd::OwnedFd, sync::Arc, sync::atomic::Ordering, time::Duration};
+
+use memchr::{memchr_iter, memrchr};
+use tokio::{
+    net::unix::pipe,
+    select,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::RunId;
+
+use super::{
+    chunk::{BUFFER, Chunk, Text},
+    line::Stream,
+    shared::now,
+    worker_log::WorkerLog,
+};
+
+/// How long an unfinished line waits for more after its last byte.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// How long it waits in all, so that with the way to the disk it is less than a second.
+const LONGEST_WAIT: Duration = Duration::from_millis(900);
+
+/// How long a pipe is read after its run has ended: others may hold it open for ever.
+const DRAIN: Duration = Duration::from_millis(200);
+
+/// Bytes from which a chunk takes the buffer it was read into instead of a copy.
+const WORTH_A_BUFFER: usize = BUFFER / 4;
+
+/// The size that pipes are given, so that Node, which does not wait for its pipe when it exits,
+/// loses nothing: what an unprivileged process may ask for (pipe(7)).
+const PIPE: usize = 1024 * 1024;
+
+/// Pipes that are made so large unless we are root. A user may have 16,384 pages in pipes;
+/// beyond them new pipes shrink to one page, so half of that is left to the others.
+const MOST_ENLARGED: usize = 32;
+
+enum Event {
+    Readable(io::Result<()>),
+    Ended,
+    Due,
+}
+
+#[derive(PartialEq, Eq)]
+enum Pipe {
+    Open,
+    Closed,
+}
+
+impl WorkerLog {
+    /// Takes everything out of this pipe until all its writers have closed it.
+    ///
+    /// Once `ended` is cancelled it takes what is there, for at most 200 ms, and is done. A last
+    /// line without an end is kept.
+    pub async fn capture(
+        &self,
+        pipe: OwnedFd,
+        stream: Stream,
+        run: RunId,
+        ended: CancellationToken,
+    ) {
+        let enlarged = enlarge(self, &pipe);
+        match pipe::Receiver::from_owned_fd(pipe) {
+            Ok(pipe) => Intake::new(self, stream, run).take_all(&pipe, &ended).await,
+            Err(error) => {
+                tracing::error!(worker = %self.id, %error, "Output of a worker cannot be read.");
+            }
+        }
+        self.shared()
+            .n_enlarged
+            .fetch_sub(enlarged, Ordering::Relaxed);
+    }
+}
+
+/// Makes the pipe larger if that takes nothing from others; returns 1 if it did, else 0.
+fn enlarge(log: &WorkerLog, pipe: &OwnedFd) -> usize {
+    let n_enlarged = &log.shared().n_enlarged;
+    let is_free = rustix::process::geteuid().is_root();
+    if n_enlarged.fetch_add(1, Ordering::Relaxed) >= MOST_ENLARGED && !is_free
+        || rustix::pipe::fcntl_setpipe_size(pipe, PIPE).is_err()
+    {
+        n_enlarged.fetch_sub(1, Ordering::Relaxed);
+        return 0;
+    }
+    1
+}
+
+/// What has been read and not been passed on.
+struct Intake<'a> {
+    log: &'a WorkerLog,
+    stream: Stream,
+    run: RunId,
+    /// Invariant: holds no whole line between two reads, but for one that may belong to a
+    /// secret of several lines.
+    buffer: Vec<u8>,
+    /// Bytes of the line at hand that were passed on before.
+    begun: usize,
+    /// When the first and the last bytes came that wait for the end of their line; `None` if
+    /// none do, or if all that wait may be a secret.
+    waiting: Option<(Instant, Instant)>,
+}
+
+impl<'a> Intake<'a> {
+    fn new(log: &'a WorkerLog, stream: Stream, run: RunId) -> Self {
+        Self {
+            log,
+            stream,
+            run,
+            buffer: Vec::new(),
+            begun: 0,
+            waiting: None,
+        }
+    }
+
+    async fn take_all(&mut self, pipe: &pipe::Receiver, ended: &CancellationToken) {
+        let mut close_at: Option<Instant> = None;
+        loop {
+            let due = [self.due(), close_at].into_iter().flatten().min();
+            let event = select! {
+                biased;
+                // Cancel-safe: readiness stays until it is used.
+                ready = pipe.readable() => Event::Readable(ready),
+                // Cancel-safe: a token that is cancelled stays so.
+                () = ended.cancelled(), if close_at.is_none() => Event::Ended,
+                // Cancel-safe: the deadline is computed anew.
+                () = until(due) => Event::Due,
+            };
+            match event {
+                Event::Readable(Ok(())) => {
+                    if self.read(pipe).await == Pipe::Closed {
+                        break;
+                    }
+                }
+                Event::Readable(Err(_)) => break,
+                Event::Ended => close_at = Some(Instant::now() + DRAIN),
+                Event::Due => self.pass_unfinished().await,
+            }
+            // A pipe that never runs dry hides the other events.
+            if close_at.is_none() && ended.is_cancelled() {
+                close_at = Some(Instant::now() + DRAIN);
+            }
+            if close_at.is_some_and(|at| at <= Instant::now()) {
+                break;
+            }
+        }
+        self.pass(self.buffer.len()).await;
+        self.log.shared().pool.put(mem::take(&mut self.buffer));
+    }
+
+    /// Reads once, and passes on what is complete.
+    async fn read(&mut self, pipe: &pipe::Receiver) -> Pipe {
+        self.make_room();
+        let before = self.buffer.len();
+        match pipe.try_read_buf(&mut self.buffer) {
+            Ok(0) => Pipe::Closed,
+            Ok(n) => {
+                self.log
+                    .known
+                    .counters
+                    .bytes
+                    .fetch_add(n as u64, Ordering::Relaxed);
+                self.take_in(before).await;
+                Pipe::Open
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.rest();
+                Pipe::Open
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Pipe::Open,
+            Err(_) => Pipe::Closed,
+        }
+    }
+
+    /// Passes on the whole lines, now that the bytes from `new` on have come.
+    async fn take_in(&mut self, new: usize) {
+        let redactor = Arc::clone(&self.log.shared().view().redactor);
+        let whole = memrchr(b'\n', &self.buffer[new..]).map_or(0, |at| new + at + 1);
+        let whole = whole - redactor.held_back_after_line(&self.buffer[..whole]);
+        if whole > 0 {
+            self.pass(whole).await;
+            self.waiting = None;
+        }
+        if self.buffer.len() >= BUFFER {
+            let held = redactor.held_back(&self.buffer);
+            // So much cannot be the beginning of a key; and a read needs room.
+            let held = if held > BUFFER / 2 { 0 } else { held };
+            self.pass(self.buffer.len() - held).await;
+            self.waiting = None;
+        }
+        if !self.buffer.is_empty() {
+            let now = Instant::now();
+            let first = self.waiting.map_or(now, |(first, _)| first);
+            self.waiting = Some((first, now));
+        }
+    }
+
+    /// Passes on what there is of a line that is not complete.
+    async fn pass_unfinished(&mut self) {
+        if self.due().is_none_or(|at| Instant::now() < at) {
+            return;
+        }
+        let held = self.log.shared().view().redactor.held_back(&self.buffer);
+        self.pass(self.buffer.len() - held).await;
+        self.waiting = None;
+        self.rest();
+    }
+
+    /// When the line at hand has waited long enough.
+    fn due(&self) -> Option<Instant> {
+        self.waiting
+            .map(|(first, last)| (first + LONGEST_WAIT).min(last + QUIET))
+    }
+
+    /// Passes on the first bytes of the buffer.
+    async fn pass(&mut self, n: usize) {
+        if n == 0 {
+            return;
+        }
+        let bytes = &self.buffer[..n];
+        let counters = self.log.counters();
+        counters
+            .lines
+            .fetch_add(memchr_iter(b'\n', bytes).count() as u64, Ordering::Relaxed);
+        let begun = match memrchr(b'\n', bytes) {
+            Some(at) => n - at - 1,
+            None => self.begun + n,
+        };
+        let chunk = Chunk {
+            worker: Some(self.log.id.clone()),
+            stream: self.stream,
+            run: Some(self.run.clone()),
+            at: now(),
+            begun: mem::replace(&mut self.begun, begun),
+            text: self.cut_off(n),
+            counters: Some(counters),
+        };
+        if !chunk.text.is_empty() {
+            self.log.pass(chunk).await;
+        }
+    }
+
+    /// Takes the first bytes off the buffer, redacted.
+    fn cut_off(&mut self, n: usize) -> Text {
+        let shared = self.log.shared();
+        let view = shared.view();
+        let redacted = match view.redactor.redact(&self.buffer[..n]) {
+            std::borrow::Cow::Owned(redacted) => Some(redacted),
+            std::borrow::Cow::Borrowed(_) => None,
+        };
+        if redacted.is_none() && n >= WORTH_A_BUFFER {
+            let mut rest = shared.pool.take();
+            rest.extend_from_slice(&self.buffer[n..]);
+            let mut full = mem::replace(&mut self.buffer, rest);
+            full.truncate(n);
+            return Text::pooled(full, Arc::clone(&shared.pool));
+        }
+        let text = redacted.unwrap_or_else(|| self.buffer[..n].to_vec());
+        self.buffer.drain(..n);
+        Text::own(text)
+    }
+
+    /// Makes sure that there is a buffer to read into.
+    fn make_room(&mut self) {
+        if self.buffer.capacity() < BUFFER {
+            let mut buffer = self.log.shared().pool.take();
+            buffer.extend_from_slice(&self.buffer);
+            self.buffer = buffer;
+        }
+    }
+
+    /// Gives the buffer back, but for the bytes that wait.
+    fn rest(&mut self) {
+        let waiting = self.buffer.as_slice().to_vec();
+        self.log
+            .shared()
+            .pool
+            .put(mem::replace(&mut self.buffer, waiting));
+    }
+}
+
+/// Waits for this moment, or for ever.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(at) => sleep_until(at).await,
+        None => future::pending().await,
+    }
+}

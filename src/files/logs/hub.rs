@@ -1,0 +1,264 @@
+//! The handle on all logs.
+
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::Duration,
+};
+
+use tokio::{
+    sync::{oneshot, watch},
+    task::spawn_blocking,
+    time::timeout,
+};
+
+use crate::{
+    config,
+    domain::{Stamp, WorkerId},
+    text::Redactor,
+};
+
+use super::{
+    follow::Follower,
+    history::{Newest, Scope},
+    line::{LogLine, Stream},
+    queue::Job,
+    recall::Recall,
+    shared::{Handle, Shared},
+    worker_log::WorkerLog,
+    writer::Writer,
+};
+
+/// The logs of everything. Cloning is cheap; all clones are the same logs.
+///
+/// When the last clone and the last [`WorkerLog`] are dropped, what is queued is still written.
+#[derive(Clone, Debug)]
+pub struct Logs {
+    handle: Arc<Handle>,
+}
+
+/// Why there can be no logs at all. A file that cannot be written is no such reason: it is one
+/// of the [`Logs::problems`], and it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The system refuses one more thread.
+    #[error("start the thread that writes the logs")]
+    Thread(#[source] io::Error),
+}
+
+/// Which lines [`Logs::tail`] gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TailQuery {
+    /// How many, at most.
+    pub lines: usize,
+    /// Of which stream; `None` is lifecycle and output.
+    pub stream: Option<Stream>,
+    /// From this moment on.
+    pub since: Option<Stamp>,
+}
+
+impl TailQuery {
+    /// The last lines of lifecycle and output, so many.
+    #[must_use]
+    pub const fn last(lines: usize) -> Self {
+        Self {
+            lines,
+            stream: None,
+            since: None,
+        }
+    }
+}
+
+impl Logs {
+    /// Opens the logs and starts the thread that writes them.
+    ///
+    /// # Errors
+    /// If the thread cannot be started.
+    pub fn open(settings: &config::Log, redactor: Arc<Redactor>) -> Result<Self, LogError> {
+        let shared = Arc::new(Shared::new(settings, redactor));
+        let writer = Writer::new(Arc::clone(&shared), settings.clone());
+        thread::Builder::new()
+            .name("logs".to_owned())
+            .spawn(move || writer.run())
+            .map_err(LogError::Thread)?;
+        Ok(Self {
+            handle: Arc::new(Handle { shared }),
+        })
+    }
+
+    /// The log of this worker, the same one while the worker is known.
+    #[must_use]
+    pub fn worker(&self, id: &WorkerId) -> WorkerLog {
+        let mut workers = self.handle.shared.workers();
+        let known = workers.entry(id.clone()).or_default();
+        WorkerLog {
+            handle: Arc::clone(&self.handle),
+            id: id.clone(),
+            known: Arc::clone(known),
+        }
+    }
+
+    /// The worker is gone: its memory is freed, its file closed, those who follow it let go.
+    ///
+    /// What is still captured of it goes into the files and is not remembered.
+    pub fn forget(&self, id: &WorkerId) {
+        if let Some(known) = self.handle.shared.workers().remove(id) {
+            known.is_gone.store(true, Ordering::Relaxed);
+        }
+        self.handle.shared.history().forget(id);
+        self.handle.shared.queue.push(Job::Forget(id.clone()));
+    }
+
+    /// Writes a line of arcanos itself.
+    pub fn arcanos(&self, text: &str) {
+        self.handle.shared.say(text);
+    }
+
+    /// Goes on with other settings, after what is queued is written by the old ones.
+    pub fn configure(&self, settings: &config::Log, redactor: Arc<Redactor>) {
+        let shared = &self.handle.shared;
+        shared.set_view(settings, redactor);
+        shared
+            .queue
+            .push(Job::Configure(Box::new(settings.clone())));
+    }
+
+    /// Opens all files anew, after others moved them away.
+    pub fn reopen(&self) {
+        self.handle.shared.queue.push(Job::Reopen);
+    }
+
+    /// Waits until everything that was said before is written, or tried, but not for longer
+    /// than this.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost if the future is dropped.
+    pub async fn flush(&self, longest: Duration) {
+        let (done, written) = oneshot::channel();
+        self.handle.shared.queue.push(Job::Flush(done));
+        // Too late or not at all: the caller goes on in either case.
+        let _ = timeout(longest, written).await;
+    }
+
+    /// What is wrong with the logs right now, in words, and what it cost so far.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        self.handle.shared.troubles.texts()
+    }
+
+    /// Changes whenever a problem comes or goes.
+    #[must_use]
+    pub fn problem_changes(&self) -> watch::Receiver<u64> {
+        self.handle.shared.troubles.changes()
+    }
+
+    /// The text without secrets.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        self.handle
+            .shared
+            .view()
+            .redactor
+            .redact_str(text)
+            .into_owned()
+    }
+
+    /// The last lines of this worker, or of all and arcanos itself; oldest first.
+    ///
+    /// What is no longer in memory comes from the end of the session log, as far as it is there.
+    pub async fn tail(&self, id: Option<&WorkerId>, query: &TailQuery) -> Vec<LogLine> {
+        let scope = id.cloned();
+        let newest = self.handle.shared.history().newest(&scope, query);
+        self.complete(scope, query, newest).await
+    }
+
+    /// The lines from now on.
+    #[must_use]
+    pub fn follow(&self, id: Option<&WorkerId>, stream: Option<Stream>) -> Follower {
+        let scope = id.cloned();
+        let (place, latest) = self.handle.shared.history().follow(&scope);
+        let shared = Arc::clone(&self.handle.shared);
+        Follower {
+            shared,
+            scope,
+            stream,
+            place,
+            latest,
+            current: None,
+        }
+    }
+
+    /// The last lines and all that come after them: none is missing, none comes twice.
+    pub async fn tail_and_follow(
+        &self,
+        id: Option<&WorkerId>,
+        query: &TailQuery,
+    ) -> (Vec<LogLine>, Follower) {
+        let scope = id.cloned();
+        let (newest, place, latest) = {
+            let mut history = self.handle.shared.history();
+            let (place, latest) = history.follow(&scope);
+            (history.newest(&scope, query), place, latest)
+        };
+        let lines = self.complete(scope.clone(), query, newest).await;
+        let shared = Arc::clone(&self.handle.shared);
+        (
+            lines,
+            Follower {
+                shared,
+                scope,
+                stream: query.stream,
+                place,
+                latest,
+                current: None,
+            },
+        )
+    }
+
+    /// Cuts the chunks into lines and adds older ones from the session log.
+    async fn complete(&self, scope: Scope, query: &TailQuery, newest: Newest) -> Vec<LogLine> {
+        let view = self.handle.shared.view();
+        let mut lines = last_lines(&newest, query.lines, view.max_line);
+        let reaches = |since| newest.oldest.is_some_and(|oldest| oldest < since);
+        if lines.len() == query.lines || query.since.is_some_and(reaches) {
+            return lines;
+        }
+        let recall = Recall {
+            session: view.session.clone(),
+            scope,
+            query: TailQuery {
+                lines: query.lines - lines.len(),
+                ..*query
+            },
+            before: newest.oldest,
+            max_line: view.max_line,
+        };
+        // The disk may hang, and this must not hang with it.
+        let older = spawn_blocking(move || recall.lines())
+            .await
+            .unwrap_or_default();
+        lines.splice(0..0, older);
+        lines
+    }
+}
+
+fn last_lines(newest: &Newest, most: usize, max_line: usize) -> Vec<LogLine> {
+    let mut lines = Vec::new();
+    // From the newest chunk backwards, so that no more than one of them is cut in vain.
+    for chunk in newest.chunks.iter().rev() {
+        if lines.len() >= most {
+            break;
+        }
+        let begin = lines.len();
+        let mut offset = 0;
+        while let Some((line, next)) = chunk.line_at(offset, max_line) {
+            lines.push(line);
+            offset = next;
+        }
+        lines[begin..].reverse();
+    }
+    lines.truncate(most);
+    lines.reverse();
+    lines
+}

@@ -1,0 +1,144 @@
+//! The files of the workers: those that are written to are open, within bounds.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use crate::domain::WorkerId;
+
+use super::{
+    log_file::{LogFile, Outcome},
+    rotate::Limits,
+};
+
+/// Files open at once; each takes a descriptor, and opening one anew costs microseconds.
+const MOST: usize = 256;
+
+/// A file that nothing was written to for so long is closed.
+pub(super) const IDLE: Duration = Duration::from_secs(5);
+
+/// The workers' files.
+#[derive(Debug)]
+pub(super) struct OpenFiles {
+    folder: PathBuf,
+    limits: Limits,
+    files: HashMap<WorkerId, Entry>,
+    n_open: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    log: LogFile,
+    used: Instant,
+}
+
+impl OpenFiles {
+    pub(super) fn new(folder: PathBuf, limits: Limits) -> Self {
+        Self {
+            folder,
+            limits,
+            files: HashMap::new(),
+            n_open: 0,
+        }
+    }
+
+    /// Appends to this worker's file.
+    pub(super) fn append(
+        &mut self,
+        id: &WorkerId,
+        bytes: &[u8],
+        now: Instant,
+    ) -> (&LogFile, Outcome) {
+        if !self.files.get(id).is_some_and(|entry| entry.log.is_open()) {
+            self.make_room();
+        }
+        let entry = self.files.entry(id.clone()).or_insert_with(|| Entry {
+            log: LogFile::new(self.folder.join(format!("{id}.log")), self.limits),
+            used: now,
+        });
+        let was_open = entry.log.is_open();
+        let outcome = entry.log.append(bytes, now);
+        entry.used = now;
+        self.n_open = self.n_open + usize::from(entry.log.is_open()) - usize::from(was_open);
+        (&entry.log, outcome)
+    }
+
+    /// Closes what has been idle and tries again what failed; hands each result to `tell`.
+    pub(super) fn maintain(
+        &mut self,
+        now: Instant,
+        mut tell: impl FnMut(&WorkerId, &LogFile, Outcome),
+    ) {
+        for (id, entry) in &mut self.files {
+            if entry.log.retry_at().is_some_and(|at| at <= now) {
+                let outcome = entry.log.retry(now);
+                tell(id, &entry.log, outcome);
+            }
+        }
+        self.files.retain(|_, entry| {
+            if entry.used + IDLE <= now {
+                entry.log.close();
+            }
+            // What is wrong with it must be remembered until it is mended.
+            entry.log.is_open() || !entry.log.is_well()
+        });
+        self.n_open = self
+            .files
+            .values()
+            .filter(|entry| entry.log.is_open())
+            .count();
+    }
+
+    /// When maintenance is due next; `None` if there is nothing to maintain.
+    pub(super) fn next_maintenance(&self) -> Option<Instant> {
+        let idle_at = |entry: &Entry| entry.log.is_open().then(|| entry.used + IDLE);
+        self.files
+            .values()
+            .filter_map(|e| e.log.retry_at().or_else(|| idle_at(e)))
+            .min()
+    }
+
+    /// Lets go of this worker's file, whatever it is waiting for; returns its path if it was known.
+    pub(super) fn forget(&mut self, id: &WorkerId) -> Option<PathBuf> {
+        let entry = self.files.remove(id)?;
+        self.n_open -= usize::from(entry.log.is_open());
+        Some(entry.log.path().to_owned())
+    }
+
+    /// Opens all paths anew with the next bytes.
+    pub(super) fn reopen(&mut self) {
+        self.files.values_mut().for_each(|entry| entry.log.close());
+        self.n_open = 0;
+    }
+
+    /// Other limits, or another folder: files in the old one are let go, their paths returned.
+    pub(super) fn configure(&mut self, folder: PathBuf, limits: Limits) -> Vec<PathBuf> {
+        self.limits = limits;
+        self.files
+            .values_mut()
+            .for_each(|entry| entry.log.set_limits(limits));
+        if folder == self.folder {
+            return Vec::new();
+        }
+        self.folder = folder;
+        self.n_open = 0;
+        self.files
+            .drain()
+            .map(|(_, entry)| entry.log.path().to_owned())
+            .collect()
+    }
+
+    /// Closes the file that was not used for longest if there are too many.
+    fn make_room(&mut self) {
+        if self.n_open < MOST {
+            return;
+        }
+        let open = self.files.values_mut().filter(|entry| entry.log.is_open());
+        if let Some(oldest) = open.min_by_key(|entry| entry.used) {
+            oldest.log.close();
+            self.n_open -= 1;
+        }
+    }
+}

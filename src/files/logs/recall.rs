@@ -1,0 +1,196 @@
+//! Lines from before the memory of this arcanos, read back from the session log.
+//!
+//! Read from the end, within bounds, from the log and the one rotated last. A text log does not
+//! say from which stream a line came, so it has nothing for those who ask for one.
+
+use std::{
+    borrow::Cow,
+    fs::File,
+    io,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use memchr::memrchr;
+use rustix::fs::{Mode, OFlags};
+use serde::Deserialize;
+
+use crate::{
+    domain::{Stamp, WorkerId},
+    text::{escape, shown},
+};
+
+use super::{
+    history::Scope,
+    hub::TailQuery,
+    line::{ARCANOS, LogLine, Stream},
+};
+
+/// Bytes that are read in all.
+const MOST: u64 = 1024 * 1024;
+
+/// Bytes that are read first: enough for the usual fifty lines.
+const FIRST: u64 = 64 * 1024;
+
+/// Which lines are wanted.
+#[derive(Clone, Debug)]
+pub(super) struct Recall {
+    /// The session log.
+    pub(super) session: PathBuf,
+    /// Whose lines.
+    pub(super) scope: Scope,
+    /// How many, from where, since when.
+    pub(super) query: TailQuery,
+    /// Only lines from before this moment: the later ones are in memory.
+    pub(super) before: Option<Stamp>,
+    /// Bytes of a line that are shown.
+    pub(super) max_line: usize,
+}
+
+impl Recall {
+    /// The lines, oldest first; those that cannot be read are none.
+    pub(super) fn lines(&self) -> Vec<LogLine> {
+        let mut lines = Vec::new();
+        let mut left = MOST;
+        let mut rotated = self.session.clone().into_os_string();
+        rotated.push(".1");
+        for path in [&self.session, &PathBuf::from(rotated)] {
+            let missing = self.query.lines - lines.len();
+            let Ok((found, read)) = self.lines_of(path, missing, left) else {
+                continue;
+            };
+            lines.splice(0..0, found);
+            left -= read;
+            if left == 0 || lines.len() == self.query.lines {
+                break;
+            }
+        }
+        lines
+    }
+
+    /// At most so many lines of the file's last bytes, and how many bytes that took.
+    fn lines_of(&self, path: &Path, most: usize, left: u64) -> io::Result<(Vec<LogLine>, u64)> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut size = FIRST.min(left);
+        loop {
+            let start = found.len().saturating_sub(size);
+            let mut bytes = vec![0; usize::try_from(found.len() - start).unwrap_or(0)];
+            file.read_exact_at(&mut bytes, start)?;
+            let lines = self.pick(whole_lines(&bytes, start), most);
+            if lines.len() == most || start == 0 || size == left {
+                return Ok((lines, bytes.len() as u64));
+            }
+            size = left;
+        }
+    }
+
+    /// The last lines that are wanted, oldest first.
+    fn pick(&self, bytes: &[u8], most: usize) -> Vec<LogLine> {
+        let mut lines = Vec::new();
+        let mut rest = bytes;
+        while lines.len() < most
+            && let Some(end) = memrchr(b'\n', rest)
+        {
+            let start = memrchr(b'\n', &rest[..end]).map_or(0, |at| at + 1);
+            lines.extend(self.read(&rest[start..end]));
+            rest = &rest[..start];
+        }
+        lines.reverse();
+        lines
+    }
+
+    fn read(&self, line: &[u8]) -> Option<LogLine> {
+        let line = if line.starts_with(b"{") {
+            self.read_json(line)
+        } else {
+            self.read_text(line)
+        }?;
+        let is_old = self.before.is_none_or(|before| line.at < before);
+        let is_new = self.query.since.is_none_or(|since| line.at >= since);
+        let is_wanted = match line.stream {
+            Some(stream) => stream.is_wanted(self.query.stream),
+            None => self.query.stream.is_none(),
+        };
+        (is_old && is_new && is_wanted).then_some(line)
+    }
+
+    fn read_text(&self, line: &[u8]) -> Option<LogLine> {
+        let rest = line.strip_prefix(b"[")?;
+        let (at, rest) = split(rest, b"] [")?;
+        let (label, text) = split(rest, b"] ")?;
+        let worker = self.worker(std::str::from_utf8(label).ok()?)?;
+        // Cut when it was written, but for lines that workers appended themselves.
+        let text = shown(text, self.max_line.saturating_add(64));
+        Some(LogLine {
+            at: stamp(std::str::from_utf8(at).ok()?)?,
+            worker,
+            stream: None,
+            run: None,
+            text,
+        })
+    }
+
+    fn read_json(&self, line: &[u8]) -> Option<LogLine> {
+        let line: Json<'_> = serde_json::from_slice(line).ok()?;
+        let worker = self.worker(&line.worker)?;
+        let stream = match line.kind.as_ref() {
+            "output" => line.stream.as_deref()?.parse().ok()?,
+            "activity" => Stream::Activity,
+            _ => Stream::Lifecycle,
+        };
+        let text = escape(line.message.as_bytes()).into_owned();
+        Some(LogLine {
+            at: stamp(&line.ts)?,
+            worker,
+            stream: Some(stream),
+            run: None,
+            text,
+        })
+    }
+
+    /// The worker of this name, if its lines are wanted; `Some(None)` is arcanos itself.
+    fn worker(&self, label: &str) -> Option<Option<WorkerId>> {
+        match &self.scope {
+            Some(id) => (id.as_str() == label).then(|| Some(id.clone())),
+            None if label == ARCANOS => Some(None),
+            None => WorkerId::parse(label).ok().map(Some),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Json<'a> {
+    #[serde(borrow)]
+    ts: Cow<'a, str>,
+    #[serde(borrow)]
+    worker: Cow<'a, str>,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    stream: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+}
+
+/// The bytes without a first line that began before them.
+fn whole_lines(bytes: &[u8], start: u64) -> &[u8] {
+    if start == 0 {
+        return bytes;
+    }
+    let first = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1);
+    &bytes[first..]
+}
+
+fn split<'a>(bytes: &'a [u8], by: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = memchr::memmem::find(bytes, by)?;
+    Some((&bytes[..at], &bytes[at + by.len()..]))
+}
+
+fn stamp(text: &str) -> Option<Stamp> {
+    text.parse().ok().map(Stamp)
+}

@@ -1,0 +1,3 @@
+//! What arcanos reads from and writes to the disk.
+
+pub mod logs;

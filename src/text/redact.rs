@@ -1,0 +1,280 @@
+//! What must not be seen, replaced.
+//!
+//! The values of secret variables, in the forms of [`forms`](super::forms), become
+//! `[redacted NAME]`; what matches a pattern becomes `[redacted pattern]`. A secret that is
+//! broken up, reversed, hashed or partly masked passes: this is a net under honest mistakes.
+
+use std::{borrow::Cow, fmt};
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::{forms::forms, open_end::OpenEnd};
+
+/// Bytes that one compiled pattern may take.
+const COMPILED: usize = 1024 * 1024;
+
+/// Bytes that the lazily built states of one pattern may take, per thread that meets a match.
+const CACHE: usize = 256 * 1024;
+
+/// What a match of a pattern becomes.
+const PATTERN_MARK: &[u8] = b"[redacted pattern]";
+
+/// Replaces secrets. Costs one fast look at the text if there is none in it.
+///
+/// Shared behind an `Arc` and replaced as a whole when the config changes.
+#[derive(Default)]
+pub struct Redactor {
+    literals: Option<Literals>,
+    patterns: Option<Patterns>,
+}
+
+/// Why a redactor cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RedactError {
+    /// One of the patterns is no regex, or takes too much memory.
+    #[error("`{pattern}` is not a usable pattern: {reason}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it, on one line.
+        reason: String,
+    },
+    /// The secrets together take too much memory.
+    #[error("there are too many secrets to look for: {0}")]
+    Secrets(String),
+}
+
+impl Redactor {
+    /// A redactor of these values, each with its name, and of what matches these patterns.
+    ///
+    /// Values of less than 8 bytes are not looked for. `^` and `$` in patterns mean the ends of
+    /// a line; classes such as `\w` mean ASCII where the pattern allows it.
+    ///
+    /// # Errors
+    /// If a pattern does not compile, or all of it is too large.
+    pub fn new(secrets: &[(String, String)], patterns: &[String]) -> Result<Self, RedactError> {
+        Ok(Self {
+            literals: Literals::new(secrets)?,
+            patterns: Patterns::new(patterns)?,
+        })
+    }
+
+    /// The text without secrets; the text itself if there are none in it.
+    #[must_use]
+    pub fn redact<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut text = Cow::Borrowed(text);
+        if let Some(literals) = &self.literals
+            && let Some(changed) = literals.replace(&text)
+        {
+            text = Cow::Owned(changed);
+        }
+        for pattern in self.patterns.iter().flat_map(|p| &p.each) {
+            if let Cow::Owned(changed) =
+                pattern.replace_all(&text, regex::bytes::NoExpand(PATTERN_MARK))
+            {
+                text = Cow::Owned(changed);
+            }
+        }
+        text
+    }
+
+    /// As [`Redactor::redact`], for text that is known to be UTF-8.
+    #[must_use]
+    pub fn redact_str<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.redact(text.as_bytes()) {
+            Cow::Borrowed(_) => Cow::Borrowed(text),
+            // A pattern of bytes may have torn a character.
+            Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        }
+    }
+
+    /// How many bytes at the end of unfinished text must wait for what follows them.
+    ///
+    /// They may be the beginning of a secret or of a match, or belong to one that may still get
+    /// longer. What stands before them can be redacted and shown on its own.
+    #[must_use]
+    pub fn held_back(&self, text: &[u8]) -> usize {
+        let mut start = text.len();
+        if let Some(literals) = &self.literals {
+            start = start.min(literals.open_start(text));
+        }
+        if let Some(patterns) = &self.patterns {
+            start = start.min(patterns.open_start(text));
+        }
+        // What waits must not begin inside of a match, whose first part would be shown then.
+        while let Some(earlier) = self.torn_by(text, start) {
+            start = earlier;
+        }
+        text.len() - start
+    }
+
+    /// As [`Redactor::held_back`], for text that ends with a line: only a secret of several
+    /// lines can still be open then.
+    #[must_use]
+    pub fn held_back_after_line(&self, text: &[u8]) -> usize {
+        if self.literals.as_ref().is_some_and(|l| l.has_lines) {
+            self.held_back(text)
+        } else {
+            0
+        }
+    }
+
+    /// Where the match begins that has bytes on both sides of `at`.
+    fn torn_by(&self, text: &[u8], at: usize) -> Option<usize> {
+        let torn = |(start, end): (usize, usize)| (start < at && at < end).then_some(start);
+        let literals = self.literals.iter().flat_map(|l| l.matcher.find_iter(text));
+        let patterns = self
+            .patterns
+            .iter()
+            .flat_map(|p| &p.each)
+            .flat_map(|p| p.find_iter(text));
+        literals
+            .map(|m| (m.start(), m.end()))
+            .chain(patterns.map(|m| (m.start(), m.end())))
+            .find_map(torn)
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").finish_non_exhaustive()
+    }
+}
+
+/// The forms of all secret values.
+struct Literals {
+    matcher: AhoCorasick,
+    /// By the matcher's pattern.
+    forms: Vec<Vec<u8>>,
+    /// By the matcher's pattern: what stands in its place.
+    marks: Vec<Vec<u8>>,
+    /// Bytes of the longest form.
+    longest: usize,
+    /// Whether one of them goes over more than one line.
+    has_lines: bool,
+}
+
+impl Literals {
+    fn new(secrets: &[(String, String)]) -> Result<Option<Self>, RedactError> {
+        let (mut all, mut marks) = (Vec::new(), Vec::new());
+        for (name, value) in secrets {
+            for form in forms(value.as_bytes()) {
+                if !all.contains(&form) {
+                    all.push(form);
+                    marks.push(format!("[redacted {name}]").into_bytes());
+                }
+            }
+        }
+        if all.is_empty() {
+            return Ok(None);
+        }
+        let matcher = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(&all)
+            .map_err(|error| RedactError::Secrets(error.to_string()))?;
+        let longest = all.iter().map(Vec::len).max().unwrap_or(0);
+        let has_lines = all.iter().any(|form| form.contains(&b'\n'));
+        Ok(Some(Self {
+            matcher,
+            forms: all,
+            marks,
+            longest,
+            has_lines,
+        }))
+    }
+
+    fn replace(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let mut matches = self.matcher.find_iter(text).peekable();
+        matches.peek()?;
+        let mut out = Vec::with_capacity(text.len());
+        let mut copied = 0;
+        for m in matches {
+            out.extend_from_slice(&text[copied..m.start()]);
+            out.extend_from_slice(&self.marks[m.pattern().as_usize()]);
+            copied = m.end();
+        }
+        out.extend_from_slice(&text[copied..]);
+        Some(out)
+    }
+
+    /// Where the longest end of the text begins that is the beginning of a form.
+    fn open_start(&self, text: &[u8]) -> usize {
+        let is_open = |at: &usize| {
+            let end = &text[*at..];
+            self.forms
+                .iter()
+                .any(|form| form.len() > end.len() && form.starts_with(end))
+        };
+        let first = text.len().saturating_sub(self.longest - 1);
+        (first..text.len()).find(is_open).unwrap_or(text.len())
+    }
+}
+
+/// The patterns.
+struct Patterns {
+    each: Vec<Regex>,
+    /// `None` if nothing can be told about unfinished matches.
+    open: Option<OpenEnd>,
+}
+
+impl Patterns {
+    fn new(patterns: &[String]) -> Result<Option<Self>, RedactError> {
+        if patterns.is_empty() {
+            return Ok(None);
+        }
+        let (mut each, mut sources) = (Vec::new(), Vec::new());
+        for pattern in patterns {
+            // Over bytes the automata are small and fast; what needs Unicode gets it.
+            let of_bytes = format!("(?-u){pattern}");
+            let (regex, source) = match compile(&of_bytes) {
+                Ok(regex) => (regex, of_bytes),
+                Err(_) => (
+                    compile(pattern).map_err(|e| pattern_error(pattern, &e))?,
+                    pattern.clone(),
+                ),
+            };
+            each.push(regex);
+            sources.push(source);
+        }
+        let open = OpenEnd::new(&sources);
+        Ok(Some(Self { each, open }))
+    }
+
+    fn open_start(&self, text: &[u8]) -> usize {
+        match &self.open {
+            Some(open) => open.start(text),
+            // Nothing is known, so the last word waits.
+            None => text
+                .iter()
+                .rposition(u8::is_ascii_whitespace)
+                .map_or(0, |at| at + 1),
+        }
+    }
+}
+
+fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern)
+        .multi_line(true)
+        .size_limit(COMPILED)
+        .dfa_size_limit(CACHE)
+        .build()
+}
+
+fn pattern_error(pattern: &str, error: &regex::Error) -> RedactError {
+    // The message of a syntax error draws the pattern over several lines; the last says why.
+    let text = error.to_string();
+    let reason = text
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .trim()
+        .trim_start_matches("error: ");
+    RedactError::Pattern {
+        pattern: pattern.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
