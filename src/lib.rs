@@ -1,6 +1,7 @@
 //! arcanos: a config-driven supervisor with hot reload for AI workers.
 
 pub mod config;
+pub mod discovery;
 pub mod domain;
 pub mod engine;
 pub mod files;

@@ -1,3 +1,15 @@
-//! What arcanos reads from and writes to the disk.
+//! The disk: what the folder of workers holds, when to look at it again, and the logs.
+//!
+//! [`Scanner`] reads a folder into a [`Listing`](crate::discovery::Listing), [`read_settled`]
+//! a single file, [`Watcher`] says when something may have changed; [`logs`] keeps what workers
+//! write. What the files mean is decided elsewhere.
 
+mod lease;
 pub mod logs;
+mod read;
+mod scan;
+mod watch;
+
+pub use read::{Patience, ReadError, Settled, read_settled};
+pub use scan::{Scan, ScanError, Scanner};
+pub use watch::{WatchList, WatchMode, Watcher};

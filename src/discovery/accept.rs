@@ -1,0 +1,156 @@
+//! Which rule accepts a file, by its own content and that of the local files that belong to it.
+
+use std::path::Path;
+
+use super::{
+    analysis::{Analysis, Marker, Outcome},
+    code::ImportKind,
+    graph::{Reach, reach},
+    listing::{Entry, Listing},
+    rules::{Rule, Rules},
+};
+
+/// Why a file is a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Accepted {
+    /// The rule's place in the config.
+    pub(super) rule: usize,
+    /// The line that decided.
+    pub(super) line: Option<u32>,
+    /// What the line does not say.
+    pub(super) reason: Option<String>,
+    /// Whether a marker decided, so that no import makes it a helper.
+    pub(super) is_marked: bool,
+}
+
+/// The first rule that accepts the file, or why none does.
+pub(super) fn accept(
+    rules: &Rules,
+    listing: &Listing,
+    (file, analysis): (&Path, &Analysis),
+    reach: &Reach,
+) -> Result<Accepted, String> {
+    if let (Some((Marker::Worker, line)), Some((rule, _))) =
+        (analysis.marker, rules.fitting(file).next())
+    {
+        return Ok(Accepted {
+            rule,
+            line: Some(line),
+            reason: Some("marked `@arcanos worker`".to_owned()),
+            is_marked: true,
+        });
+    }
+    let mut reasons = Vec::new();
+    for (at, outcome) in &analysis.outcomes {
+        let rule = &rules.rules[*at];
+        let hearing = Hearing {
+            rules,
+            listing,
+            rule,
+            file,
+            analysis,
+            reach,
+        };
+        match hearing.decide(*outcome) {
+            Ok((line, reason)) => {
+                return Ok(Accepted {
+                    rule: *at,
+                    line,
+                    reason,
+                    is_marked: false,
+                });
+            }
+            Err(reason) => reasons.push(format!("rule `{}`: {reason}", rule.name)),
+        }
+    }
+    Err(reasons.join("; "))
+}
+
+/// One rule and one file.
+struct Hearing<'a> {
+    rules: &'a Rules,
+    listing: &'a Listing,
+    rule: &'a Rule,
+    file: &'a Path,
+    analysis: &'a Analysis,
+    reach: &'a Reach,
+}
+
+impl Hearing<'_> {
+    /// The line that decides and what is to be said of it, or why the rule does not accept.
+    fn decide(&self, outcome: Outcome) -> Result<(Option<u32>, Option<String>), String> {
+        let line = match outcome {
+            Outcome::Fits(line) => line,
+            Outcome::MissesAny => return Err("none of `any` matches".to_owned()),
+            Outcome::MissesAll(at) => {
+                return Err(format!("`{}` of `all` does not match", self.rule.all[at]));
+            }
+            Outcome::Forbidden(at, line) => {
+                let regex = &self.rule.none[at];
+                return Err(format!("`{regex}` of `none` matches on line {line}"));
+            }
+        };
+        if self.rule.packages.is_empty() {
+            return Ok((line, None));
+        }
+        if let Some((_, line)) = self.names_package(self.analysis, ImportKind::Use) {
+            return Ok((Some(line), None));
+        }
+        self.reach_package()
+            .map(|(line, reason)| (line, Some(reason)))
+            .ok_or_else(|| self.no_import())
+    }
+
+    /// Which package of the rule a file names in this way, and on which line.
+    fn names_package(&self, analysis: &Analysis, kind: ImportKind) -> Option<(&str, u32)> {
+        let wanted = |package| self.rule.packages.contains(&package);
+        let mut uses = analysis.packages.iter();
+        let found = uses.find(|used| used.kind == kind && wanted(used.package))?;
+        Some((&self.rules.packages[found.package], found.line))
+    }
+
+    /// How the file comes to a package by a local file: the line of that import, and a sentence.
+    fn reach_package(&self) -> Option<(Option<u32>, String)> {
+        let analysis = |path: &Path| self.listing.files.get(path).and_then(Entry::analysis);
+        let (source, package) = self.reach.files.iter().find_map(|path| {
+            let analysis = analysis(path)?;
+            let named = self.names_package(analysis, ImportKind::Use);
+            let named = named.or_else(|| self.names_package(analysis, ImportKind::Reexport));
+            Some((path, named?.0))
+        })?;
+        let leads = |target: &Path| {
+            target == source
+                || reach(target, |file| self.listing.imports_of(file))
+                    .files
+                    .contains(source)
+        };
+        let line = self.analysis.locals.iter().find_map(|local| {
+            let known = |path: &Path| self.listing.files.contains_key(path);
+            let target = super::graph::resolve(self.file, &local.specifier, known)?;
+            leads(&target).then_some(local.line)
+        });
+        let source = source.display();
+        Some((line, format!("imports `{package}` through `{source}`")))
+    }
+
+    /// Why the rule's packages are not imported.
+    fn no_import(&self) -> String {
+        if let Some((package, line)) = self.names_package(self.analysis, ImportKind::Reexport) {
+            return format!("only re-exports `{package}` (line {line}), which makes it a helper");
+        }
+        let packages = self.rule.packages.iter();
+        let packages: Vec<_> = packages
+            .map(|at| format!("`{}`", self.rules.packages[*at]))
+            .collect();
+        let mut reason = format!("imports none of {}", packages.join(", "));
+        let broken = self.reach.files.iter().find_map(|path| {
+            let fault = self.listing.files.get(path)?.fault()?;
+            Some(format!(
+                "; of what it imports, `{}` is not followed: {fault}",
+                path.display()
+            ))
+        });
+        reason.push_str(&broken.unwrap_or_default());
+        reason
+    }
+}

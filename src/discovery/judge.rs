@@ -1,0 +1,348 @@
+//! Gives each file of a listing its verdict.
+
+use std::{
+    collections::{BTreeMap, btree_map},
+    hash::{DefaultHasher, Hash, Hasher},
+    iter,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    accept::{Accepted, accept},
+    analysis::Marker,
+    graph::{Reach, reach, resolve},
+    listing::{Barrier, Content, Entry, Listing},
+    rules::Rules,
+    verdict::{Candidate, Discovered, Verdict, VerdictKind},
+};
+use crate::domain::{Fingerprint, WorkerId};
+
+/// Gives each file its verdict, and takes the workers out.
+///
+/// `running` says which file holds an id now. That file keeps the id if another one would have
+/// the same, and goes on being a worker where nothing new may start.
+#[must_use]
+pub fn judge(
+    rules: &Rules,
+    listing: &Listing,
+    running: &dyn Fn(&WorkerId) -> Option<PathBuf>,
+) -> Discovered {
+    let mut court = Court {
+        rules,
+        listing,
+        running,
+        accepted: BTreeMap::new(),
+        refused: BTreeMap::new(),
+        importers: BTreeMap::new(),
+        taken: BTreeMap::new(),
+    };
+    court.hear_rules();
+    court.find_helpers();
+    court.give_ids();
+    let mut discovered = Discovered::default();
+    for (file, entry) in &listing.files {
+        if is_hidden(file) {
+            continue;
+        }
+        let (verdict, candidate) = court.judge_file(file, entry);
+        discovered.verdicts.push(verdict);
+        discovered.candidates.extend(candidate);
+    }
+    discovered.candidates.sort_by(|a, b| a.id.cmp(&b.id));
+    discovered
+}
+
+struct Court<'a> {
+    rules: &'a Rules,
+    listing: &'a Listing,
+    running: &'a dyn Fn(&WorkerId) -> Option<PathBuf>,
+    /// Files that a rule accepts.
+    accepted: BTreeMap<&'a Path, Case>,
+    /// Why no rule accepts a file, of those that might have been.
+    refused: BTreeMap<&'a Path, String>,
+    /// For each file that belongs to an accepted one: the first such.
+    importers: BTreeMap<PathBuf, &'a Path>,
+    /// Who has an id.
+    taken: BTreeMap<WorkerId, &'a Path>,
+}
+
+/// A file that a rule accepts.
+struct Case {
+    accepted: Accepted,
+    reach: Reach,
+    /// The accepted file that makes this one a helper.
+    master: Option<PathBuf>,
+}
+
+impl<'a> Court<'a> {
+    fn hear_rules(&mut self) {
+        let mut resolved = BTreeMap::new();
+        for (file, entry) in &self.listing.files {
+            let Some(analysis) = entry.analysis() else {
+                continue;
+            };
+            if !self.rules.is_eligible(file) {
+                continue;
+            }
+            if let Some((Marker::Ignore, line)) = analysis.marker {
+                let reason = format!("marked `@arcanos ignore` on line {line}");
+                self.refused.insert(file, reason);
+                continue;
+            }
+            let reach = reach(file, |file| self.imports(file, &mut resolved));
+            match accept(self.rules, self.listing, (file, analysis), &reach) {
+                Ok(accepted) => {
+                    let case = Case {
+                        accepted,
+                        reach,
+                        master: None,
+                    };
+                    self.accepted.insert(file, case);
+                }
+                Err(reason) => {
+                    self.refused.insert(file, reason);
+                }
+            }
+        }
+    }
+
+    /// The local files that a file imports, of those that there are.
+    fn imports(
+        &self,
+        file: &Path,
+        resolved: &mut BTreeMap<PathBuf, Vec<PathBuf>>,
+    ) -> Vec<PathBuf> {
+        let resolve_all = || self.listing.imports_of(file);
+        match resolved.entry(file.to_path_buf()) {
+            btree_map::Entry::Occupied(known) => known.get().clone(),
+            btree_map::Entry::Vacant(new) => new.insert(resolve_all()).clone(),
+        }
+    }
+
+    /// A file that another accepted one imports is a helper, unless they import each other.
+    fn find_helpers(&mut self) {
+        let mut masters = Vec::new();
+        for (file, case) in &self.accepted {
+            for used in &case.reach.files {
+                self.importers.entry(used.clone()).or_insert(file);
+                let Some(other) = self.accepted.get(used.as_path()) else {
+                    continue;
+                };
+                let is_mutual = other.reach.files.binary_search(&file.to_path_buf()).is_ok();
+                if !is_mutual && !other.accepted.is_marked {
+                    masters.push((used.clone(), file.to_path_buf()));
+                }
+            }
+        }
+        for (helper, master) in masters {
+            if let Some(case) = self.accepted.get_mut(helper.as_path()) {
+                case.master.get_or_insert(master);
+            }
+        }
+    }
+
+    /// The file that runs by an id keeps it; else the first by name has it.
+    fn give_ids(&mut self) {
+        for (file, case) in &self.accepted {
+            let Ok(id) = id_of(file) else { continue };
+            if case.master.is_some() || self.obstacle(file, case).is_some() {
+                continue;
+            }
+            let holds = (self.running)(&id).is_some_and(|holder| holder == **file);
+            match self.taken.entry(id) {
+                btree_map::Entry::Occupied(mut other) if holds => {
+                    other.insert(file);
+                }
+                btree_map::Entry::Occupied(_) => {}
+                btree_map::Entry::Vacant(free) => {
+                    free.insert(file);
+                }
+            }
+        }
+    }
+
+    fn judge_file(&self, file: &'a Path, entry: &Entry) -> (Verdict, Option<Candidate>) {
+        let Some(case) = self.accepted.get(file) else {
+            return (self.judge_other(file, entry), None);
+        };
+        let accepted = &case.accepted;
+        let mut verdict = Verdict {
+            file: file.to_path_buf(),
+            verdict: VerdictKind::Rejected,
+            id: id_of(file).ok(),
+            rule: Some(self.rules.rules[accepted.rule].name.clone()),
+            line: accepted.line,
+            reason: accepted.reason.clone(),
+        };
+        if let Some(master) = &case.master {
+            verdict.verdict = VerdictKind::Helper;
+            verdict.id = None;
+            verdict.reason = Some(format!("imported by `{}`", master.display()));
+            return (verdict, None);
+        }
+        let id = match id_of(file) {
+            Ok(id) => id,
+            Err(reason) => {
+                verdict.reason = Some(reason);
+                return (verdict, None);
+            }
+        };
+        if let Some((kind, reason)) = self.obstacle(file, case) {
+            verdict.verdict = kind;
+            verdict.reason = Some(reason);
+            return (verdict, None);
+        }
+        if let Some(holder) = self.taken.get(&id).filter(|holder| **holder != file) {
+            let holder = holder.display();
+            verdict.reason = Some(format!("the id `{id}` belongs to `{holder}` already"));
+            return (verdict, None);
+        }
+        match entry.fault() {
+            Some(reason) => verdict.reason = Some(format!("{reason}; what runs goes on")),
+            None => verdict.verdict = VerdictKind::Worker,
+        }
+        (verdict, Some(self.candidate(id, file, case)))
+    }
+
+    /// What keeps an accepted file from starting, unless it runs already.
+    fn obstacle(&self, file: &Path, case: &Case) -> Option<(VerdictKind, String)> {
+        let id = id_of(file).ok()?;
+        if (self.running)(&id).is_some_and(|holder| holder == file) {
+            return None;
+        }
+        let own = self.listing.files.get(file).and_then(Entry::fault);
+        if let Some(reason) = own {
+            return Some((VerdictKind::Rejected, reason.to_owned()));
+        }
+        case.reach.files.iter().find_map(|used| {
+            let name = used.display();
+            match &self.listing.files.get(used)?.content {
+                Content::Held => Some((
+                    VerdictKind::Ignored,
+                    format!("waits for `{name}`, which a program still writes to"),
+                )),
+                Content::Barred {
+                    barrier: Barrier::Open(reason),
+                    ..
+                } => Some((
+                    VerdictKind::Rejected,
+                    format!("imports `{name}`: {reason}"),
+                )),
+                _ => None,
+            }
+        })
+    }
+
+    /// The verdict on a file that no rule accepts.
+    fn judge_other(&self, file: &Path, entry: &Entry) -> Verdict {
+        let importer = self.importers.get(file);
+        let (kind, reason) = match (&entry.content, importer) {
+            (Content::Rejected(reason), _) => (VerdictKind::Rejected, reason.clone()),
+            (Content::Barred { barrier, .. }, _) => {
+                (VerdictKind::Rejected, barrier.reason().to_owned())
+            }
+            (_, Some(importer)) => (
+                VerdictKind::Helper,
+                format!("imported by `{}`", importer.display()),
+            ),
+            (Content::Held, None) => (
+                VerdictKind::Ignored,
+                "a program still writes to it; it is read once that has closed it".to_owned(),
+            ),
+            (Content::Unread | Content::Analysed(_), None) => {
+                let refused = self.refused.get(file).cloned();
+                let reason = refused.or_else(|| self.rules.refusal(file));
+                let reason = reason.unwrap_or_else(|| "not read yet".to_owned());
+                (VerdictKind::Ignored, reason)
+            }
+        };
+        let marker = entry.analysis().and_then(|analysis| analysis.marker);
+        Verdict {
+            file: file.to_path_buf(),
+            verdict: kind,
+            id: None,
+            rule: None,
+            line: marker.map(|(_, line)| line),
+            reason: Some(reason),
+        }
+    }
+
+    fn candidate(&self, id: WorkerId, file: &Path, case: &Case) -> Candidate {
+        let analysis = |path: &Path| self.listing.files.get(path).and_then(Entry::analysis);
+        let own = analysis(file).map(|analysis| analysis.fingerprint);
+        let used = case.reach.files.iter();
+        let uses: Vec<(PathBuf, Fingerprint)> = used
+            .filter_map(|path| Some((path.clone(), analysis(path)?.fingerprint)))
+            .collect();
+        let mut hasher = DefaultHasher::new();
+        own.hash(&mut hasher);
+        uses.hash(&mut hasher);
+        let all = iter::once(file).chain(uses.iter().map(|(path, _)| path.as_path()));
+        let mut env_reads: Vec<String> = all
+            .filter_map(analysis)
+            .flat_map(|analysis| analysis.env_reads.iter().cloned())
+            .collect();
+        env_reads.sort();
+        env_reads.dedup();
+        Candidate {
+            warnings: self.warnings(file, case),
+            id,
+            file: file.to_path_buf(),
+            rule: self.rules.rules[case.accepted.rule].name.clone(),
+            rule_index: case.accepted.rule,
+            fingerprint: Fingerprint(hasher.finish()),
+            uses,
+            env_reads,
+        }
+    }
+
+    fn warnings(&self, file: &Path, case: &Case) -> Vec<String> {
+        let own = self.listing.files.get(file);
+        let mut warnings = own.map_or_else(Vec::new, |entry| entry.warnings.clone());
+        warnings.extend(own.and_then(Entry::fault).map(str::to_owned));
+        for used in &case.reach.files {
+            let Some(entry) = self.listing.files.get(used) else {
+                continue;
+            };
+            let said = entry.fault().into_iter();
+            let said = said.chain(entry.warnings.iter().map(String::as_str));
+            warnings.extend(said.map(|text| format!("imports `{}`: {text}", used.display())));
+        }
+        if case.reach.is_cut {
+            let followed = case.reach.files.len();
+            warnings.push(format!(
+                "imports more local files than are followed; changes of others than the nearest \
+                 {followed} restart nothing"
+            ));
+        }
+        warnings
+    }
+}
+
+impl Listing {
+    /// The local files that a file imports, of those that there are, in order.
+    #[must_use]
+    pub fn imports_of(&self, file: &Path) -> Vec<PathBuf> {
+        let analysis = self.files.get(file).and_then(Entry::analysis);
+        let locals = analysis.map_or(&[][..], |analysis| &analysis.locals);
+        locals
+            .iter()
+            .filter_map(|local| {
+                resolve(file, &local.specifier, |path| self.files.contains_key(path))
+            })
+            .collect()
+    }
+}
+
+fn id_of(file: &Path) -> Result<WorkerId, String> {
+    let name = file.file_name().and_then(|name| name.to_str());
+    WorkerId::of_file_name(name.unwrap_or_default()).map_err(|fault| fault.to_string())
+}
+
+/// Whether a verdict on this file would be noise.
+fn is_hidden(file: &Path) -> bool {
+    file.components().any(|part| {
+        let name = part.as_os_str();
+        name == "node_modules" || name.to_str().is_none_or(|name| name.starts_with('.'))
+    })
+}

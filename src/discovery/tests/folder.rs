@@ -1,0 +1,263 @@
+//! Files beside each other: helpers, markers, ids, and what is broken.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    super::{Barrier, local_paths},
+    Content, Entry, VerdictKind, candidate, folder, found, judge, kinds, openai, rule, rules,
+    verdict, words,
+};
+use crate::{config::View, domain::WorkerId};
+
+const SDK: &str = "import 'openai';";
+
+#[test]
+fn a_file_that_reaches_the_package_through_local_files_is_a_worker() {
+    let rules = rules(vec![openai()]);
+    let listing = folder(
+        &rules,
+        &[
+            ("direct.js", "import './shared/client.js';"),
+            ("shared/client.js", SDK),
+            ("deep.js", "require('./shared/one')"),
+            ("shared/one.js", "require('./two')"),
+            ("shared/two.js", "require('openai')"),
+            ("index.js", "require('./lib')"),
+            ("lib/index.js", "require('openai')"),
+            ("dynamic.mjs", "await import('./shared/client.js')"),
+            ("top-helper.js", "exports.O = require('openai')"),
+            ("uses-top.js", "require('./top-helper.js')"),
+            ("nothing.js", "require('./shared/plain.js')"),
+            ("shared/plain.js", ""),
+            ("local-openai.js", "import x from './openai.js'"),
+            ("openai.js", ""),
+            ("commented.js", "// require('./shared/client.js')"),
+            ("loop-a.js", "require('./loop-b.js')"),
+            ("loop-b.js", "require('./loop-a.js')"),
+            ("missing.js", "require('./not-there.js'); require('openai')"),
+            ("outside.js", "require('../secret.js')"),
+        ],
+    );
+    let discovered = found(&rules, &listing);
+    let workers: Vec<_> = discovered.candidates.iter().map(|c| c.id.as_str()).collect();
+    let expected = ["deep", "direct", "dynamic", "index", "missing", "uses-top"];
+    assert_eq!(workers, expected);
+    let kinds = kinds(&discovered);
+    assert_eq!(kinds["top-helper.js"], VerdictKind::Helper);
+    assert_eq!(kinds["shared/two.js"], VerdictKind::Helper);
+}
+
+#[test]
+fn files_that_import_each_other_are_both_workers_and_helpers_of_a_third() {
+    let rules = rules(vec![openai()]);
+    let pair = [
+        ("a.js", "import './b.js'; import 'openai'"),
+        ("b.js", "import './a.js'"),
+        ("c.js", "import './a.js'"),
+    ];
+    let alone = found(&rules, &folder(&rules, &pair[..2]));
+    assert_eq!(alone.candidates.len(), 2);
+    let third = found(&rules, &folder(&rules, &pair));
+    let workers: Vec<_> = third.candidates.iter().map(|c| c.id.as_str()).collect();
+    assert_eq!(workers, ["c"]);
+}
+
+#[test]
+fn markers_decide_alone_where_a_rule_fits_the_name() {
+    let rules = rules(vec![openai(), rule("py", &["*.py"])]);
+    let far = format!("{}// @arcanos ignore\nimport 'openai'", "\n".repeat(20));
+    let listing = folder(
+        &rules,
+        &[
+            ("on.js", "'use strict';\n// @arcanos worker\nfetch('https://x')"),
+            ("off.js", "// @arcanos ignore\nimport 'openai'"),
+            ("far.js", &far),
+            ("on.txt", "# @arcanos worker"),
+            ("off.py", "  #  @arcanos ignore"),
+            ("on.py", "# @arcanos worker because"),
+            ("helper.js", "// @arcanos worker\nimport 'openai'"),
+            ("uses.js", "import './helper.js'"),
+            ("prose.js", "// @arcanos workers are fine"),
+        ],
+    );
+    let discovered = found(&rules, &listing);
+    let workers: Vec<_> = discovered.candidates.iter().map(|c| c.id.as_str()).collect();
+    // `on.js` comes before `on.py` and has the id.
+    assert_eq!(workers, ["far", "helper", "on", "uses"]);
+    let on = verdict(&discovered, "on.js");
+    assert_eq!((on.line, on.rule.as_deref()), (Some(2), Some("openai-node")));
+    assert_eq!(
+        verdict(&discovered, "off.js").reason.as_deref(),
+        Some("marked `@arcanos ignore` on line 1")
+    );
+    assert_eq!(verdict(&discovered, "off.py").verdict, VerdictKind::Ignored);
+}
+
+#[test]
+fn the_first_rule_whose_conditions_hold_wins() {
+    let mut code = rule("code", &["c*.js"]);
+    code.any = words(&[r"acme\("]);
+    code.on = View::Code;
+    let mut raw = rule("raw", &["r*.js"]);
+    raw.any = words(&["nothing", r"acme\("]);
+    let mut both = rule("both", &["a*.py"]);
+    both.all = words(&["^import openai", "def main"]);
+    both.none = words(&["(?i)do not run"]);
+    let mut late = rule("late", &["*.py"]);
+    late.any = words(&["late"]);
+    let rules = rules(vec![code, raw, both, late, rule("any", &["*.bin"])]);
+    let listing = folder(
+        &rules,
+        &[
+            ("c1.js", "acme(1)"),
+            ("c2.js", "// acme(1)"),
+            ("c3.js", "s = 'acme(1)'"),
+            ("r1.js", "\n// acme(1)"),
+            ("a1.py", "#\nimport openai\ndef main(): pass"),
+            ("a2.py", "import openai"),
+            ("a3.py", "import openai\ndef main(): pass\n# DO NOT run"),
+            ("a4.py", "import openai\ndef main(): pass # late"),
+            ("z.py", "late"),
+            ("x.bin", "\0\0"),
+        ],
+    );
+    let discovered = found(&rules, &listing);
+    let workers: Vec<_> = discovered
+        .candidates
+        .iter()
+        .map(|c| (c.id.as_str(), c.rule.as_str(), c.rule_index))
+        .collect();
+    let expected = [
+        ("a1", "both", 2),
+        ("a4", "both", 2),
+        ("c1", "code", 0),
+        ("r1", "raw", 1),
+        ("x", "any", 4),
+        ("z", "late", 3),
+    ];
+    assert_eq!(workers, expected);
+    assert_eq!(verdict(&discovered, "r1.js").line, Some(2));
+    assert_eq!(verdict(&discovered, "a1.py").line, Some(2));
+    assert_eq!(
+        verdict(&discovered, "a3.py").reason.as_deref(),
+        Some(
+            "rule `both`: `(?i)do not run` of `none` matches on line 3; \
+             rule `late`: none of `any` matches"
+        )
+    );
+}
+
+#[test]
+fn an_id_stays_with_the_file_that_runs_by_it() {
+    let rules = rules(vec![openai()]);
+    let listing = folder(&rules, &[("a.js", SDK), ("a.mjs", SDK)]);
+    let first = found(&rules, &listing);
+    assert_eq!(candidate(&first, "a").file, Path::new("a.js"));
+    let rejected = verdict(&first, "a.mjs");
+    assert_eq!(rejected.verdict, VerdictKind::Rejected);
+    assert_eq!(
+        rejected.reason.as_deref(),
+        Some("the id `a` belongs to `a.js` already")
+    );
+    let runs = |_: &WorkerId| Some(PathBuf::from("a.mjs"));
+    let later = judge(&rules, &listing, &runs);
+    assert_eq!(candidate(&later, "a").file, Path::new("a.mjs"));
+    assert_eq!(verdict(&later, "a.js").verdict, VerdictKind::Rejected);
+}
+
+#[test]
+fn a_fingerprint_covers_the_file_and_all_it_imports_and_nothing_else() {
+    let rules = rules(vec![openai()]);
+    let files = [
+        ("a.js", "import './shared/mid.js'; import 'openai'"),
+        ("shared/mid.js", "const d = require('./data.json')"),
+        ("shared/data.json", "{}"),
+        ("other.js", SDK),
+    ];
+    let fingerprint = |at: usize, text: &'static str| {
+        let mut files = files;
+        files[at].1 = text;
+        let discovered = found(&rules, &folder(&rules, &files));
+        candidate(&discovered, "a").fingerprint
+    };
+    let before = fingerprint(3, SDK);
+    assert_eq!(before, fingerprint(3, "import 'openai'; f()"));
+    assert_ne!(before, fingerprint(0, SDK));
+    assert_ne!(before, fingerprint(1, "const d = require('./data.json') "));
+    assert_ne!(before, fingerprint(2, "{ }"));
+    let discovered = found(&rules, &folder(&rules, &files));
+    let uses: Vec<_> = candidate(&discovered, "a").uses.iter().map(|u| &u.0).collect();
+    assert_eq!(uses, ["shared/data.json", "shared/mid.js"].map(Path::new));
+}
+
+#[test]
+fn what_is_broken_is_named_to_the_worker_and_keeps_what_runs() {
+    let rules = rules(vec![openai()]);
+    let mut listing = folder(
+        &rules,
+        &[
+            ("a.js", "import './shared/x.js'; import 'openai'"),
+            ("only.js", "import './shared/x.js'"),
+            ("open.js", SDK),
+        ],
+    );
+    let broken = Content::Rejected("it has 2 MiB; at most 1 MiB is read".to_owned());
+    listing.files.insert("shared/x.js".into(), Entry::new(broken));
+    let own = listing.files[Path::new("open.js")].analysis().cloned();
+    let barred = Content::Barred {
+        barrier: Barrier::Open("anyone may write to it".to_owned()),
+        before: own,
+    };
+    listing.files.insert("open.js".into(), Entry::new(barred));
+    let discovered = found(&rules, &listing);
+    assert_eq!(
+        candidate(&discovered, "a").warnings,
+        ["imports `shared/x.js`: it has 2 MiB; at most 1 MiB is read"]
+    );
+    let reason = verdict(&discovered, "only.js").reason.as_deref();
+    assert!(reason.is_some_and(|text| text.contains("`shared/x.js` is not followed")));
+    assert_eq!(verdict(&discovered, "open.js").verdict, VerdictKind::Rejected);
+    assert_eq!(discovered.candidates.len(), 1);
+    let runs = |id: &WorkerId| Some(PathBuf::from(format!("{id}.js")));
+    let running = judge(&rules, &listing, &runs);
+    assert_eq!(verdict(&running, "open.js").verdict, VerdictKind::Rejected);
+    assert_eq!(candidate(&running, "open").warnings, ["anyone may write to it"]);
+}
+
+#[test]
+fn a_worker_waits_for_a_new_helper_that_is_still_written() {
+    let rules = rules(vec![openai()]);
+    let mut listing = folder(&rules, &[("a.js", "import './x.js'; import 'openai'")]);
+    listing.files.insert("x.js".into(), Entry::new(Content::Held));
+    assert_eq!(found(&rules, &listing).candidates, []);
+    let runs = |_: &WorkerId| Some(PathBuf::from("a.js"));
+    assert_eq!(judge(&rules, &listing, &runs).candidates.len(), 1);
+}
+
+#[test]
+fn local_paths_are_those_that_node_tries() {
+    let paths = |from: &str, specifier: &str| -> Vec<String> {
+        local_paths(Path::new(from), specifier)
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect()
+    };
+    assert_eq!(
+        paths("shared/a.js", "../lib/x"),
+        [
+            "lib/x",
+            "lib/x.js",
+            "lib/x.mjs",
+            "lib/x.cjs",
+            "lib/x.json",
+            "lib/x/index.js",
+            "lib/x/index.mjs",
+            "lib/x/index.cjs"
+        ]
+    );
+    assert_eq!(paths("shared/a.js", "..")[0], "index.js");
+    assert_eq!(paths("a.js", ".")[0], "index.js");
+    assert_eq!(paths("a.js", "./x.js?v=2")[0], "x.js");
+    assert_eq!(paths("a.js", "../x.js"), [""; 0]);
+    assert_eq!(paths("a.js", "./shared/../../x.js"), [""; 0]);
+}

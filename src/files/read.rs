@@ -1,0 +1,314 @@
+//! Reads one file whole, bounded, and not while a program writes to it.
+
+use std::{
+    fs::{File, Metadata, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+    path::Path,
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use rustix::fs::OFlags;
+
+use super::lease::{Writers, writers};
+
+/// Where the kernel cannot say whether a program writes, a file counts as written once it has
+/// been left alone for so long.
+pub(super) const QUIET: Duration = Duration::from_millis(100);
+
+/// A change that lies so far ahead was stamped by another clock, and says nothing about quiet.
+const OTHER_CLOCK: Duration = Duration::from_secs(1);
+
+/// How often a file that seems held is asked about again before it counts as held: the kernel
+/// reports a file as closed a moment before it counts the writer out.
+const SECOND_LOOKS: u32 = 3;
+
+/// What there is to be read of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The whole content.
+    Content(Vec<u8>),
+    /// A program writes to it, or did a moment ago. Look again soon, as [`Patience`] says.
+    Held,
+    /// There is no such file.
+    Missing,
+}
+
+/// Why a file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is larger than is read of any file.
+    #[error("it has {}; at most {} is read", human_size(*.size), human_size(*.limit))]
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// It is a folder, a pipe or a device.
+    #[error("it is {0}, not a regular file")]
+    NotRegular(&'static str),
+    /// The system refuses.
+    #[error("it cannot be read: {0}")]
+    Io(io::Error),
+}
+
+/// Reads a file of at most `limit` bytes, following links, unless a program still writes to it.
+///
+/// Never waits: not for a writer, nor at the other end of a pipe.
+///
+/// # Errors
+/// If the file is there and is too large, not a regular file, or refused by the system.
+pub fn read_settled(path: &Path, limit: u64) -> Result<Settled, ReadError> {
+    Ok(match read_stamped(path, limit)? {
+        Reading::Content(content, _) => Settled::Content(content),
+        Reading::Held => Settled::Held,
+        Reading::Missing => Settled::Missing,
+    })
+}
+
+/// When to look again at something that is not there to be read yet: soon at first, then ever
+/// more rarely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    due: Instant,
+    step: Duration,
+}
+
+impl Patience {
+    const FIRST: Duration = Duration::from_millis(4);
+    const LONGEST: Duration = Duration::from_secs(1);
+
+    /// Begins to wait.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self {
+            due: now + Self::FIRST,
+            step: Self::FIRST,
+        }
+    }
+
+    /// Goes on waiting, after a look that was in vain. A look before its time changes nothing.
+    pub fn go_on(&mut self, now: Instant) {
+        if now >= self.due {
+            self.step = (self.step * 2).min(Self::LONGEST);
+            self.due = now + self.step;
+        }
+    }
+
+    /// How long to wait for the next look.
+    #[must_use]
+    pub fn remaining(&self, now: Instant) -> Duration {
+        self.due.saturating_duration_since(now)
+    }
+}
+
+/// As [`Settled`], with the state of the file that the content is of.
+#[derive(Debug)]
+pub(super) enum Reading {
+    Content(Vec<u8>, Stamp),
+    Held,
+    Missing,
+}
+
+/// What stat(2) says of a file: as long as it is equal, so is the content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    pub(super) size: u64,
+    pub(super) mode: u32,
+    pub(super) owner: u32,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            mode: metadata.mode(),
+            owner: metadata.uid(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Whether the last change lies so far back that another one would bear another time.
+    pub(super) fn is_quiet(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.unwrap_or_default().as_nanos().cast_signed();
+        let changed = i128::from(self.changed.0) * 1_000_000_000 + i128::from(self.changed.1);
+        let age = now - changed;
+        age >= QUIET.as_nanos().cast_signed() || -age > OTHER_CLOCK.as_nanos().cast_signed()
+    }
+}
+
+/// See [`read_settled`].
+pub(super) fn read_stamped(path: &Path, limit: u64) -> Result<Reading, ReadError> {
+    let asked = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if is_missing(&error) => return Ok(Reading::Missing),
+        Err(error) => return Err(ReadError::Io(error)),
+    };
+    // Opening a device may do things, so only a regular file is opened at all.
+    check_regular(&asked)?;
+    let file = match open(path) {
+        Ok(file) => file,
+        Err(error) if is_missing(&error) => return Ok(Reading::Missing),
+        Err(error) => return Err(ReadError::Io(error)),
+    };
+    let before = file.metadata().map_err(ReadError::Io)?;
+    check_regular(&before)?;
+    let stamp = Stamp::of(&before);
+    let is_held = match settled_writers(&file) {
+        Writers::None => false,
+        Writers::Some => true,
+        Writers::Unknown => !stamp.is_quiet(),
+    };
+    if is_held {
+        return Ok(Reading::Held);
+    }
+    if stamp.size > limit {
+        let size = stamp.size;
+        return Err(ReadError::TooLarge { size, limit });
+    }
+    let mut content = Vec::with_capacity(usize::try_from(stamp.size).unwrap_or(0) + 1);
+    (&file)
+        .take(limit + 1)
+        .read_to_end(&mut content)
+        .map_err(ReadError::Io)?;
+    // A program that has begun to write since has left its mark on the times or the size.
+    let after = Stamp::of(&file.metadata().map_err(ReadError::Io)?);
+    if after != stamp || content.len() as u64 != stamp.size {
+        return Ok(Reading::Held);
+    }
+    Ok(Reading::Content(content, stamp))
+}
+
+/// What a thing that is no regular file is.
+pub(super) fn check_regular(metadata: &Metadata) -> Result<(), ReadError> {
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    Err(ReadError::NotRegular(if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }))
+}
+
+/// Whether an error says that there is nothing at the path.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // O_NONBLOCK: should a pipe have taken the file's place, opening it does not wait.
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)
+}
+
+fn settled_writers(file: &File) -> Writers {
+    for _ in 0..SECOND_LOOKS {
+        match writers(file) {
+            Writers::Some => thread::yield_now(),
+            answer => return answer,
+        }
+    }
+    writers(file)
+}
+
+fn human_size(bytes: u64) -> String {
+    const MIB: u64 = 1 << 20;
+    if bytes.is_multiple_of(MIB) {
+        format!("{} MiB", bytes / MIB)
+    } else {
+        format!("{bytes} bytes")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write};
+
+    use super::*;
+
+    const LIMIT: u64 = 100;
+
+    #[test]
+    fn a_file_is_read_whole_once_its_writer_has_closed_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("arcanos.toml");
+        assert_eq!(read_settled(&path, LIMIT).unwrap(), Settled::Missing);
+        let mut writer = File::create(&path).unwrap();
+        writer.write_all(b"half").unwrap();
+        assert_eq!(read_settled(&path, LIMIT).unwrap(), Settled::Held);
+        writer.write_all(b" whole").unwrap();
+        drop(writer);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        // Where there are no leases, only quiet tells.
+        let settled = loop {
+            let settled = read_settled(&path, LIMIT).unwrap();
+            if settled != Settled::Held || Instant::now() > deadline {
+                break settled;
+            }
+            thread::yield_now();
+        };
+        assert_eq!(settled, Settled::Content(b"half whole".to_vec()));
+    }
+
+    #[test]
+    fn what_is_no_small_regular_file_is_refused_at_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("large"), [b'x'; 101]).unwrap();
+        fs::create_dir(at("folder")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), 0o600.into()).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("device")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        for (name, reason) in [
+            ("large", "it has 101 bytes; at most 100 bytes is read"),
+            ("folder", "it is a folder, not a regular file"),
+            ("pipe", "it is a pipe, not a regular file"),
+            ("socket", "it is a socket, not a regular file"),
+            ("device", "it is a device, not a regular file"),
+        ] {
+            let deadline = Instant::now() + Duration::from_secs(5);
+            let refused = loop {
+                match read_settled(&at(name), LIMIT) {
+                    Ok(Settled::Held) if Instant::now() < deadline => thread::yield_now(),
+                    other => break other,
+                }
+            };
+            assert_eq!(refused.unwrap_err().to_string(), reason);
+        }
+    }
+
+    #[test]
+    fn patience_grows_to_a_second_and_a_look_before_its_time_does_not_count() {
+        let mut now = Instant::now();
+        let mut patience = Patience::new(now);
+        patience.go_on(now);
+        assert_eq!(patience.remaining(now), Patience::FIRST);
+        for _ in 0..20 {
+            now += patience.remaining(now);
+            patience.go_on(now);
+        }
+        assert_eq!(patience.remaining(now), Patience::LONGEST);
+    }
+}

@@ -1,0 +1,115 @@
+//! The names in the folder, before any file is looked at.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use super::ScanError;
+use crate::discovery::Rules;
+
+/// Folders in folders are entered so deep. Links to folders are not followed, so only a folder
+/// that is truly so deep ends here.
+const MAX_DEPTH: usize = 32;
+
+/// What anyone but owner and group may write (chmod(2)).
+const OTHERS_WRITE: u32 = 0o002;
+
+/// The names in a folder.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    /// The folder's true path.
+    pub(super) canonical: PathBuf,
+    /// What is in it, by path in it.
+    pub(super) names: Vec<Name>,
+    /// The folders in it that were entered.
+    pub(super) entered: Vec<PathBuf>,
+    /// The folders in it that could not be read, and why. What was known to be in them is not
+    /// gone.
+    pub(super) unreadable: Vec<(PathBuf, String)>,
+}
+
+/// Something in a folder.
+#[derive(Debug)]
+pub(super) struct Name {
+    pub(super) path: PathBuf,
+    pub(super) kind: Kind,
+}
+
+/// What a name stands for, as far as the folder itself says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Folder,
+    Link,
+    /// A file, or something that is to be looked at.
+    Other,
+}
+
+/// Lists the folder, and the folders in it if the rules say so.
+pub(super) fn list(rules: &Rules, directory: &Path) -> Result<List, ScanError> {
+    let fault = |error| ScanError::of(directory, error);
+    let canonical = fs::canonicalize(directory).map_err(fault)?;
+    let metadata = fs::metadata(&canonical).map_err(fault)?;
+    if !metadata.is_dir() {
+        return Err(ScanError::NotFolder(directory.to_path_buf()));
+    }
+    if is_open(|| canonical.clone(), metadata.mode()) {
+        return Err(ScanError::Open(directory.to_path_buf()));
+    }
+    let mut list = List {
+        canonical,
+        ..List::default()
+    };
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        match names(directory, &folder) {
+            Ok(names) => {
+                let inner = names.iter().filter(|name| enters(rules, name));
+                folders.extend(inner.map(|name| name.path.clone()));
+                list.names.extend(names);
+                list.entered.push(folder);
+            }
+            Err(error) if folder.as_os_str().is_empty() => return Err(fault(error)),
+            Err(error) => list.unreadable.push((folder, error.to_string())),
+        }
+    }
+    Ok(list)
+}
+
+/// Whether anyone may write to something of this mode. On a file system that is mounted
+/// read-only nobody may, whatever the mode: such are the config maps of a cluster.
+pub(super) fn is_open(path: impl FnOnce() -> PathBuf, mode: u32) -> bool {
+    mode & OTHERS_WRITE != 0
+        && !rustix::fs::statvfs(path())
+            .is_ok_and(|system| system.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+}
+
+fn enters(rules: &Rules, name: &Name) -> bool {
+    rules.is_recursive()
+        && name.kind == Kind::Folder
+        && name.path.components().count() <= MAX_DEPTH
+        && !rules.is_closed(&name.path)
+}
+
+fn names(directory: &Path, folder: &Path) -> std::io::Result<Vec<Name>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory.join(folder))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        // No id can come from such a name, and no import can mean it.
+        if name.to_str().is_none() {
+            continue;
+        }
+        let kind = match entry.file_type() {
+            Ok(kind) if kind.is_dir() => Kind::Folder,
+            Ok(kind) if kind.is_symlink() => Kind::Link,
+            _ => Kind::Other,
+        };
+        names.push(Name {
+            path: folder.join(name),
+            kind,
+        });
+    }
+    Ok(names)
+}

@@ -1,0 +1,126 @@
+//! Reads the folder of workers, and only what of it is new.
+//!
+//! A [`Scanner`] remembers what every file said and by which marks it would know a change, so
+//! that an unchanged file costs one stat(2). It looks at the disk as it is: no event is needed,
+//! and none is believed. It never waits; where something is not to be read yet, it says when to
+//! look again.
+
+mod list;
+mod pass;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use self::pass::{Known, Pass};
+use super::read::is_missing;
+use crate::discovery::{Listing, Rules};
+
+/// Larger files are rejected, in bytes.
+pub(super) const MAX_FILE: u64 = 1 << 20;
+
+/// A file counts as removed once it has been gone for so long; a save by rename or by deletion
+/// and creation is done sooner.
+pub(super) const ABSENCE: Duration = Duration::from_millis(300);
+
+/// What one look at the folder found.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// The files.
+    pub listing: Listing,
+    /// Whether something is not as it will be: a file that is still written, or one that has
+    /// been gone for less than 300 ms and is still listed.
+    pub pending: bool,
+    /// When to look again because of that.
+    pub wake: Option<Duration>,
+    /// The folders in which a change may matter, absolute.
+    pub folders: BTreeSet<PathBuf>,
+}
+
+/// Why a folder cannot be followed. What runs goes on; nothing new starts.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// There is none.
+    #[error("the folder of workers `{0}` is missing")]
+    Missing(PathBuf),
+    /// It is something else.
+    #[error("`{0}` is not a folder; it should hold the workers")]
+    NotFolder(PathBuf),
+    /// The system refuses.
+    #[error("the folder of workers `{directory}` cannot be read: {fault}")]
+    Unreadable {
+        /// The folder.
+        directory: PathBuf,
+        /// What the system says.
+        fault: io::Error,
+    },
+    /// Anyone may put a worker there.
+    #[error(
+        "anyone may write to the folder of workers `{0}`, so nothing is started from it; \
+         run `chmod o-w {0}`"
+    )]
+    Open(PathBuf),
+    /// The rules have changed, and a file that they must be asked about cannot be read yet:
+    /// mostly because a program writes to it.
+    #[error("the new rules wait for `{0}`, which cannot be read at present")]
+    Busy(PathBuf),
+}
+
+impl ScanError {
+    pub(super) fn of(directory: &Path, fault: io::Error) -> Self {
+        let directory = directory.to_path_buf();
+        if is_missing(&fault) {
+            Self::Missing(directory)
+        } else {
+            Self::Unreadable { directory, fault }
+        }
+    }
+}
+
+/// Looks at a folder of workers again and again.
+#[derive(Debug, Default)]
+pub struct Scanner {
+    directory: PathBuf,
+    /// [`Rules::digest`] of the rules that the analyses are by.
+    digest: u64,
+    known: BTreeMap<PathBuf, Known>,
+}
+
+impl Scanner {
+    /// A scanner that has seen nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Looks at the folder as it is now.
+    ///
+    /// Blocks for as long as the disk does. `now` is the moment that absences are counted from.
+    ///
+    /// # Errors
+    /// If the folder as a whole cannot be followed. What was known stays known, so that nothing
+    /// counts as removed when it can be followed again.
+    pub fn scan(
+        &mut self,
+        rules: &Rules,
+        directory: &Path,
+        now: Instant,
+    ) -> Result<Scan, ScanError> {
+        let list = list::list(rules, directory)?;
+        if self.directory != directory {
+            self.known.clear();
+            self.directory = directory.to_path_buf();
+        }
+        if self.digest != rules.digest() {
+            self.known.values_mut().for_each(Known::outdate);
+            self.digest = rules.digest();
+        }
+        Pass::new(&mut self.known, rules, (directory, now)).run(list)
+    }
+}

@@ -1,0 +1,302 @@
+//! Says when something may have changed on the disk, by the system's events.
+//!
+//! Events are hints. Whatever comes, one number is counted up, which says "look again"; nothing
+//! is said of what happened. Only folders are watched, since the watch of a file ends when an
+//! editor saves by rename. Where there are no events (network and overlay file systems), or no
+//! watches left, the periodic look finds what they would have told.
+
+mod list;
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use notify::{
+    ErrorKind, Event, EventKind, INotifyWatcher, RecursiveMode, Watcher as _,
+    event::{AccessKind, AccessMode, ModifyKind},
+};
+use tokio::sync::watch;
+
+pub use self::list::WatchList;
+use self::list::Interest;
+use crate::config::Watch;
+
+/// How often to look where events were asked for and there are none, unless the config says a
+/// shorter time.
+const FALLBACK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How changes are noticed. Shown as `native`, or `poll` and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WatchMode {
+    /// By the system's events.
+    Native,
+    /// Only by looking; says why, if events were asked for.
+    Poll(Option<String>),
+}
+
+impl fmt::Display for WatchMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Native => f.write_str("native"),
+            Self::Poll(None) => f.write_str("poll"),
+            Self::Poll(Some(why)) => write!(f, "poll ({why})"),
+        }
+    }
+}
+
+/// Watches folders. Dropping it ends the watches and its thread.
+#[derive(Debug)]
+pub struct Watcher {
+    asked: Watch,
+    native: Option<INotifyWatcher>,
+    mode: WatchMode,
+    /// What is watched, and which folder that was then.
+    watched: BTreeMap<PathBuf, FolderId>,
+    shared: Arc<Shared>,
+}
+
+/// Device and inode of a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct FolderId(u64, u64);
+
+/// What the thread that takes the events knows.
+#[derive(Debug)]
+struct Shared {
+    looks: watch::Sender<u64>,
+    interests: Mutex<BTreeMap<PathBuf, Interest>>,
+    /// Whether a watched folder was moved or removed, or an event may have been lost: then no
+    /// watch can be relied on, whatever device and inode say, since inodes are used again.
+    is_doubtful: AtomicBool,
+}
+
+impl Watcher {
+    /// A watcher that watches nothing yet. It never fails: without events it says so by
+    /// [`Watcher::mode`].
+    #[must_use]
+    pub fn new(asked: Watch) -> Self {
+        let mut watcher = Self {
+            asked,
+            native: None,
+            mode: WatchMode::Poll(None),
+            watched: BTreeMap::new(),
+            shared: Arc::new(Shared {
+                looks: watch::Sender::new(0),
+                interests: Mutex::default(),
+                is_doubtful: AtomicBool::new(false),
+            }),
+        };
+        watcher.connect();
+        watcher
+    }
+
+    /// Grows with everything that may matter. It never ends while the watcher lives.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.shared.looks.subscribe()
+    }
+
+    /// Notices changes in another way from now on; the next [`Watcher::set`] arms it.
+    pub fn change(&mut self, asked: Watch) {
+        if self.asked != asked {
+            self.asked = asked;
+            self.native = None;
+            self.watched.clear();
+            self.connect();
+        }
+    }
+
+    /// How changes are noticed now.
+    #[must_use]
+    pub const fn mode(&self) -> &WatchMode {
+        &self.mode
+    }
+
+    /// What a person should look at: events were insisted on, and there are none.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        match (self.asked, &self.mode) {
+            (Watch::Native, WatchMode::Poll(Some(why))) => Some(format!(
+                "`discovery.watch` is `native`, but changes are not watched: {why}"
+            )),
+            _ => None,
+        }
+    }
+
+    /// How often to look without being told to, given `discovery.scan_interval`.
+    #[must_use]
+    pub fn interval(&self, scan_interval: Duration) -> Duration {
+        match &self.mode {
+            WatchMode::Native | WatchMode::Poll(None) => scan_interval,
+            WatchMode::Poll(Some(_)) => scan_interval.min(FALLBACK_INTERVAL),
+        }
+    }
+
+    /// Watches these folders and no others. Missing ones are skipped: watch what they are in.
+    ///
+    /// To be called after every look, for folders may have been moved and made anew. Whatever
+    /// changed before a new watch was in force is counted as a change.
+    pub fn set(&mut self, wanted: &WatchList) {
+        if self.asked == Watch::Poll {
+            return;
+        }
+        if self.native.is_none() {
+            self.connect();
+        }
+        let (folders, interests) = distinct(wanted);
+        *self.shared.interests() = interests;
+        let Some(native) = &mut self.native else {
+            return;
+        };
+        let is_doubtful = self.shared.is_doubtful.swap(false, Ordering::Relaxed);
+        self.watched.retain(|path, id| {
+            let is_kept = !is_doubtful && folders.get(path) == Some(id);
+            if !is_kept {
+                // Fails if the folder is gone, and the watch with it.
+                let _ = native.unwatch(path);
+            }
+            is_kept
+        });
+        let mut fault = None;
+        let mut is_new = false;
+        for (path, id) in folders {
+            if self.watched.contains_key(&path) {
+                continue;
+            }
+            match native.watch(&path, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    is_new = true;
+                    self.watched.insert(path, id);
+                }
+                Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => {}
+                Err(error) => fault = Some(explain(&error)),
+            }
+        }
+        self.mode = fault.map_or(WatchMode::Native, |why| WatchMode::Poll(Some(why)));
+        if is_new {
+            self.shared.look();
+        }
+    }
+
+    fn connect(&mut self) {
+        if self.asked == Watch::Poll {
+            self.mode = WatchMode::Poll(None);
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let take = move |event: notify::Result<Event>| shared.take(event);
+        match INotifyWatcher::new(take, notify::Config::default()) {
+            Ok(native) => {
+                self.native = Some(native);
+                self.mode = WatchMode::Native;
+            }
+            Err(error) => self.mode = WatchMode::Poll(Some(explain(&error))),
+        }
+    }
+}
+
+impl Shared {
+    fn take(&self, event: notify::Result<Event>) {
+        let Ok(event) = event else {
+            self.is_doubtful.store(true, Ordering::Relaxed);
+            return self.look();
+        };
+        if is_reading(event.kind) {
+            return;
+        }
+        let interests = self.interests();
+        let is_watched = |path: &PathBuf| interests.contains_key(path);
+        if is_leaving(event.kind) && event.paths.iter().any(is_watched) {
+            self.is_doubtful.store(true, Ordering::Relaxed);
+        }
+        let matters = |path: &PathBuf| {
+            let interest = path.parent().and_then(|folder| interests.get(folder));
+            let name = path.file_name();
+            is_watched(path) || interest.zip(name).is_some_and(|(i, name)| i.covers(name))
+        };
+        // An overflow of the queue comes without a path.
+        let is_called_for = event.paths.is_empty() || event.paths.iter().any(matters);
+        drop(interests);
+        if is_called_for {
+            self.look();
+        }
+    }
+
+    fn look(&self) {
+        self.looks.send_modify(|looks| *looks += 1);
+    }
+
+    /// Invariant: not held while notify is spoken to, whose thread waits for it.
+    fn interests(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Interest>> {
+        self.interests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an event is nobody's change: scans and starts of workers make many of them.
+const fn is_reading(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
+        EventKind::Access(_) => true,
+        _ => false,
+    }
+}
+
+const fn is_leaving(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+    )
+}
+
+/// The folders that there are, each once though links lead to it by several paths: the kernel
+/// has one watch for a folder, so ending it by one path would end it by all.
+fn distinct(
+    wanted: &WatchList,
+) -> (BTreeMap<PathBuf, FolderId>, BTreeMap<PathBuf, Interest>) {
+    let mut paths = BTreeMap::<FolderId, &Path>::new();
+    let mut folders = BTreeMap::new();
+    let mut interests = BTreeMap::<PathBuf, Interest>::new();
+    for (path, interest) in wanted.folders() {
+        let Ok(metadata) = fs::metadata(path) else {
+            continue;
+        };
+        if !metadata.is_dir() {
+            continue;
+        }
+        let id = FolderId(metadata.dev(), metadata.ino());
+        let path = *paths.entry(id).or_insert(path);
+        folders.insert(path.to_path_buf(), id);
+        let known = interests.entry(path.to_path_buf()).or_default();
+        known.merge(interest);
+    }
+    (folders, interests)
+}
+
+/// An error of notify for people.
+fn explain(error: &notify::Error) -> String {
+    match &error.kind {
+        ErrorKind::MaxFilesWatch => {
+            "no watches are left; raise `fs.inotify.max_user_watches`".to_owned()
+        }
+        ErrorKind::Io(fault) if fault.raw_os_error() == Some(libc::EMFILE) => {
+            "no watchers are left; raise `fs.inotify.max_user_instances`".to_owned()
+        }
+        ErrorKind::Io(fault) => {
+            let path = error.paths.first().map(|path| format!("`{}`: ", path.display()));
+            format!("{}{fault}", path.unwrap_or_default())
+        }
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Which names in which folders matter.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::{OsStr, OsString},
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    discovery::{Content, Rules},
+    files::Scan,
+};
+
+/// The folders to be watched, and the names in them that matter. All paths are absolute.
+#[derive(Clone, Debug, Default)]
+pub struct WatchList(BTreeMap<PathBuf, Interest>);
+
+/// The names in one folder that matter. Without such a choice, a worker that writes a log where
+/// it lives would keep arcanos looking for ever.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Interest {
+    names: BTreeSet<OsString>,
+    /// In a folder of workers: whatever may be one, or a helper.
+    rules: Option<Arc<Rules>>,
+}
+
+impl WatchList {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Watches one file, such as the config: its name in its folder, and where a link leads.
+    pub fn file(&mut self, path: &Path) {
+        self.name(path);
+        if let Ok(real) = fs::canonicalize(path)
+            && real != path
+        {
+            self.name(&real);
+        }
+    }
+
+    /// Watches a folder of workers: itself in the folder that it is in, and what may matter in
+    /// it and in the folders that belong to it, as the last look found them.
+    pub fn workers(&mut self, directory: &Path, rules: &Arc<Rules>, scan: Option<&Scan>) {
+        self.file(directory);
+        self.folder(directory).rules = Some(Arc::clone(rules));
+        let Some(scan) = scan else { return };
+        for folder in &scan.folders {
+            self.folder(folder).rules = Some(Arc::clone(rules));
+        }
+        // Only what is imported by an unusual name is not covered by the rules.
+        let is_unusual = |file: &Path| file.file_name().is_some_and(|n| !rules.is_of_interest(n));
+        for (file, entry) in &scan.listing.files {
+            if entry.content != Content::Unread && is_unusual(file) {
+                self.name(&directory.join(file));
+            }
+        }
+    }
+
+    pub(super) fn folders(&self) -> impl Iterator<Item = (&Path, &Interest)> {
+        self.0.iter().map(|(path, interest)| (path.as_path(), interest))
+    }
+
+    fn name(&mut self, path: &Path) {
+        if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+            self.folder(folder).names.insert(name.to_owned());
+        }
+    }
+
+    fn folder(&mut self, path: &Path) -> &mut Interest {
+        self.0.entry(path.to_path_buf()).or_default()
+    }
+}
+
+impl Interest {
+    /// Whether a change of this name matters. The names that begin with two dots are those by
+    /// which the files of a mounted config map are swapped.
+    pub(super) fn covers(&self, name: &OsStr) -> bool {
+        self.names.contains(name)
+            || name.as_encoded_bytes().starts_with(b"..")
+            || self.rules.as_ref().is_some_and(|rules| rules.is_of_interest(name))
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.names.extend(other.names.iter().cloned());
+        if other.rules.is_some() {
+            self.rules.clone_from(&other.rules);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Events of a real folder.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::{runtime::Runtime, sync::watch::Receiver, time::timeout};
+
+use super::*;
+
+/// Long enough for a machine that is busy with other tests.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+struct Folder {
+    root: tempfile::TempDir,
+    runtime: Runtime,
+    watcher: Watcher,
+    looks: Receiver<u64>,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let watcher = Watcher::new(Watch::Auto);
+        assert_eq!(watcher.mode(), &WatchMode::Native);
+        Self {
+            root: tempfile::tempdir().expect("a folder"),
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .expect("a runtime"),
+            looks: watcher.subscribe(),
+            watcher,
+        }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        fs::canonicalize(self.root.path()).expect("a folder").join(name)
+    }
+
+    /// Watches these files.
+    fn watch(&mut self, files: &[&str]) {
+        let mut list = WatchList::new();
+        for file in files {
+            list.file(&self.at(file));
+        }
+        self.watcher.set(&list);
+        self.looks.mark_unchanged();
+    }
+
+    fn is_noticed(&mut self) -> bool {
+        let change = async { timeout(DEADLINE, self.looks.changed()).await };
+        self.runtime.block_on(change).is_ok()
+    }
+
+    /// Whether something is noticed by the time that a later change of `other` is: events of one
+    /// watcher come in order.
+    fn is_noticed_before(&mut self, other: &str) -> bool {
+        let before = *self.looks.borrow_and_update();
+        fs::write(self.at(other), "x").expect("a file");
+        assert!(self.is_noticed());
+        // Writing makes at most four events: created, opened, written, closed.
+        *self.looks.borrow_and_update() - before > 4
+    }
+}
+
+#[test]
+fn every_way_to_save_is_noticed() {
+    let mut folder = Folder::new();
+    fs::create_dir(folder.at("in")).unwrap();
+    folder.watch(&["in/a.toml"]);
+    let path = folder.at("in/a.toml");
+    let other = folder.at("in/other");
+    let open = || File::options().append(true).create(true).open(&path).unwrap();
+    let ways: [(&str, &dyn Fn()); 6] = [
+        ("create", &|| fs::write(&path, "1").unwrap()),
+        ("append", &|| open().write_all(b"2").unwrap()),
+        ("close", &|| drop(open())),
+        ("rename over", &|| {
+            fs::write(&other, "3").unwrap();
+            fs::rename(&other, &path).unwrap();
+        }),
+        ("truncate", &|| open().set_len(0).unwrap()),
+        ("remove", &|| fs::remove_file(&path).unwrap()),
+    ];
+    for (name, way) in ways {
+        way();
+        assert!(folder.is_noticed(), "{name}");
+        // The events that belong to this way must not be taken for those of the next.
+        folder.watch(&["in/a.toml", "in/mark"]);
+        fs::write(folder.at("in/mark"), name).unwrap();
+        assert!(folder.is_noticed());
+        folder.watch(&["in/a.toml"]);
+    }
+}
+
+#[test]
+fn what_does_not_matter_is_not_noticed() {
+    let mut folder = Folder::new();
+    fs::create_dir(folder.at("in")).unwrap();
+    fs::write(folder.at("in/a.toml"), "").unwrap();
+    folder.watch(&["in/a.toml"]);
+    for i in 0..100 {
+        fs::write(folder.at("in/worker.log"), i.to_string()).unwrap();
+        fs::read(folder.at("in/a.toml")).unwrap();
+        fs::read_dir(folder.at("in")).unwrap().count();
+    }
+    assert!(!folder.is_noticed_before("in/a.toml"));
+}
+
+#[test]
+fn a_folder_that_is_moved_and_made_anew_is_watched_anew() {
+    let mut folder = Folder::new();
+    fs::create_dir(folder.at("in")).unwrap();
+    let names = ["in", "in/a.toml"];
+    folder.watch(&names);
+    fs::rename(folder.at("in"), folder.at("away")).unwrap();
+    assert!(folder.is_noticed(), "moved");
+    folder.watch(&names);
+    fs::create_dir(folder.at("in")).unwrap();
+    assert!(folder.is_noticed(), "made anew");
+    folder.watch(&names);
+    fs::write(folder.at("in/a.toml"), "").unwrap();
+    assert!(folder.is_noticed(), "a file in it");
+    folder.watch(&names);
+    for _ in 0..10 {
+        fs::write(folder.at("away/a.toml"), "").unwrap();
+    }
+    assert!(!folder.is_noticed_before("in/a.toml"));
+}
+
+#[test]
+fn a_folder_by_two_paths_stays_watched_when_one_is_dropped() {
+    let mut folder = Folder::new();
+    fs::create_dir(folder.at("real")).unwrap();
+    std::os::unix::fs::symlink("real", folder.at("link")).unwrap();
+    folder.watch(&["link/a.toml", "real/a.toml"]);
+    fs::write(folder.at("link/a.toml"), "").unwrap();
+    assert!(folder.is_noticed());
+    folder.watch(&["real/a.toml"]);
+    fs::write(folder.at("link/a.toml"), "").unwrap();
+    assert!(folder.is_noticed());
+}
+
+#[test]
+fn polling_watches_nothing_and_says_so() {
+    let mut watcher = Watcher::new(Watch::Poll);
+    let root = tempfile::tempdir().expect("a folder");
+    let mut list = WatchList::new();
+    list.file(&root.path().join("a"));
+    watcher.set(&list);
+    assert_eq!(watcher.mode().to_string(), "poll");
+    assert_eq!(watcher.interval(DEADLINE), DEADLINE);
+    assert_eq!(watcher.problem(), None);
+    watcher.change(Watch::Native);
+    watcher.set(&list);
+    assert_eq!(watcher.mode().to_string(), "native");
+}
+
+#[test]
+fn missing_events_are_explained() {
+    let error = notify::Error::new(ErrorKind::MaxFilesWatch);
+    assert!(explain(&error).contains("fs.inotify.max_user_watches"));
+    let error = notify::Error::io(std::io::Error::from_raw_os_error(libc::EMFILE));
+    assert!(explain(&error).contains("fs.inotify.max_user_instances"));
+    let watcher = Watcher {
+        mode: WatchMode::Poll(Some(explain(&error))),
+        asked: Watch::Native,
+        ..Watcher::new(Watch::Poll)
+    };
+    assert!(watcher.problem().is_some_and(|text| text.contains("`native`")));
+    assert_eq!(watcher.interval(DEADLINE), FALLBACK_INTERVAL);
+}
+
+#[test]
+fn a_list_of_workers_holds_the_folder_its_place_and_what_its_files_use() {
+    let mut list = WatchList::new();
+    let rules = std::sync::Arc::new(crate::discovery::Rules::compile(&config()).unwrap());
+    list.workers(Path::new("/site/workers"), &rules, None);
+    let folders: Vec<_> = list.folders().map(|(path, _)| path).collect();
+    assert_eq!(folders, [Path::new("/site"), Path::new("/site/workers")]);
+    let covers = |folder: usize, name: &str| {
+        let (_, interest) = list.folders().nth(folder).unwrap();
+        interest.covers(name.as_ref())
+    };
+    for (folder, name, expected) in [
+        (0, "workers", true),
+        (0, "arcanos.toml", false),
+        (1, "a.js", true),
+        (1, "a.py", true),
+        (1, "package-lock.json", true),
+        (1, "shared", true),
+        (1, "..data", true),
+        (1, "a.log", false),
+        (1, ".a.js.swp", false),
+    ] {
+        assert_eq!(covers(folder, name), expected, "{name}");
+    }
+}
+
+fn config() -> crate::config::Discovery {
+    crate::config::Discovery {
+        directory: PathBuf::from("/site/workers"),
+        ignore: Vec::new(),
+        recursive: false,
+        scan_interval: Duration::from_secs(30),
+        watch: Watch::Auto,
+        prepare: Vec::new(),
+        rules: vec![crate::config::Rule {
+            name: "py".to_owned(),
+            files: vec!["*.py".to_owned()],
+            imports: Vec::new(),
+            any: Vec::new(),
+            all: Vec::new(),
+            none: Vec::new(),
+            on: crate::config::View::Raw,
+            command: vec!["python3".to_owned()],
+            ipc: false,
+            mode: crate::domain::Mode::Script,
+        }],
+    }
+}
