@@ -10,20 +10,13 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::{broadcast, watch};
 
-use crate::{
-    domain::{
-        Occurrence, OccurrenceKind, ReloadResult, RunId, Snapshot, Stamp, State, WorkerId,
-        WorkerView,
-    },
-    engine::report::ReloadCounts,
+use crate::domain::{
+    Occurrence, OccurrenceKind, RunId, Snapshot, Stamp, State, WorkerId, WorkerView,
 };
 
 /// Occurrences kept for readers that come back: with 1,000 workers, a start of all of them.
@@ -38,8 +31,6 @@ pub(crate) struct Board {
     inner: Mutex<Inner>,
     changes: watch::Sender<u64>,
     occurrences: broadcast::Sender<Arc<Occurrence>>,
-    applied: AtomicU64,
-    rejected: AtomicU64,
 }
 
 struct Inner {
@@ -69,8 +60,6 @@ impl Board {
             inner: Mutex::new(inner),
             changes: watch::Sender::new(0),
             occurrences: broadcast::Sender::new(LAG),
-            applied: AtomicU64::new(0),
-            rejected: AtomicU64::new(0),
         }
     }
 
@@ -188,23 +177,6 @@ impl Board {
             message,
         };
         self.tell(&mut self.lock(), fact);
-    }
-
-    /// Counts a reload.
-    pub(crate) fn count_reload(&self, result: ReloadResult) {
-        let count = match result {
-            ReloadResult::Applied => &self.applied,
-            ReloadResult::Rejected => &self.rejected,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many reloads there were.
-    pub(crate) fn reload_counts(&self) -> ReloadCounts {
-        ReloadCounts {
-            applied: self.applied.load(Ordering::Relaxed),
-            rejected: self.rejected.load(Ordering::Relaxed),
-        }
     }
 
     fn look_at_health(&self, inner: &mut Inner) {

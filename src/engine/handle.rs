@@ -10,7 +10,7 @@ use crate::{
     },
     engine::{
         board::Board,
-        report::{ConfigReport, DiscoveryReport, ReloadCounts, ServerSettings},
+        report::{ConfigReport, DiscoveryReport, ServerSettings},
         runtime::Runtime,
     },
     files::logs::Logs,
@@ -143,12 +143,6 @@ impl Handle {
     #[must_use]
     pub fn discovery(&self) -> Arc<DiscoveryReport> {
         Arc::clone(&self.0.discovery.borrow())
-    }
-
-    /// How many reloads there were.
-    #[must_use]
-    pub fn reload_counts(&self) -> ReloadCounts {
-        self.0.board.reload_counts()
     }
 
     /// What the status server must know of the config; changes with it.

@@ -6,4 +6,4 @@ pub(crate) mod report;
 pub(crate) mod runtime;
 
 pub use handle::{CommandError, Handle, Ticket, Verb, WorkerFailed};
-pub use report::{ConfigReport, DiscoveryReport, ReloadCounts, ServerSettings};
+pub use report::{ConfigReport, DiscoveryReport, ServerSettings};

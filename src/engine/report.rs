@@ -50,12 +50,3 @@ pub struct ServerSettings {
     /// Connections at once.
     pub max_connections: usize,
 }
-
-/// How many reloads there were since arcanos started, by their result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReloadCounts {
-    /// Those that were applied.
-    pub applied: u64,
-    /// Those whose config was bad.
-    pub rejected: u64,
-}

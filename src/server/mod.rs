@@ -17,6 +17,7 @@ mod bind;
 mod caller;
 mod connection;
 mod crowd;
+mod dashboard;
 mod events;
 mod fault;
 mod guard;

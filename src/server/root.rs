@@ -2,8 +2,10 @@
 
 use axum::{
     http::{HeaderMap, HeaderValue, header},
-    response::{IntoResponse, Response},
+    response::{Html, IntoResponse, Response},
 };
+
+use super::dashboard;
 
 /// What the Node system said, and what probes look for.
 const LIVE: &str = "ARCANOS is live";
@@ -20,8 +22,12 @@ pub(super) async fn root(headers: HeaderMap) -> Response {
 }
 
 fn page() -> Response {
-    // The dashboard.
-    axum::response::Html("<!doctype html><html lang=en><title>arcanos</title><p>ARCANOS is live</html>").into_response()
+    let policy = HeaderValue::from_static(dashboard::content_security_policy());
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    (headers, Html(dashboard::page())).into_response()
 }
 
 /// Whether a client with this `Accept` is a browser: it names HTML, and does not like plain text
