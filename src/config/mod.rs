@@ -1,10 +1,47 @@
 //! Text in, [`Config`] or located errors out.
 //!
-//! Opens no file and reads no environment: both are handed in.
+//! Opens no file and reads no environment: both are handed in. The way of a config:
+//!
+//! 1. `document` parses the text and knows where each value stands; `syntax` tells what is no
+//!    TOML.
+//! 2. `extract` checks the form of each layer (`raw`, `values`, `words`), all errors at once.
+//! 3. `layers` merges: `defaults.toml` < file < profile < `variables` < command line.
+//! 4. `interpolate` fills in `${NAME}` from the `environment`.
+//! 5. `check` makes a [`Config`] of it, in which nothing is missing, unparsed or out of range.
+//!
+//! Invariant: no error and no warning holds a value that `hidden` says is secret.
 
+mod check;
+mod document;
+mod effective;
+mod environment;
+mod error;
+mod extract;
+mod hidden;
+mod interpolate;
+mod key;
+mod layers;
+mod load;
 mod model;
+mod raw;
+mod report;
+mod sample;
+mod schema;
+mod syntax;
+mod values;
+mod variables;
+mod wording;
+mod words;
 
+#[cfg(test)]
+mod tests;
+
+pub use error::{ConfigError, ConfigErrors, Place};
+pub use layers::Source;
+pub use load::{Inputs, Loaded, load};
 pub use model::{
     Config, Discovery, Env, Log, LogFormat, LogKind, Model, Rule, Secret, Server, Upstream, View,
     Watch, WorkerSettings,
 };
+pub use sample::sample;
+pub use schema::schema;

@@ -22,6 +22,8 @@ pub struct WorkerSpec {
     pub launch: Launch,
     /// What changes in place.
     pub policy: Policy,
+    /// Whether no `OPENAI_API_KEY` of the owner's reaches it; said at each launch.
+    pub lacks_key: bool,
     /// What its owner should know; changes restart nobody.
     pub warnings: Vec<String>,
 }

@@ -1,13 +1,15 @@
-//! The disk: what the folder of workers holds, when to look at it again, and the logs.
+//! The disk: what the folder of workers holds, when to look at it again, and what is written.
 //!
 //! [`Scanner`] reads a folder into a [`Listing`](crate::discovery::Listing), [`read_settled`]
-//! a single file, [`Watcher`] says when something may have changed; [`logs`] keeps what workers
-//! write. What the files mean is decided elsewhere.
+//! a single file, [`Watcher`] says when something may have changed; [`logs`] writes what workers
+//! say, [`state`] remembers what the next arcanos must know. What the files mean is decided
+//! elsewhere.
 
 mod lease;
 pub mod logs;
 mod read;
 mod scan;
+pub mod state;
 mod watch;
 
 pub use read::{Patience, ReadError, Settled, read_settled};

@@ -1,0 +1,179 @@
+//! Finds the running arcanos through the state directory.
+//!
+//! The config says where that is. A config that is broken just now must not keep anybody from
+//! talking to an arcanos that runs by an earlier one, so then the two keys that matter are read
+//! by themselves.
+
+use std::{
+    env,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use secrecy::SecretString;
+
+use super::Client;
+use crate::{
+    cli::{
+        args::Globals,
+        exit::{self, Failure},
+        load,
+    },
+    files::state::{Instance, StateDir, StateError},
+};
+
+/// What must be known to talk to the running arcanos.
+#[derive(Clone, Debug)]
+pub(crate) struct Whereabouts {
+    pub(crate) state_directory: PathBuf,
+    pub(crate) token: Option<SecretString>,
+}
+
+/// A running arcanos and the way to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) client: Client,
+    pub(crate) instance: Instance,
+}
+
+/// The arcanos that runs on the state directory of this config.
+///
+/// # Errors
+/// Exit 5 if none runs or the one that runs has no server; 2 if there is no config file either.
+pub(crate) fn find(globals: &Globals) -> Result<Found, Failure> {
+    let file = load::config_file(globals);
+    let whereabouts = whereabouts(globals, &file);
+    match running(&whereabouts.state_directory)? {
+        Some(instance) => connect(instance, whereabouts.token),
+        None if !file.exists() => Err(load::missing(&file)),
+        None => Err(Failure::new(
+            exit::NOT_RUNNING,
+            format!("no arcanos runs on `{}`", whereabouts.state_directory.display()),
+        )
+        .with_remedy("start one with `arcanos`, or name its config with --config FILE")),
+    }
+}
+
+/// The record of the arcanos that holds this state directory, if one does.
+///
+/// # Errors
+/// The directory is not ours, or cannot be read.
+pub(crate) fn running(state_directory: &Path) -> Result<Option<Instance>, Failure> {
+    let failed = |error: StateError| Failure::new(exit::FAILED, load::chain(&error));
+    let state = match StateDir::open_existing(state_directory) {
+        Err(StateError::Missing(_)) => return Ok(None),
+        other => other.map_err(failed)?,
+    };
+    if !state.is_held().map_err(failed)? {
+        return Ok(None);
+    }
+    // Held without a record: it has not come so far yet.
+    state.read_instance().map_err(failed)
+}
+
+/// Where the running one is to be looked for, as far as the config tells.
+pub(crate) fn whereabouts(globals: &Globals, file: &Path) -> Whereabouts {
+    match load::config(globals) {
+        Ok(loaded) => Whereabouts {
+            state_directory: loaded.config.state_directory.clone(),
+            token: loaded.config.server.token.clone(),
+        },
+        Err(_) => lenient(file),
+    }
+}
+
+fn connect(instance: Instance, token: Option<SecretString>) -> Result<Found, Failure> {
+    let Some(address) = instance.address else {
+        return Err(Failure::new(
+            exit::NOT_RUNNING,
+            format!("the arcanos with the pid {} has no server to talk to", instance.pid),
+        )
+        .with_remedy("`arcanos start-workers` has none; `arcanos run` has one"));
+    };
+    Ok(Found { client: Client::new(reachable(address), token), instance })
+}
+
+/// Who listens on every address is reached on the loopback one.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+/// The two keys out of a config that is not good as a whole.
+fn lenient(file: &Path) -> Whereabouts {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let table: toml::Table = text.parse().unwrap_or_default();
+    let key = |section: &str, key: &str| {
+        let variable = format!("ARCANOS__{section}__{key}").to_uppercase();
+        let told = env::var(variable).ok();
+        let written = || table.get(section)?.get(key)?.as_str().map(str::to_owned);
+        // What would have to be interpolated is not guessed at.
+        told.or_else(written).filter(|value| !value.is_empty() && !value.contains("${"))
+    };
+    let directory = key("state", "directory").unwrap_or_else(|| ".arcanos".to_owned());
+    let from_file = || {
+        let text = std::fs::read_to_string(folder.join(key("server", "token_file")?)).ok()?;
+        Some(text.trim().to_owned())
+    };
+    Whereabouts {
+        state_directory: folder.join(directory),
+        token: key("server", "token").or_else(from_file).map(SecretString::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn a_broken_config_still_tells_where_the_running_one_is() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("arcanos.toml");
+        for (text, directory, token) in [
+            ("[restart]\nmax_atempts = 1\n", ".arcanos", None),
+            ("[state]\ndirectory = \"run\"\n[server]\ntoken = \"t0ken\"\n[x]", "run", Some("t0ken")),
+            ("[server]\ntoken_file = \"the.token\"\n", ".arcanos", Some("from a file")),
+            ("[state\n", ".arcanos", None),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            std::fs::write(root.path().join("the.token"), "from a file\n").unwrap();
+            let found = lenient(&file);
+            assert_eq!(found.state_directory, root.path().join(directory), "{text}");
+            assert_eq!(found.token.as_ref().map(|t| t.expose_secret()), token, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_record_without_the_lock_is_no_running_arcanos() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join(".arcanos");
+        assert_eq!(running(&directory).unwrap(), None);
+        let state = StateDir::open(&directory).unwrap();
+        let instance = Instance::own(&root.path().join("arcanos.toml"));
+        state.write_instance(&instance).unwrap();
+        assert_eq!(running(&directory).unwrap(), None);
+        let _lock = state.lock().unwrap();
+        assert_eq!(running(&directory).unwrap().as_ref(), Some(&instance));
+        let failure = connect(instance, None).expect_err("it does not listen");
+        assert_eq!(failure.code(), exit::NOT_RUNNING);
+    }
+
+    #[test]
+    fn who_listens_everywhere_is_reached_on_loopback() {
+        for (listens, reached) in [
+            ("0.0.0.0:3000", "127.0.0.1:3000"),
+            ("[::]:3000", "[::1]:3000"),
+            ("10.1.2.3:80", "10.1.2.3:80"),
+        ] {
+            assert_eq!(reachable(listens.parse().unwrap()).to_string(), reached);
+        }
+    }
+}

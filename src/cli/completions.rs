@@ -1,0 +1,211 @@
+//! `arcanos completions` and `arcanos man`: the command line, told to shells and to man.
+//!
+//! The scripts are clap's, and one thing more: where an id belongs they ask `arcanos __ids` with
+//! the `--config` that stands on the line.
+
+use crate::cli::{
+    args::{self, SupportedShell},
+    exit::{self, Failure},
+    terminal::Output,
+};
+
+/// The commands that take ids of workers.
+const TAKES_IDS: [&str; 6] = ["logs", "restart", "run-task", "start", "stop", "why"];
+
+/// Prints the script for a shell.
+///
+/// # Errors
+/// The output is gone.
+pub(crate) fn run(shell: SupportedShell, out: &mut Output) -> Result<(), Failure> {
+    out.text(&script(shell))?;
+    Ok(out.flush()?)
+}
+
+/// Prints the man page.
+///
+/// # Errors
+/// The output is gone.
+pub(crate) fn man(out: &mut Output) -> Result<(), Failure> {
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(args::command()).render(&mut page);
+    rendered.map_err(|error| Failure::new(exit::FAILED, format!("cannot render: {error}")))?;
+    out.text(&String::from_utf8_lossy(&page))?;
+    Ok(out.flush()?)
+}
+
+fn script(shell: SupportedShell) -> String {
+    let mut script = Vec::new();
+    let generator = clap_complete::Shell::from(shell);
+    clap_complete::generate(generator, &mut args::visible_command(), "arcanos", &mut script);
+    let script = String::from_utf8_lossy(&script).into_owned();
+    match shell {
+        SupportedShell::Bash => bash(script),
+        SupportedShell::Zsh => zsh(&script),
+        SupportedShell::Fish => fish(script),
+    }
+}
+
+/// Around clap's function comes one that adds the ids.
+fn bash(mut script: String) -> String {
+    let commands = TAKES_IDS.join("|");
+    script.push_str(&format!(
+        r#"
+_arcanos_with_ids() {{
+    _arcanos "$@"
+    local word command="" config=() cur="${{COMP_WORDS[COMP_CWORD]}}" i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word="${{COMP_WORDS[i]}}"
+        case "$word" in
+            --config) config=(--config "${{COMP_WORDS[i + 1]}}"); ((i++)) ;;
+            --profile|-n|--lines|--stream|--since|--input)
+                ((i + 1 == COMP_CWORD)) && return
+                ((i++)) ;;
+            -*) ;;
+            {commands}) [[ -z "$command" ]] && command="$word" ;;
+        esac
+    done
+    [[ -z "$command" || "$cur" == -* || "${{COMP_WORDS[COMP_CWORD - 1]}}" == --config ]] && return
+    local ids
+    ids="$(arcanos "${{config[@]}}" __ids 2>/dev/null)"
+    local IFS=$'\n'
+    COMPREPLY+=($(compgen -W "$ids" -- "$cur"))
+}}
+complete -F _arcanos_with_ids -o bashdefault -o default arcanos
+"#
+    ));
+    script
+}
+
+/// clap's places for ids are filled in.
+fn zsh(script: &str) -> String {
+    let helper = r#"
+_arcanos_ids() {
+    local -a ids config
+    local i=${words[(I)--config]}
+    (( i > 0 )) && config=(--config "${(Q)words[i + 1]}")
+    ids=(${(f)"$(_call_program ids arcanos $config __ids 2>/dev/null)"})
+    compadd -a ids
+}
+_arcanos_files_and_ids() {
+    _arcanos_ids
+    _files
+}
+"#;
+    let mut out = String::with_capacity(script.len() + 1024);
+    for line in script.lines() {
+        let spec = line.trim_start();
+        let takes_ids = [":worker", "::worker", "*::workers", "*:workers"];
+        if let Some(head) = line.strip_suffix("_default' \\") {
+            let is_id = takes_ids.iter().any(|name| spec[1..].starts_with(name));
+            if is_id || spec.starts_with("':target") {
+                out.push_str(head);
+                out.push_str(if is_id { "_arcanos_ids' \\" } else { "_arcanos_files_and_ids' \\" });
+                out.push('\n');
+                continue;
+            }
+        }
+        out.push_str(line);
+        out.push('\n');
+        if line == "autoload -U is-at-least" {
+            out.push_str(helper);
+        }
+    }
+    out
+}
+
+/// Beside clap's lines come those for the ids.
+fn fish(mut script: String) -> String {
+    script.push_str(
+        r#"
+function __arcanos_ids
+    set -l words (commandline -opc)
+    set -l config
+    if set -l at (contains -i -- --config $words)
+        set config --config $words[(math $at + 1)]
+    end
+    command arcanos $config __ids 2>/dev/null
+end
+"#,
+    );
+    for command in TAKES_IDS {
+        let files = if command == "why" { "" } else { " -f" };
+        script.push_str(&format!(
+            "complete -c arcanos -n \"__fish_arcanos_using_subcommand {command}\"{files} -a \"(__arcanos_ids)\"\n"
+        ));
+    }
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        os::unix::fs::PermissionsExt,
+        process::{Command, Stdio},
+    };
+
+    use super::*;
+
+    #[test]
+    fn every_script_knows_commands_and_asks_for_ids() {
+        for shell in [SupportedShell::Bash, SupportedShell::Zsh, SupportedShell::Fish] {
+            let script = script(shell);
+            for part in ["arcanos", "restart", "start-workers", "__ids"] {
+                assert!(script.contains(part), "{part} in {shell:?}");
+            }
+        }
+        let zsh = script(SupportedShell::Zsh);
+        assert_eq!(zsh.matches(":_arcanos_ids' \\").count(), 5, "{zsh}");
+        assert_eq!(zsh.matches(":_arcanos_files_and_ids' \\").count(), 1);
+    }
+
+    #[test]
+    fn hidden_commands_are_not_offered_by_name() {
+        let bash = script(SupportedShell::Bash);
+        let mut lists = bash.lines().filter(|line| line.trim_start().starts_with("opts="));
+        let offered = lists.find(|list| list.contains("start-workers")).expect("the commands");
+        assert!(!offered.contains("__ids") && !offered.contains(" man"), "{offered}");
+    }
+
+    #[test]
+    fn bash_completes_the_ids_of_the_named_config() {
+        if Command::new("bash").arg("--version").stdout(Stdio::null()).status().is_err() {
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let fake = root.path().join("arcanos");
+        fs::write(&fake, "#!/bin/sh\n[ \"$1 $2 $3\" = '--config x.toml __ids' ] && printf 'goal\\nplan\\n'\n")
+            .unwrap();
+        fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).unwrap();
+        let script = script(SupportedShell::Bash);
+        let ask = r#"
+            COMP_WORDS=(arcanos --config x.toml restart "")
+            COMP_CWORD=4; _arcanos_with_ids arcanos "" restart; printf '%s\n' "${COMPREPLY[@]}"; echo --
+            COMP_WORDS=(arcanos --config x.toml logs g)
+            COMP_CWORD=4; _arcanos_with_ids arcanos g logs; printf '%s\n' "${COMPREPLY[@]}"; echo --
+            COMP_WORDS=(arcanos --config x.toml logs --stream "")
+            COMP_CWORD=5; _arcanos_with_ids arcanos "" --stream; printf '%s\n' "${COMPREPLY[@]}"
+        "#;
+        let out = Command::new("bash")
+            .args(["-c", &format!("{script}\n{ask}")])
+            .env("PATH", format!("{}:/usr/bin:/bin", root.path().display()))
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        let parts: Vec<Vec<&str>> = text.split("--\n").map(|part| part.lines().collect()).collect();
+        assert_eq!(out.stderr, b"", "{}", String::from_utf8_lossy(&out.stderr));
+        assert!(text.contains("goal\nplan\n"), "{text}");
+        assert!(parts[parts.len() - 2].contains(&"goal") && !parts[parts.len() - 2].contains(&"plan"));
+        assert!(!parts[parts.len() - 1].contains(&"goal"), "{text}");
+    }
+
+    #[test]
+    fn the_man_page_names_every_command() {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(args::command()).render(&mut page).expect("memory takes all");
+        let page = String::from_utf8(page).expect("text");
+        for part in [".TH arcanos 1", "start\\-workers", "run\\-task", "SUBCOMMANDS"] {
+            assert!(page.contains(part), "{part}");
+        }
+    }
+}

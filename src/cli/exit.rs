@@ -1,0 +1,96 @@
+//! How arcanos ends: its exit codes, and the one error type of the command line.
+//!
+//! Nothing here ends the process; `main` turns a [`Failure`] into the exit code.
+
+use std::fmt;
+
+/// Done.
+pub const DONE: u8 = 0;
+/// It failed; an unknown worker or file, too.
+pub const FAILED: u8 = 1;
+/// The command line or the config is wrong.
+pub const BAD_USAGE: u8 = 2;
+/// Another arcanos holds the state directory.
+pub const ALREADY_RUNNING: u8 = 3;
+/// The status server's address cannot be listened on.
+pub const CANNOT_LISTEN: u8 = 4;
+/// There is no running arcanos to talk to.
+pub const NOT_RUNNING: u8 = 5;
+/// A second SIGINT killed everything: 128 + 2.
+pub const SECOND_INTERRUPT: u8 = 130;
+/// A second SIGTERM killed everything: 128 + 15.
+pub const SECOND_TERMINATE: u8 = 143;
+
+/// Why a subcommand did not do what it was asked, and what can be done about it.
+///
+/// Shown as `error: MESSAGE`, then `hint: REMEDY` if there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    code: u8,
+    message: String,
+    remedy: Option<String>,
+}
+
+impl Failure {
+    /// A failure that ends arcanos with this code.
+    ///
+    /// The message is a lower-case fragment that fits after `error:`; with several lines it is
+    /// shown as it stands.
+    #[must_use]
+    pub fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), remedy: None }
+    }
+
+    /// An end before the end that is no fault: nothing is said.
+    #[must_use]
+    pub(crate) const fn quiet() -> Self {
+        Self { code: DONE, message: String::new(), remedy: None }
+    }
+
+    /// Says what the reader can do about it.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// The exit code, one of the constants beside this.
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// What went wrong, without the remedy.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        match &self.remedy {
+            Some(remedy) => write!(f, "\nhint: {remedy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_the_fault_and_then_the_remedy() {
+        let bare = Failure::new(FAILED, "worker `a` not found");
+        assert_eq!(bare.to_string(), "error: worker `a` not found");
+        let full = bare.with_remedy("`arcanos status` lists them");
+        assert_eq!(
+            full.to_string(),
+            "error: worker `a` not found\nhint: `arcanos status` lists them"
+        );
+    }
+}

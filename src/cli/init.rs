@@ -1,0 +1,127 @@
+//! `arcanos init`: a commented config and a worker to begin with.
+//!
+//! Writes only what is not there, and needs no network.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use serde_json::json;
+
+use crate::{
+    cli::{
+        args::Globals,
+        exit::{self, Failure},
+        load,
+        status::pretty,
+        terminal::Output,
+    },
+    config,
+};
+
+const HELLO: &str = include_str!("init/hello.js");
+const PACKAGE: &str = include_str!("init/package.json");
+
+/// What became of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fate {
+    Written,
+    WasThere,
+}
+
+/// Writes the files that are missing, and tells what to do next.
+///
+/// # Errors
+/// A file cannot be written.
+pub(crate) fn run(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
+    let file = load::config_file(globals);
+    let folder = file.parent().unwrap_or(Path::new("")).join("workers");
+    let has_workers = folder.exists();
+    let mut fates = vec![(file.clone(), put(&file, &config::sample())?)];
+    for (name, text) in [("hello.js", HELLO), ("package.json", PACKAGE)] {
+        let path = folder.join(name);
+        // A folder that was there has its own workers and its own packages.
+        let fate = if has_workers { Fate::WasThere } else { put(&path, text)? };
+        fates.push((path, fate));
+    }
+    if globals.json {
+        let list = |wanted: Fate| -> Vec<_> {
+            fates.iter().filter(|(_, fate)| *fate == wanted).map(|(path, _)| path).collect()
+        };
+        let told = json!({ "written": list(Fate::Written), "kept": list(Fate::WasThere) });
+        out.line(&pretty(&told))?;
+        return Ok(out.flush()?);
+    }
+    for line in report(&fates, has_workers.then_some(&folder)) {
+        out.line(&line)?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Writes a file, unless there is one.
+fn put(path: &Path, text: &str) -> Result<Fate, Failure> {
+    let failed = |error: io::Error| {
+        let message = format!("cannot write `{}`: {error}", path.display());
+        Failure::new(exit::FAILED, message).with_remedy("run it in a folder that you may write to")
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Fate::WasThere),
+        Err(error) => Err(failed(error)),
+        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| Fate::Written).map_err(failed),
+    }
+}
+
+fn report(fates: &[(PathBuf, Fate)], kept_folder: Option<&PathBuf>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (path, fate) in fates {
+        let shown = path.display();
+        match fate {
+            Fate::Written => lines.push(format!("wrote {shown}")),
+            Fate::WasThere if kept_folder.is_some_and(|folder| path.starts_with(folder)) => {}
+            Fate::WasThere => lines.push(format!("kept  {shown} as it was")),
+        }
+    }
+    if let Some(folder) = kept_folder {
+        lines.push(format!("kept  {} as it was", folder.display()));
+    }
+    if fates.iter().all(|(_, fate)| *fate == Fate::WasThere) {
+        lines.push("Nothing was written: all of it was there already.".to_owned());
+    }
+    lines.extend(NEXT.lines().map(str::to_owned));
+    lines
+}
+
+const NEXT: &str = "
+Next:
+  npm install --prefix workers openai@6   the SDK that the sample worker uses
+  arcanos                                 runs it, also without an API key: then a
+                                          stand-in answers instead of a model
+  arcanos status                          in another terminal: how it fares
+  arcanos logs hello                      what it wrote
+Set OPENAI_API_KEY, or OPENAI_BASE_URL, to ask a real model.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_never_overwritten() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("deep/hello.js");
+        assert_eq!(put(&path, "ours"), Ok(Fate::Written));
+        fs::write(&path, "mine").unwrap();
+        assert_eq!(put(&path, "ours"), Ok(Fate::WasThere));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    }
+
+    #[test]
+    fn the_sample_package_is_good_json() {
+        let package: serde_json::Value = serde_json::from_str(PACKAGE).expect("JSON");
+        assert_eq!(package["private"], true);
+    }
+}

@@ -1,0 +1,327 @@
+//! The table of workers, as lines of text.
+//!
+//! Pure: the picture, the width and the moment come in, lines go out. Text from workers is
+//! escaped here, once more.
+
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use jiff::Timestamp;
+use serde_json::Value;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::Picture;
+use crate::{
+    cli::{
+        terminal::{Colours, Tone},
+        wire::Worker,
+    },
+    domain::{State, human_delay, human_uptime},
+    text::escape,
+};
+
+/// The column of the state, which has the colour.
+const STATE: &str = "STATE";
+
+/// Lines that the note of one worker may take; `arcanos why` has the rest.
+const NOTE_HEIGHT: usize = 2;
+
+/// The columns that must go where the terminal has fewer than so many, the first to go first.
+const DISPENSABLE: [(Column, u16); 3] =
+    [(Column::Model, 72), (Column::Tries, 56), (Column::Pid, 48)];
+
+/// A column but for the note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Worker,
+    State,
+    Pid,
+    Uptime,
+    Tries,
+    Model,
+}
+
+/// How the table is to look.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View {
+    /// Columns; `None` cuts and wraps nothing.
+    pub(super) width: Option<u16>,
+    pub(super) colours: Colours,
+    /// What the ages count from.
+    pub(super) now: Timestamp,
+}
+
+/// The summary, the table and the problems.
+pub(super) fn lines(picture: &Picture, view: &View) -> Vec<String> {
+    let mut lines: Vec<_> =
+        summary(picture).iter().map(|line| fit(line, view.width)).collect();
+    if picture.status.workers.details.is_empty() {
+        lines.push("`arcanos scan` says what the folder holds.".to_owned());
+    } else {
+        lines.push(String::new());
+        lines.extend(table(picture, view));
+    }
+    if !picture.health.problems.is_empty() {
+        lines.push(String::new());
+    }
+    for problem in &picture.health.problems {
+        // Several lines of one problem stay lines.
+        for (n, line) in problem.lines().enumerate() {
+            let mark = if n == 0 { "problem: " } else { "         " };
+            let text = fit(&format!("{mark}{}", escape(line.as_bytes())), view.width);
+            lines.push(view.colours.paint(Tone::Bad, &text).into_owned());
+        }
+    }
+    lines
+}
+
+/// Which arcanos it is, and how many workers are in which state.
+fn summary(picture: &Picture) -> [String; 2] {
+    let workers = &picture.status.workers.details;
+    let who = format!(
+        "arcanos {} at {}, pid {}, generation {}",
+        escape(picture.health.version.as_bytes()),
+        picture.address,
+        picture.pid,
+        picture.status.generation,
+    );
+    let states: Vec<_> = State::ALL
+        .iter()
+        .map(|state| (state, workers.iter().filter(|w| w.state == state.as_str()).count()))
+        .filter(|(_, n)| *n > 0)
+        .map(|(state, n)| format!("{n} {state}"))
+        .collect();
+    let colon = if states.is_empty() { "" } else { ": " };
+    [who, format!("{}{colon}{}", plural(workers.len(), "worker"), states.join(", "))]
+}
+
+fn plural(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+}
+
+/// One line a worker. A note that does not fit beside it stands below it.
+fn table(picture: &Picture, view: &View) -> Vec<String> {
+    let workers = &picture.status.workers.details;
+    let lines = grid(workers, view);
+    let notes: Vec<_> = workers.iter().map(|worker| note(picture, worker, view.now)).collect();
+    let beside = lines.iter().map(|line| line.width()).max().unwrap_or(0);
+    let longest = notes.iter().map(|note| note.width()).max().unwrap_or(0);
+    let fits = view.width.is_none_or(|width| beside + longest <= usize::from(width));
+    let start = lines[0].find(STATE);
+    let mut out = Vec::with_capacity(lines.len() * 2);
+    for (n, line) in lines.into_iter().enumerate() {
+        let note = n.checked_sub(1).map(|n| notes[n].as_str());
+        let head = paint(line.trim_end(), note.and(start), view.colours);
+        match note {
+            Some(note) if fits && !note.is_empty() => {
+                let gap = " ".repeat(beside - line.trim_end().width());
+                out.push(format!("{head}{gap}{note}"));
+            }
+            Some(note) => {
+                out.push(head);
+                let room = view.width.map_or(usize::MAX, |width| usize::from(width) - 2);
+                for line in wrap(note, room) {
+                    let line = view.colours.paint(Tone::Faint, &line).into_owned();
+                    out.push(format!("  {line}"));
+                }
+            }
+            None if fits && longest > 0 => {
+                let gap = " ".repeat(beside - line.trim_end().width());
+                out.push(format!("{head}{gap}{}", view.colours.paint(Tone::Strong, "NOTE")));
+            }
+            None => out.push(head),
+        }
+    }
+    out
+}
+
+/// The columns but for the note, each padded on the right; the header first.
+fn grid(workers: &[Worker], view: &View) -> Vec<String> {
+    let columns = columns(view.width);
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(columns.iter().map(|column| column.header()));
+    for worker in workers {
+        table.add_row(columns.iter().map(|column| column.cell(worker, view.width)));
+    }
+    for (index, column) in columns.iter().enumerate() {
+        if let Some(style) = table.column_mut(index) {
+            style.set_padding((0, 2));
+            style.set_cell_alignment(column.alignment());
+        }
+    }
+    table.lines().collect()
+}
+
+fn columns(width: Option<u16>) -> Vec<Column> {
+    use Column::{Model, Pid, State, Tries, Uptime, Worker};
+    let mut columns = vec![Worker, State, Pid, Uptime, Tries, Model];
+    for (column, least) in DISPENSABLE {
+        if width.is_some_and(|width| width < least) {
+            columns.retain(|known| *known != column);
+        }
+    }
+    columns
+}
+
+impl Column {
+    const fn header(self) -> &'static str {
+        match self {
+            Self::Worker => "WORKER",
+            Self::State => STATE,
+            Self::Pid => "PID",
+            Self::Uptime => "UPTIME",
+            Self::Tries => "TRIES",
+            Self::Model => "MODEL",
+        }
+    }
+
+    const fn alignment(self) -> CellAlignment {
+        match self {
+            Self::Worker | Self::State | Self::Model => CellAlignment::Left,
+            Self::Pid | Self::Uptime | Self::Tries => CellAlignment::Right,
+        }
+    }
+
+    /// Of 80 columns an id gets 26 and a model 20.
+    fn cell(self, worker: &Worker, width: Option<u16>) -> String {
+        let none = || "-".to_owned();
+        let share = |part: u16| width.map(|width| width / part);
+        let seconds = worker.uptime_seconds.filter(|_| worker.pid.is_some());
+        match self {
+            Self::Worker => fit(&escape(worker.id.as_bytes()), share(3)),
+            Self::State => escape(worker.state.as_bytes()).into_owned(),
+            Self::Pid => worker.pid.map_or_else(none, |pid| pid.to_string()),
+            Self::Uptime => seconds
+                .map_or_else(none, |s| human_uptime(Duration::from_secs_f64(s.max(0.0)))),
+            Self::Tries => attempts(worker),
+            Self::Model => worker
+                .model
+                .as_ref()
+                .map_or_else(none, |model| fit(&escape(model.as_bytes()), share(4))),
+        }
+    }
+}
+
+/// `1/3`, or `1` where there is no limit.
+fn attempts(worker: &Worker) -> String {
+    let spent = worker.attempts.unwrap_or(0);
+    match &worker.max_attempts {
+        Value::Number(max) => format!("{spent}/{max}"),
+        _ => spent.to_string(),
+    }
+}
+
+/// What a person wants to know of a worker beside its state: when it starts next, why it does
+/// not run, what to do.
+fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
+    let mut parts = Vec::new();
+    if let Some(at) = worker.next_start_at {
+        let wait = Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
+        parts.push(format!("next in {}", human_delay(rounded(wait))));
+    }
+    let exit = worker.last_exit.as_ref();
+    let reason = picture
+        .status
+        .workers
+        .errors
+        .get(&worker.id)
+        .or(worker.reason.as_ref())
+        .or_else(|| exit.and_then(|exit| exit.reason.as_ref()));
+    match (reason, exit.and_then(|exit| exit.how())) {
+        (Some(reason), _) if worker.pid.is_none() => parts.push(one_line(reason)),
+        (None, Some(how)) if worker.pid.is_none() => parts.push(format!("exited with {how}")),
+        (reason, Some(how)) => {
+            let ago = exit.and_then(|exit| exit.at).map_or_else(String::new, |at| {
+                let age = Duration::try_from(now.duration_since(at)).unwrap_or(Duration::ZERO);
+                format!(" {} ago", human_uptime(age))
+            });
+            let why = reason.map_or(how, |reason| one_line(reason));
+            parts.push(format!("last exit{ago}: {why}"));
+        }
+        _ => {}
+    }
+    if worker.changed == Some(true) {
+        parts.push("changed, `arcanos restart` applies it".to_owned());
+    }
+    let n_warnings = worker.warnings.as_ref().map_or(0, Vec::len);
+    if n_warnings > 0 {
+        parts.push(format!("{}, see `arcanos why`", plural(n_warnings, "warning")));
+    }
+    parts.join("; ")
+}
+
+/// Whole seconds from one second on: tenths would only flicker.
+fn rounded(wait: Duration) -> Duration {
+    if wait < Duration::from_secs(1) { wait } else { Duration::from_secs(wait.as_secs_f64().round() as u64) }
+}
+
+fn one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    escape(line.as_bytes()).into_owned()
+}
+
+/// The text in at most so many columns, with a mark where it is cut.
+pub(super) fn fit(text: &str, width: Option<u16>) -> String {
+    let Some(width) = width.map(usize::from).filter(|width| text.width() > *width) else {
+        return text.to_owned();
+    };
+    let mut left = width.saturating_sub(1);
+    let head = text.chars().take_while(|c| {
+        let columns = c.width().unwrap_or(0);
+        let has_room = columns <= left;
+        left = left.saturating_sub(columns);
+        has_room
+    });
+    head.chain(['…']).collect()
+}
+
+/// The line with the state, which begins at this column of the screen, in its colour; without one
+/// it is the header.
+fn paint(line: &str, start: Option<usize>, colours: Colours) -> String {
+    let Some(start) = start else { return colours.paint(Tone::Strong, line).into_owned() };
+    let Some(start) = byte_at(line, start) else { return line.to_owned() };
+    let word = line[start..].split(' ').next().unwrap_or_default();
+    let Some(tone) = tone(word) else { return line.to_owned() };
+    format!("{}{}{}", &line[..start], colours.paint(tone, word), &line[start + word.len()..])
+}
+
+/// The words in lines of at most so many columns; what is beyond the last line is cut.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let is_last = lines.len() == NOTE_HEIGHT;
+        match lines.last_mut() {
+            Some(line) if is_last || line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    let width = u16::try_from(width).unwrap_or(u16::MAX);
+    lines.iter().map(|line| fit(line, Some(width))).collect()
+}
+
+/// The byte at which this column of the screen begins; a cut id ends in a mark of three bytes.
+fn byte_at(line: &str, column: usize) -> Option<usize> {
+    let mut columns = 0;
+    line.char_indices().find_map(|(at, c)| {
+        let is_there = columns == column;
+        columns += c.width().unwrap_or(0);
+        is_there.then_some(at)
+    })
+}
+
+fn tone(state: &str) -> Option<Tone> {
+    let state = State::ALL.into_iter().find(|known| known.as_str() == state)?;
+    Some(match state {
+        State::Running => Tone::Good,
+        State::Starting | State::Stopping | State::Backoff => Tone::Busy,
+        State::Failed => Tone::Bad,
+        State::Completed | State::Scheduled | State::Stopped => Tone::Faint,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! The answers of the running arcanos, as far as the command line reads them.
+//!
+//! A field that is missing or `null` is absent, so that an older or a newer arcanos can be talked
+//! to.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::domain::PlanSummary;
+
+/// `GET /workers/status`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Status {
+    pub(crate) generation: u64,
+    pub(crate) workers: StatusWorkers,
+}
+
+/// Its `workers`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct StatusWorkers {
+    pub(crate) errors: BTreeMap<String, String>,
+    pub(crate) details: Vec<Worker>,
+}
+
+/// `GET /health`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Health {
+    pub(crate) status: String,
+    pub(crate) version: String,
+    pub(crate) problems: Vec<String>,
+}
+
+/// A worker.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Worker {
+    pub(crate) id: String,
+    pub(crate) state: String,
+    pub(crate) file: Option<String>,
+    pub(crate) rule: Option<String>,
+    pub(crate) mode: Option<String>,
+    pub(crate) pid: Option<u32>,
+    pub(crate) model: Option<String>,
+    pub(crate) uptime_seconds: Option<f64>,
+    pub(crate) attempts: Option<u64>,
+    pub(crate) max_attempts: Value,
+    #[serde(deserialize_with = "moment")]
+    pub(crate) next_start_at: Option<Timestamp>,
+    pub(crate) starts: Option<u64>,
+    pub(crate) last_exit: Option<LastExit>,
+    pub(crate) reason: Option<String>,
+    pub(crate) changed: Option<bool>,
+    pub(crate) warnings: Option<Vec<String>>,
+    pub(crate) last_activity: Option<LastActivity>,
+}
+
+/// How a worker's last run ended.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct LastExit {
+    pub(crate) code: Option<i64>,
+    pub(crate) signal: Option<Value>,
+    pub(crate) reason: Option<String>,
+    #[serde(deserialize_with = "moment")]
+    pub(crate) at: Option<Timestamp>,
+}
+
+/// What a worker said last.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct LastActivity {
+    pub(crate) message: Option<String>,
+}
+
+/// The plan in the answer to `POST /reload`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Plan {
+    pub(crate) started: Vec<String>,
+    pub(crate) stopped: Vec<String>,
+    pub(crate) restarted: Vec<String>,
+    pub(crate) updated: Vec<String>,
+    pub(crate) unchanged: u64,
+    pub(crate) reasons: BTreeMap<String, String>,
+}
+
+impl From<&PlanSummary> for Plan {
+    fn from(plan: &PlanSummary) -> Self {
+        let names = |ids: &[crate::domain::WorkerId]| ids.iter().map(ToString::to_string).collect();
+        Self {
+            started: names(&plan.started),
+            stopped: names(&plan.stopped),
+            restarted: names(&plan.restarted),
+            updated: names(&plan.updated),
+            unchanged: plan.unchanged as u64,
+            reasons: plan.reasons.iter().map(|(id, why)| (id.to_string(), why.clone())).collect(),
+        }
+    }
+}
+
+/// A moment; one that cannot be read is absent.
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    Ok(text.and_then(|text| text.parse().ok()))
+}
+
+impl LastExit {
+    /// `code 1` or `SIGKILL`; `None` if there never was a process.
+    pub(crate) fn how(&self) -> Option<String> {
+        match (&self.code, &self.signal) {
+            (_, Some(Value::String(name))) => Some(name.clone()),
+            (_, Some(Value::Number(number))) => Some(format!("signal {number}")),
+            (Some(code), _) => Some(format!("code {code}")),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_and_null_fields_are_absent() {
+        let text = r#"{"id":"a","state":"failed","pid":null,"maxAttempts":3,"uptimeSeconds":12,
+            "lastExit":{"code":null,"signal":"SIGKILL","reason":null,"at":"2026-11-23T17:00:00.000Z"}}"#;
+        let worker: Worker = serde_json::from_str(text).expect("a worker");
+        assert_eq!((worker.pid, worker.uptime_seconds), (None, Some(12.0)));
+        assert_eq!(worker.last_exit.and_then(|exit| exit.how()).as_deref(), Some("SIGKILL"));
+    }
+}

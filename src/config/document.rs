@@ -1,0 +1,218 @@
+//! TOML text as a tree of values, and where in the text each of them stands.
+
+use std::{collections::HashMap, ops::Range};
+
+use figment::value::{Dict, Value};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    error::{ConfigError, Place},
+    key::KeyPath,
+};
+
+/// A config file, parsed.
+#[derive(Debug)]
+pub(super) struct Document {
+    /// The values; always a table.
+    pub(super) tree: Value,
+    name: String,
+    spans: HashMap<KeyPath, Spans>,
+    lines: Vec<usize>,
+    text: String,
+}
+
+/// Where a key and its value stand, in bytes.
+#[derive(Clone, Debug)]
+struct Spans {
+    key: Option<Range<usize>>,
+    value: Range<usize>,
+}
+
+/// Which half of `key = value` is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The key.
+    Key,
+    /// The value.
+    Value,
+}
+
+impl Document {
+    /// Parses a text; what cannot be parsed is left out of the tree and told as errors.
+    pub(super) fn parse(name: &str, text: &str) -> (Self, Vec<ConfigError>) {
+        let (table, faults) = DeTable::parse_recoverable(text);
+        let mut document = Self {
+            tree: Value::from(Dict::new()),
+            name: name.to_owned(),
+            spans: HashMap::new(),
+            lines: line_starts(text),
+            text: text.to_owned(),
+        };
+        let mut errors: Vec<ConfigError> = faults
+            .iter()
+            .map(|fault| {
+                let at = fault.span().map_or(0, |span| span.start);
+                ConfigError::new(
+                    document.place_at(at),
+                    String::new(),
+                    one_line(fault.message()),
+                )
+            })
+            .collect();
+        document.tree = document.table(table.get_ref(), &KeyPath::default(), &mut errors);
+        errors.dedup();
+        (document, errors)
+    }
+
+    /// Where this key or its value is; for a way that is not in the file, where it would begin.
+    pub(super) fn place(&self, path: &KeyPath, part: Part) -> Place {
+        let mut at = path.clone();
+        while !at.is_root() {
+            if let Some(spans) = self.spans.get(&at) {
+                let key = spans.key.as_ref().unwrap_or(&spans.value);
+                let exact = part == Part::Value && at == *path;
+                let span = if exact { &spans.value } else { key };
+                return self.place_at(span.start);
+            }
+            at = at.parent().unwrap_or_default();
+        }
+        Place::Whole(self.name.clone())
+    }
+
+    /// The bytes of every value whose way fits.
+    pub(super) fn spans_of(&self, fits: impl Fn(&KeyPath) -> bool) -> Vec<Range<usize>> {
+        let fitting = self.spans.iter().filter(|(path, _)| fits(path));
+        fitting.map(|(_, spans)| spans.value.clone()).collect()
+    }
+
+    /// The bytes of this line, from 1, without its end.
+    pub(super) fn line(&self, line: usize) -> Range<usize> {
+        let start = self.lines.get(line - 1).copied().unwrap_or(self.text.len());
+        let end = self.lines.get(line).copied().unwrap_or(self.text.len());
+        start..end
+    }
+
+    /// The text that was parsed.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn place_at(&self, offset: usize) -> Place {
+        let offset = self.text.floor_char_boundary(offset.min(self.text.len()));
+        let line = self.lines.partition_point(|start| *start <= offset).max(1);
+        let start = self.lines[line - 1];
+        Place::File {
+            name: self.name.clone(),
+            line,
+            column: self.text[start..offset].chars().count() + 1,
+        }
+    }
+
+    fn table(
+        &mut self,
+        table: &DeTable<'_>,
+        path: &KeyPath,
+        errors: &mut Vec<ConfigError>,
+    ) -> Value {
+        let mut dict = Dict::new();
+        for (key, value) in table {
+            let path = path.key(key.get_ref());
+            let converted = self.value(value, &path, errors);
+            let spans = Spans {
+                key: Some(key.span()),
+                value: value.span(),
+            };
+            self.spans.insert(path, spans);
+            dict.insert(key.get_ref().to_string(), converted);
+        }
+        Value::from(dict)
+    }
+
+    fn value(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        path: &KeyPath,
+        errors: &mut Vec<ConfigError>,
+    ) -> Value {
+        match value.get_ref() {
+            DeValue::Table(table) => self.table(table, path, errors),
+            DeValue::Array(list) => {
+                let mut converted = Vec::with_capacity(list.len());
+                for (index, element) in list.iter().enumerate() {
+                    let path = path.index(index);
+                    converted.push(self.value(element, &path, errors));
+                    let spans = Spans {
+                        key: None,
+                        value: element.span(),
+                    };
+                    self.spans.insert(path, spans);
+                }
+                Value::from(converted)
+            }
+            scalar => plain(scalar).unwrap_or_else(|| {
+                errors.push(ConfigError::new(
+                    self.place_at(value.span().start),
+                    path.to_string(),
+                    "the number is out of range".to_owned(),
+                ));
+                Value::from(0)
+            }),
+        }
+    }
+}
+
+/// One TOML value, as `["a", "b"]`; `None` if the text is none.
+pub(super) fn parse_value(text: &str) -> Option<Value> {
+    let parsed = DeValue::parse(text).ok()?;
+    owned(parsed.get_ref())
+}
+
+fn owned(value: &DeValue<'_>) -> Option<Value> {
+    match value {
+        DeValue::Table(table) => {
+            let mut dict = Dict::new();
+            for (key, value) in table {
+                dict.insert(key.get_ref().to_string(), owned(value.get_ref())?);
+            }
+            Some(Value::from(dict))
+        }
+        DeValue::Array(list) => {
+            let elements: Option<Vec<Value>> = list
+                .iter()
+                .map(|element| owned(element.get_ref()))
+                .collect();
+            elements.map(Value::from)
+        }
+        scalar => plain(scalar),
+    }
+}
+
+/// A value that holds no others; `None` if it is a number that does not fit.
+///
+/// A date is text: no key takes dates, and text is what a variable of that form would be.
+fn plain(value: &DeValue<'_>) -> Option<Value> {
+    match value {
+        DeValue::String(text) => Some(Value::from(text.as_ref())),
+        DeValue::Boolean(truth) => Some(Value::from(*truth)),
+        DeValue::Datetime(date) => Some(Value::from(date.to_string())),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .ok()
+            .map(Value::from),
+        DeValue::Float(number) => number.as_str().parse::<f64>().ok().map(Value::from),
+        DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    let after_breaks = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
+    std::iter::once(0).chain(after_breaks).collect()
+}
+
+/// A message of the parser without line breaks, which would look like another error.
+fn one_line(message: &str) -> String {
+    let words: Vec<&str> = message.split_whitespace().collect();
+    words.join(" ")
+}

@@ -1,0 +1,67 @@
+//! Which keys and variables hold what must never be shown.
+
+use figment::value::Value;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use super::key::KeyPath;
+
+/// The patterns of names whose values are never shown.
+#[derive(Clone, Debug)]
+pub(super) struct Hidden(GlobSet);
+
+impl Hidden {
+    /// The names that any of these trees calls secret under `env.secret`, or in a profile.
+    ///
+    /// It is asked before the trees are known to be good, so it takes what it can read.
+    pub(super) fn of<'v>(trees: impl Iterator<Item = &'v Value>) -> Self {
+        let mut globs = Vec::new();
+        for tree in trees {
+            collect(tree, &mut globs);
+            if let Some(Value::Dict(_, profiles)) = KeyPath::of("profiles").find(tree) {
+                for profile in profiles.values() {
+                    collect(profile, &mut globs);
+                }
+            }
+        }
+        Self::matching(globs)
+    }
+
+    /// The names that match one of these globs, in upper or lower case; bad globs match none.
+    pub(super) fn matching<'g>(globs: impl IntoIterator<Item = &'g str>) -> Self {
+        let mut set = GlobSetBuilder::new();
+        for glob in globs {
+            if let Ok(glob) = GlobBuilder::new(glob).case_insensitive(true).build() {
+                set.add(glob);
+            }
+        }
+        Self(set.build().unwrap_or_else(|_| GlobSet::empty()))
+    }
+
+    /// Whether the variable of this name is secret.
+    pub(super) fn is_secret(&self, variable: &str) -> bool {
+        self.0.is_match(variable)
+    }
+
+    /// Whether errors must not repeat what this key is set to.
+    ///
+    /// Beside secret names those are all variables given to workers: a key may well be passed
+    /// under a name that no pattern knows.
+    pub(super) fn hides(&self, path: &KeyPath) -> bool {
+        let names = path.names();
+        let inner = match names.as_slice() {
+            ["profiles", _, inner @ ..] => inner,
+            all => all,
+        };
+        match inner {
+            ["env", "set", _, ..] | ["workers", _, "env", _, ..] | ["server", "token", ..] => true,
+            ["env", "secret", ..] | ["server", "token_file", ..] => false,
+            _ => path.last_key().is_some_and(|key| self.is_secret(key)),
+        }
+    }
+}
+
+fn collect<'v>(tree: &'v Value, globs: &mut Vec<&'v str>) {
+    if let Some(Value::Array(_, list)) = KeyPath::of("env.secret").find(tree) {
+        globs.extend(list.iter().filter_map(Value::as_str));
+    }
+}

@@ -1,0 +1,311 @@
+//! From text and variables to a checked config: the order of the steps.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+use figment::value::{Dict, Value};
+use serde::Deserialize;
+
+use super::{
+    check,
+    document::{Document, Part},
+    effective,
+    environment::{self, Variables},
+    error::{ConfigError, ConfigErrors, Place, file_name},
+    extract,
+    hidden::Hidden,
+    interpolate::{self, Fault},
+    key::KeyPath,
+    layers::{Layer, Layers, Origin, Source, Sources},
+    model::Config,
+    raw::{RawConfig, RawFile},
+    report::Report,
+    syntax, variables, wording,
+};
+
+/// The lowest layer of every config, and the built-in profiles.
+pub(super) const DEFAULTS: &str = include_str!("defaults.toml");
+
+/// The profiles that need no table in the file.
+const BUILT_IN_PROFILES: [&str; 2] = ["development", "production"];
+
+/// All that a config is made of.
+pub struct Inputs<'a> {
+    /// The config file, absolute. Errors show its name; relative paths start at its folder.
+    pub file: &'a Path,
+    /// What the file says.
+    pub text: &'a str,
+    /// The environment of arcanos's process.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Reads a dotenv or token file by its absolute path; `None` if there is none.
+    pub read: &'a dyn Fn(&Path) -> Result<Option<String>, String>,
+    /// The profile the command line names.
+    pub profile: Option<&'a str>,
+    /// What the command line sets, by key (`server.listen`); the last layer.
+    pub overrides: &'a [(String, toml::Value)],
+}
+
+/// A good config, and what one may want to know about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The config.
+    pub config: Config,
+    /// Where each value comes from, by its key.
+    pub sources: BTreeMap<String, Source>,
+    /// What people should know though nothing is wrong; no secrets.
+    pub warnings: Vec<String>,
+    /// Dotenv and token files to follow, absolute, whether they exist or not.
+    pub files: Vec<PathBuf>,
+    /// All keys with their values in the form of `arcanos.toml`, secrets as `"[redacted]"`.
+    pub effective: serde_json::Value,
+}
+
+impl Inputs<'_> {
+    /// Where relative paths start.
+    pub(super) fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// The profile, with who chose it if somebody did.
+    fn profile(&self) -> (&str, Option<Place>) {
+        let set = |name: &str| {
+            let value = self.environment.get(name).map(|v| v.trim());
+            value.filter(|v| !v.is_empty())
+        };
+        if let Some(profile) = self.profile {
+            return (profile, Some(Place::CommandLine("--profile".to_owned())));
+        }
+        if let Some(profile) = set("ARCANOS_PROFILE") {
+            return (
+                profile,
+                Some(Place::Environment("ARCANOS_PROFILE".to_owned())),
+            );
+        }
+        match set("NODE_ENV") {
+            Some("production") => ("production", None),
+            _ => ("development", None),
+        }
+    }
+}
+
+/// Makes the config of these inputs.
+///
+/// # Errors
+/// Everything that is wrong, not only the first thing; of text that is no TOML, only that.
+pub fn load(inputs: &Inputs<'_>) -> Result<Loaded, ConfigErrors> {
+    let name = file_name(inputs.file);
+    let (mut document, faults) = Document::parse(&name, inputs.text);
+    if !faults.is_empty() {
+        return Err(syntax::errors(&document, faults));
+    }
+    let tree = std::mem::replace(&mut document.tree, Value::from(Dict::new()));
+    let mut stack = Stack::new(inputs, &document, tree, &name);
+    stack.check_forms();
+    let profile = stack.pick_profile(inputs);
+    let Stack {
+        file,
+        variables,
+        command_line,
+        mut report,
+        ..
+    } = stack;
+    let layers = layers(file, variables, command_line, &profile, &document, &name);
+    let loaded = resolve(inputs, &layers, &profile, &mut report);
+    match loaded {
+        Some(loaded) if report.is_good() => Ok(loaded),
+        _ => Err(report.into_errors(&document)),
+    }
+}
+
+/// The layers as they are written, before it is known which of them count.
+struct Stack<'a> {
+    file: Layer<'a>,
+    variables: Layer<'a>,
+    command_line: Layer<'a>,
+    report: Report,
+}
+
+impl<'a> Stack<'a> {
+    fn new(inputs: &Inputs<'_>, document: &'a Document, tree: Value, name: &'a str) -> Self {
+        let (profile, _) = inputs.profile();
+        let in_profile = KeyPath::of("profiles").key(profile);
+        let mut below: Vec<&Value> = vec![&tree, &DEFAULT_TREE];
+        below.extend(in_profile.find(&tree));
+        let variables = variables::layer(inputs.environment, &below);
+        let command_line = command_line(inputs.overrides);
+        let hidden =
+            Hidden::of([&*DEFAULT_TREE, &tree, &variables.tree, &command_line.tree].into_iter());
+        let _ = name;
+        Self {
+            file: Layer {
+                source: Source::File,
+                origin: Origin::File(document, KeyPath::default()),
+                tree,
+            },
+            variables,
+            command_line,
+            report: Report::new(hidden),
+        }
+    }
+
+    fn check_forms(&mut self) {
+        extract::check::<RawFile>(&mut self.file, &mut self.report);
+        extract::check::<RawConfig>(&mut self.variables, &mut self.report);
+        extract::check::<RawConfig>(&mut self.command_line, &mut self.report);
+    }
+
+    /// The active profile; that it does not exist is told.
+    fn pick_profile(&mut self, inputs: &Inputs<'_>) -> String {
+        let (profile, chosen) = inputs.profile();
+        let in_file = KeyPath::of("profiles").find(&self.file.tree);
+        let mut known: Vec<&str> = BUILT_IN_PROFILES.to_vec();
+        known.extend(
+            in_file
+                .and_then(Value::as_dict)
+                .into_iter()
+                .flatten()
+                .map(|(k, _)| k.as_str()),
+        );
+        if let Some(place) = chosen
+            && !known.contains(&profile)
+        {
+            let hint = match wording::nearest(profile, &known) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("expected one of {}", known.join(", ")),
+            };
+            let text = format!("no profile {}, {hint}", wording::quoted(profile));
+            self.report
+                .push(ConfigError::new(place, String::new(), text));
+        }
+        profile.to_owned()
+    }
+}
+
+/// The built-in layer, parsed.
+pub(super) static DEFAULT_TREE: LazyLock<Value> =
+    LazyLock::new(|| Document::parse("defaults.toml", DEFAULTS).0.tree);
+
+fn command_line<'a>(overrides: &[(String, toml::Value)]) -> Layer<'a> {
+    let mut tree = Value::from(Dict::new());
+    for (key, value) in overrides {
+        // What cannot be a value of figment's cannot be one of TOML's either.
+        if let Ok(value) = Value::serialize(value) {
+            KeyPath::of(key).put(&mut tree, value);
+        }
+    }
+    Layer {
+        source: Source::CommandLine,
+        origin: Origin::CommandLine,
+        tree,
+    }
+}
+
+/// The layers that count under this profile, the lowest first.
+fn layers<'a>(
+    mut file: Layer<'a>,
+    variables: Layer<'a>,
+    command_line: Layer<'a>,
+    profile: &str,
+    document: &'a Document,
+    name: &'a str,
+) -> Layers<'a> {
+    let key = KeyPath::of("profiles").key(profile);
+    let nothing = || Value::from(Dict::new());
+    let mut defaults = DEFAULT_TREE.clone();
+    let built_in = Layer {
+        source: Source::Profile,
+        origin: Origin::Builtin(name),
+        tree: key.take(&mut defaults).unwrap_or_else(nothing),
+    };
+    let in_file = Layer {
+        source: Source::Profile,
+        origin: Origin::File(document, key.clone()),
+        tree: key.take(&mut file.tree).unwrap_or_else(nothing),
+    };
+    KeyPath::of("profiles").take(&mut defaults);
+    KeyPath::of("profiles").take(&mut file.tree);
+    let defaults = Layer {
+        source: Source::Default,
+        origin: Origin::Builtin(name),
+        tree: defaults,
+    };
+    Layers(vec![
+        defaults,
+        file,
+        built_in,
+        in_file,
+        variables,
+        command_line,
+    ])
+}
+
+/// Fills in, reads and checks what the layers come to.
+fn resolve(
+    inputs: &Inputs<'_>,
+    layers: &Layers<'_>,
+    profile: &str,
+    report: &mut Report,
+) -> Option<Loaded> {
+    let (written, sources) = layers.merged();
+    let variables = environment::variables(inputs, &written, layers, report);
+    let mut tree = written.clone();
+    fill_in(&mut tree, &variables, layers, &sources, report);
+    let raw: Option<RawConfig> = extract::read_merged(&tree, &written, layers, report);
+    let scope = check::Scope {
+        inputs,
+        layers,
+        written: &written,
+        variables: &variables,
+        profile,
+    };
+    let (config, token_file) = check::config(raw.unwrap_or_default(), &scope, report);
+    let config = config?;
+    let mut files = variables.files;
+    files.extend(token_file);
+    Some(Loaded {
+        sources: sources.of_leaves(&tree),
+        effective: effective::render(&tree, &config),
+        warnings: std::mem::take(&mut report.warnings),
+        files,
+        config,
+    })
+}
+
+/// Fills in the references; what is not set is an error, but for a variable of the workers.
+fn fill_in(
+    tree: &mut Value,
+    variables: &Variables,
+    layers: &Layers<'_>,
+    sources: &Sources,
+    report: &mut Report,
+) {
+    let set = KeyPath::of("env.set");
+    for unfilled in interpolate::fill_in(tree, &variables.available) {
+        match &unfilled.fault {
+            Fault::Unset(name) if unfilled.path.starts_with(&set) => {
+                // That the default key is not set is told where the model is, with what to do.
+                if sources.of(&unfilled.value) != Source::Default {
+                    report.warnings.push(format!(
+                        "{}: `${{{name}}}` is not set, so workers do not get this variable",
+                        unfilled.path
+                    ));
+                }
+            }
+            fault => report.about(layers, &unfilled.path, fault.to_string()),
+        }
+    }
+}
+
+/// `Debug` shows nothing of the text and the variables, which may hold secrets.
+impl fmt::Debug for Inputs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inputs")
+            .field("file", &self.file)
+            .field("profile", &self.profile)
+            .finish_non_exhaustive()
+    }
+}

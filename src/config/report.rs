@@ -1,0 +1,111 @@
+//! Everything that is found wrong or odd while a config is checked.
+
+use std::{collections::HashSet, ops::Range};
+
+use figment::value::Value;
+
+use super::{
+    document::{Document, Part},
+    error::{ConfigError, ConfigErrors, Place},
+    hidden::Hidden,
+    key::KeyPath,
+    layers::{Layer, Layers},
+    wording,
+};
+
+/// Collects errors and warnings.
+#[derive(Debug)]
+pub(super) struct Report {
+    /// What people should know though nothing is wrong.
+    pub(super) warnings: Vec<String>,
+    hidden: Hidden,
+    errors: Vec<ConfigError>,
+    mentioned: HashSet<KeyPath>,
+}
+
+impl Report {
+    /// An empty report that never repeats what is hidden.
+    pub(super) fn new(hidden: Hidden) -> Self {
+        Self {
+            warnings: Vec::new(),
+            hidden,
+            errors: Vec::new(),
+            mentioned: HashSet::new(),
+        }
+    }
+
+    /// What must not be shown.
+    pub(super) fn hidden(&self) -> &Hidden {
+        &self.hidden
+    }
+
+    /// An error that is about no key of a layer.
+    pub(super) fn push(&mut self, error: ConfigError) {
+        self.errors.push(error);
+    }
+
+    /// An error in one layer. `key` is from the root of the config, without a profile.
+    pub(super) fn in_layer(&mut self, layer: &Layer<'_>, key: &KeyPath, part: Part, text: String) {
+        let full = layer.full_key(key).to_string();
+        let error = ConfigError::new(layer.place(key, part), full, text);
+        self.mentioned.insert(key.clone());
+        self.errors.push(error);
+    }
+
+    /// An error about what the layers come to. A key that already has one gets no second.
+    pub(super) fn about(&mut self, layers: &Layers<'_>, key: &KeyPath, text: String) {
+        if self.has(key) {
+            return;
+        }
+        match layers.deciding(key) {
+            Some(layer) => self.in_layer(layer, key, Part::Value, text),
+            None => {
+                let file = layers.0.first().map(|l| l.place(key, Part::Value));
+                let place = file.unwrap_or_else(|| Place::Whole(String::new()));
+                self.mentioned.insert(key.clone());
+                self.errors
+                    .push(ConfigError::new(place, key.to_string(), text));
+            }
+        }
+    }
+
+    /// Whether something is wrong with this key, or with a part of its value.
+    pub(super) fn has(&self, key: &KeyPath) -> bool {
+        self.mentioned.iter().any(|told| told.starts_with(key))
+    }
+
+    /// The value of this key as it is written, in backticks, unless it is secret.
+    pub(super) fn shown(&self, written: &Value, key: &KeyPath) -> String {
+        match key.find(written) {
+            Some(Value::String(_, text)) if !self.hidden.hides(key) => wording::quoted(text),
+            _ => "the value".to_owned(),
+        }
+    }
+
+    /// Whether something is wrong.
+    pub(super) fn is_good(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// All errors in the order of the file, then of the other places.
+    pub(super) fn into_errors(mut self, document: &Document) -> ConfigErrors {
+        let secret = document.spans_of(|path| self.hidden.hides(path));
+        for error in &mut self.errors {
+            if let Place::File { line, .. } = error.place {
+                error.hidden = within(&secret, &document.line(line));
+            }
+        }
+        self.errors.sort_by(|a, b| a.place.cmp(&b.place));
+        self.errors.dedup();
+        ConfigErrors(self.errors)
+    }
+}
+
+/// What of these spans lies in this line.
+fn within(spans: &[Range<usize>], line: &Range<usize>) -> Vec<Range<usize>> {
+    spans
+        .iter()
+        .filter(|span| span.start < line.end && line.start < span.end)
+        .map(|span| span.start.max(line.start)..span.end.min(line.end))
+        .collect()
+}

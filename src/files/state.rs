@@ -1,0 +1,180 @@
+//! The state directory: who holds it, where that one listens, what it remembers.
+//!
+//! Nothing here decides anything: who may start, whom to talk to and which leftovers must end
+//! is for the floors above.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `lock` | locked by the arcanos that runs; its text names it |
+//! | `instance.json` | the record of the arcanos that runs, or that was killed |
+//! | `last_instance.json` | the record of the one before |
+//! | `prepared.json` | the lock files that folders were prepared for |
+//!
+//! Invariant: a record alone never means that something runs. That is what the lock says, which
+//! the kernel lets go of when its holder dies.
+
+mod lock;
+mod record;
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use rustix::process::geteuid;
+
+pub use lock::{Lock, LockError};
+pub use record::Instance;
+
+/// Nobody but the owner may look in: the records tell where arcanos listens.
+const DIRECTORY_MODE: u32 = 0o700;
+
+/// As the directory's.
+const FILE_MODE: u32 = 0o600;
+
+/// The most that is read of any file here, in bytes; all are far smaller.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// The state directory could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// It does not exist and was not to be made.
+    #[error("there is no state directory `{}`", .0.display())]
+    Missing(PathBuf),
+    /// Something else than a directory is in its place.
+    #[error(
+        "the state directory `{}` is not a directory (a symbolic link is none either); \
+         remove it or set `state.directory`",
+        .0.display()
+    )]
+    NotDirectory(PathBuf),
+    /// It belongs to another user, who could make us talk to whom he likes.
+    #[error(
+        "the state directory `{}` belongs to the user with the id `{owner}`, not to you; \
+         run as that user or set `state.directory`",
+        path.display()
+    )]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
+    /// The system refused.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A state directory that is ours alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateDir {
+    path: PathBuf,
+}
+
+impl StateDir {
+    /// Opens the directory, and makes it, with the folders above it, where it is missing.
+    ///
+    /// One that others may look into is closed to them.
+    ///
+    /// # Errors
+    /// It is no directory, a symbolic link, another user's, or the system refuses.
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|e| failed("create", parent, e))?;
+        }
+        match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed("create", path, error));
+            }
+            _ => {}
+        }
+        let state = Self::open_existing(path)?;
+        let mode = fs::metadata(path).map_err(|e| failed("look at", path, e))?.mode();
+        if mode & 0o777 != DIRECTORY_MODE {
+            fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))
+                .map_err(|e| failed("restrict", path, e))?;
+        }
+        Ok(state)
+    }
+
+    /// Opens the directory only if it is there; changes nothing.
+    ///
+    /// # Errors
+    /// As [`StateDir::open`], and if there is none.
+    pub fn open_existing(path: &Path) -> Result<Self, StateError> {
+        let found = fs::symlink_metadata(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StateError::Missing(path.to_owned()),
+            io::ErrorKind::NotADirectory => StateError::NotDirectory(path.to_owned()),
+            _ => failed("look at", path, error),
+        })?;
+        if !found.is_dir() {
+            return Err(StateError::NotDirectory(path.to_owned()));
+        }
+        if found.uid() != geteuid().as_raw() {
+            return Err(StateError::Foreign { path: path.to_owned(), owner: found.uid() });
+        }
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The content of a file; `None` if there is none.
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StateError> {
+        let path = self.file(name);
+        let opened = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(|e| failed("read", &path, e))?,
+        };
+        let mut content = Vec::new();
+        let read = opened.take(MAX_FILE).read_to_end(&mut content);
+        read.map_err(|e| failed("read", &path, e))?;
+        Ok(Some(content))
+    }
+
+    /// Puts a file in place whole: who reads it sees the old content or the new one.
+    fn write(&self, name: &str, content: &[u8]) -> Result<(), StateError> {
+        let path = self.file(name);
+        let draft = self.file(&format!(".{name}.{}", std::process::id()));
+        let write = || -> io::Result<()> {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(FILE_MODE)
+                .open(&draft)?;
+            file.write_all(content)?;
+            // A record that is empty after a power cut would hide leftovers.
+            file.sync_all()?;
+            fs::rename(&draft, &path)
+        };
+        write().map_err(|source| {
+            let _ = fs::remove_file(&draft);
+            failed("write", &path, source)
+        })
+    }
+}
+
+fn failed(action: &'static str, path: &Path, source: io::Error) -> StateError {
+    StateError::Io { action, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests;

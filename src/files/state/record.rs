@@ -1,0 +1,206 @@
+//! Records: which arcanos runs or ran, and what folders were prepared for.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    hash::{BuildHasher, RandomState},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::SystemTime,
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{StateDir, StateError, failed};
+
+const INSTANCE: &str = "instance.json";
+const LAST_INSTANCE: &str = "last_instance.json";
+const PREPARED: &str = "prepared.json";
+
+/// One arcanos, told apart from all others of all times.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Its process.
+    pub pid: u32,
+    /// When that process began, in clock ticks since the machine came up; with the pid and the
+    /// boot, a name for good.
+    pub start_time: u64,
+    /// The boot of the machine it belongs to; empty where the system does not tell.
+    pub boot_id: String,
+    /// Its own random name, with which the ids of its runs begin: 16 hexadecimal digits.
+    pub id: String,
+    /// Where its status server listens; `None` without one.
+    pub address: Option<SocketAddr>,
+    /// Its config file, absolute.
+    pub config: PathBuf,
+}
+
+impl Instance {
+    /// This process, with a new random name, not listening yet.
+    #[must_use]
+    pub fn own(config: &Path) -> Self {
+        let Identity { pid, start_time, boot_id } = Identity::own();
+        // The hasher's keys are random: the same facts give another name each time.
+        let seed = (pid, start_time, SystemTime::now());
+        let id = format!("{:016x}", RandomState::new().hash_one(seed));
+        Self { pid, start_time, boot_id, id, address: None, config: config.to_owned() }
+    }
+
+    /// Whether its process still runs; one with the same pid is not taken for it.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        let Self { pid, start_time, boot_id, .. } = self.clone();
+        Identity { pid, start_time, boot_id }.is_alive()
+    }
+}
+
+impl StateDir {
+    /// The record of the arcanos that runs here, or that ended without tidying up; `None` if
+    /// there is none or it cannot be understood.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn read_instance(&self) -> Result<Option<Instance>, StateError> {
+        self.read_record(INSTANCE)
+    }
+
+    /// Puts down who runs here. Only for the holder of the lock.
+    ///
+    /// The record of another instance that stands there is kept as the last one.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_instance(&self, instance: &Instance) -> Result<(), StateError> {
+        if self.read_instance()?.is_some_and(|earlier| earlier.id != instance.id) {
+            self.retire_instance()?;
+        }
+        self.write_record(INSTANCE, instance)
+    }
+
+    /// Says that none runs here any more: its record becomes the last one.
+    ///
+    /// # Errors
+    /// The file cannot be renamed. That there is none is no error.
+    pub fn retire_instance(&self) -> Result<(), StateError> {
+        let path = self.file(INSTANCE);
+        match fs::rename(&path, self.file(LAST_INSTANCE)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(failed("rename", &path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The record of the arcanos before this one, whose runs may have been left over. Before
+    /// [`StateDir::write_instance`] that is one that was killed, if one was.
+    ///
+    /// # Errors
+    /// A file is there and cannot be read.
+    pub fn last_instance(&self) -> Result<Option<Instance>, StateError> {
+        let own = Identity::own();
+        match self.read_instance()? {
+            Some(killed) if (killed.pid, killed.start_time) != (own.pid, own.start_time) => {
+                Ok(Some(killed))
+            }
+            _ => self.read_record(LAST_INSTANCE),
+        }
+    }
+
+    /// The digest of the lock file that this folder was last prepared for.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn prepared(&self, folder: &Path) -> Result<Option<String>, StateError> {
+        let mut all = self.all_prepared()?;
+        Ok(all.remove(&*folder.to_string_lossy()))
+    }
+
+    /// Remembers the digest of the lock file that this folder is prepared for.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn set_prepared(&self, folder: &Path, digest: &str) -> Result<(), StateError> {
+        let mut all = self.all_prepared()?;
+        all.insert(folder.to_string_lossy().into_owned(), digest.to_owned());
+        self.write_record(PREPARED, &all)
+    }
+
+    fn all_prepared(&self) -> Result<BTreeMap<String, String>, StateError> {
+        Ok(self.read_record(PREPARED)?.unwrap_or_default())
+    }
+
+    /// A record that cannot be understood counts as none: it was torn or is from another version,
+    /// and what it says can be found out anew.
+    fn read_record<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StateError> {
+        Ok(self.read(name)?.and_then(|content| serde_json::from_slice(&content).ok()))
+    }
+
+    fn write_record<T: Serialize>(&self, name: &str, record: &T) -> Result<(), StateError> {
+        let text = serde_json::to_vec_pretty(record).expect("records have string keys only");
+        self.write(name, &text)
+    }
+}
+
+/// One process, told apart from all others of all times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) pid: u32,
+    pub(super) start_time: u64,
+    pub(super) boot_id: String,
+}
+
+impl Identity {
+    /// This process.
+    pub(super) fn own() -> Self {
+        let pid = std::process::id();
+        Self { pid, start_time: start_time(pid).unwrap_or(0), boot_id: boot_id() }
+    }
+
+    /// Whether the process runs now.
+    pub(super) fn is_alive(&self) -> bool {
+        self.boot_id == boot_id() && start_time(self.pid) == Some(self.start_time)
+    }
+}
+
+/// `PID START BOOT`, on one line.
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {} {}", self.pid, self.start_time, self.boot_id)
+    }
+}
+
+impl FromStr for Identity {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        // Without its end the line is half written.
+        let mut words = text.strip_suffix('\n').ok_or(())?.split(' ');
+        let mut word = || words.next().ok_or(());
+        Ok(Self {
+            pid: word()?.parse().map_err(|_| ())?,
+            start_time: word()?.parse().map_err(|_| ())?,
+            boot_id: word()?.to_owned(),
+        })
+    }
+}
+
+/// When a process began, in clock ticks since the machine came up (proc(5), field 22); `None` if
+/// there is no such process, or only what is left of one.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything; the fields after it count from the third.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ');
+    let state = fields.next()?;
+    if matches!(state, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+/// The present boot's random name; empty where the system does not tell.
+fn boot_id() -> String {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    text.map(|text| text.trim().to_owned()).unwrap_or_default()
+}

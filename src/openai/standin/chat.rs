@@ -1,0 +1,135 @@
+//! `POST /v1/chat/completions`.
+
+use axum::{
+    Json,
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Map, Value, json};
+
+use super::{CREATED, MODEL, answer::Answer, question::Question, refusal::Refusal, routes, stream};
+
+/// Choices a request may ask for: OpenAI's own limit.
+const MAX_CHOICES: u64 = 128;
+
+/// Whether a streamed answer ends with its usage.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Usage {
+    Shown,
+    Omitted,
+}
+
+impl Usage {
+    /// What `stream_options` asks for.
+    fn of(body: &Map<String, Value>) -> Self {
+        let asked = body
+            .get("stream_options")
+            .and_then(|options| options.get("include_usage"))
+            .and_then(Value::as_bool);
+        match asked {
+            Some(true) => Self::Shown,
+            Some(false) | None => Self::Omitted,
+        }
+    }
+}
+
+/// Answers a chat.
+pub(super) async fn complete(body: Body) -> Result<Response, Refusal> {
+    let body = routes::read(body).await?;
+    let question = Question::of_chat(&body)?;
+    let choices = choices(&body)?;
+    let answer = Answer::to(&question);
+    if body.get("stream").and_then(Value::as_bool) == Some(true) {
+        let chunks = chunks(&answer, choices, Usage::of(&body));
+        return Ok(stream::of_chunks(chunks));
+    }
+    Ok(Json(completion(&answer, choices)).into_response())
+}
+
+fn choices(body: &Map<String, Value>) -> Result<u64, Refusal> {
+    match body.get("n") {
+        None | Some(Value::Null) => Ok(1),
+        Some(n) => n
+            .as_u64()
+            .filter(|n| (1..=MAX_CHOICES).contains(n))
+            .ok_or(Refusal::Invalid {
+                parameter: "n",
+                expected: "a number from 1 to 128",
+            }),
+    }
+}
+
+fn completion(answer: &Answer, choices: u64) -> Value {
+    let choice = |index| {
+        json!({
+            "index": index,
+            "message": {
+                "role": "assistant", "content": answer.text, "refusal": null, "annotations": [],
+            },
+            "logprobs": null,
+            "finish_reason": "stop",
+        })
+    };
+    json!({
+        "id": id(answer),
+        "object": "chat.completion",
+        "created": CREATED,
+        "model": MODEL,
+        "choices": (0..choices).map(choice).collect::<Vec<_>>(),
+        "usage": usage(answer, choices),
+        "system_fingerprint": MODEL,
+    })
+}
+
+/// The chunks of a streamed answer: the role, the words, the end; then the usage if it was asked
+/// for, as OpenAI sends it (and null in each chunk before it).
+fn chunks(answer: &Answer, choices: u64, shown: Usage) -> Vec<Value> {
+    let chunk = |choices: Value, usage: Option<Value>| {
+        let mut chunk = json!({
+            "id": id(answer),
+            "object": "chat.completion.chunk",
+            "created": CREATED,
+            "model": MODEL,
+            "choices": choices,
+            "system_fingerprint": MODEL,
+        });
+        if shown == Usage::Shown {
+            chunk["usage"] = usage.unwrap_or(Value::Null);
+        }
+        chunk
+    };
+    let delta = |index: u64, delta: Value, finish: Option<&str>| {
+        let choice =
+            json!({ "index": index, "delta": delta, "logprobs": null, "finish_reason": finish });
+        chunk(json!([choice]), None)
+    };
+    let mut chunks = Vec::new();
+    for index in 0..choices {
+        chunks.push(delta(
+            index,
+            json!({ "role": "assistant", "content": "" }),
+            None,
+        ));
+        for piece in answer.pieces() {
+            chunks.push(delta(index, json!({ "content": piece }), None));
+        }
+        chunks.push(delta(index, json!({}), Some("stop")));
+    }
+    if shown == Usage::Shown {
+        chunks.push(chunk(json!([]), Some(usage(answer, choices))));
+    }
+    chunks
+}
+
+fn id(answer: &Answer) -> String {
+    format!("chatcmpl-echo-{:016x}", answer.digest)
+}
+
+fn usage(answer: &Answer, choices: u64) -> Value {
+    let told = answer.told as u64 * choices;
+    json!({
+        "prompt_tokens": answer.asked,
+        "completion_tokens": told,
+        "total_tokens": answer.asked as u64 + told,
+    })
+}

@@ -1,0 +1,158 @@
+//! What an edit of the worker's file or settings does to it.
+
+use std::sync::Arc;
+
+use super::{
+    Effect, Leaving, Machine, Rest, Tone, Wanted,
+    run::{Role, Stage, Then},
+};
+use crate::{
+    domain::{OnChange, WorkerSpec},
+    worker::{Now, Schedule},
+};
+
+impl Machine {
+    /// From now on the worker should be like this.
+    #[must_use]
+    pub fn apply(
+        &mut self,
+        spec: Arc<WorkerSpec>,
+        schedule: Option<Schedule>,
+        now: Now,
+    ) -> Vec<Effect> {
+        let mut out = Vec::new();
+        let old = std::mem::replace(&mut self.spec, spec);
+        let was_leaving = std::mem::replace(&mut self.leaving, Leaving::No) != Leaving::No;
+        let is_other_schedule = self.schedule != schedule;
+        self.schedule = schedule;
+        if was_leaving {
+            self.come_back(now);
+        } else if old.policy.enabled != self.spec.policy.enabled {
+            self.switch(now, &mut out);
+        } else if self.spec.policy.enabled {
+            if is_other_schedule {
+                self.reschedule(now);
+            }
+            if old.launch != self.spec.launch {
+                self.relaunch(now, &mut out);
+            } else if old.policy != self.spec.policy {
+                self.try_afresh();
+            }
+        }
+        self.on_deadlines(now, &mut out);
+        self.settle(&mut out);
+        out
+    }
+
+    /// Its file was removed and is there again before the run had ended.
+    fn come_back(&mut self, now: Now) {
+        self.is_held = false;
+        let mut is_ending = false;
+        for run in self.runs.iter_mut().filter(|run| run.role == Role::Main) {
+            if let Stage::Stopping { then, .. } = &mut run.stage {
+                *then = Then::Again { by_person: false };
+                is_ending = true;
+            }
+        }
+        if !is_ending || !self.spec.policy.enabled {
+            self.first_rest(now);
+        } else {
+            self.retick(now);
+        }
+    }
+
+    /// `enabled` has changed.
+    fn switch(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.retick(now);
+        self.wanted = None;
+        self.wants_candidate = false;
+        if !self.spec.policy.enabled {
+            if self.main().is_some() {
+                out.push(Effect::Log(
+                    Tone::Info,
+                    format!("Stopping worker: {}", self.id),
+                ));
+            }
+            self.rest = Rest::Stopped;
+            self.stop_runs(&Then::Rest, now, out);
+        } else if self.is_held {
+            self.rest = Rest::Stopped;
+        } else if self.main().is_some() {
+            self.stop_runs(&Then::Again { by_person: false }, now, out);
+        } else {
+            self.first_rest(now);
+        }
+    }
+
+    /// The schedule has changed: no run begins or ends by that alone, but a worker that lived by
+    /// the clock and has none any more is an ordinary one again.
+    fn reschedule(&mut self, now: Now) {
+        self.retick(now);
+        match self.rest {
+            Rest::Completed | Rest::Again(..) if self.schedule.is_some() => {
+                self.rest = Rest::Scheduled;
+            }
+            Rest::Scheduled if self.schedule.is_none() => {
+                self.rest = Rest::Completed;
+                if self.facts.starts == 0 && !self.is_held {
+                    self.begin(Wanted::default());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The launch has changed.
+    fn relaunch(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.facts.note = None;
+        if self.is_held || self.wanted.is_some() {
+            return;
+        }
+        if self.main().is_none() {
+            // A scheduled worker takes the change up with its next run.
+            if self.rest != Rest::Scheduled {
+                self.begin(Wanted::default());
+            }
+            return;
+        }
+        let again = Then::Again { by_person: false };
+        match self.on_change() {
+            OnChange::Manual => {}
+            OnChange::Overlap if self.main().is_some_and(super::run::Run::is_up) => {
+                self.overlap(now, out);
+            }
+            OnChange::Overlap | OnChange::Replace => {
+                self.wants_candidate = false;
+                self.stop_runs(&again, now, out);
+            }
+        }
+    }
+
+    /// Tries the changed launch beside the running one, unless that is what runs already.
+    fn overlap(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let stop = self.spec.policy.stop;
+        let is_back = self
+            .launched
+            .as_ref()
+            .is_some_and(|l| l.launch == self.spec.launch);
+        self.wants_candidate = !is_back;
+        for run in self
+            .runs
+            .iter_mut()
+            .filter(|run| run.role == Role::Candidate)
+        {
+            run.stop(Then::Retire, stop, now, out);
+        }
+    }
+
+    /// The policy has changed: one that had failed tries afresh, the others take it up in place.
+    fn try_afresh(&mut self) {
+        if matches!(self.rest, Rest::Failed | Rest::Backoff(..))
+            && self.wanted.is_none()
+            && self.main().is_none()
+            && !self.is_held
+        {
+            self.begin(Wanted::default());
+        }
+    }
+}

@@ -1,0 +1,441 @@
+//! The state machine of one worker.
+//!
+//! A worker has at most one *main* run. During an overlap it has a *candidate* beside it, and
+//! after one the old run is *retiring*. A wish to run waits until no run is left, then for a turn
+//! (the engine bounds how many launch at once), then a run is spawned.
+//!
+//! Invariant: a new main run is spawned only while no run lives, and a candidate only beside one
+//! main run. Every run that was spawned is reported to have exited exactly once.
+
+mod change;
+mod life;
+mod request;
+mod run;
+mod view;
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    domain::{Exit, LastExit, OnChange, RunId, Stamp, WorkerId, WorkerSpec},
+    worker::{Budget, Now, Schedule, Tick},
+};
+
+use run::{Role, Run, Then};
+
+pub use request::{Outcome, Refusal, Wish};
+
+/// Names a run among those of one worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunKey(pub u64);
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The worker may launch a run now.
+    Admitted,
+    /// A run has a process.
+    Spawned {
+        /// Which run.
+        run: RunKey,
+        /// Its name to the world.
+        id: RunId,
+        /// Its process.
+        pid: u32,
+    },
+    /// A run could not be spawned.
+    SpawnFailed {
+        /// Which run.
+        run: RunKey,
+        /// Why, in words.
+        reason: String,
+        /// Whether the machine may well allow it in a moment.
+        is_transient: bool,
+    },
+    /// A run says that it is ready.
+    SaidReady(RunKey),
+    /// A run's task has been called: from now on it is no script.
+    TaskBegan(RunKey),
+    /// A run says why it will exit, and how long to wait before the next attempt.
+    SaidExitReason {
+        /// Which run.
+        run: RunKey,
+        /// In its own words.
+        reason: String,
+        /// Its wish.
+        retry_after: Option<Duration>,
+    },
+    /// A run is gone, with everything it started.
+    Exited {
+        /// Which run.
+        run: RunKey,
+        /// How its process ended.
+        exit: Exit,
+        /// What its output says about the cause.
+        diagnosis: Option<String>,
+    },
+    /// A deadline may have passed.
+    Deadline,
+    /// The wall clock was set.
+    ClockMoved,
+}
+
+/// Something to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Ask for a turn to launch; answered by [`Event::Admitted`].
+    AskTurn,
+    /// Give the turn back unused.
+    YieldTurn,
+    /// Spawn a process.
+    Spawn {
+        /// The run it is for.
+        run: RunKey,
+        /// What to launch.
+        spec: Arc<WorkerSpec>,
+        /// A JSON text for its task.
+        input: Option<String>,
+    },
+    /// The run has shown life: its turn is over.
+    ShowedLife(RunKey),
+    /// Ask a run to end.
+    Stop {
+        /// Which.
+        run: RunKey,
+        /// By this signal, to its group.
+        signal: i32,
+        /// How long it may take, to be told.
+        timeout: Duration,
+    },
+    /// End everything of a run at once.
+    Kill(RunKey),
+    /// Hand a run an input: a JSON text.
+    Deliver {
+        /// Which.
+        run: RunKey,
+        /// A JSON text.
+        input: String,
+    },
+    /// Write a line about the worker.
+    Log(Tone, String),
+    /// The worker is no more, and has no run.
+    Gone,
+}
+
+/// How serious a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// As it should be.
+    Info,
+    /// Something failed.
+    Warn,
+}
+
+/// What a worker does while it has no run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rest {
+    /// Stopped by a person or by its settings, or never started.
+    Stopped,
+    /// Exited with 0 and need not run again.
+    Completed,
+    /// Waits for its schedule.
+    Scheduled,
+    /// Exited with 0 and runs again then.
+    Again(Instant, Stamp),
+    /// Failed and tries again then.
+    Backoff(Instant, Stamp),
+    /// The machine refused a process; tries again then.
+    Starved(Instant),
+    /// Gave up.
+    Failed,
+}
+
+/// Why a worker leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    No,
+    Removed,
+    Shutdown,
+}
+
+/// A run that is wanted.
+#[derive(Clone, Debug, Default)]
+struct Wanted {
+    input: Option<String>,
+    by_person: bool,
+}
+
+/// One worker's life.
+#[derive(Debug)]
+pub struct Machine {
+    id: WorkerId,
+    spec: Arc<WorkerSpec>,
+    schedule: Option<Schedule>,
+    tick: Option<Tick>,
+    rest: Rest,
+    wanted: Option<Wanted>,
+    wants_candidate: bool,
+    has_asked: bool,
+    runs: Vec<Run>,
+    /// What the last main run was launched with.
+    launched: Option<Arc<WorkerSpec>>,
+    budget: Budget,
+    /// Whether a person stopped it.
+    is_held: bool,
+    leaving: Leaving,
+    epoch: u64,
+    next_key: u64,
+    chance: Chance,
+    facts: Facts,
+}
+
+/// What is only told.
+#[derive(Debug, Default)]
+struct Facts {
+    starts: u64,
+    skipped: u64,
+    last_run_at: Option<Stamp>,
+    last_run: Option<RunId>,
+    last_exit: Option<LastExit>,
+    exits: BTreeMap<Exit, u64>,
+    reason: Option<String>,
+    /// What became of an overlap that failed.
+    note: Option<String>,
+    /// Whether the machine's refusal of a process was told already.
+    told_starved: bool,
+}
+
+impl Machine {
+    /// A worker that just appeared. `seed` decides the jitter of its delays.
+    pub fn new(
+        spec: Arc<WorkerSpec>,
+        schedule: Option<Schedule>,
+        seed: u64,
+        now: Now,
+    ) -> (Self, Vec<Effect>) {
+        let mut machine = Self {
+            id: spec.id.clone(),
+            spec,
+            schedule,
+            tick: None,
+            rest: Rest::Stopped,
+            wanted: None,
+            wants_candidate: false,
+            has_asked: false,
+            runs: Vec::new(),
+            launched: None,
+            budget: Budget::default(),
+            is_held: false,
+            leaving: Leaving::No,
+            epoch: 0,
+            next_key: 0,
+            chance: Chance(seed | 1),
+            facts: Facts::default(),
+        };
+        let mut out = Vec::new();
+        machine.first_rest(now);
+        machine.settle(&mut out);
+        (machine, out)
+    }
+
+    /// Tells what happened; answers with what is to be done, in order.
+    #[must_use]
+    pub fn handle(&mut self, event: Event, now: Now) -> Vec<Effect> {
+        let mut out = Vec::new();
+        match event {
+            Event::Admitted => self.on_admitted(now, &mut out),
+            Event::Spawned { run, id, pid } => self.on_spawned(run, id, pid, now, &mut out),
+            Event::SpawnFailed {
+                run,
+                reason,
+                is_transient,
+            } => {
+                self.on_spawn_failed(run, reason, is_transient, now, &mut out);
+            }
+            Event::SaidReady(run) => self.on_said_ready(run, now, &mut out),
+            Event::TaskBegan(run) => self.with_run(run, |run| run.is_task = true),
+            Event::SaidExitReason {
+                run,
+                reason,
+                retry_after,
+            } => self.with_run(run, |run| {
+                run.exit_reason = Some(reason);
+                run.retry_after = retry_after;
+            }),
+            Event::Exited {
+                run,
+                exit,
+                diagnosis,
+            } => {
+                self.on_exited(run, exit, diagnosis, now, &mut out);
+            }
+            Event::Deadline => {}
+            Event::ClockMoved => self.on_clock_moved(now),
+        }
+        self.on_deadlines(now, &mut out);
+        self.settle(&mut out);
+        out
+    }
+
+    /// When [`Event::Deadline`] is due next. Earlier or more often does no harm.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let resting = match self.rest {
+            Rest::Again(at, _) | Rest::Backoff(at, _) | Rest::Starved(at)
+                if self.wanted.is_none() && self.main().is_none() =>
+            {
+                Some(at)
+            }
+            _ => None,
+        };
+        let policy = &self.spec.policy;
+        let runs = self
+            .runs
+            .iter()
+            .filter_map(|run| run.deadline(policy))
+            .min();
+        [resting, runs, self.tick.map(|tick| tick.instant)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The worker's file is gone.
+    #[must_use]
+    pub fn remove(&mut self, now: Now) -> Vec<Effect> {
+        self.leave(Leaving::Removed, now)
+    }
+
+    /// arcanos ends.
+    #[must_use]
+    pub fn shut_down(&mut self, now: Now) -> Vec<Effect> {
+        self.leave(Leaving::Shutdown, now)
+    }
+
+    /// Whether nothing of it is left: no run, and none wanted.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.leaving != Leaving::No && self.runs.is_empty()
+    }
+
+    /// What its next run will be launched with.
+    #[must_use]
+    pub const fn spec(&self) -> &Arc<WorkerSpec> {
+        &self.spec
+    }
+
+    fn leave(&mut self, why: Leaving, now: Now) -> Vec<Effect> {
+        let mut out = Vec::new();
+        if self.leaving == Leaving::No && self.main().is_some() {
+            out.push(Effect::Log(
+                Tone::Info,
+                format!("Stopping worker: {}", self.id),
+            ));
+        }
+        self.leaving = why;
+        self.wanted = None;
+        self.wants_candidate = false;
+        self.tick = None;
+        self.rest = Rest::Stopped;
+        self.stop_runs(&Then::Rest, now, &mut out);
+        self.settle(&mut out);
+        out
+    }
+
+    /// Does what the state as a whole asks for, whatever led to it.
+    fn settle(&mut self, out: &mut Vec<Effect>) {
+        if self.leaving != Leaving::No {
+            if self.runs.is_empty() {
+                out.push(Effect::Gone);
+            }
+            return;
+        }
+        let wants_main = self.wanted.is_some() && self.runs.is_empty();
+        if (wants_main || self.may_launch_candidate()) && !self.has_asked {
+            self.has_asked = true;
+            out.push(Effect::AskTurn);
+        }
+    }
+
+    fn may_launch_candidate(&self) -> bool {
+        self.wants_candidate && self.runs.len() == 1 && self.main().is_some_and(Run::is_up)
+    }
+
+    fn main(&self) -> Option<&Run> {
+        self.runs.iter().find(|run| run.role == Role::Main)
+    }
+
+    fn with_run(&mut self, key: RunKey, change: impl FnOnce(&mut Run)) {
+        if let Some(run) = self.runs.iter_mut().find(|run| run.key == key) {
+            change(run);
+        }
+    }
+
+    /// Asks every run to end.
+    fn stop_runs(&mut self, then: &Then, now: Now, out: &mut Vec<Effect>) {
+        let stop = self.spec.policy.stop;
+        for run in &mut self.runs {
+            let then = if run.role == Role::Main {
+                then.clone()
+            } else {
+                Then::Retire
+            };
+            run.stop(then, stop, now, out);
+        }
+    }
+
+    /// A fresh life: whatever failed before is forgotten.
+    fn begin(&mut self, wanted: Wanted) {
+        self.budget.clear();
+        self.facts.reason = None;
+        self.facts.told_starved = false;
+        self.wanted = Some(wanted);
+    }
+
+    fn retick(&mut self, now: Now) {
+        let is_active = self.spec.policy.enabled && !self.is_held && self.leaving == Leaving::No;
+        self.tick = self
+            .schedule
+            .as_ref()
+            .filter(|_| is_active)
+            .and_then(|s| s.next(now, None));
+    }
+
+    /// Where a worker that just appeared, or is enabled again, begins.
+    fn first_rest(&mut self, now: Now) {
+        self.retick(now);
+        if !self.spec.policy.enabled {
+            self.rest = Rest::Stopped;
+            return;
+        }
+        match &self.schedule {
+            Some(schedule) if !schedule.run_at_start => self.rest = Rest::Scheduled,
+            _ => self.begin(Wanted::default()),
+        }
+    }
+
+    fn on_change(&self) -> OnChange {
+        self.spec.policy.reload
+    }
+}
+
+/// A small random generator (xorshift64*): good enough to spread delays, and repeatable.
+#[derive(Debug)]
+struct Chance(u64);
+
+impl Chance {
+    /// A number in 0..1.
+    fn next(&mut self) -> f64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let bits = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11;
+        bits as f64 / (1_u64 << 53) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! What people ask of a worker.
+
+use std::time::Duration;
+
+use super::{
+    Effect, Machine, Rest, RunKey, Tone, Wanted,
+    run::{Run, Stage, Then},
+};
+use crate::{domain::Mode, worker::Now};
+
+/// A restart asked for while a run that a person asked for is younger than this is taken as the
+/// same request: fifty clicks are one wish.
+const SAME_REQUEST: Duration = Duration::from_secs(1);
+
+/// A person's wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Run, if it does not.
+    Start,
+    /// Stop, until a start.
+    Stop,
+    /// Stop, then run anew.
+    Restart,
+    /// One run now with this JSON text.
+    Run(Option<String>),
+}
+
+/// A wish that was taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The epoch in which it will have been done.
+    pub epoch: u64,
+    /// What is to be done.
+    pub effects: Vec<Effect>,
+}
+
+/// Why a wish was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its settings say that it should not run.
+    Disabled,
+    /// It has a run that cannot take an input.
+    AlreadyRunning,
+    /// It is leaving.
+    Leaving,
+}
+
+impl Machine {
+    /// A person wants something.
+    ///
+    /// # Errors
+    /// Says why it cannot be.
+    pub fn request(&mut self, wish: Wish, now: Now) -> Result<Outcome, Refusal> {
+        if self.leaving != super::Leaving::No {
+            return Err(Refusal::Leaving);
+        }
+        if wish != Wish::Stop && !self.spec.policy.enabled {
+            return Err(Refusal::Disabled);
+        }
+        let mut out = Vec::new();
+        match wish {
+            Wish::Start => self.wish_start(now),
+            Wish::Stop => self.wish_stop(now, &mut out),
+            Wish::Restart => self.wish_restart(now, &mut out),
+            Wish::Run(input) => self.wish_run(input, now, &mut out)?,
+        }
+        self.settle(&mut out);
+        Ok(Outcome {
+            epoch: self.epoch,
+            effects: out,
+        })
+    }
+
+    fn wish_start(&mut self, now: Now) {
+        self.release(now);
+        match self
+            .runs
+            .iter_mut()
+            .find(|run| run.role == super::Role::Main)
+        {
+            Some(Run {
+                stage: Stage::Stopping { then, .. },
+                ..
+            }) => {
+                *then = Then::Again { by_person: true };
+                self.epoch += 1;
+            }
+            Some(_) => {}
+            None if self.wanted.is_some() => {}
+            None => self.begin_by_person(None),
+        }
+    }
+
+    fn wish_stop(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.epoch += 1;
+        self.is_held = true;
+        self.wanted = None;
+        self.wants_candidate = false;
+        self.facts.reason = None;
+        self.facts.note = None;
+        self.rest = Rest::Stopped;
+        self.retick(now);
+        out.push(Effect::Log(
+            Tone::Info,
+            format!("Stopping worker: {}", self.id),
+        ));
+        self.stop_runs(&Then::Rest, now, out);
+    }
+
+    fn wish_restart(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if self.is_same_request(now) {
+            return;
+        }
+        self.release(now);
+        self.wants_candidate = false;
+        out.push(Effect::Log(
+            Tone::Info,
+            format!("Restarting worker: {}", self.id),
+        ));
+        if self.main().is_some() {
+            self.epoch += 1;
+            self.stop_runs(&Then::Again { by_person: true }, now, out);
+        } else {
+            self.begin_by_person(None);
+        }
+    }
+
+    /// Whether what a restart would do is under way because somebody just asked for it.
+    fn is_same_request(&self, now: Now) -> bool {
+        if self.is_held {
+            return false;
+        }
+        match self.main() {
+            Some(run) => match &run.stage {
+                Stage::Stopping { then, .. } => *then == Then::Again { by_person: true },
+                _ => {
+                    let is_current = run.spec.launch == self.spec.launch;
+                    run.by_person && is_current && run.age(now) < SAME_REQUEST
+                }
+            },
+            None => self.wanted.as_ref().is_some_and(|wanted| wanted.by_person),
+        }
+    }
+
+    fn wish_run(
+        &mut self,
+        input: Option<String>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Refusal> {
+        if let Some(key) = self.listener() {
+            let input = input.unwrap_or_else(|| "null".to_owned());
+            out.push(Effect::Deliver { run: key, input });
+            return Ok(());
+        }
+        if !self.runs.is_empty() || self.wanted.is_some() {
+            return Err(Refusal::AlreadyRunning);
+        }
+        self.release(now);
+        self.begin_by_person(input);
+        Ok(())
+    }
+
+    /// The run that takes inputs as messages: a script that is up and has a channel.
+    fn listener(&self) -> Option<RunKey> {
+        let run = self.main()?;
+        let launch = &run.spec.launch;
+        let is_script = launch.mode != Mode::Task && !run.is_task;
+        (run.is_up() && launch.ipc && is_script).then_some(run.key)
+    }
+
+    /// A person wants it to run: an earlier stop is over.
+    fn release(&mut self, now: Now) {
+        if std::mem::replace(&mut self.is_held, false) {
+            self.retick(now);
+        }
+    }
+
+    fn begin_by_person(&mut self, input: Option<String>) {
+        self.epoch += 1;
+        self.begin(Wanted {
+            input,
+            by_person: true,
+        });
+    }
+}

@@ -1,0 +1,4 @@
+//! Lives of workers, told as what happens and what is done.
+
+mod table;
+mod world;

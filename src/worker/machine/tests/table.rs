@@ -1,0 +1,238 @@
+//! One behaviour a test.
+
+use std::time::Duration;
+
+use super::world::{Behaviour, World, spec};
+use crate::{
+    domain::{Attempts, Exit, OnChange, ReadyRule, RestartWhen, State},
+    worker::{Event, RunKey, Wish},
+};
+
+const CRASHES: Behaviour = Behaviour::Ends(Exit::Code(1), 0);
+
+#[test]
+fn a_run_is_running_once_it_stayed_up() {
+    let mut world = World::new(spec(0, |_| ()), &[]);
+    world.pass(999);
+    assert_eq!(world.state(), State::Starting);
+    assert_eq!(world.said("✅"), 0);
+    world.pass(1);
+    assert_eq!(world.state(), State::Running);
+    assert_eq!(world.said("✅ a running with model: m"), 1);
+}
+
+#[test]
+fn ready_by_message_waits_for_the_word() {
+    let make = || spec(0, |s| s.policy.start.ready = ReadyRule::Message);
+    let mut world = World::new(make(), &[]);
+    world.pass(20_000);
+    assert_eq!(world.state(), State::Starting);
+    world.tell(Event::SaidReady(RunKey(0)));
+    assert_eq!(world.state(), State::Running);
+}
+
+#[test]
+fn a_run_that_never_gets_ready_is_stopped_and_counts_as_failed() {
+    let make = || spec(0, |s| s.policy.start.ready = ReadyRule::Message);
+    let mut world = World::new(make(), &[]);
+    world.pass(30_001);
+    let view = world.view();
+    assert_eq!((view.state, view.attempts), (State::Backoff, 1));
+    assert!(view.reason.is_some_and(|reason| reason.contains("start.timeout")));
+}
+
+#[test]
+fn three_attempts_then_failed() {
+    let mut world = World::new(spec(1, |_| ()), &[(1, CRASHES)]);
+    world.pass(60_000);
+    let view = world.view();
+    assert_eq!((view.state, view.starts, view.attempts), (State::Failed, 4, 3));
+    let gaps: Vec<u64> = world.spawns.windows(2).map(|w| (w[1] - w[0]).as_secs()).collect();
+    assert_eq!(gaps, [5, 10, 20]);
+    assert_eq!(world.said("Restarting worker a (attempt 2/3) in 10s"), 1);
+    assert_eq!(world.said("Worker a failed too many times, giving up"), 1);
+    assert_eq!(world.said("Worker a exited with code 1, signal null"), 4);
+}
+
+#[test]
+fn a_long_run_clears_the_count() {
+    let crash = Behaviour::Ends(Exit::Code(1), 61_000);
+    let mut world = World::new(spec(1, |_| ()), &[(1, crash)]);
+    world.pass(61_000 * 9);
+    assert_eq!(world.view().attempts, 1);
+    assert_ne!(world.state(), State::Failed);
+}
+
+#[test]
+fn always_runs_again_after_success_without_spending() {
+    let make = || spec(1, |s| s.policy.restart.policy = RestartWhen::Always);
+    let mut world = World::new(make(), &[(1, Behaviour::Ends(Exit::Code(0), 10))]);
+    world.pass(11);
+    assert_eq!(world.state(), State::Scheduled);
+    assert!(world.view().next_start_at.is_some());
+    world.pass(60_000);
+    assert!(world.view().starts > 10);
+    assert_eq!(world.view().attempts, 0);
+}
+
+#[test]
+fn never_fails_at_the_first_failure() {
+    let make = || spec(1, |s| s.policy.restart.policy = RestartWhen::Never);
+    let mut world = World::new(make(), &[(1, CRASHES)]);
+    world.pass(60_000);
+    assert_eq!((world.state(), world.view().starts), (State::Failed, 1));
+}
+
+#[test]
+fn a_worker_that_asks_for_more_time_gets_it() {
+    let mut world = World::new(spec(1, |_| ()), &[(1, Behaviour::Ends(Exit::Code(1), 50))]);
+    let reason = "session limit".to_owned();
+    let retry_after = Some(Duration::from_secs(90));
+    world.tell(Event::SaidExitReason { run: RunKey(0), reason, retry_after });
+    world.pass(80_000);
+    let view = world.view();
+    assert_eq!((view.state, view.starts), (State::Backoff, 1));
+    assert!(view.reason.is_some_and(|reason| reason.contains("session limit")));
+    world.pass(20_000);
+    assert!(world.view().starts > 1);
+}
+
+#[test]
+fn who_ignores_the_signal_is_killed_after_the_timeout_in_force() {
+    let mut world = World::new(spec(2, |_| ()), &[(2, Behaviour::Stubborn)]);
+    world.pass(2000);
+    assert!(world.ask(Wish::Stop));
+    world.pass(3000);
+    assert_eq!(world.state(), State::Stopping);
+    world.apply(spec(2, |s| s.policy.stop.timeout = Duration::from_secs(4)));
+    world.pass(1500);
+    assert_eq!(world.state(), State::Stopped);
+    assert_eq!(world.said("signal SIGKILL"), 1);
+}
+
+#[test]
+fn stop_wins_over_a_waiting_restart() {
+    let mut world = World::new(spec(1, |_| ()), &[(1, CRASHES)]);
+    world.pass(100);
+    assert_eq!(world.state(), State::Backoff);
+    assert!(world.ask(Wish::Stop));
+    assert_eq!(world.state(), State::Stopped);
+    world.pass(60_000);
+    assert_eq!(world.view().starts, 1);
+}
+
+#[test]
+fn a_stopped_worker_only_shows_an_edit_until_it_is_started() {
+    let mut world = World::new(spec(0, |_| ()), &[]);
+    world.pass(2000);
+    assert!(world.ask(Wish::Stop));
+    world.pass(100);
+    world.apply(spec(10, |_| ()));
+    world.pass(5000);
+    assert_eq!((world.state(), world.view().changed), (State::Stopped, true));
+    assert!(world.ask(Wish::Start));
+    world.pass(2000);
+    assert_eq!((world.state(), world.view().changed), (State::Running, false));
+}
+
+#[test]
+fn fifty_restarts_at_once_are_one() {
+    let mut world = World::new(spec(0, |_| ()), &[]);
+    world.pass(2000);
+    for _ in 0..50 {
+        assert!(world.ask(Wish::Restart));
+        world.pass(2);
+    }
+    world.pass(5000);
+    assert_eq!((world.state(), world.view().starts), (State::Running, 2));
+}
+
+#[test]
+fn an_edit_gives_a_failed_worker_a_fresh_budget() {
+    let make = |version| spec(version, |s| s.policy.restart.max_attempts = Attempts::Max(1));
+    let mut world = World::new(make(1), &[(1, CRASHES), (6, CRASHES)]);
+    world.pass(60_000);
+    assert_eq!(world.state(), State::Failed);
+    world.apply(make(6));
+    world.pass(60_000);
+    assert_eq!((world.view().attempts, world.view().starts), (1, 4));
+}
+
+#[test]
+fn a_changed_policy_leaves_the_run_alone() {
+    let mut world = World::new(spec(0, |_| ()), &[]);
+    world.pass(2000);
+    world.apply(spec(0, |s| s.policy.restart.max_attempts = Attempts::Max(9)));
+    world.pass(2000);
+    let view = world.view();
+    assert_eq!((view.starts, view.max_attempts), (1, Attempts::Max(9)));
+}
+
+#[test]
+fn a_missing_program_fails_at_once_and_spends_nothing() {
+    let mut world = World::new(spec(5, |_| ()), &[(5, Behaviour::Unspawnable(false))]);
+    world.pass(60_000);
+    assert_eq!((world.state(), world.view().attempts), (State::Failed, 0));
+}
+
+#[test]
+fn a_starved_machine_spends_nothing_and_is_told_once() {
+    let mut world = World::new(spec(4, |_| ()), &[(4, Behaviour::Unspawnable(true))]);
+    world.pass(10_000);
+    assert_eq!((world.state(), world.view().attempts), (State::Starting, 0));
+    assert_eq!(world.said("cannot be launched for the moment"), 1);
+    world.apply(spec(0, |_| ()));
+    world.pass(2000);
+    assert_eq!(world.state(), State::Running);
+}
+
+#[test]
+fn an_overlap_keeps_the_old_run_until_the_new_one_is_ready() {
+    let make = |version| spec(version, |s| s.policy.reload = OnChange::Overlap);
+    let mut world = World::new(make(0), &[]);
+    world.pass(2000);
+    world.apply(make(10));
+    world.pass(500);
+    assert_eq!((world.alive(), world.state(), world.view().changed), (2, State::Running, true));
+    world.pass(1000);
+    assert_eq!((world.alive(), world.state(), world.view().changed), (1, State::Running, false));
+}
+
+#[test]
+fn an_overlap_that_fails_keeps_the_old_run_and_tries_once_an_edit() {
+    let make = |version| spec(version, |s| s.policy.reload = OnChange::Overlap);
+    let mut world = World::new(make(0), &[(1, CRASHES)]);
+    world.pass(2000);
+    world.apply(make(1));
+    world.pass(60_000);
+    let view = world.view();
+    assert_eq!((world.alive(), view.state, view.starts, view.changed), (1, State::Running, 2, true));
+    assert!(view.warnings.iter().any(|warning| warning.contains("the old run is kept")));
+    world.apply(make(10));
+    world.pass(5000);
+    assert_eq!((world.view().starts, world.view().changed), (3, false));
+    assert!(world.view().warnings.is_empty());
+}
+
+#[test]
+fn manual_waits_for_a_person() {
+    let make = |version| spec(version, |s| s.policy.reload = OnChange::Manual);
+    let mut world = World::new(make(0), &[]);
+    world.pass(2000);
+    world.apply(make(10));
+    world.pass(5000);
+    assert_eq!((world.view().starts, world.view().changed), (1, true));
+    assert!(world.ask(Wish::Restart));
+    world.pass(5000);
+    assert_eq!((world.view().starts, world.view().changed), (2, false));
+}
+
+#[test]
+fn an_input_reaches_a_running_script_as_a_message() {
+    let mut world = World::new(spec(0, |_| ()), &[]);
+    world.pass(2000);
+    assert!(world.ask(Wish::Run(Some("[1]".to_owned()))));
+    assert_eq!(world.said("delivered [1]"), 1);
+    world.tell(Event::TaskBegan(RunKey(0)));
+    assert!(!world.ask(Wish::Run(None)), "a task at work takes no other input");
+}

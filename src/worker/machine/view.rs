@@ -1,0 +1,80 @@
+//! The worker as everybody may see it.
+
+use std::sync::Arc;
+
+use super::{
+    Machine, Rest,
+    run::{Role, Stage},
+};
+use crate::domain::{LastActivity, LogCounters, State, WorkerView};
+
+impl Machine {
+    /// Where the worker is in its life.
+    #[must_use]
+    pub fn state(&self) -> State {
+        if let Some(run) = self.main() {
+            return match run.stage {
+                Stage::Spawning | Stage::Starting => State::Starting,
+                Stage::Running => State::Running,
+                Stage::Stopping { .. } => State::Stopping,
+            };
+        }
+        if self.wanted.is_some() {
+            return State::Starting;
+        }
+        if self.runs.iter().any(|run| run.role != Role::Main) {
+            return State::Stopping;
+        }
+        match self.rest {
+            Rest::Stopped => State::Stopped,
+            Rest::Completed => State::Completed,
+            Rest::Scheduled | Rest::Again(..) => State::Scheduled,
+            Rest::Backoff(..) => State::Backoff,
+            Rest::Starved(_) => State::Starting,
+            Rest::Failed => State::Failed,
+        }
+    }
+
+    /// The worker now, with what is counted and heard outside.
+    #[must_use]
+    pub fn view(&self, log: Arc<LogCounters>, activity: Option<LastActivity>) -> WorkerView {
+        let (state, facts, main) = (self.state(), &self.facts, self.main());
+        let has_failed = matches!(state, State::Backoff | State::Failed);
+        let next_start_at = match self.rest {
+            Rest::Again(_, at) | Rest::Backoff(_, at) if main.is_none() => Some(at),
+            _ => self.tick.map(|tick| tick.at),
+        };
+        let launched = self.launched.as_ref();
+        WorkerView {
+            id: self.id.clone(),
+            state,
+            epoch: self.epoch,
+            file: self.spec.file.clone(),
+            rule: self.spec.rule.clone(),
+            mode: self.spec.launch.mode,
+            pid: main.and_then(|run| run.pid),
+            run_id: facts.last_run.clone(),
+            model: self.spec.model.clone(),
+            started: main.filter(|run| run.pid.is_some()).map(|run| run.started),
+            last_run_at: facts.last_run_at,
+            attempts: self.budget.spent(),
+            max_attempts: self.spec.policy.restart.max_attempts,
+            next_start_at,
+            starts: facts.starts,
+            skipped_runs: facts.skipped,
+            last_exit: facts.last_exit.clone(),
+            reason: facts.reason.clone().filter(|_| has_failed),
+            changed: launched.is_some_and(|launched| launched.launch != self.spec.launch),
+            warnings: self
+                .spec
+                .warnings
+                .iter()
+                .chain(&facts.note)
+                .cloned()
+                .collect(),
+            log,
+            last_activity: activity,
+            exits: facts.exits.clone(),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! When a worker runs by the clock.
+
+use std::time::{Duration, Instant};
+
+use croner::{Cron, parser::CronParser};
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    domain::{SchedulePolicy, Stamp},
+    worker::Now,
+};
+
+/// The shortest `every`: a worker cannot sensibly be launched more often.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// A schedule that is ready to be asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    kind: Kind,
+    /// Whether it also runs when the worker first comes up.
+    pub run_at_start: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    /// Counts on the clock that does not jump.
+    Every(Duration),
+    /// Looks at the wall, in this zone.
+    Cron(Box<Cron>, TimeZone),
+}
+
+/// The next run by schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// When, by the clock that deadlines are counted on.
+    pub instant: Instant,
+    /// When, to be shown.
+    pub at: Stamp,
+}
+
+/// Why an expression is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// `every` without a good duration.
+    #[error("`{0}` has no duration of at least 1s after `every`, like \"every 10m\"")]
+    Every(String),
+    /// Not a cron expression.
+    #[error("`{expression}` is no cron expression ({reason}), like \"*/15 * * * *\"")]
+    Cron {
+        /// What was given.
+        expression: String,
+        /// What the parser says.
+        reason: String,
+    },
+}
+
+impl Schedule {
+    /// Reads an expression; a cron one is meant in `zone`.
+    ///
+    /// # Errors
+    /// Says what is wrong with the expression.
+    pub fn new(policy: &SchedulePolicy, zone: TimeZone) -> Result<Self, ScheduleError> {
+        let expression = policy.expression.trim();
+        let kind = match expression.strip_prefix("every ") {
+            Some(span) => Kind::Every(
+                humantime::parse_duration(span.trim())
+                    .ok()
+                    .filter(|every| *every >= SHORTEST)
+                    .ok_or_else(|| ScheduleError::Every(expression.to_owned()))?,
+            ),
+            None => {
+                let cron = CronParser::new().parse(expression).map_err(|error| {
+                    let reason = error.to_string();
+                    ScheduleError::Cron {
+                        expression: expression.to_owned(),
+                        reason,
+                    }
+                })?;
+                Kind::Cron(Box::new(cron), zone)
+            }
+        };
+        Ok(Self {
+            kind,
+            run_at_start: policy.run_at_start,
+        })
+    }
+
+    /// The first run after now; `last` is the tick before it, so that `every` keeps its beat.
+    /// `None` if the expression names no moment any more.
+    #[must_use]
+    pub fn next(&self, now: Now, last: Option<Tick>) -> Option<Tick> {
+        match &self.kind {
+            Kind::Every(every) => {
+                let beat = last.map(|tick| tick.instant + *every);
+                let instant = beat
+                    .filter(|b| *b > now.instant)
+                    .unwrap_or(now.instant + *every);
+                let at = now.wall.after(instant - now.instant);
+                Some(Tick { instant, at })
+            }
+            Kind::Cron(cron, zone) => {
+                let from = now.wall.0.to_zoned(zone.clone());
+                let next: Timestamp = cron.find_next_occurrence(&from, false).ok()?.timestamp();
+                let at = Stamp(next);
+                Some(Tick {
+                    instant: now.instant + now.wall.until(at),
+                    at,
+                })
+            }
+        }
+    }
+
+    /// Whether a jump of the wall clock moves its next run.
+    #[must_use]
+    pub const fn follows_the_wall(&self) -> bool {
+        matches!(self.kind, Kind::Cron(..))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(expression: &str) -> SchedulePolicy {
+        SchedulePolicy {
+            expression: expression.to_owned(),
+            timezone: None,
+            run_at_start: false,
+        }
+    }
+
+    fn now(wall: &str) -> Now {
+        Now {
+            instant: Instant::now(),
+            wall: Stamp(wall.parse().expect("a good timestamp")),
+        }
+    }
+
+    fn next(expression: &str, zone: &str, wall: &str) -> String {
+        let zone = TimeZone::get(zone).expect("a known zone");
+        let schedule = Schedule::new(&policy(expression), zone).expect("a good schedule");
+        schedule
+            .next(now(wall), None)
+            .map(|t| t.at.to_string())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn cron_is_read_in_its_zone() {
+        let wall = "2026-11-23T12:00:00Z";
+        assert_eq!(
+            next("0 5 * * *", "Asia/Tokyo", wall),
+            "2026-11-23T20:00:00.000Z"
+        );
+        assert_eq!(
+            next("*/15 * * * *", "UTC", "2026-11-23T12:01:00Z"),
+            "2026-11-23T12:15:00.000Z"
+        );
+    }
+
+    #[test]
+    fn a_time_that_daylight_saving_skips_or_repeats_runs_once_a_day() {
+        // Berlin, 29 March 2026: 02:00 becomes 03:00; 25 October 2026: 03:00 becomes 02:00.
+        let spring = next("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z");
+        assert!(spring.starts_with("2026-03-29T01:"), "{spring}");
+        let autumn = next("30 2 * * *", "Europe/Berlin", "2026-10-25T00:31:00Z");
+        assert!(autumn > "2026-10-25T01:31:00.000Z".to_owned(), "{autumn}");
+    }
+
+    #[test]
+    fn every_keeps_its_beat_and_skips_what_it_slept_through() {
+        let schedule = Schedule::new(&policy("every 10m"), TimeZone::UTC).expect("good");
+        let start = now("2026-11-23T12:00:00Z");
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        let first = schedule.next(start, None).expect("a tick");
+        assert_eq!(first.instant, start.instant + minutes(10));
+        let late = Now {
+            instant: first.instant + minutes(3),
+            wall: first.at.after(minutes(3)),
+        };
+        let second = schedule.next(late, Some(first)).expect("a tick");
+        assert_eq!(second.instant, first.instant + minutes(10));
+        let much_later = Now {
+            instant: first.instant + minutes(60),
+            wall: first.at,
+        };
+        let third = schedule.next(much_later, Some(first)).expect("a tick");
+        assert_eq!(third.instant, much_later.instant + minutes(10));
+    }
+
+    #[test]
+    fn what_is_no_schedule_is_refused_with_an_example() {
+        for bad in [
+            "every",
+            "every 10",
+            "every 100ms",
+            "every never",
+            "* * *",
+            "61 * * * *",
+            "",
+        ] {
+            let error = Schedule::new(&policy(bad), TimeZone::UTC).expect_err(bad);
+            assert!(error.to_string().contains("like \""), "{error}");
+        }
+    }
+}
