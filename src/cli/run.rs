@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     engine::ServerSettings,
-    server::{self, Server},
+    server,
 };
 
 /// Runs until a signal; answers with the exit code.
@@ -22,7 +22,7 @@ use crate::{
 pub(crate) async fn run(globals: &Globals) -> Result<u8, Failure> {
     let ground = Ground::take(globals)?;
     let settings = ServerSettings::of(&ground.loaded.config);
-    let bound = Server::bind(&settings).map_err(|error| {
+    let bound = server::bind(&settings).map_err(|error| {
         Failure::new(exit::CANNOT_LISTEN, chain(&error))
             .with_remedy("set another `server.listen`, or PORT; `ss -ltnp` shows who has it")
     })?;
@@ -30,12 +30,18 @@ pub(crate) async fn run(globals: &Globals) -> Result<u8, Failure> {
     let supervision = ground.supervise().await?;
     let end = CancellationToken::new();
     let handle = supervision.engine.handle();
-    let record = move |address| {
-        instance.address = Some(address);
-        if let Err(error) = state.write_instance(&instance) {
-            tracing::warn!(error = %chain(&error), "Address cannot be put down for the command line.");
+    let mut addresses = bound.addresses();
+    let record = async move {
+        while addresses.changed().await.is_ok() {
+            instance.address = Some(*addresses.borrow_and_update());
+            if let Err(error) = state.write_instance(&instance) {
+                let error = chain(&error);
+                tracing::warn!(error, "Address cannot be put down for the command line.");
+            }
         }
     };
-    let served = server::serve(bound, handle, end.clone(), record);
+    let served = async {
+        tokio::join!(server::serve(bound, handle, end.clone()), record);
+    };
     Ok(supervision.until_signal(|| end.cancel(), served).await)
 }

@@ -17,7 +17,7 @@ const NEVER: i64 = 7_258_118_400;
 /// Counts the times the wall clock was set, until nobody listens any more. Ends with an error
 /// where the system cannot tell (then schedules by the clock notice a jump only when they run).
 pub(super) async fn follow(jumps: watch::Sender<u64>) -> io::Result<()> {
-    let timer = AsyncFd::new(timer()?)?;
+    let timer = AsyncFd::register(timer()?)?;
     loop {
         let mut ready = tokio::select! {
             ready = timer.readable() => ready?,

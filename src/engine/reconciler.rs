@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    eye::{ConfigSight, Eye, Sight},
+    eye::{ConfigSight, Eye},
     governor::Governor,
     handle::{Request, Shared},
     model::ModelDesk,

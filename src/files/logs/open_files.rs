@@ -8,7 +8,10 @@ use std::{
 
 use crate::domain::WorkerId;
 
-use super::rotate::{Limits, LogFile, Outcome};
+use super::{
+    log_file::{LogFile, Outcome},
+    rotate::Limits,
+};
 
 /// Files open at once; each takes a descriptor, and opening one anew costs microseconds.
 const MOST: usize = 256;

@@ -6,8 +6,8 @@ use crate::domain::{LogCounters, RunId, WorkerId};
 
 use super::{
     chunk::Chunk,
-    hub::{Handle, Known, Remembered, Shared},
     line::Stream,
+    shared::{Handle, Known, Remembered, Shared},
 };
 
 /// The log of one worker. Cloning is cheap.
