@@ -20,7 +20,7 @@ use prometheus_client::{
 
 use crate::{
     domain::{Exit, Snapshot, Stamp, State as WorkerState, WorkerView},
-    engine::ReloadCounts,
+    engine::Handle,
 };
 
 use super::{app::App, picture::Meter, process};
@@ -30,7 +30,7 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 /// Answers `GET /metrics`.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let picture = app.handle.snapshot();
-    let own = Own { since: app.since, reloads: app.handle.reload_counts() };
+    let own = Own::new(app.since, &app.handle);
     let text = move |picture: &Snapshot, meter: &Meter| Scrape::new(picture, meter, own).text();
     let text = app.pictures.render(&app.handle, &picture, text).await;
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
@@ -40,7 +40,15 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
 #[derive(Clone, Copy, Debug)]
 struct Own {
     since: Stamp,
-    reloads: ReloadCounts,
+    applied: u64,
+    rejected: u64,
+}
+
+impl Own {
+    fn new(since: Stamp, handle: &Handle) -> Self {
+        let reloads = handle.reloads();
+        Self { since, applied: reloads.applied(), rejected: reloads.rejected() }
+    }
 }
 
 /// One scrape: the numbers of a moment.
@@ -159,8 +167,7 @@ impl Scrape {
     }
 
     fn encode_arcanos(&self, out: &mut Sheet<'_>) -> Outcome {
-        let ReloadCounts { applied, rejected } = self.own.reloads;
-        let reloads = [("applied", applied), ("rejected", rejected)];
+        let reloads = [("applied", self.own.applied), ("rejected", self.own.rejected)];
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1.0)];
         out.counters(
             "arcanos_reloads",
