@@ -9,6 +9,7 @@
 
 mod accept;
 mod analysis;
+mod candidate;
 mod code;
 mod graph;
 mod imports;

@@ -5,10 +5,13 @@
 //! decided elsewhere.
 
 mod lease;
+mod patience;
 mod read;
 mod scan;
+mod stamp;
 mod watch;
 
-pub use read::{Patience, ReadError, Settled, read_settled};
+pub use patience::Patience;
+pub use read::{ReadError, Settled, read_settled};
 pub use scan::{Scan, ScanError, Scanner};
 pub use watch::{WatchList, WatchMode, Watcher};
