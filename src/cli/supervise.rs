@@ -55,7 +55,7 @@ impl Ground {
     /// # Errors
     /// A bad config, or another arcanos that runs here. Nothing was started.
     pub(super) fn take(globals: &Globals) -> Result<Self, Failure> {
-        let (source, loaded) = load::source(globals)?;
+        let (source, loaded) = super::load_tmp(globals)?;
         let telemetry = Telemetry::install(&loaded.config.log.level);
         let open = StateDir::open(&loaded.config.state_directory);
         let state = Arc::new(open.map_err(|e| Failure::new(exit::FAILED, chain(&e)))?);
@@ -77,9 +77,7 @@ impl Ground {
         let failed = |error: &dyn std::error::Error| Failure::new(exit::FAILED, chain(error));
         end_leftovers(&state).await;
         state.write_instance(&instance).map_err(|e| failed(&e))?;
-        if let Err(error) = process::raise_descriptor_limit() {
-            tracing::warn!(%error, "Limit of open descriptors cannot be raised.");
-        }
+        process::raise_descriptor_limit();
         let redactor = redactor_of(&loaded.config).map_err(|text| Failure::new(exit::BAD_USAGE, text))?;
         let logs = Logs::open(&loaded.config.log, redactor).map_err(|e| failed(&e))?;
         let spawner = Spawner::start().map_err(|e| failed(&e))?;
@@ -165,9 +163,6 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
-    /// The kernel tells by this one that a program wants to write to a file that is being read;
-    /// unheard it would end arcanos.
-    _lease: Signal,
 }
 
 impl Signals {
@@ -176,7 +171,6 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
-            _lease: signal(SignalKind::io())?,
         })
     }
 

@@ -12,6 +12,7 @@ mod scan;
 pub mod state;
 mod watch;
 
-pub use read::{Patience, ReadError, Settled, read_settled};
+pub use patience::Patience;
+pub use read::{ReadError, Settled, read_settled};
 pub use scan::{Scan, ScanError, Scanner};
 pub use watch::{WatchList, WatchMode, Watcher};
