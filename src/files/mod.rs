@@ -7,8 +7,10 @@
 
 mod lease;
 pub mod logs;
+mod patience;
 mod read;
 mod scan;
+mod stamp;
 pub mod state;
 mod watch;
 
