@@ -236,10 +236,11 @@ impl Life {
     /// Reads what the run said last.
     async fn drain(mut self) -> Self {
         let deadline = tokio::time::Instant::now() + DRAIN;
-        while let Ok(Some(said)) = tokio::time::timeout_at(deadline, heard(&mut self.channel)).await {
-            self.hear(said).await;
+        if let Some(mut channel) = self.channel.take() {
+            while let Some(said) = channel.recv_until(deadline).await {
+                self.hear(said).await;
+            }
         }
-        self.channel = None;
         self
     }
 
