@@ -297,6 +297,8 @@ fn a_full_disk_costs_what_does_not_fit_and_then_it_goes_on() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn the_files_together_hold_the_end_of_what_was_written(
         chunks in proptest::collection::vec("[a-c\n]{1,40}", 1..40),
