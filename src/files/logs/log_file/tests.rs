@@ -164,10 +164,10 @@ fn a_pipe_or_a_link_in_its_place_is_refused_and_what_it_cost_is_counted() {
         );
     };
     let make_device = |path: &Path| symlink("/dev/full", path).expect("a link");
-    let table: [(&dyn Fn(&Path), &str); 3] = [
-        (&make_pipe, "it is not a regular file"),
-        (&make_link, "it is a symbolic link"),
-        (&make_device, "it is a symbolic link"),
+    let table: [(fn(&Path), &str); 3] = [
+        (make_pipe, "it is not a regular file"),
+        (make_link, "it is a symbolic link"),
+        (make_device, "it is a symbolic link"),
     ];
     for (make, reason) in table {
         let mut site = Site::new(1_000_000, 1);

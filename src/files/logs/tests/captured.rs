@@ -108,21 +108,10 @@ async fn a_pipe_that_others_hold_open_is_left_after_its_run_has_ended() {
 async fn a_pipe_that_never_runs_dry_is_left_too() {
     let site = Site::new();
     let mut pipe = site.pipe("a", Stream::Stdout);
+    let flood = pipe.flood();
     pipe.ended.cancel();
-    let flood = async {
-        loop {
-            pipe.write([b'x'; 4096]).await;
-        }
-    };
-    // The writer fails as soon as nobody reads any more, and that ends its task in a panic.
-    let ended = tokio::spawn(async move { site.logs.flush(Duration::ZERO).await });
-    let result = tokio::time::timeout(
-        Duration::from_secs(5),
-        futures_util::future::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(flood)),
-    )
-    .await;
-    assert!(result.is_ok(), "the pipe is closed in time");
-    ended.await.expect("no panic");
+    pipe.done().await;
+    flood.await.expect("the flood ends with its reader");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -179,6 +168,21 @@ async fn a_worker_at_rest_holds_no_buffer() {
     })
     .await;
     assert_eq!(pool.n_spare(), 1);
+}
+
+#[test]
+fn a_capture_at_rest_takes_less_than_a_kilobyte() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let _entered = runtime.as_ref().expect("a runtime").enter();
+    let site = Site::new();
+    let (read, _write) = rustix::pipe::pipe().expect("a pipe");
+    let log = site.logs.worker(&super::site::id("a"));
+    let ended = tokio_util::sync::CancellationToken::new();
+    let capture = log.capture(read, Stream::Stdout, super::site::run(), ended);
+    let size = size_of_val(&capture);
+    assert!(size < 1024, "{size} bytes");
 }
 
 proptest! {

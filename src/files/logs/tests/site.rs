@@ -127,6 +127,12 @@ impl Pipe {
         self.end = Some(end.expect("the pipe is read"));
     }
 
+    /// Writes as much as is read, until nobody reads any more.
+    pub(super) fn flood(&mut self) -> JoinHandle<()> {
+        let mut end = self.end.take().expect("the pipe is open");
+        tokio::task::spawn_blocking(move || while end.write_all(&[b'x'; 4096]).is_ok() {})
+    }
+
     /// Closes it and waits until everything is captured.
     pub(super) async fn close(mut self) {
         self.end = None;
