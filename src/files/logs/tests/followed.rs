@@ -106,6 +106,18 @@ async fn the_last_lines_outlive_arcanos() {
 }
 
 #[tokio::test]
+async fn lines_are_read_back_from_the_log_that_was_rotated_last_too() {
+    let mut site = Site::with(|settings| settings.max_size = 1000);
+    for n in 1..=30 {
+        site.write("a", numbered(n, n)).await;
+    }
+    site.restart().await;
+    let lines = site.tail(Some("a"), TailQuery::last(25)).await;
+    let expected: Vec<String> = (6..=30).map(|n| format!("[a] line {n}")).collect();
+    assert_eq!(lines, expected);
+}
+
+#[tokio::test]
 async fn lines_in_memory_are_not_read_back_again() {
     let site = Site::new();
     site.write("a", numbered(1, 5)).await;
@@ -212,4 +224,15 @@ async fn a_follower_ends_with_its_worker() {
     assert_eq!(take(&mut follower, 1).await, ["[a] one"]);
     site.logs.forget(&id("a"));
     assert_eq!(follower.next().await, None);
+}
+
+#[tokio::test]
+async fn what_comes_from_a_worker_that_is_gone_is_not_remembered() {
+    let site = Site::new();
+    let mut pipe = site.pipe("a", Stream::Stdout);
+    site.logs.forget(&id("a"));
+    pipe.write("late\n").await;
+    pipe.close().await;
+    assert_eq!(site.text("logs/a.log").await, "late\n");
+    assert_eq!(site.logs.handle.shared.history().cost(), 0);
 }
