@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         }
     };
     match cli::dispatch(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(failure) => cli::report(&failure),
     }
 }

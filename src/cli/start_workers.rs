@@ -1,17 +1,46 @@
-//! `arcanos start-workers`: supervises without a status server.
+//! `arcanos start-workers`: supervises without a status server, and says how it goes.
 
-use crate::cli::{
-    args::{Globals, StartWorkers},
-    exit::{self, Failure},
-    ground,
+use std::{io::Write as _, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    args::Globals,
+    exit::Failure,
+    supervise::Ground,
 };
+use crate::domain::{Snapshot, Stamp};
 
-/// Runs until a signal, and prints a line every `args.every`.
+/// Runs until a signal, printing a line every so often; answers with the exit code.
 ///
 /// # Errors
-/// As [`ground::prepare`].
-pub(crate) fn run(globals: &Globals, args: &StartWorkers) -> Result<(), Failure> {
-    let (ground, _every) = (ground::prepare(globals)?, args.every);
-    drop(ground);
-    Err(Failure::new(exit::FAILED, "the engine is not joined to the command line yet"))
+/// Whatever keeps arcanos from starting; then nothing was started.
+pub(crate) async fn start_workers(globals: &Globals, every: Duration) -> Result<u8, Failure> {
+    let supervision = Ground::take(globals)?.supervise().await?;
+    let end = CancellationToken::new();
+    let handle = supervision.engine.handle();
+    let ended = end.clone();
+    let told = async move {
+        while tokio::time::timeout(every, ended.cancelled()).await.is_err() {
+            // Nobody may be reading any more; the workers run on.
+            let _ = writeln!(std::io::stdout(), "{}", status_line(&handle.snapshot()));
+        }
+    };
+    Ok(supervision.until_signal(|| end.cancel(), told).await)
+}
+
+/// `[TIME] [arcanos] 6 workers: 4 running, 2 failed`.
+fn status_line(snapshot: &Snapshot) -> String {
+    let counts = snapshot.counts();
+    let shown: Vec<String> = counts
+        .0
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    let count = snapshot.workers.len();
+    let noun = if count == 1 { "worker" } else { "workers" };
+    let health = if snapshot.is_degraded() { "; degraded" } else { "" };
+    let detail = if shown.is_empty() { String::new() } else { format!(": {}", shown.join(", ")) };
+    format!("[{}] [arcanos] {count} {noun}{detail}{health}", Stamp::now())
 }

@@ -10,10 +10,10 @@ use figment::value::Value;
 
 use super::{
     error::{ConfigError, Place},
+    inputs::Inputs,
     interpolate,
     key::KeyPath,
     layers::Layers,
-    load::Inputs,
     report::Report,
     wording,
 };

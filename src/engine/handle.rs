@@ -10,7 +10,7 @@ use crate::{
     },
     engine::{
         board::Board,
-        report::{ConfigReport, DiscoveryReport, ServerSettings},
+        report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings},
         runtime::Runtime,
     },
     files::logs::Logs,
@@ -70,7 +70,7 @@ pub(crate) enum Request {
 
 /// Everything behind a [`Handle`].
 pub(crate) struct Shared {
-    pub(crate) board: Board,
+    pub(crate) board: Arc<Board>,
     pub(crate) logs: Logs,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) requests: mpsc::Sender<Request>,
@@ -78,6 +78,7 @@ pub(crate) struct Shared {
     pub(crate) discovery: watch::Sender<Arc<DiscoveryReport>>,
     pub(crate) server: watch::Sender<Arc<ServerSettings>>,
     pub(crate) address: watch::Sender<Option<SocketAddr>>,
+    pub(crate) reloads: ReloadCounters,
 }
 
 /// A way to the engine. Cheap to clone; dropping it does nothing.
@@ -143,6 +144,12 @@ impl Handle {
     #[must_use]
     pub fn discovery(&self) -> Arc<DiscoveryReport> {
         Arc::clone(&self.0.discovery.borrow())
+    }
+
+    /// How many reloads were applied and rejected.
+    #[must_use]
+    pub fn reloads(&self) -> &ReloadCounters {
+        &self.0.reloads
     }
 
     /// What the status server must know of the config; changes with it.

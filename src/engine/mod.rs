@@ -1,9 +1,32 @@
 //! The tokio tasks that join the floors.
+//!
+//! | task | does | ends |
+//! |---|---|---|
+//! | reconciler | looks at the disk, plans, acts, publishes | at shutdown, first |
+//! | one a worker, one a run ([`local`]) | live the worker's life | when the worker is gone |
+//! | clock | notices that the wall clock was set | with the engine |
+//! | the preflight, the preparation | ask the upstream; install packages | by themselves |
+//!
+//! Floor 4 holds a [`Handle`]: a picture to read and verbs to say. It never sees a process.
 
-pub(crate) mod board;
-pub(crate) mod handle;
-pub(crate) mod report;
-pub(crate) mod runtime;
+mod board;
+mod clock;
+mod eye;
+mod governor;
+mod handle;
+mod local;
+mod model;
+mod prepare;
+mod reconciler;
+mod report;
+mod runtime;
+mod source;
+mod start;
 
 pub use handle::{CommandError, Handle, Ticket, Verb, WorkerFailed};
-pub use report::{ConfigReport, DiscoveryReport, ServerSettings};
+pub use report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings};
+pub use source::{Fault, Look, Source};
+pub use start::{Engine, EngineError, Options};
+
+#[cfg(test)]
+pub(crate) use {board::Board, handle::Shared, runtime::{Pending, Runtime}};

@@ -1,13 +1,18 @@
 //! What a pass over the disk found, for those who ask.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use secrecy::SecretString;
 use serde::Serialize;
 
 use crate::{
+    config::Config,
     discovery::Verdict,
-    domain::{Generation, ReloadReport},
+    domain::{Generation, ReloadReport, ReloadResult},
 };
 
 /// The config in force, as `GET /config` shows it: secrets are already hidden.
@@ -49,4 +54,45 @@ pub struct ServerSettings {
     pub allowed_hosts: Vec<String>,
     /// Connections at once.
     pub max_connections: usize,
+}
+
+impl ServerSettings {
+    pub(crate) fn of(config: &Config) -> Self {
+        let server = &config.server;
+        Self {
+            listen: server.listen,
+            token: server.token.clone(),
+            allowed_hosts: server.allowed_hosts.clone(),
+            max_connections: server.max_connections,
+        }
+    }
+}
+
+/// How many looks at the disk were applied and rejected, of those that changed something.
+#[derive(Debug, Default)]
+pub struct ReloadCounters {
+    applied: AtomicU64,
+    rejected: AtomicU64,
+}
+
+impl ReloadCounters {
+    pub(crate) fn count(&self, result: ReloadResult) {
+        let counter = match result {
+            ReloadResult::Applied => &self.applied,
+            ReloadResult::Rejected => &self.rejected,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were applied.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Relaxed)
+    }
+
+    /// How many were rejected.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
+    }
 }

@@ -58,6 +58,18 @@ fn what_is_not_set_is_left_out_of_the_workers_environment() {
 }
 
 #[test]
+fn settings_that_do_not_fit_each_other_are_warned_of() {
+    let text = "[start]\ntimeout = \"500ms\"\n[workers.a.restart]\ndelay = \"10m\"\n\
+                [workers.b]\ntimezone = \"Europe/Berlin\"\n";
+    let expected = [
+        "start.alive_after: not shorter than `timeout`, so every run would fail its start",
+        "workers.a.restart.delay: longer than `max_delay`, which holds instead",
+        "workers.b.timezone: has no effect without `schedule`",
+    ];
+    assert_eq!(Site::new(text).good().warnings, expected);
+}
+
+#[test]
 fn only_what_is_listed_is_inherited() {
     let site = |text| {
         Site::new(text)

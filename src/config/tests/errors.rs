@@ -283,6 +283,18 @@ fn control_characters_of_the_file_are_not_repeated() {
     assert!(!said.contains('\u{1b}'), "{said}");
 }
 
+#[test]
+fn a_flood_of_errors_is_cut_and_counted_in_good_time() {
+    let unknown: String = (0..10_000).map(|n| format!("k{n} = {n}\n")).collect();
+    let unset: String = (0..10_000)
+        .map(|n| format!("k{n} = \"${{U{n}}}\"\n"))
+        .collect();
+    for text in [unknown, format!("[workers.w.env]\n{unset}")] {
+        let errors = Site::new(&text).errors();
+        assert!((100..=102).contains(&errors.0.len()), "{}", errors.0.len());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -291,7 +303,7 @@ proptest! {
         let site = Site::new(&text);
         if let Err(errors) = site.load() {
             prop_assert!(!errors.0.is_empty());
-            errors.pretty(&text);
+            prop_assert!(errors.pretty(&text).ends_with('\n'));
         }
     }
 
@@ -306,7 +318,7 @@ proptest! {
         let site = Site::new(&text);
         if let Err(errors) = site.load() {
             prop_assert!(!errors.0.is_empty());
-            errors.pretty(&text);
+            prop_assert!(errors.pretty(&text).ends_with('\n'));
         }
     }
 }

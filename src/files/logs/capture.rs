@@ -19,8 +19,8 @@ use crate::domain::RunId;
 
 use super::{
     chunk::{BUFFER, Chunk, Text},
-    hub::now,
     line::Stream,
+    shared::now,
     worker_log::WorkerLog,
 };
 

@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use super::{
     chunk::Chunk,
     history::{Place, Scope},
-    hub::Shared,
     line::{LogLine, Stream},
+    shared::Shared,
 };
 
 /// The lines that come after a moment, in order.

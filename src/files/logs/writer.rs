@@ -12,11 +12,12 @@ use crate::config;
 use super::{
     chunk::Chunk,
     form::push_chunk,
-    hub::Shared,
     line::Stream,
+    log_file::{Change, LogFile, Outcome},
     open_files::{IDLE, OpenFiles},
     queue::{Job, Taken},
-    rotate::{Change, Limits, LogFile, Outcome},
+    rotate::Limits,
+    shared::Shared,
 };
 
 /// Bytes of session log lines gathered before they are written.

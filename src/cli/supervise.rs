@@ -1,0 +1,228 @@
+//! What `run` and `start-workers` share: the way up, the wait for a signal, the way down.
+//!
+//! Up: config → state directory and lock → leftovers of a dead instance → address → logs →
+//! engine. Everything that can refuse comes before anything is started.
+
+use std::{future::Future, io, sync::Arc, time::Duration};
+
+use secrecy::ExposeSecret;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{
+    cli::{
+        args::Globals,
+        exit::{self, Failure},
+        load::{self, chain},
+        telemetry::Telemetry,
+    },
+    config::{Config, Loaded},
+    engine::{Engine, Options, Source},
+    files::{
+        logs::Logs,
+        state::{Instance, Lock, LockError, StateDir},
+    },
+    process::{self, Spawner},
+    text::Redactor,
+};
+
+/// How often those that hold a shutdown up are named.
+const NUDGE: Duration = Duration::from_secs(2);
+
+/// How long the last lines on stderr may take.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// Everything that is settled before an engine starts.
+pub(super) struct Ground {
+    pub(super) source: Source,
+    pub(super) loaded: Loaded,
+    pub(super) state: Arc<StateDir>,
+    pub(super) instance: Instance,
+    pub(super) telemetry: Telemetry,
+    lock: Lock,
+}
+
+/// An engine at work.
+pub(super) struct Supervision {
+    pub(super) engine: Arc<Engine>,
+    state: Arc<StateDir>,
+    telemetry: Telemetry,
+    _lock: Lock,
+}
+
+impl Ground {
+    /// Reads the config and takes the state directory.
+    ///
+    /// # Errors
+    /// A bad config, or another arcanos that runs here. Nothing was started.
+    pub(super) fn take(globals: &Globals) -> Result<Self, Failure> {
+        let (source, loaded) = load::source(globals)?;
+        let telemetry = Telemetry::install(&loaded.config.log.level);
+        let open = StateDir::open(&loaded.config.state_directory);
+        let state = Arc::new(open.map_err(|e| Failure::new(exit::FAILED, chain(&e)))?);
+        let lock = state.lock().map_err(|error| match &error {
+            LockError::Held { .. } => Failure::new(exit::ALREADY_RUNNING, chain(&error))
+                .with_remedy("`arcanos status` shows it; stop it first, or set another `state.directory`"),
+            LockError::State(_) => Failure::new(exit::FAILED, chain(&error)),
+        })?;
+        let instance = Instance::own(source.file());
+        Ok(Self { source, loaded, state, instance, telemetry, lock })
+    }
+
+    /// Ends what a dead instance left, and starts the engine.
+    ///
+    /// # Errors
+    /// What the machine refuses.
+    pub(super) async fn supervise(self) -> Result<Supervision, Failure> {
+        let Self { source, loaded, state, instance, telemetry, lock } = self;
+        let failed = |error: &dyn std::error::Error| Failure::new(exit::FAILED, chain(error));
+        end_leftovers(&state).await;
+        state.write_instance(&instance).map_err(|e| failed(&e))?;
+        process::raise_descriptor_limit();
+        let redactor = redactor_of(&loaded.config).map_err(|text| Failure::new(exit::BAD_USAGE, text))?;
+        let logs = Logs::open(&loaded.config.log, redactor).map_err(|e| failed(&e))?;
+        let spawner = Spawner::start().map_err(|e| failed(&e))?;
+        follow_config(&telemetry, &logs);
+        let level_setter = telemetry.clone();
+        let on_config = Box::new(move |config: &Config, logs: &Logs| {
+            level_setter.set_level(&config.log.level);
+            match redactor_of(config) {
+                Ok(redactor) => logs.configure(&config.log, redactor),
+                Err(error) => tracing::error!("{error}"),
+            }
+        });
+        let options = Options {
+            source,
+            loaded,
+            state: Arc::clone(&state),
+            instance: instance.id,
+            logs,
+            spawner,
+            on_config,
+        };
+        let engine = Engine::start(options).await.map_err(|error| {
+            Failure::new(exit::FAILED, chain(&error))
+        })?;
+        Ok(Supervision { engine: Arc::new(engine), state, telemetry, _lock: lock })
+    }
+}
+
+impl Supervision {
+    /// Waits for a signal that ends arcanos, then ends all runs; a second signal kills them.
+    /// Meanwhile `beside` goes on, and ends when `ending` is called.
+    pub(super) async fn until_signal(self, ending: impl FnOnce(), beside: impl Future<Output = ()>) -> u8 {
+        let engine = Arc::clone(&self.engine);
+        let ended = async {
+            let mut signals = match Signals::new() {
+                Ok(signals) => signals,
+                Err(error) => {
+                    tracing::error!(%error, "Signals cannot be heard.");
+                    return exit::FAILED;
+                }
+            };
+            signals.first(&engine).await;
+            let code = shut_down(&engine, &mut signals).await;
+            ending();
+            code
+        };
+        let (code, ()) = tokio::join!(ended, beside);
+        if let Err(error) = self.state.retire_instance() {
+            tracing::warn!(error = %chain(&error), "Record of this instance cannot be put away.");
+        }
+        self.telemetry.flush(LAST_WORDS);
+        code
+    }
+}
+
+/// Ends all runs; names those that keep it waiting. A second signal kills them all.
+async fn shut_down(engine: &Arc<Engine>, signals: &mut Signals) -> u8 {
+    let mut down = std::pin::pin!(engine.shut_down());
+    let mut code = exit::DONE;
+    loop {
+        tokio::select! {
+            () = &mut down => return code,
+            second = signals.end() => {
+                tracing::warn!("Second signal: killing every worker.");
+                engine.kill();
+                code = second;
+            }
+            () = tokio::time::sleep(NUDGE) => name_the_slow(engine),
+        }
+    }
+}
+
+fn name_the_slow(engine: &Engine) {
+    let snapshot = engine.handle().snapshot();
+    let names: Vec<&str> = snapshot.workers.keys().map(|id| id.as_str()).collect();
+    if !names.is_empty() {
+        tracing::info!("Waiting for {} to end; press Ctrl-C again to kill.", names.join(", "));
+    }
+}
+
+/// The signals that mean something to arcanos.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the first signal that ends; looks at the disk for each SIGHUP until then.
+    async fn first(&mut self, engine: &Engine) {
+        let handle = engine.handle();
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                Some(()) = self.hangup.recv() => {
+                    handle.logs().reopen();
+                    // It fails only when arcanos ends, and then there is nothing to reload.
+                    let _ = handle.reload().await;
+                }
+            }
+        }
+    }
+
+    /// Waits for a further one; its exit code.
+    async fn end(&mut self) -> u8 {
+        tokio::select! {
+            _ = self.terminate.recv() => exit::SECOND_TERMINATE,
+            _ = self.interrupt.recv() => exit::SECOND_INTERRUPT,
+        }
+    }
+}
+
+/// Ends what the last arcanos here left running, if it died.
+async fn end_leftovers(state: &StateDir) {
+    let Ok(Some(last)) = state.last_instance() else { return };
+    let ended = tokio::task::spawn_blocking(move || process::end_leftovers(&last.id, &[])).await;
+    if let Ok(count) = ended
+        && count > 0
+    {
+        tracing::warn!("Ended {count} processes that the last arcanos had left.");
+    }
+}
+
+/// Lets arcanos's own messages pass the redactor of the logs.
+fn follow_config(telemetry: &Telemetry, logs: &Logs) {
+    let logs = logs.clone();
+    telemetry.set_redactor(Arc::new(move |line: &str| logs.redact(line)));
+}
+
+/// The redactor that a config asks for.
+fn redactor_of(config: &Config) -> Result<Arc<Redactor>, String> {
+    let secrets: Vec<(String, String)> = config
+        .secrets
+        .iter()
+        .map(|secret| (secret.name.clone(), secret.value.expose_secret().to_owned()))
+        .collect();
+    let redactor = Redactor::new(&secrets, &config.log.redact);
+    redactor.map(Arc::new).map_err(|error| format!("log.redact: {error}"))
+}

@@ -1,0 +1,152 @@
+//! Looks at the disk: config and folder, in one go, off the async threads.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::source::{Fault, Look, Source};
+use crate::{
+    config::{Config, Loaded},
+    discovery::{Discovered, Rules, judge},
+    domain::WorkerId,
+    files::{Scan, ScanError, Scanner, Settled, WatchList, read_settled},
+};
+
+/// How soon a config that a program still writes to is looked at again.
+const HELD_PAUSE: Duration = Duration::from_millis(25);
+
+/// The name of the file whose change means that packages are to be prepared.
+const LOCK_FILE: &str = "package-lock.json";
+
+/// Largest lock file that is digested; npm's own for a thousand packages are a tenth of it.
+const MAX_LOCK: u64 = 16 << 20;
+
+/// All that is needed to look, and what is remembered between looks.
+pub(super) struct Eye {
+    source: Source,
+    scanner: Scanner,
+    /// The config in force.
+    config: Arc<Config>,
+    rules: Arc<Rules>,
+}
+
+/// What a look found.
+pub(super) struct Sight {
+    pub(super) config: ConfigSight,
+    /// The verdicts; `None` where the folder cannot be judged yet.
+    pub(super) folder: Option<Result<Discovered, String>>,
+    /// A digest of the folder's lock file, if it has one.
+    pub(super) lock: Option<String>,
+    /// When to look again, if something is not settled.
+    pub(super) again: Option<Duration>,
+    /// What is to be watched from now on.
+    pub(super) watch: WatchList,
+}
+
+/// What a look at the config found.
+pub(super) enum ConfigSight {
+    /// What is in force is what the disk says, or what was wrong before still is.
+    Same,
+    /// A good one, now in force here.
+    New(Box<Loaded>, Arc<Config>, Option<String>),
+    /// A bad one.
+    Bad(Fault),
+}
+
+impl Eye {
+    pub(super) fn new(source: Source, config: Arc<Config>) -> Result<Self, String> {
+        let rules = Rules::compile(&config.discovery).map_err(|error| error.to_string())?;
+        Ok(Self { source, scanner: Scanner::new(), config, rules: Arc::new(rules) })
+    }
+
+    /// Looks.
+    ///
+    /// `holders` says which file has which id now: it keeps it.
+    pub(super) fn look(&mut self, holders: &BTreeMap<WorkerId, PathBuf>) -> Sight {
+        let mut again = None;
+        let config = match self.source.look() {
+            Look::Same => ConfigSight::Same,
+            Look::Held => {
+                again = Some(HELD_PAUSE);
+                ConfigSight::Same
+            }
+            Look::Bad(fault) => ConfigSight::Bad(fault),
+            Look::Loaded(loaded) => self.adopt(loaded),
+        };
+        let directory = &self.config.discovery.directory;
+        let folder = self.scanner.scan(&self.rules, directory, Instant::now());
+        let watch = self.watch_list(folder.as_ref().ok());
+        let wake = folder.as_ref().ok().and_then(|scan| scan.wake);
+        let judged = match folder {
+            Ok(scan) => {
+                let holder = |id: &WorkerId| holders.get(id).cloned();
+                Some(Ok(judge(&self.rules, &scan.listing, &holder)))
+            }
+            Err(ScanError::Busy(_)) => {
+                again = Some(HELD_PAUSE);
+                None
+            }
+            Err(error) => Some(Err(error.to_string())),
+        };
+        Sight {
+            config,
+            lock: self.lock_digest(),
+            again: [again, wake].into_iter().flatten().min(),
+            watch,
+            folder: judged,
+        }
+    }
+
+    /// Puts a new config in force, but for what only a restart can change.
+    fn adopt(&mut self, mut loaded: Box<Loaded>) -> ConfigSight {
+        let mut refused = None;
+        if loaded.config.state_directory != self.config.state_directory {
+            refused = Some(format!(
+                "state.directory: cannot change while arcanos runs; restart arcanos to move it \
+                 to `{}`",
+                loaded.config.state_directory.display()
+            ));
+            loaded.config.state_directory.clone_from(&self.config.state_directory);
+        }
+        if loaded.config.discovery != self.config.discovery {
+            match Rules::compile(&loaded.config.discovery) {
+                Ok(rules) => self.rules = Arc::new(rules),
+                Err(error) => {
+                    let error = error.to_string();
+                    return ConfigSight::Bad(Fault { pretty: error.clone(), errors: vec![error] });
+                }
+            }
+        }
+        self.config = Arc::new(loaded.config.clone());
+        ConfigSight::New(loaded, Arc::clone(&self.config), refused)
+    }
+
+    /// Everything that matters: the config, the files it names, the folder and its lock file.
+    fn watch_list(&self, scan: Option<&Scan>) -> WatchList {
+        let mut list = WatchList::new();
+        list.file(self.source.file());
+        for file in self.source.named() {
+            list.file(file);
+        }
+        let directory = &self.config.discovery.directory;
+        list.workers(directory, &self.rules, scan);
+        list.file(&directory.join(LOCK_FILE));
+        list
+    }
+
+    fn lock_digest(&self) -> Option<String> {
+        if self.config.discovery.prepare.is_empty() {
+            return None;
+        }
+        let path = self.config.discovery.directory.join(LOCK_FILE);
+        match read_settled(&path, MAX_LOCK) {
+            Ok(Settled::Content(bytes)) => {
+                Some(format!("{:016x}", crate::discovery::fingerprint(&bytes).0))
+            }
+            _ => None,
+        }
+    }
+}

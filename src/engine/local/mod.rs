@@ -1,0 +1,209 @@
+//! Runs workers as children of this process.
+//!
+//! Each worker has one task, which alone starts, signals and reaps its runs ([`worker`]); each
+//! run has one, which waits for its process and moves what comes out of it ([`run`]).
+//!
+//! Channels, all from here to a worker's task: `target`, a `watch` of what it should be (only the
+//! last word counts); `requests`, an `mpsc` of what people ask, each with its answer's way back.
+//! To all of them: `phase`, a `watch` of whether arcanos ends, and `clock`, a `watch` of how often
+//! the wall clock was set.
+
+mod run;
+mod worker;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    domain::{RunId, State, Usage, WorkerId, WorkerSpec},
+    engine::{
+        board::Board,
+        governor::Governor,
+        handle::{CommandError, Verb},
+        runtime::{Pending, Runtime},
+    },
+    files::logs::Logs,
+    process::{self, Spawner},
+    worker::Wish,
+};
+
+/// Requests that may wait for one worker: its task answers each at once, so that a few are
+/// plenty.
+const REQUESTS: usize = 16;
+
+/// Whether arcanos ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// It does not.
+    Running,
+    /// All runs are asked to end.
+    Stopping,
+    /// All runs are killed.
+    Killing,
+}
+
+/// What the tasks of all workers share.
+pub(crate) struct Context {
+    pub(crate) board: Arc<Board>,
+    pub(crate) logs: Logs,
+    pub(crate) spawner: Spawner,
+    pub(crate) governor: Governor,
+    /// The name of this instance of arcanos: the beginning of the names of its runs.
+    pub(crate) instance: String,
+    /// Where the status server listens.
+    pub(crate) address: watch::Receiver<Option<SocketAddr>>,
+    pub(crate) phase: watch::Receiver<Phase>,
+    pub(crate) clock: watch::Receiver<u64>,
+    /// Owns every task of every worker and run.
+    pub(crate) tracker: TaskTracker,
+}
+
+/// Workers as children.
+pub(crate) struct Local {
+    context: Arc<Context>,
+    next_run: AtomicU64,
+    slots: Mutex<BTreeMap<WorkerId, Slot>>,
+}
+
+/// What a worker should be.
+#[derive(Clone)]
+enum Target {
+    Present(Arc<WorkerSpec>),
+    Absent,
+}
+
+/// A person's request with the way back of its answer: the epoch that will show it done.
+struct Request {
+    wish: Wish,
+    answer: oneshot::Sender<Result<u64, CommandError>>,
+}
+
+struct Slot {
+    target: watch::Sender<Target>,
+    requests: mpsc::Sender<Request>,
+}
+
+impl Local {
+    pub(crate) fn new(context: Context) -> Arc<Self> {
+        Arc::new(Self {
+            context: Arc::new(context),
+            next_run: AtomicU64::new(1),
+            slots: Mutex::default(),
+        })
+    }
+
+    fn new_run(&self) -> RunId {
+        RunId::new(&self.context.instance, self.next_run.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn slots(&self) -> MutexGuard<'_, BTreeMap<WorkerId, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that a worker's task has nothing left to do. `false` if it is wanted again: then the
+    /// task goes on.
+    fn retire(&self, id: &WorkerId) -> bool {
+        let mut slots = self.slots();
+        let is_ending = *self.context.phase.borrow() != Phase::Running;
+        let is_wanted = slots.get(id).is_some_and(|slot| {
+            matches!(*slot.target.borrow(), Target::Present(_))
+        });
+        if is_wanted && !is_ending {
+            return false;
+        }
+        slots.remove(id);
+        true
+    }
+
+    async fn ask(&self, id: &WorkerId, wish: Wish) -> Result<u64, CommandError> {
+        if *self.context.phase.borrow() != Phase::Running {
+            return Err(CommandError::Stopping);
+        }
+        let unknown = || CommandError::Unknown(id.to_string());
+        let requests = self.slots().get(id).map(|slot| slot.requests.clone());
+        let (answer, reply) = oneshot::channel();
+        let sent = requests.ok_or_else(unknown)?.send(Request { wish, answer }).await;
+        sent.map_err(|_| unknown())?;
+        reply.await.map_err(|_| unknown())?
+    }
+}
+
+/// The runtime as the engine holds it: the worker tasks need an `Arc` of it too.
+pub(crate) struct LocalRuntime(pub(crate) Arc<Local>);
+
+impl Runtime for LocalRuntime {
+    fn observe(&self) -> Vec<Arc<WorkerSpec>> {
+        let slots = self.0.slots();
+        let spec = |slot: &Slot| match &*slot.target.borrow() {
+            Target::Present(spec) => Some(Arc::clone(spec)),
+            Target::Absent => None,
+        };
+        slots.values().filter_map(spec).collect()
+    }
+
+    fn ensure(&self, spec: Arc<WorkerSpec>) {
+        let mut slots = self.0.slots();
+        if let Some(slot) = slots.get(&spec.id) {
+            slot.target.send_replace(Target::Present(spec));
+            return;
+        }
+        let (target, target_seen) = watch::channel(Target::Present(Arc::clone(&spec)));
+        let (requests, request_queue) = mpsc::channel(REQUESTS);
+        slots.insert(spec.id.clone(), Slot { target, requests });
+        drop(slots);
+        let task = worker::Task::new(Arc::clone(&self.0), spec, target_seen, request_queue);
+        self.0.context.tracker.spawn(task.run());
+    }
+
+    fn remove(&self, id: &WorkerId) {
+        if let Some(slot) = self.0.slots().get(id) {
+            slot.target.send_replace(Target::Absent);
+        }
+    }
+
+    fn command<'a>(
+        &'a self,
+        id: &'a WorkerId,
+        verb: Verb,
+    ) -> Pending<'a, Result<u64, CommandError>> {
+        let wish = match verb {
+            Verb::Start => Wish::Start,
+            Verb::Stop => Wish::Stop,
+            Verb::Restart => Wish::Restart,
+            Verb::Run(input) => Wish::Run(input),
+        };
+        Box::pin(self.0.ask(id, wish))
+    }
+
+    fn restart_all(&self) -> Pending<'_, Result<(), CommandError>> {
+        Box::pin(async move {
+            let snapshot = self.0.context.board.snapshot();
+            for (id, view) in &snapshot.workers {
+                if view.state == State::Stopped {
+                    continue;
+                }
+                match self.0.ask(id, Wish::Restart).await {
+                    Err(CommandError::Stopping) => return Err(CommandError::Stopping),
+                    // Removed or disabled meanwhile: nothing to restart.
+                    Ok(_) | Err(_) => {}
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn usage(&self, id: &WorkerId) -> Option<Usage> {
+        let pid = self.0.context.board.worker(id)?.pid?;
+        let used = process::usage(pid)?;
+        Some(Usage { memory_bytes: used.memory_bytes, cpu_seconds: used.cpu_seconds })
+    }
+}

@@ -1,0 +1,267 @@
+//! The task of one run: spawns its process, moves what comes out of it, waits for its end.
+//!
+//! Channels: `order` and `inputs` from the worker's task; `events` to it. What the run says on
+//! its own channel is written down here and only counts for the worker as far as it changes its
+//! life.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use crate::{
+    domain::{Exit, LastActivity, RunId, Stamp, WorkerSpec},
+    files::logs::{LogLine, Stream, TailQuery, WorkerLog},
+    process::{self, Channel, Command, Incoming, Process, SpawnError, Spawned},
+    text,
+    worker::{Event, RunKey, diagnose},
+};
+
+/// What a run left in its channel is read for so long after its end; the figure is the
+/// contract's.
+const DRAIN: Duration = Duration::from_millis(200);
+
+/// Bytes of an activity that the status shows.
+const SHOWN: usize = 1024;
+
+/// The last lines of stderr that are looked at for the cause of a failure.
+const LAST_LINES: usize = 40;
+
+/// An event of a run, for its worker's machine.
+pub(super) struct RunEvent(pub(super) Event);
+
+/// What a run is told. Only the last word counts, and nothing of it is ever taken back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Order {
+    /// The signal that asks it to end, and how long that may take.
+    pub(super) stop: Option<(i32, Duration)>,
+    /// Whether everything of it is to be killed.
+    pub(super) is_kill: bool,
+}
+
+/// A run to be.
+pub(super) struct Launch {
+    pub(super) context: Arc<Context>,
+    pub(super) key: RunKey,
+    pub(super) id: RunId,
+    pub(super) spec: Arc<WorkerSpec>,
+    pub(super) input: Option<String>,
+    pub(super) order: watch::Receiver<Order>,
+    pub(super) inputs: mpsc::Receiver<String>,
+    pub(super) events: mpsc::Sender<RunEvent>,
+    pub(super) activity: watch::Sender<Option<LastActivity>>,
+    pub(super) log: WorkerLog,
+}
+
+/// What woke the task.
+enum Wake {
+    Exited(Exit),
+    Said(Option<Incoming>),
+    Order,
+    Input(String),
+}
+
+impl Launch {
+    /// Runs to the end.
+    pub(super) async fn drive(self) {
+        let run = self.key;
+        let spawned = match self.command() {
+            Ok(command) => self.context.spawner.spawn(command).await,
+            Err(error) => Err(error),
+        };
+        let Spawned { process, stdout, stderr, channel, warnings } = match spawned {
+            Ok(spawned) => spawned,
+            Err(error) => {
+                let is_transient = error.is_transient();
+                let reason = error.to_string();
+                self.tell(Event::SpawnFailed { run, reason, is_transient }).await;
+                return;
+            }
+        };
+        for warning in warnings {
+            self.log.lifecycle(Some(&self.id), &format!("Warning: Worker {}: {warning}", self.spec.id));
+        }
+        self.tell(Event::Spawned { run, id: self.id.clone(), pid: process.pid() }).await;
+        let ended = CancellationToken::new();
+        let (log, id) = (self.log.clone(), self.id.clone());
+        let out = log.capture(stdout, Stream::Stdout, id.clone(), ended.clone());
+        let err = log.capture(stderr, Stream::Stderr, id.clone(), ended.clone());
+        let channel = channel.and_then(|fd| match Channel::new(fd) {
+            Ok(channel) => Some(channel),
+            Err(error) => {
+                tracing::error!(run = %id, error = %error, "Channel cannot be read.");
+                None
+            }
+        });
+        let life = Life { launch: self, process, channel };
+        let (life, exit, (), ()) = {
+            let watched = async {
+                let (life, exit) = life.watch().await;
+                ended.cancel();
+                let life = life.drain().await;
+                (life, exit)
+            };
+            let ((life, exit), (), ()) = tokio::join!(watched, out, err);
+            (life, exit, (), ())
+        };
+        let diagnosis = life.diagnosis(exit).await;
+        life.launch.tell(Event::Exited { run, exit, diagnosis }).await;
+    }
+
+    async fn tell(&self, event: Event) {
+        // The worker's task outlives its runs: it ends only once it has heard of each exit.
+        let _ = self.events.send(RunEvent(event)).await;
+    }
+
+    /// The command of this run: the spec's, with what differs from run to run.
+    fn command(&self) -> Result<Command, SpawnError> {
+        let launch = &self.spec.launch;
+        let mut env: BTreeMap<String, String> = launch.env.0.clone();
+        if let Some(address) = *self.context.address.borrow() {
+            env.insert("ARCANOS_URL".to_owned(), format!("http://{address}"));
+        }
+        let args = resolve_file(&launch.args, &launch.file);
+        let mut command = Command {
+            program: launch.program.clone(),
+            args,
+            env: env.into_iter().collect(),
+            cwd: launch.cwd.clone(),
+            ipc: launch.ipc,
+            limits: launch.limits,
+            user: launch.user.clone(),
+            run: self.id.clone(),
+        };
+        process::prepare_node(&mut command, &launch.file, launch.mode, self.input.as_deref())?;
+        Ok(command)
+    }
+}
+
+/// Node resolves the links of the main file but not those of `process.argv[1]`; the idioms that
+/// compare the two hold only for a path without links.
+fn resolve_file(args: &[String], file: &Path) -> Vec<String> {
+    let real = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let (named, real) = (file.to_string_lossy(), real.to_string_lossy());
+    args.iter().map(|arg| arg.replace(&*named, &real)).collect()
+}
+
+/// A run with a process.
+struct Life {
+    launch: Launch,
+    process: Process,
+    channel: Option<Channel>,
+}
+
+impl Life {
+    /// Waits for the process's end, doing meanwhile what is asked.
+    async fn watch(mut self) -> (Self, Exit) {
+        loop {
+            match self.next().await {
+                Wake::Exited(exit) => return (self, exit),
+                Wake::Said(Some(said)) => self.hear(said).await,
+                Wake::Said(None) => self.channel = None,
+                Wake::Order => self.obey(),
+                Wake::Input(input) => self.pass_on(&input),
+            }
+        }
+    }
+
+    /// Waits for whatever comes first. Every arm may be cancelled: an exit stays to be seen, a
+    /// frame stays in the decoder, `changed` and `recv` lose nothing.
+    async fn next(&mut self) -> Wake {
+        let channel = &mut self.channel;
+        tokio::select! {
+            exit = self.process.exited() => Wake::Exited(exit),
+            Ok(()) = self.launch.order.changed() => Wake::Order,
+            Some(input) = self.launch.inputs.recv() => Wake::Input(input),
+            said = heard(channel) => Wake::Said(said),
+        }
+    }
+
+    fn obey(&mut self) {
+        let order = *self.launch.order.borrow_and_update();
+        if order.is_kill {
+            self.process.kill();
+        } else if let Some((signal, timeout)) = order.stop {
+            if let Some(channel) = self.channel.as_mut().filter(|channel| channel.has_spoken()) {
+                // A worker that does not read still gets the signal.
+                let _ = channel.shutdown(timeout);
+            }
+            self.process.ask_to_stop(signal);
+        }
+    }
+
+    fn pass_on(&mut self, input: &str) {
+        let sent = self.channel.as_mut().map(|channel| channel.run(input));
+        if !matches!(sent, Some(Ok(()))) {
+            let log = &self.launch.log;
+            log.lifecycle(Some(&self.launch.id), "An input was dropped: the worker does not read its channel");
+        }
+    }
+
+    async fn hear(&mut self, said: Incoming) {
+        let run = self.launch.key;
+        match said {
+            Incoming::Ready => self.launch.tell(Event::SaidReady(run)).await,
+            Incoming::TaskBegan => self.launch.tell(Event::TaskBegan(run)).await,
+            Incoming::ExitReason { reason, retry_after } => {
+                self.note(&format!("exit reason: {reason}"));
+                let reason = self.launch.context.logs.redact(&reason);
+                let retry_after = retry_after.and_then(|s| Duration::try_from_secs_f64(s).ok());
+                self.launch.tell(Event::SaidExitReason { run, reason, retry_after }).await;
+            }
+            Incoming::Log { level, message } => self.note(&format!("{level}: {message}")),
+            Incoming::Activity { message } => self.note(&message),
+            Incoming::Result { value } => self.note(&format!("result: {value}")),
+            Incoming::Skipped(count) => {
+                let counters = self.launch.log.counters();
+                counters.dropped.fetch_add(count, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Writes down what the run said.
+    fn note(&self, message: &str) {
+        self.launch.log.activity(Some(&self.launch.id), message);
+        let redacted = self.launch.context.logs.redact(message);
+        let shown = text::shown(redacted.as_bytes(), SHOWN);
+        self.launch.activity.send_replace(Some(LastActivity { at: Stamp::now(), message: shown }));
+    }
+
+    /// Reads what the run said last.
+    async fn drain(mut self) -> Self {
+        let deadline = tokio::time::Instant::now() + DRAIN;
+        if let Some(mut channel) = self.channel.take() {
+            while let Some(said) = channel.recv_until(deadline).await {
+                self.hear(said).await;
+            }
+        }
+        self
+    }
+
+    /// What the run's last words say about the cause of a failure.
+    async fn diagnosis(&self, exit: Exit) -> Option<String> {
+        if exit.is_success() || self.launch.order.borrow().stop.is_some() {
+            return None;
+        }
+        let query = TailQuery { stream: Some(Stream::Stderr), ..TailQuery::last(LAST_LINES) };
+        let logs = &self.launch.context.logs;
+        let lines = logs.tail(Some(&self.launch.spec.id), &query).await;
+        let is_own = |line: &LogLine| line.run.as_ref().is_some_and(|run| *run == self.launch.id);
+        let own: Vec<String> = lines.into_iter().filter(is_own).map(|line| line.text).collect();
+        diagnose(exit, &own)
+    }
+}
+
+/// The next thing that is said; for ever nothing without a channel.
+async fn heard(channel: &mut Option<Channel>) -> Option<Incoming> {
+    match channel {
+        Some(channel) => channel.recv().await,
+        None => std::future::pending().await,
+    }
+}

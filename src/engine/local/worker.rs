@@ -1,0 +1,341 @@
+//! The task of one worker: events in, the machine decides, effects out.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
+
+use super::{
+    Local, Phase, Request, Target,
+    run::{self, Order, RunEvent},
+};
+use crate::{
+    domain::{LastActivity, RunId, WorkerId, WorkerSpec},
+    engine::{governor::Turn, handle::CommandError},
+    files::logs::WorkerLog,
+    worker::{Effect, Event, Machine, Now, Refusal, RunKey, Schedule, Tone},
+};
+
+/// Events of runs that may wait for the task: it handles each at once.
+const RUN_EVENTS: usize = 64;
+
+/// Inputs that may wait for a run that does not read; the next one is refused.
+const INPUTS: usize = 16;
+
+/// The task of one worker.
+pub(super) struct Task {
+    local: Arc<Local>,
+    id: WorkerId,
+    machine: Machine,
+    target: watch::Receiver<Target>,
+    requests: mpsc::Receiver<Request>,
+    phase: watch::Receiver<Phase>,
+    clock: watch::Receiver<u64>,
+    run_events: mpsc::Receiver<RunEvent>,
+    run_events_sender: mpsc::Sender<RunEvent>,
+    activity: watch::Sender<Option<LastActivity>>,
+    activity_seen: watch::Receiver<Option<LastActivity>>,
+    asked: Option<oneshot::Receiver<Turn>>,
+    turn: Option<Turn>,
+    runs: Vec<LiveRun>,
+    log: WorkerLog,
+    /// What the machine wants before the loop begins.
+    first: Vec<Effect>,
+    is_deaf: bool,
+    is_gone: bool,
+}
+
+/// A run as its worker's task holds it.
+struct LiveRun {
+    key: RunKey,
+    id: RunId,
+    order: watch::Sender<Order>,
+    inputs: mpsc::Sender<String>,
+    turn: Option<Turn>,
+}
+
+/// What woke the task.
+enum Wake {
+    Target,
+    Request(Request),
+    Run(RunEvent),
+    Turn(Option<Turn>),
+    Deadline,
+    Phase,
+    Clock,
+    Activity,
+}
+
+impl Task {
+    pub(super) fn new(
+        local: Arc<Local>,
+        spec: Arc<WorkerSpec>,
+        target: watch::Receiver<Target>,
+        requests: mpsc::Receiver<Request>,
+    ) -> Self {
+        let context = &local.context;
+        let (run_events_sender, run_events) = mpsc::channel(RUN_EVENTS);
+        let (activity, activity_seen) = watch::channel(None);
+        let seed = Self::seed(&spec.id);
+        let id = spec.id.clone();
+        let schedule = schedule_of(&spec);
+        let (machine, first) = Machine::new(spec, schedule, seed, Now::read());
+        Self {
+            phase: context.phase.clone(),
+            clock: context.clock.clone(),
+            log: context.logs.worker(&id),
+            local,
+            id,
+            machine,
+            target,
+            requests,
+            run_events,
+            run_events_sender,
+            activity,
+            activity_seen,
+            asked: None,
+            turn: None,
+            runs: Vec::new(),
+            first,
+            is_deaf: false,
+            is_gone: false,
+        }
+    }
+
+    /// A seed that differs between workers and between starts.
+    fn seed(id: &WorkerId) -> u64 {
+        use std::hash::{BuildHasher, RandomState};
+        RandomState::new().hash_one(id.as_str())
+    }
+
+    /// Lives the worker's life; ends when the worker is gone.
+    pub(super) async fn run(mut self) {
+        let first = std::mem::take(&mut self.first);
+        self.carry_out(first);
+        loop {
+            if self.is_gone && self.local.retire(&self.id) {
+                break;
+            }
+            let wake = self.next().await;
+            self.handle(wake);
+        }
+        self.local.context.board.remove(&self.id);
+        self.local.context.logs.forget(&self.id);
+    }
+
+    /// Waits for whatever comes first. Every arm may be cancelled: `recv` and `changed` lose
+    /// nothing when they are dropped, and the turn's receiver and the deadline are kept or made
+    /// anew.
+    async fn next(&mut self) -> Wake {
+        let deadline = self.machine.deadline().map(Instant::from_std);
+        let asked = &mut self.asked;
+        tokio::select! {
+            Ok(()) = self.phase.changed() => Wake::Phase,
+            Ok(()) = self.target.changed() => Wake::Target,
+            Some(event) = self.run_events.recv() => Wake::Run(event),
+            Some(request) = self.requests.recv() => Wake::Request(request),
+            turn = granted(asked) => Wake::Turn(turn),
+            () = until(deadline) => Wake::Deadline,
+            Ok(()) = self.clock.changed() => Wake::Clock,
+            Ok(()) = self.activity_seen.changed() => Wake::Activity,
+        }
+    }
+
+    fn handle(&mut self, wake: Wake) {
+        let now = Now::read();
+        let effects = match wake {
+            Wake::Target => self.aim(now),
+            Wake::Request(request) => return self.answer(request, now),
+            Wake::Run(event) => {
+                if let Event::Exited { run, .. } | Event::SpawnFailed { run, .. } = &event.0 {
+                    self.runs.retain(|live| live.key != *run);
+                }
+                self.machine.handle(event.0, now)
+            }
+            Wake::Turn(turn) => {
+                self.asked = None;
+                self.turn = turn;
+                self.machine.handle(Event::Admitted, now)
+            }
+            Wake::Deadline => self.machine.handle(Event::Deadline, now),
+            Wake::Clock => self.machine.handle(Event::ClockMoved, now),
+            Wake::Phase => self.follow_phase(now),
+            Wake::Activity => Vec::new(),
+        };
+        self.carry_out(effects);
+    }
+
+    /// Follows what the worker should be.
+    fn aim(&mut self, now: Now) -> Vec<Effect> {
+        let target = self.target.borrow_and_update().clone();
+        if *self.phase.borrow() != Phase::Running {
+            return Vec::new();
+        }
+        match target {
+            Target::Absent => self.machine.remove(now),
+            Target::Present(spec) => {
+                self.is_gone = false;
+                let schedule = schedule_of(&spec);
+                self.machine.apply(spec, schedule, now)
+            }
+        }
+    }
+
+    fn follow_phase(&mut self, now: Now) -> Vec<Effect> {
+        let phase = *self.phase.borrow_and_update();
+        if phase == Phase::Killing {
+            for live in &self.runs {
+                live.order.send_modify(|order| order.is_kill = true);
+            }
+        }
+        match phase {
+            Phase::Running => Vec::new(),
+            Phase::Stopping | Phase::Killing => self.machine.shut_down(now),
+        }
+    }
+
+    fn answer(&mut self, request: Request, now: Now) {
+        let outcome = self.machine.request(request.wish, now);
+        let answer = match outcome {
+            Ok(outcome) => {
+                self.carry_out(outcome.effects);
+                match std::mem::take(&mut self.is_deaf) {
+                    true => Err(CommandError::Deaf(self.id.clone())),
+                    false => Ok(outcome.epoch),
+                }
+            }
+            Err(Refusal::Disabled) => Err(CommandError::Disabled(self.id.clone())),
+            Err(Refusal::AlreadyRunning) => Err(CommandError::AlreadyRunning(self.id.clone())),
+            Err(Refusal::Leaving) => Err(CommandError::Unknown(self.id.to_string())),
+        };
+        // The one who asked may be gone; what was asked is done all the same.
+        let _ = request.answer.send(answer);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        let mut lines = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::AskTurn => self.asked = Some(self.local.context.governor.ask()),
+                Effect::YieldTurn => self.turn = None,
+                Effect::Spawn { run, spec, input } => {
+                    lines.push(self.launch(run, &spec, input));
+                }
+                Effect::ShowedLife(run) => self.with_live(run, |live| live.turn = None),
+                Effect::Stop { run, signal, timeout } => self.with_live(run, |live| {
+                    live.order.send_modify(|order| order.stop = Some((signal, timeout)));
+                }),
+                Effect::Kill(run) => self.with_live(run, |live| {
+                    live.order.send_modify(|order| order.is_kill = true);
+                }),
+                Effect::Deliver { run, input } => self.deliver(run, input),
+                Effect::Log(tone, line) => {
+                    self.write(tone, &line);
+                    lines.push(line);
+                }
+                Effect::Gone => self.is_gone = true,
+            }
+        }
+        self.publish(lines);
+    }
+
+    fn launch(&mut self, key: RunKey, spec: &Arc<WorkerSpec>, input: Option<String>) -> String {
+        let id = self.local.new_run();
+        let (order, order_seen) = watch::channel(Order::default());
+        let (inputs, input_queue) = mpsc::channel(INPUTS);
+        let turn = self.turn.take();
+        self.runs.push(LiveRun { key, id: id.clone(), order, inputs, turn });
+        let line = format!("Launching worker: {}", self.id);
+        self.log.lifecycle(Some(&id), &line);
+        tracing::debug!(worker = %self.id, run = %id, "Launching.");
+        if spec.lacks_key {
+            let text = format!("Warning: Worker {} starting without OPENAI_API_KEY", self.id);
+            self.log.lifecycle(Some(&id), &text);
+        }
+        let launch = run::Launch {
+            context: Arc::clone(&self.local.context),
+            key,
+            id,
+            spec: Arc::clone(spec),
+            input,
+            order: order_seen,
+            inputs: input_queue,
+            events: self.run_events_sender.clone(),
+            activity: self.activity.clone(),
+            log: self.log.clone(),
+        };
+        self.local.context.tracker.spawn(launch.drive());
+        line
+    }
+
+    fn deliver(&mut self, run: RunKey, input: String) {
+        let live = self.runs.iter().find(|live| live.key == run);
+        self.is_deaf = live.is_none_or(|live| live.inputs.try_send(input).is_err());
+    }
+
+    fn with_live(&mut self, run: RunKey, change: impl FnOnce(&mut LiveRun)) {
+        if let Some(live) = self.runs.iter_mut().find(|live| live.key == run) {
+            change(live);
+        }
+    }
+
+    fn write(&self, tone: Tone, line: &str) {
+        self.log.lifecycle(self.runs.last().map(|live| &live.id), line);
+        match tone {
+            Tone::Info => tracing::info!("{line}"),
+            Tone::Warn => tracing::warn!("{line}"),
+        }
+    }
+
+    fn publish(&mut self, lines: Vec<String>) {
+        if self.is_gone {
+            return;
+        }
+        let activity = self.activity_seen.borrow_and_update().clone();
+        let view = self.machine.view(self.log.counters(), activity);
+        let board = &self.local.context.board;
+        if lines.is_empty() {
+            board.put(view, None);
+            return;
+        }
+        for line in lines {
+            board.put(view.clone(), Some(line));
+        }
+    }
+}
+
+/// Waits for a turn that was asked for; for ever without one. `None` if the governor is gone.
+async fn granted(asked: &mut Option<oneshot::Receiver<Turn>>) -> Option<Turn> {
+    match asked {
+        Some(turn) => turn.await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The schedule of a spec. The config was checked, so that a schedule that is none can only be
+/// one whose time zone the system no longer knows; such a worker does not run by the clock.
+fn schedule_of(spec: &WorkerSpec) -> Option<Schedule> {
+    let policy = spec.policy.schedule.as_ref()?;
+    let zone = match &policy.timezone {
+        Some(name) => TimeZone::get(name).map_err(|error| error.to_string()),
+        None => Ok(TimeZone::system()),
+    };
+    let schedule = zone.and_then(|z| Schedule::new(policy, z).map_err(|error| error.to_string()));
+    match schedule {
+        Ok(schedule) => Some(schedule),
+        Err(error) => {
+            tracing::error!(worker = %spec.id, error, "Schedule cannot be followed.");
+            None
+        }
+    }
+}

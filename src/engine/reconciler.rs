@@ -1,0 +1,437 @@
+//! The loop that makes what runs follow the disk.
+//!
+//! Whatever wakes it, it takes the same way: look at config and folder, plan, act, publish. No
+//! event is interpreted; it only says "look again".
+//!
+//! Channels: `requests` from handles; the watcher's `watch`; to the handles' readers the config
+//! and discovery reports and the server's settings, each a `watch`.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use secrecy::ExposeSecret;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
+
+use super::{
+    eye::{ConfigSight, Eye},
+    governor::Governor,
+    handle::{Request, Shared},
+    model::ModelDesk,
+    prepare::Preparer,
+    report::{ConfigReport, DiscoveryReport, ServerSettings},
+    source::Fault,
+};
+use crate::{
+    config::{Config, Loaded},
+    discovery::Discovered,
+    domain::{Generation, PlanSummary, ReloadReport, ReloadResult, Stamp, WorkerSpec},
+    files::{
+        logs::Logs,
+        WatchList, Watcher,
+    },
+    plan::{Action, Desired, Surroundings, desired, reconcile},
+};
+
+/// What the reconciler starts from.
+pub(super) struct Beginnings {
+    pub(super) eye: Eye,
+    pub(super) loaded: Loaded,
+    /// The same config, shared with the eye.
+    pub(super) config: Arc<Config>,
+    pub(super) file: PathBuf,
+    /// The base URL that workers get.
+    pub(super) upstream: Option<String>,
+    pub(super) watcher: Watcher,
+    pub(super) governor: Governor,
+    pub(super) model: ModelDesk,
+    pub(super) preparer: Preparer,
+    pub(super) on_config: OnConfig,
+}
+
+/// What is to be done with the logs when another config comes into force.
+pub(super) type OnConfig = Box<dyn Fn(&Config, &Logs) + Send + Sync>;
+
+/// The loop's state.
+pub(super) struct Reconciler {
+    shared: Arc<Shared>,
+    requests: mpsc::Receiver<Request>,
+    /// Taken while a look is under way.
+    eye: Option<Eye>,
+    file: PathBuf,
+    config: Arc<Config>,
+    /// The config as it is shown, and where its values come from.
+    shown: Shown,
+    watcher: Watcher,
+    events: watch::Receiver<u64>,
+    governor: Governor,
+    model: ModelDesk,
+    preparer: Preparer,
+    surroundings: Surroundings,
+    discovered: Discovered,
+    desired: Desired,
+    generation: Generation,
+    /// What is wrong with the config on the disk.
+    fault: Option<Fault>,
+    /// What of the config on the disk was not taken up.
+    refused: Option<String>,
+    folder_error: Option<String>,
+    /// Whether something is to be told of this pass though it changed nothing.
+    is_news: bool,
+    on_config: OnConfig,
+    last_reload: Option<ReloadReport>,
+    again: Option<Duration>,
+}
+
+struct Shown {
+    effective: serde_json::Value,
+    sources: BTreeMap<String, &'static str>,
+}
+
+impl Shown {
+    fn of(loaded: &Loaded) -> Self {
+        let sources = loaded.sources.iter().map(|(key, source)| (key.clone(), source.as_str()));
+        Self { effective: loaded.effective.clone(), sources: sources.collect() }
+    }
+}
+
+/// What woke the loop.
+enum Wake {
+    Look,
+    Request(Request),
+    Prepared(Result<(), String>),
+    End,
+}
+
+impl Reconciler {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        requests: mpsc::Receiver<Request>,
+        beginnings: Beginnings,
+    ) -> Self {
+        let Beginnings {
+            eye,
+            loaded,
+            config,
+            file,
+            upstream,
+            watcher,
+            governor,
+            model,
+            preparer,
+            on_config,
+        } = beginnings;
+        let base = file.parent().map(Path::to_owned).unwrap_or_default();
+        Self {
+            shared,
+            requests,
+            eye: Some(eye),
+            config,
+            shown: Shown::of(&loaded),
+            file,
+            events: watcher.subscribe(),
+            watcher,
+            governor,
+            surroundings: Surroundings { base, upstream },
+            model,
+            preparer,
+            discovered: Discovered::default(),
+            desired: Desired::default(),
+            generation: Generation(0),
+            fault: None,
+            refused: None,
+            folder_error: None,
+            is_news: false,
+            on_config,
+            last_reload: None,
+            again: None,
+        }
+    }
+
+    /// Follows the disk until nobody holds a handle to ask, or `stop` is heard.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        self.pass().await;
+        loop {
+            match self.next(&mut stop).await {
+                Wake::End => return,
+                Wake::Look => drop(self.pass().await),
+                Wake::Prepared(result) => {
+                    let problem = result.err();
+                    self.shared.board.set_problem("discovery.prepare", problem);
+                    self.governor.set_open(true);
+                }
+                Wake::Request(Request::Reload(reply)) => self.reload(reply).await,
+            }
+        }
+    }
+
+    /// Waits for whatever comes first; every arm may be cancelled, none holds anything.
+    async fn next(&mut self, stop: &mut watch::Receiver<bool>) -> Wake {
+        let deadline = Instant::now() + self.pause();
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => Wake::End,
+            Some(request) = self.requests.recv() => Wake::Request(request),
+            result = self.preparer.ended() => Wake::Prepared(result),
+            Ok(()) = self.events.changed() => Wake::Look,
+            () = tokio::time::sleep_until(deadline) => Wake::Look,
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        let interval = self.watcher.interval(self.config.discovery.scan_interval);
+        self.again.map_or(interval, |again| again.min(interval))
+    }
+
+    async fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
+        let report = self.pass().await;
+        // The one who asked may be gone.
+        let _ = reply.send(report);
+    }
+
+    /// One look, and all that follows from it.
+    async fn pass(&mut self) -> ReloadReport {
+        self.events.mark_unchanged();
+        let Some(mut eye) = self.eye.take() else { return self.report(PlanSummary::default()) };
+        let running = self.shared.runtime.observe();
+        let looked = tokio::task::spawn_blocking(move || {
+            let holders = running.iter().map(|spec| (spec.id.clone(), spec.file.clone())).collect();
+            let sight = eye.look(&holders);
+            (eye, sight)
+        });
+        let Ok((eye, sight)) = looked.await else {
+            // The look panicked, or the runtime ends: keep what runs.
+            tracing::error!("The disk cannot be looked at any more; restart arcanos.");
+            let problem = "the disk cannot be looked at any more; restart arcanos".to_owned();
+            self.shared.board.set_problem("look", Some(problem));
+            return self.report(PlanSummary::default());
+        };
+        self.eye = Some(eye);
+        self.again = sight.again;
+        let is_new = self.digest_config(sight.config).await || self.generation == Generation(0);
+        if let Some(folder) = sight.folder {
+            self.digest_folder(folder);
+        }
+        self.watch(&sight.watch);
+        self.prepare(sight.lock);
+        let plan = self.act();
+        self.finish(is_new, plan)
+    }
+
+    /// Takes up what was found of the config; whether that changes anything.
+    async fn digest_config(&mut self, sight: ConfigSight) -> bool {
+        match sight {
+            ConfigSight::Same => false,
+            ConfigSight::Bad(fault) => {
+                self.blame(fault);
+                false
+            }
+            ConfigSight::New(loaded, config, refused) => {
+                self.fault = None;
+                self.refused = refused;
+                self.is_news = true;
+                if is_same(&self.config, &config) && self.shown.effective == loaded.effective {
+                    return false;
+                }
+                self.adopt(*loaded, config).await;
+                true
+            }
+        }
+    }
+
+    /// The config on the disk is bad: what runs goes on by the last good one.
+    fn blame(&mut self, fault: Fault) {
+        if self.fault.as_ref() != Some(&fault) {
+            for error in &fault.errors {
+                tracing::error!("{error}");
+                self.shared.logs.arcanos(&format!("Config not applied: {error}"));
+            }
+            self.is_news = true;
+        }
+        self.fault = Some(fault);
+    }
+
+    async fn adopt(&mut self, loaded: Loaded, config: Arc<Config>) {
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+            self.shared.logs.arcanos(&format!("Warning: {warning}"));
+        }
+        (self.on_config)(&config, &self.shared.logs);
+        self.governor.set_limit(config.concurrency);
+        self.watcher.change(config.discovery.watch);
+        self.shared.server.send_replace(Arc::new(ServerSettings::of(&config)));
+        self.surroundings.upstream = self.model.follow(&config).await;
+        self.shown = Shown::of(&loaded);
+        self.config = config;
+    }
+
+    fn digest_folder(&mut self, folder: Result<Discovered, String>) {
+        match folder {
+            Ok(discovered) => {
+                self.folder_error = None;
+                self.discovered = discovered;
+            }
+            Err(error) => {
+                if self.folder_error.as_ref() != Some(&error) {
+                    tracing::error!("{error}");
+                    self.shared.logs.arcanos(&error);
+                }
+                self.folder_error = Some(error);
+            }
+        }
+    }
+
+    /// Makes what runs as it should be.
+    fn act(&mut self) -> PlanSummary {
+        let candidates = &self.discovered.candidates;
+        let next = desired(&self.config, candidates, &self.surroundings, &self.desired);
+        let plan = reconcile(&next, &self.shared.runtime.observe());
+        self.desired = next;
+        for action in plan.actions {
+            match action {
+                Action::Ensure(spec) => {
+                    let is_new = plan.summary.reasons.get(&spec.id).is_some_and(|r| r.starts_with("new"));
+                    if is_new {
+                        self.shared.logs.arcanos(&self.found(&spec));
+                    }
+                    self.shared.runtime.ensure(spec);
+                }
+                Action::Remove(id) => self.shared.runtime.remove(&id),
+            }
+        }
+        plan.summary
+    }
+
+    /// What is said of a new worker.
+    fn found(&self, spec: &WorkerSpec) -> String {
+        let rules = &self.config.discovery.rules;
+        let rule = rules.iter().find(|rule| rule.name == spec.rule);
+        let uses_sdk = rule.is_some_and(|r| r.imports.iter().any(|package| package == "openai"));
+        let kind = if uses_sdk { "OpenAI SDK worker" } else { "worker" };
+        format!("Found {kind}: {}", spec.file.display())
+    }
+
+    fn watch(&mut self, list: &WatchList) {
+        self.watcher.set(list);
+        self.shared.board.set_problem("discovery.watch", self.watcher.problem());
+    }
+
+    fn prepare(&mut self, lock: Option<String>) {
+        let discovery = &self.config.discovery;
+        if let Some(digest) = lock
+            && self.preparer.begin(&discovery.prepare, &discovery.directory, &digest)
+        {
+            self.governor.set_open(false);
+        }
+    }
+
+    /// Counts and publishes what the pass did.
+    fn finish(&mut self, is_new: bool, plan: PlanSummary) -> ReloadReport {
+        let is_change = is_new || !plan.is_empty();
+        if is_change {
+            self.generation = self.generation.next();
+        }
+        self.publish();
+        let is_news = std::mem::take(&mut self.is_news) || is_change;
+        let report = self.report(plan);
+        if is_news {
+            self.tell(&report);
+            self.last_reload = Some(report.clone());
+            self.publish_config();
+        }
+        report
+    }
+
+    fn publish(&self) {
+        let (generation, config) = (self.generation, &self.config);
+        let error = self.fault.as_ref().map(|fault| fault.errors.join("\n"));
+        let folder_error = self.folder_error.clone();
+        let watcher = self.watcher.mode().to_string();
+        let board = &self.shared.board;
+        board.set_problem("state.directory", self.refused.clone());
+        board.update(|picture| {
+            if picture.generation != generation {
+                picture.config.loaded_at = Stamp::now();
+            }
+            picture.generation = generation;
+            picture.config.error = error;
+            picture.discovery.directory.clone_from(&config.discovery.directory);
+            picture.discovery.watcher = watcher;
+            picture.discovery.error = folder_error;
+            picture.environment.clone_from(&config.profile);
+            picture.session_log.clone_from(&config.log.session);
+        });
+        let directory = &config.discovery.directory;
+        self.shared.discovery.send_if_modified(|report| {
+            let is_same = report.directory == *directory && report.files == self.discovered.verdicts;
+            if !is_same {
+                let files = self.discovered.verdicts.clone();
+                *report = Arc::new(DiscoveryReport { directory: directory.clone(), files });
+            }
+            !is_same
+        });
+    }
+
+    fn publish_config(&self) {
+        self.shared.config.send_replace(Arc::new(ConfigReport {
+            generation: self.generation,
+            file: self.file.clone(),
+            profile: self.config.profile.clone(),
+            config: self.shown.effective.clone(),
+            sources: self.shown.sources.clone(),
+            last_reload: self.last_reload.clone(),
+        }));
+    }
+
+    fn tell(&self, report: &ReloadReport) {
+        let plan = &report.plan;
+        let message = match report.result {
+            ReloadResult::Rejected => format!("reload rejected: {}", report.errors.join("; ")),
+            ReloadResult::Applied => format!(
+                "reload applied: generation {}, {} started, {} stopped, {} restarted, {} updated, \
+                 {} unchanged",
+                report.generation,
+                plan.started.len(),
+                plan.stopped.len(),
+                plan.restarted.len(),
+                plan.updated.len(),
+                plan.unchanged
+            ),
+        };
+        tracing::debug!("{message}");
+        self.shared.reloads.count(report.result);
+        self.shared.board.tell_reload(message);
+    }
+
+    fn report(&self, plan: PlanSummary) -> ReloadReport {
+        let faults = self.fault.iter().flat_map(|fault| &fault.errors);
+        ReloadReport {
+            generation: self.generation,
+            at: Stamp::now(),
+            result: match self.fault {
+                Some(_) => ReloadResult::Rejected,
+                None => ReloadResult::Applied,
+            },
+            plan,
+            errors: faults.chain(&self.refused).cloned().collect(),
+        }
+    }
+}
+
+/// Whether two configs say the same, also where it is not shown.
+fn is_same(old: &Config, new: &Config) -> bool {
+    let secrets = |config: &Config| {
+        let values = config.secrets.iter();
+        values.map(|s| (s.name.clone(), s.value.expose_secret().to_owned())).collect::<Vec<_>>()
+    };
+    old.env.available == new.env.available
+        && old.env.set == new.env.set
+        && old.env.inherited == new.env.inherited
+        && old.workers == new.workers
+        && secrets(old) == secrets(new)
+}

@@ -1,0 +1,189 @@
+//! The config as the disk has it: the file, the files it names, and what the process was given.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    config::{self, Inputs, Loaded},
+    files::{Settled, read_settled},
+};
+
+/// The largest config that is read; the figure is the contract's.
+const MAX_CONFIG: u64 = 1 << 20;
+
+/// Where the config comes from.
+pub struct Source {
+    file: PathBuf,
+    profile: Option<String>,
+    overrides: Vec<(String, toml::Value)>,
+    environment: BTreeMap<String, String>,
+    /// Files that the last config named.
+    named: Vec<PathBuf>,
+    /// A digest of all that the last look read.
+    seen: Option<u64>,
+    has_loaded: bool,
+}
+
+/// What a look at the config found.
+pub enum Look {
+    /// The same as last time.
+    Same,
+    /// A program still writes to one of its files.
+    Held,
+    /// A good one.
+    Loaded(Box<Loaded>),
+    /// A bad one.
+    Bad(Fault),
+}
+
+/// What is wrong with a config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// One text an error, as `arcanos.toml:LINE:COLUMN: KEY: …`.
+    pub errors: Vec<String>,
+    /// The same with the lines of the file and carets under the places.
+    pub pretty: String,
+}
+
+impl Source {
+    /// A config that was not looked at yet. `file` is absolute.
+    #[must_use]
+    pub fn new(
+        file: PathBuf,
+        profile: Option<String>,
+        overrides: Vec<(String, toml::Value)>,
+        environment: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            file,
+            profile,
+            overrides,
+            environment,
+            named: Vec::new(),
+            seen: None,
+            has_loaded: false,
+        }
+    }
+
+    /// The config file, absolute.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The folder of the config file.
+    #[must_use]
+    pub fn base(&self) -> &Path {
+        self.file.parent().unwrap_or(&self.file)
+    }
+
+    /// The files that the last config named, absolute.
+    #[must_use]
+    pub fn named(&self) -> &[PathBuf] {
+        &self.named
+    }
+
+    /// Looks at the disk.
+    pub fn look(&mut self) -> Look {
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let text = match read_settled(&self.file, MAX_CONFIG) {
+            Ok(Settled::Content(bytes)) => String::from_utf8(bytes).map_err(|error| {
+                let at = error.utf8_error().valid_up_to();
+                format!("{name}: the file is not UTF-8 text (byte {at}); save it as UTF-8")
+            }),
+            Ok(Settled::Held) => return Look::Held,
+            Ok(Settled::Missing) => Err(format!(
+                "{}: the file does not exist; write it with `arcanos init`, or name another with \
+                 --config FILE",
+                self.file.display()
+            )),
+            Err(error) => Err(format!("{name}: {error}")),
+        };
+        let text = match text {
+            Ok(text) if text.trim().is_empty() && self.has_loaded => Err(format!(
+                "{name}: the file is empty; while arcanos runs that is taken for a mistake"
+            )),
+            other => other,
+        };
+        let text_digest = digest_of(&text);
+        if self.seen == Some(self.with_named(text_digest)) {
+            return Look::Same;
+        }
+        let look = match text {
+            Ok(text) => self.load(&text),
+            Err(error) => Look::Bad(Fault { pretty: error.clone(), errors: vec![error] }),
+        };
+        if matches!(look, Look::Held) {
+            return look;
+        }
+        self.has_loaded |= matches!(look, Look::Loaded(_));
+        // What the new config names is part of what was seen.
+        self.seen = Some(self.with_named(text_digest));
+        look
+    }
+
+    fn load(&mut self, text: &str) -> Look {
+        let is_held = Cell::new(false);
+        let named = RefCell::new(Vec::new());
+        let read = |path: &Path| {
+            named.borrow_mut().push(path.to_owned());
+            match read_settled(path, MAX_CONFIG) {
+                Ok(Settled::Content(bytes)) => {
+                    String::from_utf8(bytes).map(Some).map_err(|_| "it is not UTF-8".to_owned())
+                }
+                Ok(Settled::Missing) => Ok(None),
+                Ok(Settled::Held) => {
+                    is_held.set(true);
+                    Ok(None)
+                }
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        let inputs = Inputs {
+            file: &self.file,
+            text,
+            environment: &self.environment,
+            read: &read,
+            profile: self.profile.as_deref(),
+            overrides: &self.overrides,
+        };
+        let result = config::load(&inputs);
+        if is_held.get() {
+            return Look::Held;
+        }
+        self.named = named.into_inner();
+        match result {
+            Ok(loaded) => Look::Loaded(Box::new(loaded)),
+            Err(errors) => Look::Bad(Fault {
+                errors: errors.0.iter().map(ToString::to_string).collect(),
+                pretty: errors.pretty(text),
+            }),
+        }
+    }
+
+    /// A digest of the text and of the files that the last config named.
+    fn with_named(&self, text: u64) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        for path in &self.named {
+            path.hash(&mut hasher);
+            match read_settled(path, MAX_CONFIG) {
+                Ok(Settled::Content(bytes)) => bytes.hash(&mut hasher),
+                Ok(Settled::Held) => 1_u8.hash(&mut hasher),
+                Ok(Settled::Missing) => 2_u8.hash(&mut hasher),
+                Err(error) => error.to_string().hash(&mut hasher),
+            }
+        }
+        hasher.finish()
+    }
+}
+
+fn digest_of(text: &Result<String, String>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}

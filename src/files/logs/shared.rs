@@ -1,0 +1,184 @@
+//! What handles, followers and the writer have in common.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    config,
+    domain::{LogCounters, Stamp, WorkerId},
+    text::{Redactor, shown},
+};
+
+use super::{
+    chunk::{Chunk, Pool, Text},
+    history::History,
+    line::Stream,
+    queue::Queue,
+    troubles::Troubles,
+};
+
+/// What ends the writer when it is dropped.
+#[derive(Debug)]
+pub(super) struct Handle {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
+/// What handles, followers and the writer have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) queue: Queue,
+    pub(super) history: Mutex<History>,
+    pub(super) troubles: Troubles,
+    pub(super) pool: Arc<Pool>,
+    /// Pipes that were made larger.
+    pub(super) n_enlarged: AtomicUsize,
+    view: Mutex<Arc<View>>,
+    workers: Mutex<HashMap<WorkerId, Arc<Known>>>,
+}
+
+/// The settings that readers and capture go by.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) redactor: Arc<Redactor>,
+    pub(super) max_line: usize,
+    pub(super) session: PathBuf,
+}
+
+/// A worker that is known.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) counters: Arc<LogCounters>,
+    /// It was forgotten meanwhile.
+    pub(super) is_gone: AtomicBool,
+}
+
+impl View {
+    fn new(settings: &config::Log, redactor: Arc<Redactor>) -> Self {
+        Self {
+            redactor,
+            max_line: settings.max_line,
+            session: settings.session.clone(),
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn new(settings: &config::Log, redactor: Arc<Redactor>) -> Self {
+        Self {
+            queue: Queue::new(),
+            history: Mutex::new(History::new()),
+            troubles: Troubles::none(std::env::current_dir().unwrap_or_default()),
+            pool: Arc::default(),
+            n_enlarged: AtomicUsize::new(0),
+            view: Mutex::new(Arc::new(View::new(settings, redactor))),
+            workers: Mutex::default(),
+        }
+    }
+
+    /// Other settings from now on.
+    pub(super) fn set_view(&self, settings: &config::Log, redactor: Arc<Redactor>) {
+        let view = Arc::new(View::new(settings, redactor));
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+
+    /// The settings now.
+    pub(super) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The counters of this worker, while it is known.
+    pub(super) fn counters(&self, id: &WorkerId) -> Option<Arc<LogCounters>> {
+        self.workers()
+            .get(id)
+            .map(|known| Arc::clone(&known.counters))
+    }
+
+    /// Writes a line of arcanos itself.
+    pub(super) fn say(&self, text: &str) {
+        let chunk = self.line(Stream::Lifecycle, text);
+        self.pass_line(Arc::new(chunk), None);
+    }
+
+    /// A line that is no output: redacted, on one line whatever it holds, and cut.
+    pub(super) fn line(&self, stream: Stream, text: &str) -> Chunk {
+        let view = self.view();
+        let mut text = shown(&view.redactor.redact(text.as_bytes()), view.max_line);
+        text.push('\n');
+        Chunk {
+            worker: None,
+            stream,
+            run: None,
+            at: now(),
+            begun: 0,
+            text: Text::own(text.into_bytes()),
+            counters: None,
+        }
+    }
+
+    /// Remembers and queues a line that is no output.
+    pub(super) fn pass_line(&self, chunk: Arc<Chunk>, known: Option<&Known>) {
+        self.remember(&chunk, known);
+        if self.queue.push_line(Arc::clone(&chunk)).is_err() {
+            self.count_overflow(&chunk);
+        }
+    }
+
+    /// Remembers and queues output; waits for room, a second at most.
+    pub(super) async fn pass_output(&self, chunk: Arc<Chunk>, known: &Known) {
+        self.remember(&chunk, Some(known));
+        if self.queue.push_output(Arc::clone(&chunk)).await.is_err() {
+            self.count_overflow(&chunk);
+        }
+    }
+
+    /// Puts a chunk into the memory that answers `tail` and `follow`, unless its worker is gone.
+    fn remember(&self, chunk: &Arc<Chunk>, known: Option<&Known>) {
+        // Under the lock, so that whoever forgets the worker comes before or after this.
+        let mut history = self.history();
+        if known.is_none_or(|known| !known.is_gone.load(Ordering::Relaxed)) {
+            history.push(Arc::clone(chunk));
+        }
+    }
+
+    fn count_overflow(&self, chunk: &Chunk) {
+        let lost = chunk.text.len() as u64;
+        if let Some(counters) = &chunk.counters {
+            counters.dropped.fetch_add(lost, Ordering::Relaxed);
+        }
+        if !self.troubles.has_general() {
+            tracing::warn!("Logs cannot be written fast enough; output is dropped.");
+            self.troubles
+                .begin(None, "written fast enough, or the disk hangs");
+        }
+        self.troubles.add_loss(None, lost);
+    }
+
+    pub(super) fn workers(&self) -> MutexGuard<'_, HashMap<WorkerId, Arc<Known>>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The present moment in whole milliseconds, as the session log has it: so that lines in memory
+/// and lines read back compare.
+pub(super) fn now() -> Stamp {
+    let now = Stamp::now();
+    Timestamp::from_millisecond(now.0.as_millisecond()).map_or(now, Stamp)
+}

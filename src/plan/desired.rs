@@ -1,0 +1,112 @@
+//! Config and verdicts in, specs out.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::environment::{environment, unpassed};
+use crate::{
+    config::{Config, Rule, WorkerSettings},
+    discovery::Candidate,
+    domain::{Launch, WorkerId, WorkerSpec},
+};
+
+/// What surrounds the config and is not in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The folder of the config file: where workers run by default.
+    pub base: PathBuf,
+    /// The base URL that workers get; `None` leaves the SDK's own.
+    pub upstream: Option<String>,
+}
+
+/// What should run.
+#[derive(Clone, Debug, Default)]
+pub struct Desired {
+    /// A spec for each worker.
+    pub workers: BTreeMap<WorkerId, Arc<WorkerSpec>>,
+    /// What each spec was made from, so that an unchanged one is not made again.
+    sources: BTreeMap<WorkerId, Candidate>,
+    made_with: Option<(Arc<Config>, Surroundings)>,
+}
+
+/// Makes a spec for each candidate. Where nothing differs from `previous`, its spec is shared.
+#[must_use]
+pub fn desired(
+    config: &Arc<Config>,
+    candidates: &[Candidate],
+    surroundings: &Surroundings,
+    previous: &Desired,
+) -> Desired {
+    let is_same_world = previous
+        .made_with
+        .as_ref()
+        .is_some_and(|(c, s)| Arc::ptr_eq(c, config) && s == surroundings);
+    let known = |candidate: &Candidate| {
+        let is_known = is_same_world && previous.sources.get(&candidate.id) == Some(candidate);
+        previous.workers.get(&candidate.id).filter(|_| is_known).cloned()
+    };
+    let mut next = Desired {
+        made_with: Some((Arc::clone(config), surroundings.clone())),
+        ..Desired::default()
+    };
+    for candidate in candidates {
+        let spec = known(candidate)
+            .unwrap_or_else(|| Arc::new(spec_of(config, candidate, surroundings)));
+        next.workers.insert(candidate.id.clone(), spec);
+        next.sources.insert(candidate.id.clone(), candidate.clone());
+    }
+    next
+}
+
+fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) -> WorkerSpec {
+    let settings = config.worker(candidate.id.as_str());
+    let rule = &config.discovery.rules[candidate.rule_index];
+    let upstream = surroundings.upstream.as_deref();
+    let environment = environment(config, &settings, &candidate.id, upstream);
+    let mut warnings = candidate.warnings.clone();
+    warnings.extend(unpassed(config, &environment.vars, &candidate.env_reads));
+    let file = config.discovery.directory.join(&candidate.file);
+    let (program, args) = command(rule, &settings, &candidate.id, &file);
+    WorkerSpec {
+        id: candidate.id.clone(),
+        file: candidate.file.clone(),
+        rule: rule.name.clone(),
+        model: environment.vars.0.get("AI_MODEL").cloned(),
+        lacks_key: environment.lacks_key,
+        warnings,
+        policy: settings.policy(),
+        launch: Launch {
+            program,
+            args,
+            file,
+            env: environment.vars,
+            cwd: settings.cwd.clone().unwrap_or_else(|| surroundings.base.clone()),
+            ipc: rule.ipc,
+            mode: settings.mode.unwrap_or(rule.mode),
+            limits: settings.limits,
+            user: settings.user.clone(),
+            fingerprint: candidate.fingerprint,
+        },
+    }
+}
+
+/// The command with its placeholders filled in, and the worker's own arguments behind it.
+fn command(
+    rule: &Rule,
+    settings: &WorkerSettings,
+    id: &WorkerId,
+    file: &Path,
+) -> (String, Vec<String>) {
+    let words = settings.command.as_ref().unwrap_or(&rule.command);
+    let dir = file.parent().unwrap_or(file).to_string_lossy();
+    let file = file.to_string_lossy();
+    let fill = |word: &String| {
+        word.replace("{file}", &file).replace("{id}", id.as_str()).replace("{dir}", &dir)
+    };
+    let mut words = words.iter().map(fill);
+    let program = words.next().unwrap_or_default();
+    (program, words.chain(settings.args.iter().cloned()).collect())
+}

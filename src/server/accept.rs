@@ -1,0 +1,188 @@
+//! Taking connections in.
+
+use std::{fs::File, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper_util::service::TowerToHyperService;
+use rustix::io::Errno;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{app::App, bind::Listener, connection, crowd::Crowd, routes};
+
+/// The pause after a failed accept, which doubles up to [`LONGEST_PAUSE`]: a machine without
+/// descriptors would otherwise be asked for one without end.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest pause: so late at most is a connection answered once there are descriptors again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Clients that may be told at once that there is no room. Each holds a descriptor for up to
+/// [`REFUSAL`]; beyond this many they are closed without a word.
+const REFUSALS: usize = 16;
+
+/// How long a refused client has for reading the refusal.
+const REFUSAL: Duration = Duration::from_millis(500);
+
+/// What a client is told for whom there is no room. Fixed, so that saying it needs no memory.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+    Content-Type: application/json\r\n\
+    Cache-Control: no-store\r\n\
+    X-Content-Type-Options: nosniff\r\n\
+    Retry-After: 1\r\n\
+    Connection: close\r\n\r\n";
+
+/// What an acceptor works with; shared by the ones of the old and of the new address.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub(super) app: Arc<App>,
+    pub(super) routes: TowerToHyperService<axum::Router>,
+    pub(super) crowd: Arc<Crowd>,
+    pub(super) tasks: TaskTracker,
+    pub(super) refusals: Arc<Semaphore>,
+}
+
+impl Door {
+    /// A door to this, with no connections yet.
+    pub(super) fn new(app: Arc<App>) -> Self {
+        let routes = TowerToHyperService::new(routes::router(Arc::clone(&app)));
+        Self {
+            app,
+            routes,
+            crowd: Arc::default(),
+            tasks: TaskTracker::new(),
+            refusals: Arc::new(Semaphore::new(REFUSALS)),
+        }
+    }
+
+    /// Takes connections from this listener until told to stop; those that are already in the
+    /// kernel's queue then are still taken.
+    pub(super) async fn accept(self, listener: Listener, stop: CancellationToken) {
+        let mut reserve = Reserve::new();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                // Cancel-safe: a cancelled token stays cancelled.
+                () = stop.cancelled() => break,
+                // Cancel-safe: tokio documents that no connection is lost.
+                accepted = listener.socket.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    pause = FIRST_PAUSE;
+                    self.welcome(stream, peer);
+                }
+                Err(error) if is_about_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "A connection could not be accepted.");
+                    self.crowd.make_room();
+                    reserve.turn_one_away(&listener.socket).await;
+                    sleep(pause).await;
+                    pause = LONGEST_PAUSE.min(pause * 2);
+                }
+            }
+        }
+        while let Some(Ok((stream, peer))) = accept_now(&listener.socket).await {
+            self.welcome(stream, peer);
+        }
+    }
+
+    fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
+        let cap = self.app.max_connections();
+        match self.crowd.admit(cap) {
+            Some(seat) => {
+                self.tasks.spawn(connection::drive(self.clone(), stream, peer, seat));
+            }
+            None => self.refuse(stream),
+        }
+    }
+
+    fn refuse(&self, stream: TcpStream) {
+        let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else { return };
+        self.tasks.spawn(async move {
+            let _ = timeout(REFUSAL, refuse(stream)).await;
+            drop(permit);
+        });
+    }
+}
+
+/// Says that there is no room, and waits until the client has gone: closing with its request
+/// unread would destroy the answer.
+async fn refuse(stream: TcpStream) {
+    let body = super::fault::Fault::full().body();
+    // The buffer of a fresh socket takes both at once.
+    if stream.writable().await.is_err() || stream.try_write(&[FULL, &body].concat()).is_err() {
+        return;
+    }
+    let _ = rustix::net::shutdown(&stream, rustix::net::Shutdown::Write);
+    let mut waste = [0; 1024];
+    while stream.readable().await.is_ok() {
+        match stream.try_read(&mut waste) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// A descriptor that is given up when there are none left, so that a waiting client can be taken
+/// from the queue and sent away rather than left hanging.
+struct Reserve(Option<File>);
+
+impl Reserve {
+    fn new() -> Self {
+        Self(File::open("/dev/null").ok())
+    }
+
+    async fn turn_one_away(&mut self, listener: &TcpListener) {
+        self.0 = None;
+        if let Some(Ok((stream, _))) = accept_now(listener).await {
+            let body = super::fault::Fault::full().body();
+            let _ = stream.try_write(&[FULL, &body].concat());
+        }
+        *self = Self::new();
+    }
+}
+
+/// A connection that is already there; `None` if none is.
+async fn accept_now(listener: &TcpListener) -> Option<io::Result<(TcpStream, SocketAddr)>> {
+    timeout(Duration::ZERO, listener.accept()).await.ok()
+}
+
+/// Whether the error belongs to a client that went before it was accepted (accept(2)), so that
+/// the next accept may succeed at once.
+fn is_about_one_connection(error: &io::Error) -> bool {
+    let Some(errno) = Errno::from_io_error(error) else { return false };
+    matches!(
+        errno,
+        Errno::CONNABORTED
+            | Errno::CONNRESET
+            | Errno::INTR
+            | Errno::PROTO
+            | Errno::PERM
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_lack_of_resources_makes_the_acceptor_pause() {
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
+            assert!(!is_about_one_connection(&errno.into()), "{errno:?}");
+        }
+        for errno in [Errno::CONNABORTED, Errno::HOSTUNREACH] {
+            assert!(is_about_one_connection(&errno.into()), "{errno:?}");
+        }
+    }
+}

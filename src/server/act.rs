@@ -1,0 +1,154 @@
+//! Routes that ask the engine to do something.
+//!
+//! A request that was taken is the engine's: it is carried out once, whether its client waits for
+//! the answer or not.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State},
+    http::Uri,
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    domain::{ReloadResult, Stamp},
+    engine::Verb,
+};
+
+use super::{
+    app::App,
+    fault::Fault,
+    query::Query,
+    read,
+    wire::{Done, Reloaded},
+};
+
+/// Answers `POST /workers/restart/ID`.
+pub(super) async fn restart(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Result<Json<Done>, Fault> {
+    ask(&app, &name, &uri, Verb::Restart).await
+}
+
+/// Answers `POST /workers/start/ID`.
+pub(super) async fn start(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Result<Json<Done>, Fault> {
+    ask(&app, &name, &uri, Verb::Start).await
+}
+
+/// Answers `POST /workers/stop/ID`.
+pub(super) async fn stop(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Result<Json<Done>, Fault> {
+    ask(&app, &name, &uri, Verb::Stop).await
+}
+
+/// Answers `POST /workers/run/ID`.
+pub(super) async fn run(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    uri: Uri,
+    body: Bytes,
+) -> Result<Json<Done>, Fault> {
+    // Who names a worker that there is not should hear that first.
+    read::find(&app, &name)?;
+    ask(&app, &name, &uri, Verb::Run(input(&body)?)).await
+}
+
+/// Answers `POST /workers/restart-all`.
+pub(super) async fn restart_all(State(app): State<Arc<App>>) -> Result<Json<Done>, Fault> {
+    app.handle.restart_all().await?;
+    Ok(Json(Done::new("All workers restart initiated".to_owned(), None)))
+}
+
+/// Answers `POST /reload`.
+pub(super) async fn reload(State(app): State<Arc<App>>) -> Result<Response, Fault> {
+    let report = app.handle.reload().await?;
+    match report.result {
+        ReloadResult::Rejected => Err(Fault::bad_config(report.errors)),
+        ReloadResult::Applied => {
+            let answer = Reloaded {
+                success: true,
+                generation: report.generation,
+                plan: &report.plan,
+                errors: &report.errors,
+                timestamp: Stamp::now(),
+            };
+            Ok(Json(answer).into_response())
+        }
+    }
+}
+
+async fn ask(app: &App, name: &str, uri: &Uri, verb: Verb) -> Result<Json<Done>, Fault> {
+    let must_wait = Query::of(uri)?.asks("wait")?;
+    let ticket = app.handle.command(name, verb.clone()).await?;
+    if must_wait {
+        tokio::select! {
+            // Cancel-safe: the request is the engine's; this only looks at how it goes.
+            settled = ticket.settled(&verb) => settled?,
+            // Cancel-safe: a cancelled token stays cancelled.
+            () = app.ending.cancelled() => return Err(Fault::stopping()),
+        }
+    }
+    let word = match verb {
+        Verb::Start => "start",
+        Verb::Stop => "stop",
+        Verb::Restart => "restart",
+        Verb::Run(_) => "run",
+    };
+    let message = format!("Worker {name} {word} initiated");
+    Ok(Json(Done::new(message, Some(app.handle.generation()))))
+}
+
+/// The JSON text of a body on one line; `None` for an empty body.
+fn input(body: &[u8]) -> Result<Option<String>, Fault> {
+    let body = body.trim_ascii();
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let bad = |error: String| Fault::bad_request(format!("the body is not JSON: {error}"));
+    let text = std::str::from_utf8(body).map_err(|error| bad(error.to_string()))?;
+    serde_json::from_str::<serde_json::Value>(text).map_err(|error| bad(error.to_string()))?;
+    // The channel has one value a line. Within JSON strings line ends are escaped, so those that
+    // are left stand between tokens. Otherwise the text stays as it is: reading and writing it
+    // anew would lose digits of numbers and the order of keys.
+    Ok(Some(text.replace(['\n', '\r'], " ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_keeps_its_text_but_for_line_ends() {
+        for (body, expect) in [
+            ("", None),
+            (" \r\n", None),
+            ("null", Some("null")),
+            ("{\"z\":1,\r\n \"a\":12345678901234567890123}\n", Some("{\"z\":1,   \"a\":12345678901234567890123}")),
+            ("\"K\u{f6}ln\\n\"", Some("\"K\u{f6}ln\\n\"")),
+        ] {
+            let read = input(body.as_bytes()).expect("good JSON");
+            assert_eq!(read.as_deref(), expect, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused() {
+        let deep = "[".repeat(10_000);
+        for body in ["{", "not json", "{} {}", "\"a\nb\"", &deep] {
+            assert!(input(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(input(b"\"\xff\"").is_err());
+    }
+}

@@ -1,0 +1,230 @@
+// A worker's log as it is written. What stands in the document is bounded, whatever the worker writes.
+
+/** Lines kept, and lines in the document. */
+const LINES_KEPT = 2000;
+/** Lines asked for when the log opens. */
+const LINES_FIRST = 500;
+/** How near to its end a log must be scrolled to be kept there, in px. */
+const AT_END = 24;
+
+const SESSION_LINE = /^\[(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d))\] \[([^\]]*)\] ?([^]*)$/;
+const LIFECYCLE = /^(?:Launching worker: |Found OpenAI SDK worker: |Warning: Worker |Worker \S+ exited with code |Restarting worker|Worker \S+ failed too many times|Stopping worker: |✅ \S+ running with model: )/u;
+const FAILED_EXIT = /exited with code (?!0,)|failed too many times/;
+
+/** Takes a line of the log apart, as text in the session log's form or as JSON. */
+function readLine(raw) {
+  if (raw.startsWith('{')) {
+    try {
+      const line = JSON.parse(raw);
+      const text = line.message ?? line.text ?? line.line;
+      if (typeof text === 'string') {
+        const inner = SESSION_LINE.exec(text);
+        return { at: line.ts ?? line.at ?? inner?.[1] ?? null, kind: line.kind ?? guessKind(inner?.[2], inner?.[3] ?? text), stream: line.stream ?? null, text: inner?.[3] ?? text };
+      }
+    } catch { /* A worker's own JSON that stands here bare is text like any other. */ }
+  }
+  const parts = SESSION_LINE.exec(raw);
+  if (!parts) return { at: null, kind: 'output', stream: null, text: raw };
+  return { at: parts[1], kind: guessKind(parts[2], parts[3]), stream: null, text: parts[3] };
+}
+
+function guessKind(who, text) {
+  return who === 'arcanos' || LIFECYCLE.test(text) ? 'lifecycle' : 'output';
+}
+
+/** The line that an event of the stream brings; null if it brings none. */
+function lineOf({ type, data }) {
+  if (type === 'line' || type === 'message') return readLine(data);
+  if (type === 'lagged' || type === 'resync') return { at: null, kind: 'lifecycle', stream: null, text: 'Some lines were passed over: they came faster than they were taken.' };
+  return null;
+}
+
+class LogPanel {
+  stream = '';
+  query = '';
+  paused = false;
+  lines = [];
+  arrived = [];
+  held = [];
+  fresh = false;
+  connection = 'opening…';
+  frame = 0;
+  timer = 0;
+  nextFlush = 0;
+
+  constructor(id) {
+    this.id = id;
+    this.list = el('div', { class: 'log', role: 'log', 'aria-live': 'off', 'aria-label': `Log of ${id}`, tabindex: 0 });
+    this.pauseButton = el('button', { id: 'log-pause', 'aria-pressed': 'false', onclick: () => this.setPaused(!this.paused) }, 'Pause');
+    this.select = el('select', { id: 'log-stream', 'aria-label': 'Show stream', onchange: () => { this.stream = this.select.value; this.open(); } },
+      [['', 'output and lifecycle'], ['stdout', 'stdout'], ['stderr', 'stderr'], ['activity', 'activity'], ['lifecycle', 'lifecycle']].map(([value, name]) => el('option', { value }, name)));
+    this.filter = el('input', { type: 'search', id: 'log-filter', placeholder: 'Filter lines', 'aria-label': 'Show only lines with this text', autocomplete: 'off', spellcheck: 'false' });
+    this.filter.addEventListener('input', () => { this.query = this.filter.value.toLowerCase(); this.redraw(); });
+    this.wrap = el('input', { type: 'checkbox', id: 'log-wrap', checked: true, onchange: () => this.list.classList.toggle('nowrap', !this.wrap.checked) });
+    this.state = el('span', { class: 'note', role: 'status' });
+    this.down = el('button', { class: 'down', hidden: true, onclick: () => this.toEnd() }, 'Newest ↓');
+    this.list.addEventListener('scroll', () => { this.down.hidden = this.atEnd(); }, { passive: true });
+    this.root = el('section', { class: 'panel logs', 'aria-labelledby': 'log-title' },
+      el('div', { class: 'panel-head' }, el('h2', { id: 'log-title' }, 'Log'), this.state,
+        el('div', { class: 'row' }, this.pauseButton, this.select, this.filter, el('label', { class: 'check', for: 'log-wrap' }, this.wrap, 'wrap'))),
+      el('div', { class: 'log-frame' }, this.list, this.down));
+  }
+
+  /** Begins to follow, from the tail. */
+  open() {
+    this.close();
+    this.lines = [];
+    this.list.replaceChildren();
+    this.held = [];
+    this.arrived = [];
+    this.connection = 'opening…';
+    this.setPaused(false);
+    const stream = this.stream ? `&stream=${this.stream}` : '';
+    this.source = follow(`${workerPath('logs', this.id)}?follow=1&lines=${LINES_FIRST}${stream}`, {
+      // Each stream begins with the tail, so a new one replaces what stands here.
+      resume: false,
+      onOpen: () => this.beginAnew(),
+      onEvents: (list) => this.take(list),
+      onLost: (error) => {
+        this.connection = error?.status === 404 ? 'no log: the worker is gone' : 'not connected, trying again…';
+        this.showState();
+        if (error?.status === 404) this.close();
+      },
+    });
+  }
+
+  close() {
+    this.source?.close();
+    this.source = null;
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.timer);
+    this.frame = 0;
+    this.timer = 0;
+  }
+
+  beginAnew() {
+    this.fresh = true;
+    this.arrived = [];
+    this.held = [];
+    this.connection = 'live';
+    this.showState();
+  }
+
+  take(events) {
+    for (const event of events) this.arrived.push(event);
+    // Of a flood only what can be shown is kept, and taken apart only when it is.
+    if (this.arrived.length > LINES_KEPT) this.arrived.splice(0, this.arrived.length - LINES_KEPT);
+    this.schedule();
+  }
+
+  schedule() {
+    if (this.frame !== 0 || this.timer !== 0) return;
+    const wait = this.nextFlush - performance.now();
+    if (wait > 0) {
+      this.timer = setTimeout(() => { this.timer = 0; this.schedule(); }, wait);
+      return;
+    }
+    this.frame = requestAnimationFrame((began) => {
+      this.frame = 0;
+      this.flush();
+      // A flood leaves most of the time to the rest of the page.
+      this.nextFlush = performance.now() + 3 * Math.max(0, performance.now() - began);
+    });
+  }
+
+  flush() {
+    const arrived = this.arrived;
+    this.arrived = [];
+    if (arrived.length === 0) return;
+    if (this.paused) {
+      this.held.push(...arrived);
+      if (this.held.length > LINES_KEPT) this.held.splice(0, this.held.length - LINES_KEPT);
+      this.showState();
+      return;
+    }
+    const stay = this.atEnd();
+    if (this.fresh) {
+      this.fresh = false;
+      this.lines = [];
+      this.list.replaceChildren();
+    }
+    this.append(arrived.map(lineOf).filter(Boolean));
+    if (this.query) this.showState();
+    if (stay) this.toEnd();
+  }
+
+  append(lines) {
+    const nodes = [];
+    for (const line of lines) {
+      line.node = lineNode(line);
+      line.node.hidden = !this.fits(line);
+      this.lines.push(line);
+      nodes.push(line.node);
+    }
+    this.list.append(...nodes);
+    const surplus = this.lines.length - LINES_KEPT;
+    if (surplus > 0) for (const line of this.lines.splice(0, surplus)) line.node.remove();
+  }
+
+  fits(line) {
+    return this.query === '' || line.text.toLowerCase().includes(this.query);
+  }
+
+  redraw() {
+    for (const line of this.lines) line.node.hidden = !this.fits(line);
+    this.showState();
+    this.toEnd();
+  }
+
+  showState() {
+    const parts = [this.connection];
+    if (this.paused) parts[0] = this.held.length > 0 ? `paused, ${count(this.held.length, 'new line')}` : 'paused';
+    if (this.query) parts.push(`${count(this.lines.filter((line) => !line.node.hidden).length, 'line')} of ${this.lines.length}`);
+    setText(this.state, parts.join(', '));
+  }
+
+  setPaused(paused) {
+    this.paused = paused;
+    setAttr(this.pauseButton, 'aria-pressed', String(paused));
+    setText(this.pauseButton, paused ? 'Follow' : 'Pause');
+    if (!paused) {
+      this.arrived = [...this.held, ...this.arrived];
+      this.held = [];
+    }
+    this.showState();
+    if (paused) return;
+    this.toEnd();
+    this.schedule();
+  }
+
+  atEnd() {
+    return this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < AT_END;
+  }
+
+  toEnd() {
+    this.list.scrollTop = this.list.scrollHeight;
+    this.down.hidden = true;
+  }
+}
+
+let lastSecond = '';
+let lastTime = '';
+
+/** A line's time of day. Lines come in bursts, and formatting is the dearest part of showing one. */
+function timeOfDay(at) {
+  const second = at?.slice(0, 19) ?? '';
+  if (second !== lastSecond) {
+    lastSecond = second;
+    lastTime = at ? CLOCK.format(new Date(at)) : '';
+  }
+  return lastTime;
+}
+
+function lineNode(line) {
+  const kind = line.kind === 'lifecycle' ? 'life' : line.kind === 'activity' ? 'activity' : line.stream === 'stderr' ? 'err' : 'out';
+  const begins = kind === 'life' && line.text.startsWith('Launching worker: ') ? ' begins' : '';
+  const ends = kind === 'life' && FAILED_EXIT.test(line.text) ? ' failed' : '';
+  return el('div', { class: `line ${kind}${begins}${ends}` },
+    el('time', { title: line.at }, timeOfDay(line.at)),
+    el('span', { class: 'text' }, visible(line.text)));
+}

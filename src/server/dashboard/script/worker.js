@@ -1,0 +1,168 @@
+// The page of one worker.
+
+/** What stands under "Now", in this order. */
+const FACTS = ['Uptime', 'Attempts', 'Last exit', 'Reason', 'Model', 'Process', 'Run', 'Started', 'Starts', 'Memory', 'CPU', 'Written', 'Activity', 'File', 'Rule'];
+
+class WorkerPage {
+  constructor(id) {
+    this.id = id;
+    this.log = new LogPanel(id);
+    this.state = el('span', { class: 'state' });
+    this.marks = el('span', { class: 'marks' });
+    this.buttons = el('div', { class: 'row', onclick: (event) => this.clicked(event) });
+    this.why = el('div');
+    this.warnings = el('div');
+    this.facts = el('dl', { class: 'facts-list' });
+    this.values = new Map();
+    for (const name of FACTS) this.fact(name, '–');
+    this.plot = el('div', { class: 'plot' });
+    this.runs = el('div', { class: 'scroll' });
+    this.verdict = el('div');
+    this.settings = el('div', { class: 'scroll' });
+    const panel = (title, ...content) => el('section', { class: `panel p-${title.split(' ')[0].toLowerCase()}`, 'aria-label': title }, el('div', { class: 'panel-head' }, el('h2', {}, title)), ...content);
+    this.root = el('section', { class: 'page worker', 'aria-labelledby': 'worker-title' },
+      el('a', { class: 'back', href: '#/' }, '← All workers'),
+      el('div', { class: 'title' }, el('div', { class: 'row' }, el('h1', { id: 'worker-title', tabindex: -1 }, id), this.state, this.marks), this.buttons),
+      this.why, this.warnings,
+      el('div', { class: 'columns' },
+        el('div', { class: 'side' },
+          panel('Now', this.facts),
+          panel('Last runs', this.plot, this.runs),
+          panel('Verdict', this.verdict)),
+        el('div', { class: 'wide' }, this.log.root, panel('Effective settings', this.settings))));
+  }
+
+  /** Called when the page has come into the document. */
+  opened() {
+    this.log.open();
+    wantDiscovery();
+    refreshConfig();
+    this.readRuns();
+  }
+
+  closed() {
+    this.log.close();
+  }
+
+  /** Lets the stream go while nobody looks. */
+  rest() {
+    if (!this.log.paused) this.log.close();
+  }
+
+  wake() {
+    if (!this.log.source) this.log.open();
+  }
+
+  clicked(event) {
+    const verb = event.target.closest('button[data-verb]')?.dataset.verb;
+    if (verb === 'run') runWithInput(this.id);
+    else if (verb) command(verb, this.id);
+  }
+
+  /** Takes the runs of the past out of the log, so that the plot does not begin with this page. */
+  async readRuns() {
+    let logs;
+    try { ({ logs } = await json('GET', `${workerPath('logs', this.id)}?stream=lifecycle&lines=200`)); } catch { return; }
+    const worker = store.workers.get(this.id);
+    if (!worker) {
+      if (!store.loaded) on(['workers'], () => { if (!this.past) { this.past = true; this.readRuns(); } });
+      return;
+    }
+    let start = null;
+    for (const raw of logs) {
+      const { at, text } = readLine(raw);
+      const exit = /exited with code (\S+), signal (\S+)/.exec(text);
+      if (at && text.startsWith('Launching worker: ')) start = Date.parse(at);
+      else if (at && exit && start) {
+        const code = exit[1] === 'null' ? null : Number.parseInt(exit[1], 10);
+        noteRun(worker.runs, { start, end: Date.parse(at), code, signal: exit[2] === 'null' ? null : exit[2], outcome: code === 0 ? 'ok' : 'fail' });
+        start = null;
+      }
+    }
+    publish('workers');
+  }
+
+  show() {
+    const worker = store.workers.get(this.id);
+    if (!worker) {
+      setContent(this.state, 'gone', () => (store.loaded ? el('span', { class: 'faint' }, 'is not a worker (any more)') : null));
+      setContent(this.buttons, '', () => []);
+      this.showVerdict();
+      return;
+    }
+    setContent(this.state, worker.state, () => badge(worker.state));
+    setContent(this.marks, String(worker.changed), () => (worker.changed ? el('span', { class: 'mark changed' }, 'changed since its run began') : null));
+    setContent(this.buttons, verbsOf(worker).join(), () => [
+      ...verbsOf(worker).map((verb) => verbButton(verb, this.id)),
+      el('button', { 'data-verb': 'run' }, 'Run with input…'),
+    ]);
+    const warnings = worker.warnings ?? [];
+    setContent(this.warnings, JSON.stringify(warnings), () => (warnings.length === 0 ? null
+      : banner('warn', count(warnings.length, 'warning'), [el('ul', {}, warnings.map((text) => el('li', {}, visible(text))))])));
+    this.showWhy(worker);
+    this.showFacts(worker);
+    drawRuns(this.plot, worker.runs, { n: 40, height: 56 });
+    setContent(this.runs, JSON.stringify(worker.runs), () => runsTable(worker.runs));
+    this.showVerdict();
+    this.showSettings();
+  }
+
+  /** Why it is not up, if it should be. */
+  showWhy(worker) {
+    const exit = worker.lastExit;
+    const bad = worker.state === 'failed' || worker.state === 'backoff';
+    setContent(this.why, JSON.stringify([bad, worker.state, exit]), () => (bad && exit
+      ? banner(worker.state === 'failed' ? 'bad' : 'warn', worker.state === 'failed' ? 'Gave up' : 'Failed, will be tried again', [
+        el('p', {}, `${ending(exit)} after ${runLength(exit.uptimeSeconds)}${exit.reason ? `: ${visible(exit.reason)}` : ''}`)])
+      : null));
+  }
+
+  showFacts(worker) {
+    const exit = worker.lastExit;
+    this.fact('Last exit', exit ? `${ending(exit)}, ${moment(exit.at)}, after ${runLength(exit.uptimeSeconds)}` : '–');
+    this.fact('Reason', visible(exit?.reason ?? '–'));
+    this.fact('Model', worker.model ?? '–');
+    this.fact('Process', worker.pid === null ? '–' : `pid ${worker.pid}`);
+    this.fact('Run', worker.runId ?? '–');
+    this.fact('Started', moment(worker.startedAt ?? worker.lastRunAt));
+    this.fact('Starts', `${worker.starts ?? 0}${worker.skippedRuns ? `, ${worker.skippedRuns} skipped` : ''}`);
+    this.fact('Memory', bytes(worker.memoryBytes));
+    this.fact('CPU', worker.cpuSeconds === null ? '–' : `${percent(worker.cpu)}, ${worker.cpuSeconds?.toFixed(1)} s in this run`);
+    this.fact('Written', `${bytes(worker.log?.bytes)}, ${count(worker.log?.lines ?? 0, 'line')}${worker.log?.dropped ? `, ${bytes(worker.log.dropped)} lost` : ''}`);
+    this.fact('Activity', worker.lastActivity ? `${moment(worker.lastActivity.at)}: ${visible(worker.lastActivity.message)}` : '–');
+    this.fact('File', worker.file ?? '–');
+    this.fact('Rule', `${worker.rule ?? '–'}, ${worker.mode ?? '–'}`);
+    this.tick();
+  }
+
+  fact(name, text) {
+    let value = this.values.get(name);
+    if (!value) {
+      value = el('dd');
+      this.values.set(name, value);
+      this.facts.append(el('div', {}, el('dt', {}, name), value));
+    }
+    setText(value, text);
+  }
+
+  tick() {
+    const worker = store.workers.get(this.id);
+    if (!worker) return;
+    this.fact('Uptime', duration(uptime(worker)));
+    const next = nextInWords(worker);
+    this.fact('Attempts', `${attemptsInWords(worker)} spent${next ? `, ${next} (${moment(worker.nextStartAt)})` : ''}`);
+  }
+
+  showVerdict() {
+    const worker = store.workers.get(this.id);
+    const verdicts = (store.discovery?.files ?? []).filter((file) => file.id === this.id || (worker && file.file === worker.file));
+    setContent(this.verdict, JSON.stringify(verdicts), () => (verdicts.length === 0 ? el('p', { class: 'faint' }, store.discovery ? 'No file of this name was found.' : '…')
+      : verdicts.map((file) => el('p', {}, verdictMark(file.verdict), ' ', el('code', {}, whereOf(file)), ' ', visible(verdictReason(file))))));
+  }
+
+  showSettings() {
+    if (!store.config) return;
+    const settings = settingsOf(store.config, this.id);
+    setContent(this.settings, JSON.stringify(settings), () => settingsTable(settings));
+  }
+}

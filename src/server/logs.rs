@@ -1,0 +1,152 @@
+//! `GET /workers/logs/ID`: the last lines of a worker, or all that come.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::Uri,
+    response::{IntoResponse, Response, sse::Event},
+};
+use futures_util::{Stream as Events, StreamExt, stream};
+
+use crate::{
+    domain::Stamp,
+    files::logs::{FollowItem, Follower, LogLine, Stream, TailQuery},
+};
+
+use super::{
+    app::App,
+    fault::Fault,
+    query::{Query, QueryError},
+    read, stream as sse,
+    wire::Lines,
+};
+
+/// Lines that are shown without a wish.
+const LINES: usize = 50;
+
+/// Lines that may be asked for.
+const MAX_LINES: usize = 5000;
+
+/// Names under which arcanos itself speaks; the second is the Node system's.
+const OWN_NAMES: [&str; 2] = ["arcanos", "WorkerManager"];
+
+/// Answers `GET /workers/logs/ID`.
+pub(super) async fn logs(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Result<Response, Fault> {
+    let worker = match OWN_NAMES.contains(&name.as_str()) {
+        true => None,
+        false => Some(read::find(&app, &name)?.id.clone()),
+    };
+    let Asked { mut query, must_follow } = Asked::read(&Query::of(&uri)?)?;
+    if worker.is_none() {
+        // What arcanos says: of itself, and of every worker.
+        query.stream = Some(Stream::Lifecycle);
+    }
+    let logs = app.handle.logs();
+    if must_follow {
+        let (lines, follower) = logs.tail_and_follow(worker.as_ref(), &query).await;
+        return Ok(sse::stream(&app, events(lines, follower)));
+    }
+    let lines = logs.tail(worker.as_ref(), &query).await;
+    let logs = lines.iter().map(LogLine::to_string).collect();
+    Ok(Json(Lines { worker_id: &name, logs, timestamp: Stamp::now() }).into_response())
+}
+
+/// The last lines, then all that come, until the worker is gone.
+fn events(lines: Vec<LogLine>, follower: Follower) -> impl Events<Item = Event> + Send + 'static {
+    let live = stream::unfold(follower, |mut follower| async {
+        let item = follower.next().await?;
+        let event = match item {
+            FollowItem::Line(line) => event(&line),
+            // They came faster than this client took them.
+            FollowItem::Lagged(n) => Event::default().event("lagged").data(n.to_string()),
+        };
+        Some((event, follower))
+    });
+    stream::iter(lines).map(|line| event(&line)).chain(live)
+}
+
+fn event(line: &LogLine) -> Event {
+    Event::default().event("line").data(line.to_string())
+}
+
+/// What a client wants to see.
+#[derive(Debug)]
+struct Asked {
+    query: TailQuery,
+    must_follow: bool,
+}
+
+impl Asked {
+    fn read(query: &Query) -> Result<Self, QueryError> {
+        let value = |name| query.value(name);
+        let wrong = |name, value: &str, expected| {
+            let value = value.to_owned();
+            QueryError::Value { name, value, expected }
+        };
+        let lines = match value("lines")? {
+            None => LINES,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|lines| (1..=MAX_LINES).contains(lines))
+                .ok_or_else(|| wrong("lines", text, "a number from 1 to 5000"))?,
+        };
+        let stream = value("stream")?.map(|text| {
+            let expected = "`stdout`, `stderr`, `activity` or `lifecycle`";
+            text.parse().map_err(|_| wrong("stream", text, expected))
+        });
+        let since = value("since")?.map(|text| {
+            let expected = "a time as `2026-11-23T17:00:00Z`";
+            text.parse().map(Stamp).map_err(|_| wrong("since", text, expected))
+        });
+        let (stream, since) = (stream.transpose()?, since.transpose()?);
+        let must_follow = query.asks("follow")?;
+        Ok(Self { query: TailQuery { lines, stream, since }, must_follow })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &str) -> Result<Asked, QueryError> {
+        Asked::read(&Query::of(&format!("/?{query}").parse().expect("a URI"))?)
+    }
+
+    #[test]
+    fn without_a_wish_the_last_fifty_lines_are_meant() {
+        let asked = read("").expect("good");
+        assert_eq!((asked.query.lines, asked.query.stream, asked.must_follow), (50, None, false));
+    }
+
+    #[test]
+    fn wishes_are_read() {
+        let asked = read("lines=5000&stream=stderr&follow=1&since=2026-11-23T17:00:00Z");
+        let asked = asked.expect("good");
+        assert_eq!(asked.query.lines, 5000);
+        assert_eq!(asked.query.stream, Some(Stream::Stderr));
+        assert_eq!(asked.query.since.expect("a time").to_string(), "2026-11-23T17:00:00.000Z");
+        assert!(asked.must_follow);
+    }
+
+    #[test]
+    fn wishes_out_of_range_are_refused_with_what_is_good() {
+        for (query, expected) in [
+            ("lines=0", "a number from 1 to 5000"),
+            ("lines=5001", "a number from 1 to 5000"),
+            ("lines=many", "a number from 1 to 5000"),
+            ("stream=stdin", "`stdout`"),
+            ("since=yesterday", "a time"),
+            ("follow=perhaps", "1 or 0"),
+        ] {
+            let error = read(query).expect_err(query).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! `GET /metrics`: numbers for Prometheus, in the OpenMetrics text form.
+//!
+//! Nothing is counted here. Each scrape writes down the picture of that moment, so a worker that
+//! is gone is gone from the numbers too.
+
+use std::{fmt, sync::Arc};
+
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    registry::Registry,
+};
+
+use crate::{
+    domain::{Exit, Snapshot, Stamp, State as WorkerState, WorkerView},
+    engine::Handle,
+};
+
+use super::{app::App, picture::Meter, process};
+
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Answers `GET /metrics`.
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let picture = app.handle.snapshot();
+    let own = Own::new(app.since, &app.handle);
+    let text = move |picture: &Snapshot, meter: &Meter| Scrape::new(picture, meter, own).text();
+    let text = app.pictures.render(&app.handle, &picture, text).await;
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
+}
+
+/// What is known of arcanos itself.
+#[derive(Clone, Copy, Debug)]
+struct Own {
+    since: Stamp,
+    applied: u64,
+    rejected: u64,
+}
+
+impl Own {
+    fn new(since: Stamp, handle: &Handle) -> Self {
+        let reloads = handle.reloads();
+        Self { since, applied: reloads.applied(), rejected: reloads.rejected() }
+    }
+}
+
+/// One scrape: the numbers of a moment.
+#[derive(Debug)]
+struct Scrape {
+    own: Own,
+    generation: u64,
+    is_degraded: bool,
+    workers: Vec<Numbers>,
+}
+
+/// The numbers of a worker.
+#[derive(Debug)]
+struct Numbers {
+    view: Arc<WorkerView>,
+    memory_bytes: Option<u64>,
+    cpu_seconds: Option<f64>,
+}
+
+type Outcome = Result<(), fmt::Error>;
+
+impl Scrape {
+    fn new(picture: &Snapshot, meter: &Meter, own: Own) -> Self {
+        let numbers = |view: &Arc<WorkerView>| {
+            let usage = meter.of(view);
+            Numbers {
+                view: Arc::clone(view),
+                memory_bytes: usage.map(|usage| usage.memory_bytes),
+                cpu_seconds: usage.map(|usage| usage.cpu_seconds),
+            }
+        };
+        Self {
+            own,
+            generation: picture.generation.0,
+            is_degraded: picture.is_degraded(),
+            workers: picture.workers.values().map(numbers).collect(),
+        }
+    }
+
+    fn text(self) -> Bytes {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self));
+        let mut out = String::new();
+        text::encode(&mut out, &registry).expect("a string takes every text");
+        out.into()
+    }
+
+    fn encode_workers(&self, out: &mut Sheet<'_>) -> Outcome {
+        let views = || self.workers.iter().map(|worker| &worker.view);
+        let plain = |view: &WorkerView| [("worker", view.id.to_string())];
+        out.gauges(
+            "arcanos_worker_up",
+            "Whether the worker is running",
+            views().map(|v| (plain(v), f64::from(u8::from(v.state == WorkerState::Running)))),
+        )?;
+        out.gauges(
+            "arcanos_worker_state",
+            "The state of the worker: 1 for the one it is in",
+            views().flat_map(|v| {
+                WorkerState::ALL.map(|state| {
+                    let is_in = f64::from(u8::from(v.state == state));
+                    ([("worker", v.id.to_string()), ("state", state.to_string())], is_in)
+                })
+            }),
+        )?;
+        out.counters(
+            "arcanos_worker_starts",
+            "Runs of the worker since arcanos started",
+            views().map(|v| (plain(v), v.starts as f64)),
+        )?;
+        out.counters(
+            "arcanos_worker_exits",
+            "Ends of its runs, by exit code or signal",
+            views().flat_map(|v| v.exits.iter().map(|(exit, n)| (exit_labels(v, *exit), *n as f64))),
+        )?;
+        out.gauges(
+            "arcanos_worker_attempts",
+            "Restarts that count against restart.max_attempts",
+            views().map(|v| (plain(v), f64::from(v.attempts))),
+        )?;
+        out.counters(
+            "arcanos_worker_skipped_runs",
+            "Ticks of its schedule that met a run",
+            views().map(|v| (plain(v), v.skipped_runs as f64)),
+        )
+    }
+
+    fn encode_usage(&self, out: &mut Sheet<'_>) -> Outcome {
+        let labels = |worker: &Numbers| [("worker", worker.view.id.to_string())];
+        let all = || self.workers.iter();
+        out.gauges(
+            "arcanos_worker_memory_bytes",
+            "Resident memory of its run",
+            all().filter_map(|w| Some((labels(w), w.memory_bytes? as f64))),
+        )?;
+        out.counters(
+            "arcanos_worker_cpu_seconds",
+            "Processor time of its run",
+            all().filter_map(|w| Some((labels(w), w.cpu_seconds?))),
+        )?;
+        out.counters(
+            "arcanos_log_bytes",
+            "Bytes of output that arrived",
+            all().map(|w| (labels(w), w.view.log.read().bytes as f64)),
+        )?;
+        out.counters(
+            "arcanos_log_lines",
+            "Lines of output that arrived",
+            all().map(|w| (labels(w), w.view.log.read().lines as f64)),
+        )?;
+        out.counters(
+            "arcanos_log_dropped",
+            "Bytes of output and frames of its channel that were lost",
+            all().map(|w| (labels(w), w.view.log.read().dropped as f64)),
+        )
+    }
+
+    fn encode_arcanos(&self, out: &mut Sheet<'_>) -> Outcome {
+        let reloads = [("applied", self.own.applied), ("rejected", self.own.rejected)];
+        let version = [([("version", env!("CARGO_PKG_VERSION"))], 1.0)];
+        out.counters(
+            "arcanos_reloads",
+            "Looks at the disk that changed something, by result",
+            reloads.map(|(result, n)| ([("result", result)], n as f64)),
+        )?;
+        out.gauge(
+            "arcanos_generation",
+            "The generation of config and workers that is in force",
+            Some(self.generation as f64),
+        )?;
+        out.gauge(
+            "arcanos_degraded",
+            "Whether /health is degraded",
+            Some(f64::from(u8::from(self.is_degraded))),
+        )?;
+        out.gauges("arcanos_build_info", "The version of arcanos", version)
+    }
+
+    fn encode_process(&self, out: &mut Sheet<'_>) -> Outcome {
+        let number = |n: Option<u64>| n.map(|n| n as f64);
+        let started = self.own.since.0.as_millisecond() as f64 / 1000.0;
+        out.counters(
+            "process_cpu_seconds",
+            "Processor time of arcanos itself",
+            [(NO_LABELS, process::cpu_time().as_secs_f64())],
+        )?;
+        out.gauge(
+            "process_resident_memory_bytes",
+            "Resident memory of arcanos itself",
+            number(process::resident_bytes()),
+        )?;
+        out.gauge(
+            "process_virtual_memory_bytes",
+            "Address space of arcanos itself",
+            number(process::virtual_bytes()),
+        )?;
+        out.gauge("process_open_fds", "Open descriptors", number(process::open_files()))?;
+        out.gauge("process_max_fds", "Descriptors there may be", number(process::max_files()))?;
+        out.gauge(
+            "process_start_time_seconds",
+            "When the status server began, in seconds since 1970",
+            Some(started),
+        )
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> Outcome {
+        let mut out = Sheet(encoder);
+        self.encode_workers(&mut out)?;
+        self.encode_usage(&mut out)?;
+        self.encode_arcanos(&mut out)?;
+        self.encode_process(&mut out)
+    }
+}
+
+const NO_LABELS: [(&str, &str); 0] = [];
+
+fn exit_labels(view: &WorkerView, exit: Exit) -> [(&'static str, String); 3] {
+    let code = exit.code().map(|code| code.to_string()).unwrap_or_default();
+    let signal = exit.signal().unwrap_or_default();
+    [("worker", view.id.to_string()), ("code", code), ("signal", signal)]
+}
+
+/// Where families of numbers are written. One without any number is left out.
+struct Sheet<'a>(DescriptorEncoder<'a>);
+
+impl Sheet<'_> {
+    fn gauge(&mut self, name: &str, help: &str, value: Option<f64>) -> Outcome {
+        self.gauges(name, help, value.map(|value| (NO_LABELS, value)))
+    }
+
+    fn gauges<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (L, f64)>,
+    ) -> Outcome {
+        self.family(name, help, MetricType::Gauge, values)
+    }
+
+    fn counters<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (L, f64)>,
+    ) -> Outcome {
+        self.family(name, help, MetricType::Counter, values)
+    }
+
+    fn family<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: MetricType,
+        values: impl IntoIterator<Item = (L, f64)>,
+    ) -> Outcome {
+        let mut values = values.into_iter().peekable();
+        if values.peek().is_none() {
+            return Ok(());
+        }
+        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
+        for (labels, value) in values {
+            let metric = family.encode_family(&labels)?;
+            match kind {
+                MetricType::Counter => ConstCounter::new(value).encode(metric)?,
+                _ => ConstGauge::new(value).encode(metric)?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,275 @@
+//! What one connection is doing, and until when it may.
+//!
+//! hyper has one deadline for the headers of a request, which also ends a connection that merely
+//! waits between two requests, and none for bodies and writes. So the deadlines are kept here: the
+//! socket tells of bytes, the caller of requests, and the driver of the connection cuts it when
+//! [`Pulse::deadline`] has passed.
+//!
+//! Invariant: only the connection's own task changes the beat; others read it, or ask it to leave.
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Waker,
+    time::{Duration, Instant},
+};
+
+use futures_util::task::AtomicWaker;
+
+/// A request must have arrived within this time of its first byte; the first one of a connection
+/// within this time of the connect.
+pub(super) const REQUEST: Duration = Duration::from_secs(10);
+
+/// What is left for saying 408 to a body that comes too slowly.
+const APOLOGY: Duration = Duration::from_secs(1);
+
+/// A connection may wait so long for its next request. Browsers and HTTP clients keep theirs for
+/// 5 s to 5 min; one that waits costs a descriptor and is the first to go when room is needed.
+pub(super) const IDLE: Duration = Duration::from_secs(120);
+
+/// A client that has read nothing for so long, while there was something to read, is cut.
+pub(super) const STALL: Duration = Duration::from_secs(30);
+
+/// The pulse of one connection.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    beat: Mutex<Beat>,
+    is_leaving: AtomicBool,
+    is_cut: AtomicBool,
+    waker: AtomicWaker,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Connected, and has said nothing yet.
+    Fresh,
+    /// Between two requests.
+    Idle,
+    /// A request has begun to arrive.
+    Reading,
+    /// A request is here; its answer is on the way.
+    Serving,
+    /// The answer is a stream of events, without an end of its own.
+    Streaming,
+}
+
+/// The state itself, without a clock.
+#[derive(Debug)]
+struct Beat {
+    phase: Phase,
+    since: Instant,
+    /// Since when a write waits for the client to read.
+    stalled: Option<Instant>,
+    /// Whether a body that was announced has not been read to its end.
+    is_unread: bool,
+    /// Whether bytes of a further request came before the answer was done.
+    is_early: bool,
+}
+
+impl Beat {
+    fn new(now: Instant) -> Self {
+        Self { phase: Phase::Fresh, since: now, stalled: None, is_unread: false, is_early: false }
+    }
+
+    fn arrived(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Fresh => self.phase = Phase::Reading,
+            Phase::Idle => self.enter(Phase::Reading, now),
+            Phase::Reading => {}
+            Phase::Serving | Phase::Streaming => self.is_early = true,
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, now: Instant) {
+        self.phase = phase;
+        self.since = now;
+    }
+
+    fn served(&mut self, now: Instant) {
+        let next = if self.is_early { Phase::Reading } else { Phase::Idle };
+        self.is_early = false;
+        self.enter(next, now);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let wait = match self.phase {
+            Phase::Fresh => Some(REQUEST),
+            Phase::Idle => Some(IDLE),
+            Phase::Reading if self.is_unread => Some(REQUEST + APOLOGY),
+            Phase::Reading => Some(REQUEST),
+            Phase::Serving | Phase::Streaming => None,
+        };
+        let patience = wait.map(|wait| self.since + wait);
+        let stall = self.stalled.map(|since| since + STALL);
+        match (patience, stall) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    fn idle_since(&self) -> Option<Instant> {
+        let is_idle = matches!(self.phase, Phase::Fresh | Phase::Idle) && self.stalled.is_none();
+        is_idle.then_some(self.since)
+    }
+}
+
+impl Pulse {
+    /// The pulse of a connection that was accepted now.
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            beat: Mutex::new(Beat::new(now)),
+            is_leaving: AtomicBool::new(false),
+            is_cut: AtomicBool::new(false),
+            waker: AtomicWaker::new(),
+        }
+    }
+
+    /// Bytes came in.
+    pub(super) fn arrived(&self) {
+        self.lock().arrived(Instant::now());
+    }
+
+    /// A write has to wait for the client to read.
+    pub(super) fn blocked(&self) {
+        self.lock().stalled.get_or_insert_with(Instant::now);
+    }
+
+    /// The client has read something.
+    pub(super) fn wrote(&self) {
+        self.lock().stalled = None;
+    }
+
+    /// The head of a request is here and announces a body. Answers with the moment by which it
+    /// must have come.
+    pub(super) fn expects_body(&self) -> Instant {
+        let mut beat = self.lock();
+        beat.is_unread = true;
+        beat.is_early = false;
+        if beat.phase != Phase::Reading {
+            // A pipelined request: its first byte was seen while another one was served.
+            beat.enter(Phase::Reading, Instant::now());
+        }
+        beat.since + REQUEST
+    }
+
+    /// A request is here in full.
+    pub(super) fn received(&self) {
+        let mut beat = self.lock();
+        beat.is_unread = false;
+        beat.is_early = false;
+        beat.phase = Phase::Serving;
+    }
+
+    /// The answer is a stream.
+    pub(super) fn streams(&self) {
+        self.lock().phase = Phase::Streaming;
+    }
+
+    /// The answer has been handed over in full.
+    pub(super) fn served(&self) {
+        self.lock().served(Instant::now());
+    }
+
+    /// Whether the answer is a stream, which ends when its client goes.
+    pub(super) fn is_streaming(&self) -> bool {
+        self.lock().phase == Phase::Streaming
+    }
+
+    /// Whether the client may still be sending something that nobody will read.
+    pub(super) fn has_unread(&self) -> bool {
+        let beat = self.lock();
+        beat.is_unread || beat.phase == Phase::Reading
+    }
+
+    /// When the connection is to be cut, as things are.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.lock().deadline()
+    }
+
+    /// Since when it waits for a request; `None` while it has one or an answer is on the way.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        self.lock().idle_since()
+    }
+
+    /// Asks the connection to end once it has answered what it is at.
+    pub(super) fn dismiss(&self) {
+        self.is_leaving.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Whether it was asked to end; if not, the waker is woken when it is.
+    pub(super) fn is_dismissed(&self, waker: &Waker) -> bool {
+        self.waker.register(waker);
+        self.is_leaving.load(Ordering::Acquire)
+    }
+
+    /// It ends by a deadline: what it has not sent is thrown away.
+    pub(super) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it ended by a deadline.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Beat> {
+        // Nothing inside can leave it half changed.
+        self.beat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_first_request_has_ten_seconds_from_the_connect() {
+        let start = Instant::now();
+        let mut beat = Beat::new(start);
+        assert_eq!(beat.deadline(), Some(start + REQUEST));
+        beat.arrived(start + 3 * SECOND);
+        assert_eq!(beat.deadline(), Some(start + REQUEST), "a byte buys no time");
+        assert_eq!(beat.idle_since(), None, "it is at something");
+    }
+
+    #[test]
+    fn a_later_request_has_ten_seconds_from_its_first_byte() {
+        let start = Instant::now();
+        let mut beat = Beat::new(start);
+        beat.phase = Phase::Serving;
+        assert_eq!(beat.deadline(), None);
+        beat.served(start + SECOND);
+        assert_eq!(beat.deadline(), Some(start + SECOND + IDLE));
+        assert_eq!(beat.idle_since(), Some(start + SECOND));
+        beat.arrived(start + 60 * SECOND);
+        assert_eq!(beat.deadline(), Some(start + 60 * SECOND + REQUEST));
+    }
+
+    #[test]
+    fn bytes_that_came_early_are_the_beginning_of_a_request() {
+        let start = Instant::now();
+        let mut beat = Beat::new(start);
+        beat.phase = Phase::Serving;
+        beat.arrived(start);
+        beat.served(start + SECOND);
+        assert_eq!(beat.deadline(), Some(start + SECOND + REQUEST));
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_is_neither_idle_nor_spared() {
+        let start = Instant::now();
+        let mut beat = Beat::new(start);
+        beat.phase = Phase::Streaming;
+        assert_eq!(beat.deadline(), None, "a stream has no end of its own");
+        beat.stalled = Some(start);
+        assert_eq!(beat.deadline(), Some(start + STALL));
+        beat.served(start);
+        assert_eq!(beat.deadline(), Some(start + STALL), "the earlier of the two");
+        assert_eq!(beat.idle_since(), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! Routes that show something and change nothing.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State},
+    http::{StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::domain::{Stamp, WorkerId, WorkerView};
+
+use super::{
+    app::App,
+    fault::Fault,
+    picture::Large,
+    process,
+    query::Query,
+    wire::{self, Own},
+};
+
+/// Answers `GET /health`.
+pub(super) async fn health(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Fault> {
+    let is_strict = Query::of(&uri)?.asks("strict")?;
+    let picture = app.handle.snapshot();
+    let own = Own { uptime: uptime(&app), memory_bytes: process::resident_bytes() };
+    let status = match is_strict && picture.is_degraded() {
+        true => StatusCode::SERVICE_UNAVAILABLE,
+        false => StatusCode::OK,
+    };
+    Ok((status, Json(wire::Health::new(&picture, own))).into_response())
+}
+
+/// Answers `GET /workers`.
+pub(super) async fn workers(State(app): State<Arc<App>>) -> Response {
+    json(app.pictures.body(Large::Workers, &app.handle).await)
+}
+
+/// Answers `GET /workers/status`.
+pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
+    json(app.pictures.body(Large::Status, &app.handle).await)
+}
+
+/// Answers `GET /workers/ID`.
+pub(super) async fn worker(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+) -> Result<Response, Fault> {
+    let view = find(&app, &name)?;
+    let usage = view.pid.and_then(|_| app.handle.usage(&view.id));
+    Ok(Json(wire::Worker::new(&view, usage, Instant::now())).into_response())
+}
+
+/// Answers `GET /discovery`.
+pub(super) async fn discovery(State(app): State<Arc<App>>) -> Response {
+    Json(&*app.handle.discovery()).into_response()
+}
+
+/// Answers `GET /config`.
+pub(super) async fn config(State(app): State<Arc<App>>) -> Response {
+    Json(&*app.handle.config()).into_response()
+}
+
+/// The worker of this name.
+pub(super) fn find(app: &App, name: &str) -> Result<Arc<WorkerView>, Fault> {
+    // Only ids are looked up: no name of a client ever becomes part of a path.
+    let id = WorkerId::parse(name).map_err(|_| Fault::no_worker(name))?;
+    app.handle.worker(&id).ok_or_else(|| Fault::no_worker(name))
+}
+
+/// How long the server has been there.
+pub(super) fn uptime(app: &App) -> Duration {
+    app.since.until(Stamp::now())
+}
+
+fn json(body: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}

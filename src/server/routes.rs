@@ -1,0 +1,43 @@
+//! Which path is answered by what.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::{Method, Uri},
+    routing::{get, post},
+};
+
+use super::{act, app::App, events, fault::Fault, logs, metrics, read, root};
+
+/// All routes. HEAD goes where GET goes.
+pub(super) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(root::root))
+        .route("/health", get(read::health))
+        .route("/workers", get(read::workers))
+        .route("/workers/status", get(read::status))
+        .route("/workers/{id}", get(read::worker))
+        .route("/workers/logs/{id}", get(logs::logs))
+        .route("/workers/restart/{id}", post(act::restart))
+        .route("/workers/start/{id}", post(act::start))
+        .route("/workers/stop/{id}", post(act::stop))
+        .route("/workers/run/{id}", post(act::run))
+        .route("/workers/restart-all", post(act::restart_all))
+        .route("/reload", post(act::reload))
+        .route("/discovery", get(read::discovery))
+        .route("/config", get(read::config))
+        .route("/events", get(events::events))
+        .route("/metrics", get(metrics::metrics))
+        .fallback(no_endpoint)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(app)
+}
+
+async fn no_endpoint(uri: Uri) -> Fault {
+    Fault::no_endpoint(uri.path())
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Fault {
+    Fault::wrong_method(method.as_str(), uri.path())
+}

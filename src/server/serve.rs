@@ -1,0 +1,203 @@
+//! The server's life: where it listens, and how it ends.
+//!
+//! One task of its own ([`serve`]) follows the settings. Each listener has an acceptor; a new one
+//! is bound before the old one is told to stop. Requests on connections of the old one are
+//! finished, then those connections close.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::{Handle, ServerSettings};
+
+use super::{
+    accept::Door,
+    app::App,
+    bind::{BindError, Bound, Listener},
+};
+
+/// How often an address that is wanted and busy is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// How long requests that are being answered may go on once the server should end. Workers have
+/// stopped by then, so nothing that an answer could wait for is left.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// The name under which a wanted address that cannot be had stands among the problems.
+const PROBLEM: &str = "server.listen";
+
+/// Serves until told to end; then ends all streams, lets open requests finish for a second, and
+/// cuts the rest.
+///
+/// Follows the engine's settings: a new address is bound before the old one is let go. What
+/// cannot be bound is a problem of `/health`, and is tried again.
+///
+/// Dropping the future lets the address go; its connections go on until their clients leave.
+pub async fn serve(bound: Bound, handle: Handle, shutdown: CancellationToken) {
+    let settings = handle.server_settings();
+    let ending = shutdown.child_token();
+    let app = Arc::new(App::new(handle, ending.clone()));
+    let door = Door::new(Arc::clone(&app));
+    let Bound { listener, addresses } = bound;
+    let stop = CancellationToken::new();
+    let acceptor = door.tasks.spawn(std::future::ready(()));
+    let mut post = Post { asked: listener.asked, stop, acceptor, addresses, door };
+    post.open(listener);
+    post.follow(settings, &shutdown).await;
+    post.close().await;
+}
+
+/// Why the follower woke up.
+enum Wake {
+    End,
+    Look,
+}
+
+/// Where the server stands at present.
+struct Post {
+    asked: SocketAddr,
+    /// Stops the acceptor.
+    stop: CancellationToken,
+    acceptor: JoinHandle<()>,
+    addresses: watch::Sender<SocketAddr>,
+    door: Door,
+}
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Post {
+    fn handle(&self) -> &Handle {
+        &self.door.app.handle
+    }
+
+    fn open(&mut self, listener: Listener) {
+        self.asked = listener.asked;
+        self.handle().set_address(Some(listener.address));
+        self.addresses.send_replace(listener.address);
+        tracing::info!(address = %listener.address, "The status server listens.");
+        self.accept(listener);
+    }
+
+    fn accept(&mut self, listener: Listener) {
+        self.stop = CancellationToken::new();
+        let accepting = self.door.clone().accept(listener, self.stop.clone());
+        self.acceptor = self.door.tasks.spawn(accepting);
+    }
+
+    async fn follow(
+        &mut self,
+        mut settings: watch::Receiver<Arc<ServerSettings>>,
+        shutdown: &CancellationToken,
+    ) {
+        loop {
+            let wanted = Arc::clone(&settings.borrow_and_update());
+            self.door.crowd.shrink(wanted.max_connections);
+            self.move_to(wanted.listen).await;
+            let is_wanting = self.asked != wanted.listen;
+            let wake = tokio::select! {
+                biased;
+                // Cancel-safe: a cancelled token stays cancelled.
+                () = shutdown.cancelled() => Wake::End,
+                // Cancel-safe: a change that was not seen is seen by the next call.
+                changed = settings.changed() => match changed {
+                    Ok(()) => Wake::Look,
+                    Err(_) => Wake::End,
+                },
+                // Cancel-safe: the time is only a reason to look again.
+                () = sleep(RETRY), if is_wanting => Wake::Look,
+            };
+            match wake {
+                Wake::Look => {}
+                Wake::End => return,
+            }
+        }
+    }
+
+    async fn move_to(&mut self, wanted: SocketAddr) {
+        if wanted == self.asked {
+            self.handle().set_problem(PROBLEM, None);
+            return;
+        }
+        let old = *self.addresses.borrow();
+        let bound = match Listener::bind(wanted) {
+            Err(_) if overlap(old, wanted) => self.swap(old, wanted).await,
+            bound => bound,
+        };
+        match bound {
+            Ok(listener) => {
+                self.leave();
+                self.open(listener);
+                self.handle().set_problem(PROBLEM, None);
+            }
+            Err(error) => {
+                let every = RETRY.as_secs();
+                let text = format!(
+                    "cannot {error}; still listening on `{old}`, and trying again every {every} s"
+                );
+                self.handle().set_problem(PROBLEM, Some(text));
+            }
+        }
+    }
+
+    /// Takes an address that the old one is in the way of: the old one has to go first, for an
+    /// instant. If the new one cannot be had even so, the old one is taken again.
+    async fn swap(&mut self, old: SocketAddr, wanted: SocketAddr) -> Result<Listener, BindError> {
+        self.stop.cancel();
+        // The listener goes with its acceptor; one that panicked has dropped it too.
+        let _ = (&mut self.acceptor).await;
+        let bound = Listener::bind(wanted);
+        if bound.is_err() {
+            match Listener::bind(old) {
+                Ok(again) => self.accept(again),
+                Err(error) => tracing::error!(%error, "The old address could not be taken back."),
+            }
+        }
+        bound
+    }
+
+    /// Stops taking connections at the old address; those there are finish what they are at.
+    fn leave(&self) {
+        self.stop.cancel();
+        self.door.crowd.dismiss_all();
+    }
+
+    async fn close(&mut self) {
+        self.leave();
+        self.door.tasks.close();
+        if timeout(DRAIN, self.door.tasks.wait()).await.is_err() {
+            self.door.app.cut.cancel();
+            let _ = timeout(DRAIN, self.door.tasks.wait()).await;
+        }
+    }
+}
+
+/// Whether one of two addresses keeps the other from being bound.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() == b.port() && (a.ip().is_unspecified() || b.ip().is_unspecified() || a.ip() == b.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_is_in_the_way_of_its_port_only() {
+        for (a, b, expect) in [
+            ("0.0.0.0:3000", "127.0.0.1:3000", true),
+            ("127.0.0.1:3000", "[::]:3000", true),
+            ("127.0.0.1:3000", "127.0.0.2:3000", false),
+            ("0.0.0.0:3000", "127.0.0.1:3001", false),
+        ] {
+            assert_eq!(overlap(a.parse().unwrap(), b.parse().unwrap()), expect, "{a} {b}");
+        }
+    }
+}
