@@ -37,6 +37,9 @@ pub(super) struct Stat {
     pub(super) ticks: u64,
     /// Ticks since boot. With the pid, this names one process of this boot.
     pub(super) start: u64,
+    /// Whether it has no environment at all: it is between two programs, or on its way out, or we
+    /// may not know.
+    pub(super) is_blank: bool,
 }
 
 /// When a process started, in ticks since boot; `None` if there is none.
@@ -97,6 +100,7 @@ fn parse_stat(text: &str) -> Option<Stat> {
         group: u32::try_from(number(5)?).unwrap_or(0),
         ticks: number(14)? + number(15)? + number(16)? + number(17)?,
         start: number(22)?,
+        is_blank: number(51).unwrap_or(0) == 0,
     })
 }
 
@@ -178,6 +182,7 @@ mod tests {
             group: 41,
             ticks: 18,
             start: 777,
+            is_blank: true,
         };
         assert_eq!(parse_stat(text), Some(expected));
         assert_eq!(parse_stat("42 (sh"), None);

@@ -10,7 +10,8 @@
 //! It never waits for a leader, and never for "any child".
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    hash::Hash,
     io,
     os::fd::{AsFd, OwnedFd},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -37,6 +38,14 @@ pub(super) const SWEEP_LIMIT: Duration = Duration::from_secs(2);
 /// holds up no other run's sweep for longer.
 const PATIENCE: Duration = Duration::from_millis(20);
 
+/// How long a look waits when there is nothing to wait for: what is left cannot be killed, or is
+/// between two programs.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// How long a process without an environment is taken to be between two programs. That takes
+/// microseconds; afterwards it is one whose environment we may not read.
+const EXEC_LIMIT: Duration = Duration::from_millis(50);
+
 /// How many processes are killed and waited for at once: each needs a descriptor meanwhile.
 const BATCH: usize = 256;
 
@@ -55,16 +64,24 @@ struct State {
     look: bool,
     stop: bool,
     sweeps: Vec<Sweep>,
-    abandoned: Vec<Arc<OwnedFd>>,
+    abandoned: Vec<Abandoned>,
 }
 
 /// A run whose remains are to be ended.
 struct Sweep {
     run: RunId,
-    group: Pid,
-    deadline: Instant,
+    /// Its group, as long as its leader keeps the id from being anybody else's.
+    group: Option<Pid>,
+    start: Instant,
     left: usize,
-    done: oneshot::Sender<usize>,
+    /// Who waits for it, and is told how many processes are left.
+    done: Option<oneshot::Sender<usize>>,
+}
+
+/// A killed leader that nobody waits for.
+struct Abandoned {
+    run: RunId,
+    leader: Arc<OwnedFd>,
 }
 
 impl Reaper {
@@ -92,20 +109,15 @@ impl Reaper {
     /// anybody else's. The answer is how many processes are still there after [`SWEEP_LIMIT`].
     pub(super) fn sweep(&self, run: &RunId, group: Pid) -> oneshot::Receiver<usize> {
         let (done, answer) = oneshot::channel();
-        self.lock().sweeps.push(Sweep {
-            run: run.clone(),
-            group,
-            deadline: Instant::now() + SWEEP_LIMIT,
-            left: 0,
-            done,
-        });
+        let sweep = Sweep::new(run.clone(), Some(group), Some(done));
+        self.lock().sweeps.push(sweep);
         self.wake.notify_one();
         answer
     }
 
-    /// Reaps a killed leader that nobody waits for any more.
-    pub(super) fn abandon(&self, leader: Arc<OwnedFd>) {
-        self.lock().abandoned.push(leader);
+    /// Reaps a killed leader that nobody waits for any more, and ends what it leaves.
+    pub(super) fn abandon(&self, run: RunId, leader: Arc<OwnedFd>) {
+        self.lock().abandoned.push(Abandoned { run, leader });
         self.look();
     }
 
@@ -122,22 +134,24 @@ impl Reaper {
     fn work(&self) {
         let mut sweeps = Vec::new();
         while let Some(mut abandoned) = self.next(&mut sweeps) {
-            abandoned.retain(|leader| !is_reaped(leader));
+            abandoned.retain(|run| !run.is_reaped(&mut sweeps));
             self.lock().abandoned.append(&mut abandoned);
             sweeps = round(sweeps);
         }
+        // Nobody tells of deaths any more.
         let abandoned = std::mem::take(&mut self.lock().abandoned);
-        await_death(
-            abandoned.iter().map(Arc::as_ref),
-            Instant::now() + SWEEP_LIMIT,
-        );
-        for leader in abandoned {
-            is_reaped(&leader);
+        let leaders = abandoned.iter().map(|run| &*run.leader);
+        await_death(leaders, Instant::now() + SWEEP_LIMIT);
+        for run in abandoned {
+            run.is_reaped(&mut sweeps);
+        }
+        while !sweeps.is_empty() {
+            sweeps = round(sweeps);
         }
     }
 
     /// Waits for something to do. `None` is the end.
-    fn next(&self, sweeps: &mut Vec<Sweep>) -> Option<Vec<Arc<OwnedFd>>> {
+    fn next(&self, sweeps: &mut Vec<Sweep>) -> Option<Vec<Abandoned>> {
         let mut state = self.lock();
         while !state.look && state.sweeps.is_empty() && sweeps.is_empty() {
             if state.stop {
@@ -154,36 +168,73 @@ impl Reaper {
     }
 }
 
-/// Whether a leader is reaped; reaps it if it is dead.
-fn is_reaped(leader: &OwnedFd) -> bool {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    !matches!(waitid(WaitId::PidFd(leader.as_fd()), options), Ok(None))
+impl Sweep {
+    fn new(run: RunId, group: Option<Pid>, done: Option<oneshot::Sender<usize>>) -> Self {
+        Self {
+            run,
+            group,
+            start: Instant::now(),
+            left: 0,
+            done,
+        }
+    }
+
+    /// Whether nothing is left of the run, as far as this look can tell, or it has been long enough.
+    fn is_over(&self, look: &Look) -> bool {
+        let age = self.start.elapsed();
+        let is_clear = self.left == 0 && look.is_whole && (!look.has_blank || age > EXEC_LIMIT);
+        is_clear || age > SWEEP_LIMIT
+    }
+
+    fn end(self) {
+        // Who asked may have been cancelled meanwhile.
+        let _ = self.done.map(|done| done.send(self.left));
+    }
+}
+
+impl Abandoned {
+    /// Whether the leader is reaped; reaps it if it is dead, and has its run swept.
+    fn is_reaped(&self, sweeps: &mut Vec<Sweep>) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        if matches!(
+            waitid(WaitId::PidFd(self.leader.as_fd()), options),
+            Ok(None)
+        ) {
+            return false;
+        }
+        sweeps.push(Sweep::new(self.run.clone(), None, None));
+        true
+    }
+}
+
+/// What one look at the orphans saw.
+struct Look {
+    /// The killed, to wait for.
+    dying: Vec<OwnedFd>,
+    /// Whether nobody became an orphan while we looked: who did may have been seen nowhere.
+    is_whole: bool,
+    /// Whether somebody was between two programs, where nothing tells whose it is.
+    has_blank: bool,
 }
 
 /// One look at the orphans: reaps the dead ones, kills those of the runs that are swept, and
 /// returns the sweeps that need another look.
 fn round(mut sweeps: Vec<Sweep>) -> Vec<Sweep> {
     let mut orphans = proc::adopted().unwrap_or_default();
+    let seen: HashSet<u32> = orphans.iter().copied().collect();
     orphans.retain(|pid| !reap_orphan(*pid));
     if sweeps.is_empty() {
         return sweeps;
     }
-    let dying = kill_remains(&orphans, &mut sweeps);
-    let now = Instant::now();
-    let mut unfinished = Vec::new();
-    for sweep in sweeps {
-        if sweep.left > 0 && now < sweep.deadline {
-            unfinished.push(sweep);
-        } else {
-            // Who asked may have been cancelled.
-            let _ = sweep.done.send(sweep.left);
-        }
+    let mut look = kill_remains(&orphans, &mut sweeps);
+    let now = proc::adopted().unwrap_or_default();
+    look.is_whole = now.iter().all(|pid| seen.contains(pid));
+    let (over, unfinished): (Vec<_>, Vec<_>) = sweeps.into_iter().partition(|s| s.is_over(&look));
+    over.into_iter().for_each(Sweep::end);
+    if look.dying.is_empty() && look.is_whole && !unfinished.is_empty() {
+        thread::sleep(PAUSE);
     }
-    if dying.is_empty() && !unfinished.is_empty() {
-        // What is left cannot be killed, or is gone already: not worth looking at all the time.
-        thread::sleep(PATIENCE / 4);
-    }
-    await_death(&dying, now + PATIENCE);
+    await_death(&look.dying, Instant::now() + PATIENCE);
     unfinished
 }
 
@@ -193,14 +244,20 @@ fn reap_orphan(pid: u32) -> bool {
     proc::as_pid(pid).is_some_and(|pid| !matches!(waitid(WaitId::Pid(pid), options), Ok(None)))
 }
 
-/// Kills all processes of the sweeps, counts them there, and returns pidfds to wait on.
-fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> Vec<OwnedFd> {
-    let runs: HashMap<String, usize> = by(sweeps, |sweep| sweep.run.to_string());
-    let groups: HashMap<u32, usize> = by(sweeps, |sweep| sweep.group.as_raw_pid().cast_unsigned());
+/// Kills all processes of the sweeps, and counts them there.
+fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> Look {
+    let runs: HashMap<String, usize> = by(sweeps, |sweep| Some(sweep.run.to_string()));
+    let groups: HashMap<u32, usize> = by(sweeps, |sweep| {
+        Some(sweep.group?.as_raw_pid().cast_unsigned())
+    });
     for sweep in sweeps.iter_mut() {
         sweep.left = 0;
     }
-    let mut dying = Vec::new();
+    let mut look = Look {
+        dying: Vec::new(),
+        is_whole: false,
+        has_blank: false,
+    };
     // Each with the sweep that its parent belongs to.
     let mut family: Vec<(u32, Option<usize>)> = orphans.iter().map(|pid| (*pid, None)).collect();
     while let Some((pid, inherited)) = family.pop() {
@@ -212,23 +269,26 @@ fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> Vec<OwnedFd> {
             .or_else(|| runs.get(&proc::run_mark(pid)?).copied());
         let children = proc::children(pid);
         family.extend(children.into_iter().map(|child| (child, owner)));
+        // A zombie here has a parent that lives: it comes to us when that one is dead.
+        if stat.state == 'Z' {
+            continue;
+        }
         let Some(sweep) = owner.and_then(|index| sweeps.get_mut(index)) else {
+            look.has_blank |= stat.is_blank;
             continue;
         };
-        // A zombie here has a parent that lives: it comes to us when that one is dead.
-        if stat.state != 'Z' {
-            sweep.left += 1;
-            if dying.len() < BATCH {
-                dying.extend(kill_process(pid, stat.start));
-            }
+        sweep.left += 1;
+        if look.dying.len() < BATCH {
+            look.dying.extend(kill_process(pid, stat.start));
         }
     }
-    dying
+    look
 }
 
-fn by<K: std::hash::Hash + Eq>(sweeps: &[Sweep], key: impl Fn(&Sweep) -> K) -> HashMap<K, usize> {
+fn by<K: Hash + Eq>(sweeps: &[Sweep], key: impl Fn(&Sweep) -> Option<K>) -> HashMap<K, usize> {
     let keys = sweeps.iter().enumerate();
-    keys.map(|(index, sweep)| (key(sweep), index)).collect()
+    keys.filter_map(|(index, sweep)| Some((key(sweep)?, index)))
+        .collect()
 }
 
 /// Kills the one process that has this id and started then, and returns its pidfd.

@@ -32,7 +32,6 @@ const TRACED_RETRY: Duration = Duration::from_millis(10);
 pub struct Process {
     ready: AsyncFd<Arc<OwnedFd>>,
     leader: Leader,
-    run: RunId,
     exit: Option<Exit>,
     left_behind: usize,
     ran_out_of_memory: bool,
@@ -40,6 +39,7 @@ pub struct Process {
 
 /// A child that is not reaped, as the thread that spawned it hands it over.
 pub(super) struct Leader {
+    pub(super) run: RunId,
     pub(super) pid: Pid,
     pub(super) pidfd: Arc<OwnedFd>,
     pub(super) cgroup: Option<RunGroup>,
@@ -50,11 +50,10 @@ pub(super) struct Leader {
 }
 
 impl Process {
-    pub(super) fn new(leader: Leader, run: RunId) -> std::io::Result<Self> {
+    pub(super) fn new(leader: Leader) -> std::io::Result<Self> {
         Ok(Self {
             ready: sys::watch(Arc::clone(&leader.pidfd))?,
             leader,
-            run,
             exit: None,
             left_behind: 0,
             ran_out_of_memory: false,
@@ -148,12 +147,12 @@ impl Process {
             .leader
             .workshop
             .reaper
-            .sweep(&self.run, self.leader.pid);
+            .sweep(&self.leader.run, self.leader.pid);
         // The reaper keeps its own deadline; this one is for a reaper that is itself held up.
         let answer = tokio::time::timeout(SWEEP_LIMIT + SWEEP_LIMIT / 4, answer).await;
         let left = answer.map_or(1, |left| left.unwrap_or(0));
         if left > 0 {
-            tracing::warn!(run = %self.run, left, "Processes of a run cannot be killed.");
+            tracing::warn!(run = %self.leader.run, left, "Processes of a run cannot be killed.");
         }
         left
     }
@@ -211,7 +210,8 @@ impl Drop for Leader {
     fn drop(&mut self) {
         if !self.is_reaped.load(Ordering::Acquire) {
             self.kill();
-            self.workshop.reaper.abandon(Arc::clone(&self.pidfd));
+            let leader = Arc::clone(&self.pidfd);
+            self.workshop.reaper.abandon(self.run.clone(), leader);
         }
     }
 }

@@ -76,6 +76,8 @@ async function run(task, input) {
     },
   };
   process.once('beforeExit', stuck);
+  // One more turn of the loop, without which there is no other `beforeExit`.
+  setImmediate(() => {});
   let value;
   try {
     value = await task(input === undefined ? undefined : JSON.parse(input), context);

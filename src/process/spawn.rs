@@ -148,7 +148,6 @@ impl Spawner {
     /// # Cancel safety
     /// A process whose spawn was cancelled is killed.
     pub async fn spawn(&self, command: Command) -> Result<Spawned, SpawnError> {
-        let run = command.run.clone();
         let spawned = self.request(command);
         let late = SpawnError::Starved {
             step: "execute the program in time",
@@ -157,7 +156,7 @@ impl Spawner {
         let launched = tokio::time::timeout(SPAWN_LIMIT, spawned)
             .await
             .unwrap_or(Err(late))?;
-        let process = Process::new(launched.leader, run).map_err(|error| {
+        let process = Process::new(launched.leader).map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::NOMEM);
             SpawnError::before("watch a process", errno)
         })?;
@@ -270,6 +269,7 @@ impl Bench {
         let (pid, pidfd) = sys::clone_process(&plan, &mut self.stack)
             .map_err(|failure| SpawnError::in_child(failure, command, &text(&program)))?;
         let leader = Leader {
+            run: command.run.clone(),
             pid,
             pidfd: Arc::new(pidfd),
             cgroup,

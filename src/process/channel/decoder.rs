@@ -205,7 +205,7 @@ mod tests {
         decoder.feed(b"\n\"after\"\n");
         assert_eq!(decoder.next(), Some(activity("after")));
         assert_eq!(decoder.next(), None);
-        assert_eq!(decoder.buffer.capacity(), 0);
+        assert!(decoder.buffer.capacity() <= IDLE_CAPACITY);
     }
 
     #[test]

@@ -120,7 +120,7 @@ for line in text.split(b\"\\n\")[:4]: print(len(line))'";
         lengths
     };
     let (lengths, end) = within(async { tokio::join!(lengths, channel.recv()) }).await;
-    assert_eq!(lengths, ["60026"; 4]);
+    assert_eq!(lengths, ["60025"; 4]);
     assert_eq!(end, None);
     assert_eq!(within(spawned.process.exited()).await, Exit::Code(0));
 }

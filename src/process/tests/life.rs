@@ -150,8 +150,9 @@ async fn what_cannot_be_spawned_says_why_with_the_path() {
 #[tokio::test]
 async fn a_stop_reaches_a_stopped_worker_and_its_whole_group() {
     let spawner = Spawner::start().expect("threads");
-    let script = "(trap 'echo child; exit' TERM; echo; while :; do sleep 0.01; done) & \
-                  trap 'wait; echo bye; exit 0' TERM; while :; do sleep 0.01; done";
+    let script = "trap 'wait; echo bye; exit 0' TERM; \
+                  (trap 'echo child; exit' TERM; echo; while :; do sleep 0.01; done) & \
+                  while :; do sleep 0.01; done";
     let mut spawned = spawn(&spawner, sh(script)).await;
     let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
     first_line(&mut stdout).await;
