@@ -149,8 +149,6 @@ function stopping() {
           process.on('message', onMessage);
           // This listener alone must not keep the process alive.
           process.channel.unrefCounted?.();
-          // Says that somebody listens, so that the shutdown message is sent.
-          tell({ cmd: 'NODE_ARCANOS_TASK' });
         }
       }
       return controller.signal;

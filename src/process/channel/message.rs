@@ -36,6 +36,8 @@ pub enum Incoming {
         /// Seconds that the next attempt should wait at least; finite and not negative.
         retry_after: Option<f64>,
     },
+    /// The runner is about to call the file's default export: the run is a task.
+    TaskBegan,
     /// So many frames were no JSON, too large, or too deep, and were passed over.
     Skipped(u64),
 }
@@ -63,6 +65,9 @@ impl Frame {
             return Some(Self::Handle(
                 message.map(|m| understand(&m.to_string(), &m)),
             ));
+        }
+        if command == "NODE_ARCANOS_TASK" {
+            return Some(Self::Message(Incoming::TaskBegan));
         }
         // As Node decides it: a prefix, and something after it.
         if command.starts_with("NODE_") && command.len() > "NODE_".len() {
