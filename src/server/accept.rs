@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{app::App, bind::Listener, connection, crowd::Crowd, routes};
+use super::{app::App, bind::Listener, connection, crowd::Crowd, pulse::Patience, routes};
 
 /// The pause after a failed accept, which doubles up to [`LONGEST_PAUSE`]: a machine without
 /// descriptors would otherwise be asked for one without end.
@@ -47,12 +47,12 @@ pub(super) struct Door {
 
 impl Door {
     /// A door to this, with no connections yet.
-    pub(super) fn new(app: Arc<App>) -> Self {
+    pub(super) fn new(app: Arc<App>, patience: Patience) -> Self {
         let routes = TowerToHyperService::new(routes::router(Arc::clone(&app)));
         Self {
             app,
             routes,
-            crowd: Arc::default(),
+            crowd: Arc::new(Crowd::new(patience)),
             tasks: TaskTracker::new(),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
         }

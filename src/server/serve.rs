@@ -19,6 +19,7 @@ use super::{
     accept::Door,
     app::App,
     bind::{BindError, Bound, Listener},
+    pulse::Patience,
 };
 
 /// How often an address that is wanted and busy is tried again.
@@ -39,10 +40,20 @@ const PROBLEM: &str = "server.listen";
 ///
 /// Dropping the future lets the address go; its connections go on until their clients leave.
 pub async fn serve(bound: Bound, handle: Handle, shutdown: CancellationToken) {
+    serve_with(bound, handle, shutdown, Patience::default()).await;
+}
+
+/// [`serve`], with this patience for clients.
+pub(super) async fn serve_with(
+    bound: Bound,
+    handle: Handle,
+    shutdown: CancellationToken,
+    patience: Patience,
+) {
     let settings = handle.server_settings();
     let ending = shutdown.child_token();
     let app = Arc::new(App::new(handle, ending.clone()));
-    let door = Door::new(Arc::clone(&app));
+    let door = Door::new(Arc::clone(&app), patience);
     let Bound { listener, addresses } = bound;
     let stop = CancellationToken::new();
     let acceptor = door.tasks.spawn(std::future::ready(()));
