@@ -78,6 +78,8 @@ async function run(task, input) {
   process.once('beforeExit', stuck);
   // One more turn of the loop, without which there is no other `beforeExit`.
   setImmediate(() => {});
+  // Says that from now on this is a task at work: it takes no other input, and hears a shutdown.
+  if (process.connected) tell({ cmd: 'NODE_ARCANOS_TASK' });
   let value;
   try {
     value = await task(input === undefined ? undefined : JSON.parse(input), context);
