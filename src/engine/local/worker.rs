@@ -254,6 +254,7 @@ impl Task {
         if spec.lacks_key {
             let text = format!("Warning: Worker {} starting without OPENAI_API_KEY", self.id);
             self.log.lifecycle(Some(&id), &text);
+            tracing::warn!("{text}");
         }
         let launch = run::Launch {
             context: Arc::clone(&self.local.context),
