@@ -116,7 +116,7 @@ impl Bench {
             body.len()
         );
         for (name, value) in headers {
-            text += &format!("{name}: {value}\r\n");
+            text.extend([name, ": ", value, "\r\n"]);
         }
         Reply::parse(&self.raw(format!("{text}\r\n{body}").as_bytes()).await)
     }

@@ -122,7 +122,7 @@ async fn a_client_that_does_not_read_is_cut() {
 async fn headers_have_a_limit() {
     let bench = Bench::new().await;
     let ask = async |headers: String| {
-        let head = format!("GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+        let head = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
         Reply::parse(&bench.raw(format!("{head}{headers}\r\n").as_bytes()).await).status
     };
     assert_eq!(ask(format!("X: {}\r\n", "x".repeat(15_000))).await, 200);

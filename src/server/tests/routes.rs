@@ -203,7 +203,7 @@ async fn a_change_is_seen_by_the_very_next_request() {
             let wire = bench.get(path).await.json();
             let details = wire
                 .pointer("/workers/details/0")
-                .or(wire.pointer("/workers/0"));
+                .or_else(|| wire.pointer("/workers/0"));
             assert_eq!(details.unwrap()["state"], state.as_str(), "{path}");
         }
     }
