@@ -7,6 +7,8 @@ pub mod domain;
 pub mod engine;
 pub mod files;
 pub mod openai;
+pub mod plan;
+pub mod process;
 pub mod server;
 pub mod text;
 pub mod worker;

@@ -60,7 +60,7 @@ pub struct Globals {
     /// The config file [default: ./arcanos.toml]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// The profile [default: $ARCANOS_PROFILE, else development]
+    /// The profile [default: $ARCANOS_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// Print JSON instead of text
@@ -223,13 +223,13 @@ pub struct Logs {
     /// The worker
     #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
     pub worker: Option<String>,
-    /// All workers together, each line with the name of its worker
+    /// All workers together
     #[arg(long)]
     pub all: bool,
-    /// Go on with what comes, also across restarts, until Ctrl-C
+    /// Go on with what comes, until Ctrl-C
     #[arg(long, short)]
     pub follow: bool,
-    /// How many lines of the past, up to 5000 [default: 50; with --since all]
+    /// How many lines of the past, up to 5000 [default: 50]
     #[arg(
         long,
         short = 'n',
@@ -294,7 +294,7 @@ pub struct Restart {
     /// The workers
     #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
     pub workers: Vec<String>,
-    /// Every worker that is neither disabled nor stopped by a person
+    /// Every worker that is not stopped by a person
     #[arg(long)]
     pub all: bool,
     /// Do not wait until they run again

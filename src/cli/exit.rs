@@ -23,10 +23,11 @@ pub const SECOND_TERMINATE: u8 = 143;
 
 /// Why a subcommand did not do what it was asked, and what can be done about it.
 ///
-/// Shown as `error: MESSAGE`, then `hint: REMEDY` if there is one.
+/// Shown as its details, if it has any, then `error: MESSAGE`, then `hint: REMEDY` if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     code: u8,
+    details: String,
     message: String,
     remedy: Option<String>,
 }
@@ -34,17 +35,29 @@ pub struct Failure {
 impl Failure {
     /// A failure that ends arcanos with this code.
     ///
-    /// The message is a lower-case fragment that fits after `error:`; with several lines it is
-    /// shown as it stands.
+    /// The message is a lower-case fragment that fits after `error:`.
     #[must_use]
     pub fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), remedy: None }
+        Self { code, details: String::new(), message: message.into(), remedy: None }
     }
 
     /// An end before the end that is no fault: nothing is said.
     #[must_use]
     pub(crate) const fn quiet() -> Self {
-        Self { code: DONE, message: String::new(), remedy: None }
+        Self { code: DONE, details: String::new(), message: String::new(), remedy: None }
+    }
+
+    /// Puts lines before the message, as they stand.
+    #[must_use]
+    pub fn with_details(mut self, details: impl Into<String>) -> Self {
+        self.details = details.into();
+        self
+    }
+
+    /// An end with this exit code of which everything was said already.
+    #[must_use]
+    pub(crate) fn silent(code: u8) -> Self {
+        Self { code, ..Self::quiet() }
     }
 
     /// Says what the reader can do about it.
@@ -69,6 +82,9 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.details.is_empty() {
+            writeln!(f, "{}", self.details.trim_end())?;
+        }
         write!(f, "error: {}", self.message)?;
         match &self.remedy {
             Some(remedy) => write!(f, "\nhint: {remedy}"),
@@ -82,6 +98,12 @@ impl std::error::Error for Failure {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn details_come_first() {
+        let failure = Failure::new(BAD_USAGE, "it has 1 error").with_details("a.toml:1:1: x: y\n");
+        assert_eq!(failure.to_string(), "a.toml:1:1: x: y\nerror: it has 1 error");
+    }
 
     #[test]
     fn a_failure_names_the_fault_and_then_the_remedy() {

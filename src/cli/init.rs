@@ -24,6 +24,10 @@ use crate::{
 const HELLO: &str = include_str!("init/hello.js");
 const PACKAGE: &str = include_str!("init/package.json");
 
+/// Pins the SDK by version and digest, without the address of any registry: npm asks the one it
+/// is set up for. Made by `npm install --package-lock-only --omit-lockfile-registry-resolved`.
+const PACKAGE_LOCK: &str = include_str!("init/package-lock.json");
+
 /// What became of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fate {
@@ -38,9 +42,11 @@ enum Fate {
 pub(crate) fn run(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
     let file = load::config_file(globals);
     let folder = file.parent().unwrap_or(Path::new("")).join("workers");
-    let has_workers = folder.exists();
+    let has_workers = fs::read_dir(&folder).is_ok_and(|mut files| files.next().is_some());
     let mut fates = vec![(file.clone(), put(&file, &config::sample())?)];
-    for (name, text) in [("hello.js", HELLO), ("package.json", PACKAGE)] {
+    let sample =
+        [("hello.js", HELLO), ("package.json", PACKAGE), ("package-lock.json", PACKAGE_LOCK)];
+    for (name, text) in sample {
         let path = folder.join(name);
         // A folder that was there has its own workers and its own packages.
         let fate = if has_workers { Fate::WasThere } else { put(&path, text)? };
@@ -98,11 +104,11 @@ fn report(fates: &[(PathBuf, Fate)], kept_folder: Option<&PathBuf>) -> Vec<Strin
 
 const NEXT: &str = "
 Next:
-  npm install --prefix workers openai@6   the SDK that the sample worker uses
-  arcanos                                 runs it, also without an API key: then a
-                                          stand-in answers instead of a model
-  arcanos status                          in another terminal: how it fares
-  arcanos logs hello                      what it wrote
+  arcanos              installs the SDK that the sample worker uses (`npm ci`),
+                       and runs the worker; without an API key a stand-in answers
+                       instead of a model
+  arcanos status       in another terminal: how the worker fares
+  arcanos logs hello   what it wrote
 Set OPENAI_API_KEY, or OPENAI_BASE_URL, to ask a real model.";
 
 #[cfg(test)]
@@ -123,5 +129,8 @@ mod tests {
     fn the_sample_package_is_good_json() {
         let package: serde_json::Value = serde_json::from_str(PACKAGE).expect("JSON");
         assert_eq!(package["private"], true);
+        let lock: serde_json::Value = serde_json::from_str(PACKAGE_LOCK).expect("JSON");
+        assert_eq!(lock["packages"][""]["dependencies"], package["dependencies"]);
+        assert!(!PACKAGE_LOCK.contains("://"), "no registry is named");
     }
 }

@@ -1,14 +1,44 @@
-//! The config as the command line reads it: one file, the environment, the flags.
+//! The config and the folder as the command line reads them, without a running arcanos.
 
 use std::{
+    collections::BTreeMap,
+    env,
     error::Error,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
-use crate::cli::{
-    args::{DEFAULT_CONFIG, Globals},
-    exit::{self, Failure},
+use crate::{
+    cli::{
+        args::{DEFAULT_CONFIG, Globals},
+        exit::{self, Failure},
+        wire::Worker,
+    },
+    config::{self, Config, ConfigErrors, Inputs, Loaded},
+    discovery::{Discovered, Rules, judge},
+    domain::WorkerId,
+    engine::Source,
+    files::{Patience, ScanError, Scanner, Settled, read_settled},
 };
+
+/// The largest config, dotenv or token file that is read, in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// How long a file that a program writes to is waited for, and a folder in which one is.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A config that was read from the disk.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// The file, absolute.
+    pub(crate) file: PathBuf,
+    /// What the file says.
+    pub(crate) text: String,
+    /// The environment of this process, as far as it is text.
+    pub(crate) environment: BTreeMap<String, String>,
+    profile: Option<String>,
+}
 
 /// The config file that is meant, absolute where that can be told.
 pub(crate) fn config_file(globals: &Globals) -> PathBuf {
@@ -22,6 +52,132 @@ pub(crate) fn missing(file: &Path) -> Failure {
         .with_remedy("`arcanos init` writes one; --config FILE names another")
 }
 
+/// The config that is meant, read and checked.
+///
+/// # Errors
+/// Exit 2, with every error and its line.
+pub(crate) fn config(globals: &Globals) -> Result<Loaded, Failure> {
+    let site = Site::read(globals)?;
+    site.load().map_err(|errors| site.rejected(&errors))
+}
+
+impl Site {
+    /// Reads the config file.
+    ///
+    /// # Errors
+    /// Exit 2: there is none, or it cannot be read.
+    pub(crate) fn read(globals: &Globals) -> Result<Self, Failure> {
+        let file = config_file(globals);
+        let bad = |fault: String| {
+            Failure::new(exit::BAD_USAGE, format!("the config file `{}` {fault}", file.display()))
+        };
+        let content = settled(&file).map_err(&bad)?.ok_or_else(|| missing(&file))?;
+        let text = String::from_utf8(content).map_err(|error| {
+            bad(format!("is no UTF-8 text, from byte {} on", error.utf8_error().valid_up_to()))
+        })?;
+        let pairs = env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Ok(Self { file, text, environment: pairs.collect(), profile: globals.profile.clone() })
+    }
+
+    /// Checks what was read.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(crate) fn load(&self) -> Result<Loaded, ConfigErrors> {
+        config::load(&Inputs {
+            file: &self.file,
+            text: &self.text,
+            environment: &self.environment,
+            read: &read_text,
+            profile: self.profile.as_deref(),
+            overrides: &[],
+        })
+    }
+
+    /// The same config, to be followed while arcanos runs.
+    pub(crate) fn into_source(self) -> Source {
+        Source::new(self.file, self.profile, Vec::new(), self.environment)
+    }
+
+    /// The failure that shows these errors with their lines.
+    pub(crate) fn rejected(&self, errors: &ConfigErrors) -> Failure {
+        let n = errors.0.len();
+        let plural = if n == 1 { "" } else { "s" };
+        let message = format!("`{}` has {n} error{plural}", self.file.display());
+        Failure::new(exit::BAD_USAGE, message).with_details(errors.pretty(&self.text))
+    }
+}
+
+/// A dotenv or token file; `None` if there is none.
+fn read_text(path: &Path) -> Result<Option<String>, String> {
+    let Some(content) = settled(path)? else { return Ok(None) };
+    String::from_utf8(content).map(Some).map_err(|_| "it is no UTF-8 text".to_owned())
+}
+
+/// The content of a file, once no program writes to it; `None` if there is none.
+fn settled(path: &Path) -> Result<Option<Vec<u8>>, String> {
+    let begin = Instant::now();
+    let mut patience = Patience::new(begin);
+    loop {
+        match read_settled(path, MAX_FILE).map_err(|error| error.to_string())? {
+            Settled::Content(content) => return Ok(Some(content)),
+            Settled::Missing => return Ok(None),
+            Settled::Held if begin.elapsed() > PATIENCE => {
+                return Err("is being written by another program".to_owned());
+            }
+            Settled::Held => {
+                thread::sleep(patience.remaining(Instant::now()));
+                patience.go_on(Instant::now());
+            }
+        }
+    }
+}
+
+/// What the folder of workers holds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Folder {
+    pub(crate) discovered: Discovered,
+    /// Why nothing could be found, where that is no failure.
+    pub(crate) note: Option<String>,
+}
+
+/// Looks at the folder of workers as a start of arcanos would.
+///
+/// A folder that is not there is an empty one: it is made at start. The files of the workers that
+/// run keep their ids.
+///
+/// # Errors
+/// The folder cannot be followed.
+pub(crate) fn folder(config: &Config, running: &[Worker]) -> Result<Folder, Failure> {
+    let holder = |id: &WorkerId| {
+        let worker = running.iter().find(|worker| worker.id == id.as_str())?;
+        worker.file.as_ref().map(PathBuf::from)
+    };
+    let failed = |error: &dyn Error| Failure::new(exit::FAILED, chain(error));
+    let directory = &config.discovery.directory;
+    let rules = Rules::compile(&config.discovery).map_err(|error| failed(&error))?;
+    let mut scanner = Scanner::new();
+    let begin = Instant::now();
+    loop {
+        let scan = match scanner.scan(&rules, directory, Instant::now()) {
+            Err(ScanError::Missing(_)) => {
+                let note = format!("`{}` is missing; it is made at start", directory.display());
+                return Ok(Folder { note: Some(note), ..Folder::default() });
+            }
+            other => other.map_err(|error| failed(&error))?,
+        };
+        match scan.wake.filter(|_| scan.pending && begin.elapsed() < PATIENCE) {
+            Some(wake) => thread::sleep(wake.min(PATIENCE)),
+            None => {
+                let discovered = judge(&rules, &scan.listing, &holder);
+                return Ok(Folder { discovered, note: None });
+            }
+        }
+    }
+}
+
 /// An error with all its causes.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -33,5 +189,41 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     }
     text
 }
-pub(crate) struct Loaded { pub(crate) config: crate::config::Config }
-pub(crate) fn config(_: &Globals) -> Result<Loaded, Failure> { Err(Failure::new(2, "x")) }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn globals(file: &Path) -> Globals {
+        Globals { config: Some(file.to_owned()), ..Globals::default() }
+    }
+
+    #[test]
+    fn an_absent_config_is_bad_usage_and_named() {
+        let root = tempfile::tempdir().unwrap();
+        let failure = config(&globals(&root.path().join("nosuch.toml"))).expect_err("absent");
+        assert_eq!(failure.code(), exit::BAD_USAGE);
+        assert!(failure.to_string().contains("nosuch.toml"), "{failure}");
+    }
+
+    #[test]
+    fn every_error_of_a_bad_config_is_shown_with_its_line() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("arcanos.toml");
+        std::fs::write(&file, "[restart]\nmax_atempts = 1\ndelay = 5\n").unwrap();
+        let failure = config(&globals(&file)).expect_err("bad").to_string();
+        for part in ["arcanos.toml:2:1: ", "max_atempts = 1\n", "arcanos.toml:3:9: ", "has 2 errors"] {
+            assert!(failure.contains(part), "{part:?} in {failure}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_holds_nothing_and_says_so() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("arcanos.toml");
+        std::fs::write(&file, "").unwrap();
+        let loaded = config(&globals(&file)).expect("an empty one is good");
+        let folder = folder(&loaded.config, &[]).expect("no failure");
+        assert!(folder.discovered.verdicts.is_empty() && folder.note.is_some());
+    }
+}

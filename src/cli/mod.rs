@@ -4,19 +4,32 @@
 //! over HTTP, what would run is read from the disk as the engine reads it.
 
 mod args;
+mod check;
 mod client;
 mod completions;
+mod dispatch;
 pub mod exit;
+mod grid;
+mod ground;
+mod init;
 mod interrupt;
 mod load;
 mod logs;
 mod plan_lines;
+mod run;
+mod scan;
+mod start_workers;
 mod status;
+mod supervise;
 mod telemetry;
 mod terminal;
 mod verbs;
+mod why;
 mod wire;
 
-pub use args::{Cli, Command, Globals};
+pub use args::{
+    Cli, Command, Globals, Logs, Restart, RunTask, StartWorkers, Status, StreamName,
+    SupportedShell, Why, Workers,
+};
+pub use dispatch::{dispatch, report};
 pub use exit::Failure;
-pub use telemetry::Telemetry;

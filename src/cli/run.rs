@@ -7,35 +7,47 @@ use tokio_util::sync::CancellationToken;
 use super::{
     args::Globals,
     exit::{self, Failure},
+    ground::{self, Ground},
     load::chain,
-    supervise::Ground,
+    supervise,
 };
 use crate::{
     engine::ServerSettings,
-    server::{self, Server},
+    server,
 };
 
-/// Runs until a signal; answers with the exit code.
+/// Runs until a signal.
 ///
 /// # Errors
 /// Whatever keeps arcanos from starting; then nothing was started.
-pub(crate) async fn run(globals: &Globals) -> Result<u8, Failure> {
-    let ground = Ground::take(globals)?;
+pub(crate) fn run(globals: &Globals) -> Result<(), Failure> {
+    let ground = ground::prepare(globals)?;
+    supervise::runtime()?.block_on(serve(ground))
+}
+
+async fn serve(ground: Ground) -> Result<(), Failure> {
     let settings = ServerSettings::of(&ground.loaded.config);
-    let bound = Server::bind(&settings).map_err(|error| {
+    let bound = server::bind(&settings).map_err(|error| {
         Failure::new(exit::CANNOT_LISTEN, chain(&error))
             .with_remedy("set another `server.listen`, or PORT; `ss -ltnp` shows who has it")
     })?;
-    let (state, mut instance) = (Arc::clone(&ground.state), ground.instance.clone());
-    let supervision = ground.supervise().await?;
+    let mut instance = ground.instance.clone();
+    let supervision = supervise::supervise(ground).await?;
+    let state = Arc::clone(&supervision.state);
     let end = CancellationToken::new();
     let handle = supervision.engine.handle();
-    let record = move |address| {
-        instance.address = Some(address);
-        if let Err(error) = state.write_instance(&instance) {
-            tracing::warn!(error = %chain(&error), "Address cannot be put down for the command line.");
+    let mut addresses = bound.addresses();
+    let record = async move {
+        while addresses.changed().await.is_ok() {
+            instance.address = Some(*addresses.borrow_and_update());
+            if let Err(error) = state.write_instance(&instance) {
+                let error = chain(&error);
+                tracing::warn!(error, "Address cannot be put down for the command line.");
+            }
         }
     };
-    let served = server::serve(bound, handle, end.clone(), record);
-    Ok(supervision.until_signal(|| end.cancel(), served).await)
+    let served = async {
+        tokio::join!(server::serve(bound, handle, end.clone()), record);
+    };
+    supervision.until_signal(|| end.cancel(), served).await
 }

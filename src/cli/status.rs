@@ -41,16 +41,11 @@ pub(crate) async fn run(globals: &Globals, args: &Status, out: &mut Output) -> R
         return Ok(out.flush()?);
     }
     let picture = fetch(&found).await?;
-    let view = table::View { width: table_width(out), colours: out.colours(), now: Timestamp::now() };
+    let view = table::View { width: out.table_width(), colours: out.colours(), now: Timestamp::now() };
     for line in table::lines(&picture, &view) {
         out.line(&line)?;
     }
     Ok(out.flush()?)
-}
-
-/// A table for a pipe is as wide as it is: nothing is cut.
-fn table_width(out: &Output) -> Option<u16> {
-    out.is_terminal().then(|| out.width())
 }
 
 /// Asks for everything that the table shows.

@@ -38,12 +38,12 @@ use writer::Writer;
 const VARIABLE: &str = "ARCANOS_LOG";
 
 /// Replaces secrets in a line.
-pub type Redact = dyn Fn(&str) -> String + Send + Sync;
+pub(crate) type Redact = dyn Fn(&str) -> String + Send + Sync;
 
 /// arcanos's own tracing, set up. Dropping it changes nothing; call [`Telemetry::flush`] at the
 /// end.
 #[derive(Clone)]
-pub struct Telemetry {
+pub(crate) struct Telemetry {
     writer: Writer,
     redact: Arc<RwLock<Arc<Redact>>>,
     filter: reload::Handle<EnvFilter, tracing_subscriber::Registry>,
@@ -59,7 +59,7 @@ impl Telemetry {
     /// Sets tracing up for this process, with this filter (as `log.level`, `info`) unless
     /// `ARCANOS_LOG` says otherwise. Only the first call in a process has an effect.
     #[must_use]
-    pub fn install(level: &str) -> Self {
+    pub(crate) fn install(level: &str) -> Self {
         let (filter, handle) = reload::Layer::new(filter(level));
         let writer = Writer::start(io::stderr());
         let redact: Arc<RwLock<Arc<Redact>>> =
@@ -73,18 +73,18 @@ impl Telemetry {
     }
 
     /// Takes another filter, unless `ARCANOS_LOG` is set. One that cannot be read is `info`.
-    pub fn set_level(&self, level: &str) {
+    pub(crate) fn set_level(&self, level: &str) {
         // Fails only once the subscriber is gone, and then nothing is said any more.
         let _ = self.filter.reload(filter(level));
     }
 
     /// Takes another redactor for all lines from now on.
-    pub fn set_redactor(&self, redact: Arc<Redact>) {
+    pub(crate) fn set_redactor(&self, redact: Arc<Redact>) {
         *self.redact.write().unwrap_or_else(PoisonError::into_inner) = redact;
     }
 
     /// Waits until what was said so far is written, but never longer than this.
-    pub fn flush(&self, patience: Duration) {
+    pub(crate) fn flush(&self, patience: Duration) {
         self.writer.flush(patience);
     }
 }

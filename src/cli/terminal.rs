@@ -105,9 +105,9 @@ impl Output {
         Self { width: width(), colours, is_terminal, to: Box::new(io::BufWriter::new(stdout)) }
     }
 
-    /// Columns that a line may have.
-    pub(crate) const fn width(&self) -> u16 {
-        self.width
+    /// Columns that a table may have; one for a pipe is as wide as it is, and nothing is cut.
+    pub(crate) fn table_width(&self) -> Option<u16> {
+        self.is_terminal.then_some(self.width)
     }
 
     /// Looks again how wide the terminal is.

@@ -6,10 +6,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-
-use crate::domain::PlanSummary;
 
 /// `GET /workers/status`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -79,7 +77,7 @@ pub(crate) struct LastActivity {
 }
 
 /// The plan in the answer to `POST /reload`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Plan {
     pub(crate) started: Vec<String>,
@@ -88,20 +86,6 @@ pub(crate) struct Plan {
     pub(crate) updated: Vec<String>,
     pub(crate) unchanged: u64,
     pub(crate) reasons: BTreeMap<String, String>,
-}
-
-impl From<&PlanSummary> for Plan {
-    fn from(plan: &PlanSummary) -> Self {
-        let names = |ids: &[crate::domain::WorkerId]| ids.iter().map(ToString::to_string).collect();
-        Self {
-            started: names(&plan.started),
-            stopped: names(&plan.stopped),
-            restarted: names(&plan.restarted),
-            updated: names(&plan.updated),
-            unchanged: plan.unchanged as u64,
-            reasons: plan.reasons.iter().map(|(id, why)| (id.to_string(), why.clone())).collect(),
-        }
-    }
 }
 
 /// A moment; one that cannot be read is absent.

@@ -13,6 +13,9 @@ use super::{
     key::KeyPath,
 };
 
+/// The most mistakes told of a text that is no TOML: behind the first few, most follow from them.
+const MAX_FAULTS: usize = 20;
+
 /// A config file, parsed.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -53,6 +56,7 @@ impl Document {
         };
         let mut errors: Vec<ConfigError> = faults
             .iter()
+            .take(MAX_FAULTS)
             .map(|fault| {
                 let at = fault.span().map_or(0, |span| span.start);
                 ConfigError::new(
@@ -73,7 +77,9 @@ impl Document {
         while !at.is_root() {
             if let Some(spans) = self.spans.get(&at) {
                 let key = spans.key.as_ref().unwrap_or(&spans.value);
-                let exact = part == Part::Value && at == *path;
+                // The value of a table with a header begins before the key, at its bracket.
+                let is_inline = spans.value.start > key.start;
+                let exact = part == Part::Value && at == *path && is_inline;
                 let span = if exact { &spans.value } else { key };
                 return self.place_at(span.start);
             }
@@ -101,13 +107,16 @@ impl Document {
     }
 
     fn place_at(&self, offset: usize) -> Place {
-        let offset = self.text.floor_char_boundary(offset.min(self.text.len()));
         let line = self.lines.partition_point(|start| *start <= offset).max(1);
         let start = self.lines[line - 1];
         Place::File {
             name: self.name.clone(),
             line,
-            column: self.text[start..offset].chars().count() + 1,
+            column: self
+                .text
+                .get(start..offset)
+                .map_or(0, |t| t.chars().count())
+                + 1,
         }
     }
 

@@ -10,10 +10,10 @@ use figment::value::Value;
 
 use super::{
     error::{ConfigError, Place},
+    inputs::Inputs,
     interpolate,
     key::KeyPath,
     layers::Layers,
-    load::Inputs,
     report::Report,
     wording,
 };
@@ -96,8 +96,9 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, usize> {
         Ok(variables) => Ok(variables),
         // A value in quotes may span lines: the mistake is where it begins.
         Err(dotenvy::Error::LineParse(logical, _)) => {
-            let spanned = logical.trim_end_matches('\n').matches('\n').count();
-            Err((read - spanned.min(read)).max(1))
+            let breaks = logical.matches('\n').count();
+            let first = read + usize::from(logical.ends_with('\n'));
+            Err(first.saturating_sub(breaks).max(1))
         }
         Err(_) => Err(read.max(1)),
     }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use figment::value::Value;
+use figment::{error::Kind, value::Value};
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -28,6 +28,19 @@ struct Misfit {
     error: figment::Error,
 }
 
+impl Misfit {
+    /// The known key that an unknown one was probably meant to be.
+    fn meant(&self) -> Option<KeyPath> {
+        match &self.error.kind {
+            Kind::UnknownField(key, known) => {
+                let nearest = wording::nearest(key, known)?;
+                Some(self.path.parent()?.key(nearest))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Checks the form of a layer, and takes out what does not fit.
 ///
 /// Text with a `${NAME}` fits everywhere until it is filled in.
@@ -43,6 +56,9 @@ pub(super) fn check<T: DeserializeOwned>(layer: &mut Layer<'_>, report: &mut Rep
         let found = misfit.path.find(&layer.tree);
         let text = told(misfit, found, found, report, &layer.full_key(&misfit.path));
         report.in_layer(layer, &misfit.path, misfit.part, text);
+        if let Some(meant) = misfit.meant() {
+            report.excuse(meant);
+        }
     }
     for misfit in &bad {
         take_out(&misfit.path, &mut layer.tree);
@@ -93,7 +109,7 @@ fn read<T: DeserializeOwned>(tree: &Value) -> (Vec<Misfit>, Option<T>) {
             Err(error) => error,
         };
         let path = path_of(&error.path, &rest);
-        let is_unknown = matches!(error.kind, figment::error::Kind::UnknownField(..));
+        let is_unknown = matches!(error.kind, Kind::UnknownField(..));
         misfits.push(Misfit {
             path: gone.original(&path),
             part: if is_unknown { Part::Key } else { Part::Value },

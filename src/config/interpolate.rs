@@ -35,17 +35,14 @@ pub(super) struct Unfilled {
 pub(super) fn fill_in(tree: &mut Value, variables: &BTreeMap<String, String>) -> Vec<Unfilled> {
     let mut unfilled = Vec::new();
     walk(tree, &KeyPath::default(), variables, &mut unfilled);
-    for (at, Unfilled { path, .. }) in unfilled.iter().enumerate() {
+    for Unfilled { path, .. } in &unfilled {
         // An element goes with its list, so that no other one changes its index.
         let whole = if path.is_element() {
             path.parent().unwrap_or_default()
         } else {
             path.clone()
         };
-        let is_gone = unfilled[..at].iter().any(|u| u.path.starts_with(&whole));
-        if !is_gone {
-            whole.take(tree);
-        }
+        whole.take(tree);
     }
     unfilled
 }

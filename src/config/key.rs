@@ -58,6 +58,12 @@ impl KeyPath {
         Some(Self(rest.to_vec()))
     }
 
+    /// The way as far as the first list on it.
+    pub(super) fn up_to_list(&self) -> Self {
+        let is_key = |step: &&Step| matches!(step, Step::Key(_));
+        Self(self.0.iter().take_while(is_key).cloned().collect())
+    }
+
     /// Whether the last step leads into a list.
     pub(super) fn is_element(&self) -> bool {
         matches!(self.0.last(), Some(Step::Index(_)))

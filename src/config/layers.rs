@@ -83,9 +83,13 @@ impl Layer<'_> {
             Origin::Builtin(file) => Place::Whole((*file).to_owned()),
             Origin::File(document, prefix) => document.place(&prefix.join(path), part),
             Origin::Variables(variables) => {
-                let within = |key: &&KeyPath| path.starts_with(key) || key.starts_with(path);
-                let variable = variables.keys().find(within).and_then(|k| variables.get(k));
-                Place::Environment(variable.cloned().unwrap_or_default())
+                let around = variables.iter().filter(|(key, _)| path.starts_with(key));
+                let nearest = around.max_by_key(|(key, _)| key.steps().len());
+                let within = || variables.iter().find(|(key, _)| key.starts_with(path));
+                let variable = nearest
+                    .or_else(within)
+                    .map(|(_, variable)| variable.clone());
+                Place::Environment(variable.unwrap_or_default())
             }
             Origin::CommandLine => Place::CommandLine(path.to_string()),
         }
@@ -131,7 +135,8 @@ impl Layers<'_> {
 
     /// The layer that has the last word on this key, or on the table it would stand in.
     pub(super) fn deciding(&self, path: &KeyPath) -> Option<&Layer<'_>> {
-        let mut at = path.clone();
+        // A list hides the ones below it whole, whatever its elements hold.
+        let mut at = path.up_to_list();
         loop {
             let has = |layer: &&Layer<'_>| at.find(&layer.tree).is_some();
             if !at.is_root()

@@ -1,23 +1,18 @@
 //! From text and variables to a checked config: the order of the steps.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    path::{Path, PathBuf},
-    sync::LazyLock,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
 
 use figment::value::{Dict, Value};
-use serde::Deserialize;
 
 use super::{
     check,
-    document::{Document, Part},
+    document::Document,
     effective,
     environment::{self, Variables},
-    error::{ConfigError, ConfigErrors, Place, file_name},
+    error::{ConfigError, ConfigErrors, file_name},
     extract,
     hidden::Hidden,
+    inputs::Inputs,
     interpolate::{self, Fault},
     key::KeyPath,
     layers::{Layer, Layers, Origin, Source, Sources},
@@ -32,22 +27,6 @@ pub(super) const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// The profiles that need no table in the file.
 const BUILT_IN_PROFILES: [&str; 2] = ["development", "production"];
-
-/// All that a config is made of.
-pub struct Inputs<'a> {
-    /// The config file, absolute. Errors show its name; relative paths start at its folder.
-    pub file: &'a Path,
-    /// What the file says.
-    pub text: &'a str,
-    /// The environment of arcanos's process.
-    pub environment: &'a BTreeMap<String, String>,
-    /// Reads a dotenv or token file by its absolute path; `None` if there is none.
-    pub read: &'a dyn Fn(&Path) -> Result<Option<String>, String>,
-    /// The profile the command line names.
-    pub profile: Option<&'a str>,
-    /// What the command line sets, by key (`server.listen`); the last layer.
-    pub overrides: &'a [(String, toml::Value)],
-}
 
 /// A good config, and what one may want to know about it.
 #[derive(Clone, Debug)]
@@ -64,34 +43,6 @@ pub struct Loaded {
     pub effective: serde_json::Value,
 }
 
-impl Inputs<'_> {
-    /// Where relative paths start.
-    pub(super) fn folder(&self) -> &Path {
-        self.file.parent().unwrap_or(Path::new("/"))
-    }
-
-    /// The profile, with who chose it if somebody did.
-    fn profile(&self) -> (&str, Option<Place>) {
-        let set = |name: &str| {
-            let value = self.environment.get(name).map(|v| v.trim());
-            value.filter(|v| !v.is_empty())
-        };
-        if let Some(profile) = self.profile {
-            return (profile, Some(Place::CommandLine("--profile".to_owned())));
-        }
-        if let Some(profile) = set("ARCANOS_PROFILE") {
-            return (
-                profile,
-                Some(Place::Environment("ARCANOS_PROFILE".to_owned())),
-            );
-        }
-        match set("NODE_ENV") {
-            Some("production") => ("production", None),
-            _ => ("development", None),
-        }
-    }
-}
-
 /// Makes the config of these inputs.
 ///
 /// # Errors
@@ -103,7 +54,7 @@ pub fn load(inputs: &Inputs<'_>) -> Result<Loaded, ConfigErrors> {
         return Err(syntax::errors(&document, faults));
     }
     let tree = std::mem::replace(&mut document.tree, Value::from(Dict::new()));
-    let mut stack = Stack::new(inputs, &document, tree, &name);
+    let mut stack = Stack::new(inputs, &document, tree);
     stack.check_forms();
     let profile = stack.pick_profile(inputs);
     let Stack {
@@ -130,7 +81,7 @@ struct Stack<'a> {
 }
 
 impl<'a> Stack<'a> {
-    fn new(inputs: &Inputs<'_>, document: &'a Document, tree: Value, name: &'a str) -> Self {
+    fn new(inputs: &Inputs<'_>, document: &'a Document, tree: Value) -> Self {
         let (profile, _) = inputs.profile();
         let in_profile = KeyPath::of("profiles").key(profile);
         let mut below: Vec<&Value> = vec![&tree, &DEFAULT_TREE];
@@ -139,7 +90,6 @@ impl<'a> Stack<'a> {
         let command_line = command_line(inputs.overrides);
         let hidden =
             Hidden::of([&*DEFAULT_TREE, &tree, &variables.tree, &command_line.tree].into_iter());
-        let _ = name;
         Self {
             file: Layer {
                 source: Source::File,
@@ -297,15 +247,5 @@ fn fill_in(
             }
             fault => report.about(layers, &unfilled.path, fault.to_string()),
         }
-    }
-}
-
-/// `Debug` shows nothing of the text and the variables, which may hold secrets.
-impl fmt::Debug for Inputs<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inputs")
-            .field("file", &self.file)
-            .field("profile", &self.profile)
-            .finish_non_exhaustive()
     }
 }

@@ -18,6 +18,7 @@ mod environment;
 mod error;
 mod extract;
 mod hidden;
+mod inputs;
 mod interpolate;
 mod key;
 mod layers;
@@ -37,8 +38,9 @@ mod words;
 mod tests;
 
 pub use error::{ConfigError, ConfigErrors, Place};
+pub use inputs::Inputs;
 pub use layers::Source;
-pub use load::{Inputs, Loaded, load};
+pub use load::{Loaded, load};
 pub use model::{
     Config, Discovery, Env, Log, LogFormat, LogKind, Model, Rule, Secret, Server, Upstream, View,
     Watch, WorkerSettings,

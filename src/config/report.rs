@@ -13,6 +13,10 @@ use super::{
     wording,
 };
 
+/// The most errors told at once; the rest are counted. Nobody mends more before looking again,
+/// and a hostile file cannot make us compare each with all.
+const MAX_ERRORS: usize = 100;
+
 /// Collects errors and warnings.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -20,6 +24,7 @@ pub(super) struct Report {
     pub(super) warnings: Vec<String>,
     hidden: Hidden,
     errors: Vec<ConfigError>,
+    untold: usize,
     mentioned: HashSet<KeyPath>,
 }
 
@@ -30,6 +35,7 @@ impl Report {
             warnings: Vec::new(),
             hidden,
             errors: Vec::new(),
+            untold: 0,
             mentioned: HashSet::new(),
         }
     }
@@ -41,15 +47,19 @@ impl Report {
 
     /// An error that is about no key of a layer.
     pub(super) fn push(&mut self, error: ConfigError) {
-        self.errors.push(error);
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push(error);
+        } else {
+            self.untold += 1;
+        }
     }
 
     /// An error in one layer. `key` is from the root of the config, without a profile.
     pub(super) fn in_layer(&mut self, layer: &Layer<'_>, key: &KeyPath, part: Part, text: String) {
         let full = layer.full_key(key).to_string();
         let error = ConfigError::new(layer.place(key, part), full, text);
-        self.mentioned.insert(key.clone());
-        self.errors.push(error);
+        self.excuse(key.clone());
+        self.push(error);
     }
 
     /// An error about what the layers come to. A key that already has one gets no second.
@@ -62,10 +72,16 @@ impl Report {
             None => {
                 let file = layers.0.first().map(|l| l.place(key, Part::Value));
                 let place = file.unwrap_or_else(|| Place::Whole(String::new()));
-                self.mentioned.insert(key.clone());
-                self.errors
-                    .push(ConfigError::new(place, key.to_string(), text));
+                self.excuse(key.clone());
+                self.push(ConfigError::new(place, key.to_string(), text));
             }
+        }
+    }
+
+    /// Takes no more errors about this key: what is wrong with it has been told of another one.
+    pub(super) fn excuse(&mut self, key: KeyPath) {
+        if self.mentioned.len() < 2 * MAX_ERRORS {
+            self.mentioned.insert(key);
         }
     }
 
@@ -97,6 +113,15 @@ impl Report {
         }
         self.errors.sort_by(|a, b| a.place.cmp(&b.place));
         self.errors.dedup();
+        if self.untold > 0 {
+            let place = document.place(&KeyPath::default(), Part::Key);
+            let text = format!(
+                "{} more errors, to be told once these are mended",
+                self.untold
+            );
+            self.errors
+                .push(ConfigError::new(place, String::new(), text));
+        }
         ConfigErrors(self.errors)
     }
 }

@@ -11,7 +11,7 @@ use super::{key::KeyPath, load::DEFAULT_TREE, raw::RawFile, values::REFERENCE};
 pub fn schema() -> Value {
     let generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
     let mut schema = generator.into_root_schema_for::<RawFile>().to_value();
-    without_null(&mut schema);
+    as_toml(&mut schema);
     require(&mut schema, "RawRule", &["name", "files", "command"]);
     add_defaults(&mut schema);
     let text = serde_json::to_string(&schema).unwrap_or_default();
@@ -38,8 +38,9 @@ pub(super) fn upstream(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Takes `null` away, which an optional key may be in JSON but nothing can be in TOML.
-fn without_null(schema: &mut Value) {
+/// Takes `null` away, which an optional key may be in JSON but nothing can be in TOML, and the
+/// line breaks of our source out of the descriptions.
+fn as_toml(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
             if let Some(Value::Array(types)) = object.get_mut("type") {
@@ -59,9 +60,12 @@ fn without_null(schema: &mut Value) {
                     }
                 }
             }
-            object.values_mut().for_each(without_null);
+            if let Some(Value::String(text)) = object.get_mut("description") {
+                *text = text.replace('\n', " ");
+            }
+            object.values_mut().for_each(as_toml);
         }
-        Value::Array(list) => list.iter_mut().for_each(without_null),
+        Value::Array(list) => list.iter_mut().for_each(as_toml),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

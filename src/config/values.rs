@@ -232,10 +232,7 @@ fn duration(text: &str) -> Option<Duration> {
             "M" | "month" | "months" | "y" | "yr" | "yrs" | "year" | "years"
         )
     };
-    if text
-        .split(|c: char| !c.is_alphabetic())
-        .any(|unit| vague(unit))
-    {
+    if text.split(|c: char| !c.is_alphabetic()).any(vague) {
         return None;
     }
     // A number without a unit is a mistake everywhere else, so a bare zero is one too.

@@ -45,17 +45,17 @@ fn path_of(variable: &str, below: &[&Value]) -> Option<KeyPath> {
     let mut path = KeyPath::default();
     let mut at = 0;
     while let Some(part) = parts.get(at) {
-        let is_free = is_free(&path);
+        let free = free_keys(&path);
         // The name of a variable may hold the separator itself.
-        let key = match is_free {
+        let key = match free {
             Some(Free::Variable) => parts[at..].join(SEPARATOR),
             Some(Free::Id) | None => (*part).to_owned(),
         };
-        path = match is_free {
+        path = match free {
             Some(_) => path.key(&as_spelled(&path, &key, below)),
             None => path.key(&key.to_ascii_lowercase()),
         };
-        if is_free == Some(Free::Variable) {
+        if free == Some(Free::Variable) {
             break;
         }
         at += 1;
@@ -70,8 +70,8 @@ enum Free {
     Variable,
 }
 
-/// Whether the keys of this table are chosen by the person.
-fn is_free(table: &KeyPath) -> Option<Free> {
+/// What the keys of this table are, if the person chooses them.
+fn free_keys(table: &KeyPath) -> Option<Free> {
     match table.names().as_slice() {
         ["workers"] => Some(Free::Id),
         ["env", "set"] | ["workers", _, "env"] => Some(Free::Variable),

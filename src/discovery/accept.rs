@@ -8,6 +8,7 @@ use super::{
     graph::{Reach, reach},
     listing::{Entry, Listing},
     rules::{Rule, Rules},
+    verdict::VerdictKind,
 };
 
 /// Why a file is a worker.
@@ -23,13 +24,21 @@ pub(super) struct Accepted {
     pub(super) is_marked: bool,
 }
 
+/// Why no rule accepts a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// What it is instead.
+    pub(super) kind: VerdictKind,
+    pub(super) reason: String,
+}
+
 /// The first rule that accepts the file, or why none does.
 pub(super) fn accept(
     rules: &Rules,
     listing: &Listing,
     (file, analysis): (&Path, &Analysis),
     reach: &Reach,
-) -> Result<Accepted, String> {
+) -> Result<Accepted, Refusal> {
     if let (Some((Marker::Worker, line)), Some((rule, _))) =
         (analysis.marker, rules.fitting(file).next())
     {
@@ -41,6 +50,7 @@ pub(super) fn accept(
         });
     }
     let mut reasons = Vec::new();
+    let mut kind = VerdictKind::Ignored;
     for (at, outcome) in &analysis.outcomes {
         let rule = &rules.rules[*at];
         let hearing = Hearing {
@@ -62,8 +72,17 @@ pub(super) fn accept(
             }
             Err(reason) => reasons.push(format!("rule `{}`: {reason}", rule.name)),
         }
+        if hearing
+            .names_package(analysis, ImportKind::Reexport)
+            .is_some()
+        {
+            kind = VerdictKind::Helper;
+        }
     }
-    Err(reasons.join("; "))
+    Err(Refusal {
+        kind,
+        reason: reasons.join("; "),
+    })
 }
 
 /// One rule and one file.
@@ -136,7 +155,7 @@ impl Hearing<'_> {
     /// Why the rule's packages are not imported.
     fn no_import(&self) -> String {
         if let Some((package, line)) = self.names_package(self.analysis, ImportKind::Reexport) {
-            return format!("only re-exports `{package}` (line {line}), which makes it a helper");
+            return format!("only re-exports `{package}` (line {line})");
         }
         let packages = self.rule.packages.iter();
         let packages: Vec<_> = packages

@@ -8,9 +8,13 @@
 //! strings. A string that names a module (`from "x"`, `import "x"`, `import("x")`,
 //! `require("x")`) stays, and is noted as an [`Import`].
 
+mod token;
+
 use std::ops::Range;
 
 use memchr::{memchr, memchr2, memchr3, memmem};
+
+use self::token::{Paren, Statement, Token, Typing, Word};
 
 /// The longest module name that is noted, in bytes: that of the longest path (PATH_MAX).
 const MAX_SPECIFIER: usize = 4096;
@@ -65,71 +69,6 @@ pub(super) fn code_view(text: &str) -> CodeView {
         text: String::from_utf8(lexer.view).expect("only whole characters are made blank"),
         imports: lexer.imports,
     }
-}
-
-/// The last piece of code, as far as the next one depends on it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Token {
-    /// Nothing yet, `;` or `}`: a statement may begin, and a `/` begins a regex.
-    Start,
-    /// An operator or an opening bracket: a `/` begins a regex.
-    Operator,
-    /// An opening parenthesis.
-    Open,
-    /// A dot: what follows is the name of a property.
-    Dot,
-    /// `<`: a `/` after it closes a tag of JSX.
-    Less,
-    /// The end of an expression: a `/` divides.
-    Value,
-    /// A function that loads modules: `createRequire(…)`.
-    Loader,
-    /// `from` or `import`.
-    Module,
-    /// `require` or `import`, before a parenthesis.
-    Word(Word),
-}
-
-/// A word, as far as what follows it depends on it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Word {
-    Import,
-    Require,
-    CreateRequire,
-    /// `if`, `while`, `for`, `with`: the parenthesis after it is no value.
-    Control,
-    /// `return`, `typeof` and the like: an expression follows.
-    Prefix,
-    Name,
-}
-
-/// What an open parenthesis belongs to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Paren {
-    /// A call that loads a module; where it begins.
-    Load(usize),
-    CreateRequire,
-    Control,
-    Plain,
-}
-
-/// An `import` or `export` statement that has not come to its module yet.
-#[derive(Clone, Copy)]
-struct Statement {
-    kind: ImportKind,
-    at: usize,
-    typing: Typing,
-}
-
-/// Whether a statement speaks of types only.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Typing {
-    /// Nothing has followed the keyword yet.
-    Open,
-    /// The word `type` has: what comes next decides.
-    Maybe,
-    Types,
-    Values,
 }
 
 struct Lexer<'a> {
@@ -241,7 +180,9 @@ impl Lexer<'_> {
                 }
             }
         };
-        let named = self.named_module().filter(|_| self.is_specifier(start..end));
+        let named = self
+            .named_module()
+            .filter(|_| self.is_specifier(start..end));
         match named {
             Some((kind, at)) => {
                 self.statement = None;
@@ -273,9 +214,7 @@ impl Lexer<'_> {
                 let statement = self.statement?;
                 (statement.typing != Typing::Types).then_some((statement.kind, statement.at))
             }
-            (Token::Word(Word::Import), _) => {
-                Some((ImportKind::Use, self.statement?.at))
-            }
+            (Token::Word(Word::Import), _) => Some((ImportKind::Use, self.statement?.at)),
             (Token::Open, Some(Paren::Load(at))) => Some((ImportKind::Use, *at)),
             _ => None,
         }
@@ -420,46 +359,6 @@ impl Lexer<'_> {
             if !matches!(byte, b'\n' | b'\r') {
                 *byte = b' ';
             }
-        }
-    }
-}
-
-impl Word {
-    fn of(word: &[u8]) -> Self {
-        match word {
-            b"import" => Self::Import,
-            b"require" => Self::Require,
-            b"createRequire" => Self::CreateRequire,
-            b"if" | b"while" | b"for" | b"with" => Self::Control,
-            b"return" | b"typeof" | b"case" | b"in" | b"of" | b"new" | b"delete" | b"void"
-            | b"throw" | b"instanceof" | b"do" | b"else" | b"yield" | b"await" => Self::Prefix,
-            _ => Self::Name,
-        }
-    }
-}
-
-impl Statement {
-    /// The statement after a punctuation mark; none if it cannot come to a module any more.
-    fn after_punctuation(mut self, byte: u8) -> Option<Self> {
-        self.typing = match (byte, self.typing) {
-            (b';' | b'(' | b')' | b'=' | b':' | b'.' | b'[', _) => return None,
-            (b',', Typing::Maybe) => Typing::Values,
-            (_, Typing::Maybe) => Typing::Types,
-            (_, Typing::Open) => Typing::Values,
-            (_, typing) => typing,
-        };
-        Some(self)
-    }
-}
-
-impl Typing {
-    fn after_word(self, word: &[u8]) -> Self {
-        match self {
-            Self::Open if word == b"type" => Self::Maybe,
-            // `import type from "x"` imports a value by the name of `type`.
-            Self::Maybe if word != b"from" => Self::Types,
-            Self::Open | Self::Maybe => Self::Values,
-            decided => decided,
         }
     }
 }

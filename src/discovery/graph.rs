@@ -33,7 +33,7 @@ pub struct Reach {
 #[must_use]
 pub fn local_paths(from: &Path, specifier: &str) -> Vec<PathBuf> {
     let plain = specifier.split(['?', '#']).next().unwrap_or_default();
-    let mut path = from.parent().unwrap_or(Path::new("")).to_path_buf();
+    let mut path = from.parent().map_or_else(PathBuf::new, Path::to_path_buf);
     for part in Path::new(plain).components() {
         match part {
             Component::Normal(name) => path.push(name),

@@ -90,7 +90,9 @@ impl<'a> Lines<'a> {
     /// The line of this place, from 1.
     pub(super) fn at(&mut self, place: usize) -> u32 {
         let ends = memchr_iter(b'\n', &self.text[self.at..place.max(self.at)]).count();
-        self.line = self.line.saturating_add(u32::try_from(ends).unwrap_or(u32::MAX));
+        self.line = self
+            .line
+            .saturating_add(u32::try_from(ends).unwrap_or(u32::MAX));
         self.at = place.max(self.at);
         self.line
     }

@@ -2,20 +2,18 @@
 
 use std::{
     collections::{BTreeMap, btree_map},
-    hash::{DefaultHasher, Hash, Hasher},
-    iter,
     path::{Path, PathBuf},
 };
 
 use super::{
-    accept::{Accepted, accept},
+    accept::{Accepted, Refusal, accept},
     analysis::Marker,
     graph::{Reach, reach, resolve},
     listing::{Barrier, Content, Entry, Listing},
     rules::Rules,
     verdict::{Candidate, Discovered, Verdict, VerdictKind},
 };
-use crate::domain::{Fingerprint, WorkerId};
+use crate::domain::WorkerId;
 
 /// Gives each file its verdict, and takes the workers out.
 ///
@@ -52,14 +50,14 @@ pub fn judge(
     discovered
 }
 
-struct Court<'a> {
-    rules: &'a Rules,
-    listing: &'a Listing,
+pub(super) struct Court<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) listing: &'a Listing,
     running: &'a dyn Fn(&WorkerId) -> Option<PathBuf>,
     /// Files that a rule accepts.
     accepted: BTreeMap<&'a Path, Case>,
     /// Why no rule accepts a file, of those that might have been.
-    refused: BTreeMap<&'a Path, String>,
+    refused: BTreeMap<&'a Path, Refusal>,
     /// For each file that belongs to an accepted one: the first such.
     importers: BTreeMap<PathBuf, &'a Path>,
     /// Who has an id.
@@ -67,9 +65,9 @@ struct Court<'a> {
 }
 
 /// A file that a rule accepts.
-struct Case {
-    accepted: Accepted,
-    reach: Reach,
+pub(super) struct Case {
+    pub(super) accepted: Accepted,
+    pub(super) reach: Reach,
     /// The accepted file that makes this one a helper.
     master: Option<PathBuf>,
 }
@@ -85,11 +83,18 @@ impl<'a> Court<'a> {
                 continue;
             }
             if let Some((Marker::Ignore, line)) = analysis.marker {
-                let reason = format!("marked `@arcanos ignore` on line {line}");
-                self.refused.insert(file, reason);
+                let refusal = Refusal {
+                    kind: VerdictKind::Ignored,
+                    reason: format!("marked `@arcanos ignore` on line {line}"),
+                };
+                self.refused.insert(file, refusal);
                 continue;
             }
-            let reach = reach(file, |file| self.imports(file, &mut resolved));
+            let reach = if analysis.locals.is_empty() {
+                Reach::default()
+            } else {
+                reach(file, |file| self.imports(file, &mut resolved))
+            };
             match accept(self.rules, self.listing, (file, analysis), &reach) {
                 Ok(accepted) => {
                     let case = Case {
@@ -99,19 +104,15 @@ impl<'a> Court<'a> {
                     };
                     self.accepted.insert(file, case);
                 }
-                Err(reason) => {
-                    self.refused.insert(file, reason);
+                Err(refusal) => {
+                    self.refused.insert(file, refusal);
                 }
             }
         }
     }
 
     /// The local files that a file imports, of those that there are.
-    fn imports(
-        &self,
-        file: &Path,
-        resolved: &mut BTreeMap<PathBuf, Vec<PathBuf>>,
-    ) -> Vec<PathBuf> {
+    fn imports(&self, file: &Path, resolved: &mut BTreeMap<PathBuf, Vec<PathBuf>>) -> Vec<PathBuf> {
         let resolve_all = || self.listing.imports_of(file);
         match resolved.entry(file.to_path_buf()) {
             btree_map::Entry::Occupied(known) => known.get().clone(),
@@ -224,10 +225,7 @@ impl<'a> Court<'a> {
                 Content::Barred {
                     barrier: Barrier::Open(reason),
                     ..
-                } => Some((
-                    VerdictKind::Rejected,
-                    format!("imports `{name}`: {reason}"),
-                )),
+                } => Some((VerdictKind::Rejected, format!("imports `{name}`: {reason}"))),
                 _ => None,
             }
         })
@@ -250,10 +248,11 @@ impl<'a> Court<'a> {
                 "a program still writes to it; it is read once that has closed it".to_owned(),
             ),
             (Content::Unread | Content::Analysed(_), None) => {
-                let refused = self.refused.get(file).cloned();
-                let reason = refused.or_else(|| self.rules.refusal(file));
-                let reason = reason.unwrap_or_else(|| "not read yet".to_owned());
-                (VerdictKind::Ignored, reason)
+                let refusal = self.refused.get(file);
+                let kind = refusal.map_or(VerdictKind::Ignored, |refusal| refusal.kind);
+                let reason = refusal.map(|refusal| refusal.reason.clone());
+                let reason = reason.or_else(|| self.rules.refusal(file));
+                (kind, reason.unwrap_or_else(|| "not read yet".to_owned()))
             }
         };
         let marker = entry.analysis().and_then(|analysis| analysis.marker);
@@ -265,57 +264,6 @@ impl<'a> Court<'a> {
             line: marker.map(|(_, line)| line),
             reason: Some(reason),
         }
-    }
-
-    fn candidate(&self, id: WorkerId, file: &Path, case: &Case) -> Candidate {
-        let analysis = |path: &Path| self.listing.files.get(path).and_then(Entry::analysis);
-        let own = analysis(file).map(|analysis| analysis.fingerprint);
-        let used = case.reach.files.iter();
-        let uses: Vec<(PathBuf, Fingerprint)> = used
-            .filter_map(|path| Some((path.clone(), analysis(path)?.fingerprint)))
-            .collect();
-        let mut hasher = DefaultHasher::new();
-        own.hash(&mut hasher);
-        uses.hash(&mut hasher);
-        let all = iter::once(file).chain(uses.iter().map(|(path, _)| path.as_path()));
-        let mut env_reads: Vec<String> = all
-            .filter_map(analysis)
-            .flat_map(|analysis| analysis.env_reads.iter().cloned())
-            .collect();
-        env_reads.sort();
-        env_reads.dedup();
-        Candidate {
-            warnings: self.warnings(file, case),
-            id,
-            file: file.to_path_buf(),
-            rule: self.rules.rules[case.accepted.rule].name.clone(),
-            rule_index: case.accepted.rule,
-            fingerprint: Fingerprint(hasher.finish()),
-            uses,
-            env_reads,
-        }
-    }
-
-    fn warnings(&self, file: &Path, case: &Case) -> Vec<String> {
-        let own = self.listing.files.get(file);
-        let mut warnings = own.map_or_else(Vec::new, |entry| entry.warnings.clone());
-        warnings.extend(own.and_then(Entry::fault).map(str::to_owned));
-        for used in &case.reach.files {
-            let Some(entry) = self.listing.files.get(used) else {
-                continue;
-            };
-            let said = entry.fault().into_iter();
-            let said = said.chain(entry.warnings.iter().map(String::as_str));
-            warnings.extend(said.map(|text| format!("imports `{}`: {text}", used.display())));
-        }
-        if case.reach.is_cut {
-            let followed = case.reach.files.len();
-            warnings.push(format!(
-                "imports more local files than are followed; changes of others than the nearest \
-                 {followed} restart nothing"
-            ));
-        }
-        warnings
     }
 }
 

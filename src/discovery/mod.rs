@@ -1,14 +1,15 @@
 //! Which file is a worker: rules over a [`Listing`] of what the folder holds.
 //!
-//! [`analyse`] takes what a file says out of its bytes once; [`judge`] takes the analyses of all
-//! files and gives each a [`Verdict`], and to those that are workers what a run needs to know
-//! ([`Candidate`]). The language counts, not the text: imports are read off the [code
-//! view](code), where comments, strings, templates and regex literals are blank.
+//! [`analyse`] takes what a file says out of its bytes once; [`judge()`] takes the analyses of
+//! all files and gives each a [`Verdict`], and to those that are workers what a run needs to know
+//! ([`Candidate`]). The language counts, not the text: imports are read off the code view, in
+//! which comments, strings, templates and regex literals are blank.
 //!
 //! Nothing here opens a file, asks the clock or waits; the disk is read by `files::scan`.
 
 mod accept;
 mod analysis;
+mod candidate;
 mod code;
 mod graph;
 mod imports;

@@ -91,7 +91,11 @@ impl Rules {
             .map(|rule| Rule::compile(rule, &mut packages))
             .collect::<Result<_, _>>()?;
         let mut hasher = DefaultHasher::new();
-        format!("{:?}", discovery.rules).hash(&mut hasher);
+        (&discovery.ignore, discovery.recursive).hash(&mut hasher);
+        for rule in &discovery.rules {
+            (&rule.files, &rule.imports, &rule.any, &rule.all, &rule.none).hash(&mut hasher);
+            (rule.on == View::Code).hash(&mut hasher);
+        }
         Ok(Self {
             ignore: globs(&discovery.ignore)?,
             ignore_text: discovery.ignore.clone(),
@@ -108,7 +112,7 @@ impl Rules {
         self.recursive
     }
 
-    /// A number that differs when analyses by these rules may differ from those by others.
+    /// A number that differs where these rules may judge a file differently than others.
     #[must_use]
     pub const fn digest(&self) -> u64 {
         self.digest
@@ -143,22 +147,16 @@ impl Rules {
         (self.recursive || rel.components().count() == 1) && !self.is_ignored(rel) && self.fits(rel)
     }
 
-    /// Whether a change of this name in a folder of workers can matter.
+    /// Whether a change of a file of this name in a folder of workers can matter.
     ///
     /// Broad on purpose: a look too many costs little, one too few a change that is seen late.
     #[must_use]
     pub fn is_of_interest(&self, name: &OsStr) -> bool {
         let path = Path::new(name);
-        let Some(text) = name.to_str() else {
-            return false;
-        };
-        // A mounted config map is swapped by renaming `..data`. A name without an extension may
-        // be a folder, or a file that is imported by its bare name.
-        text.starts_with("..")
-            || path.extension().is_none() && !text.starts_with('.')
-            || is_javascript(path)
-            || path.extension() == Some(OsStr::new("json"))
-            || (!text.starts_with('.') && self.fits(path))
+        !name.as_encoded_bytes().starts_with(b".")
+            && (is_javascript(path)
+                || path.extension() == Some(OsStr::new("json"))
+                || self.fits(path))
     }
 
     /// The rules whose `files` fits the file's name, with their places.

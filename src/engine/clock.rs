@@ -9,7 +9,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
-use tokio::{io::unix::AsyncFd, sync::watch};
+use tokio::{net::unix::pipe, sync::watch};
 
 /// A moment that never comes: the year 2200, in seconds since 1970.
 const NEVER: i64 = 7_258_118_400;
@@ -17,17 +17,19 @@ const NEVER: i64 = 7_258_118_400;
 /// Counts the times the wall clock was set, until nobody listens any more. Ends with an error
 /// where the system cannot tell (then schedules by the clock notice a jump only when they run).
 pub(super) async fn follow(jumps: watch::Sender<u64>) -> io::Result<()> {
-    let timer = AsyncFd::new(timer()?)?;
+    // A timer is no pipe, but is waited for and read like one.
+    let timer = pipe::Receiver::from_owned_fd_unchecked(timer()?)?;
     loop {
-        let mut ready = tokio::select! {
+        tokio::select! {
             ready = timer.readable() => ready?,
             () = jumps.closed() => return Ok(()),
-        };
+        }
         // The kernel cancels the timer when the clock is set: the read says ECANCELED, and the
         // timer is armed again by it.
-        let _ = rustix::io::read(timer.get_ref(), &mut [0_u8; 8]);
-        ready.clear_ready();
-        jumps.send_modify(|jumps| *jumps += 1);
+        match timer.try_read(&mut [0; 8]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            _ => jumps.send_modify(|jumps| *jumps += 1),
+        }
     }
 }
 

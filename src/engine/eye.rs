@@ -12,11 +12,11 @@ use crate::{
     config::{Config, Loaded},
     discovery::{Discovered, Rules, judge},
     domain::WorkerId,
-    files::{Scan, Scanner, Settled, WatchList, read_settled},
+    files::{Scan, ScanError, Scanner, Settled, WatchList, read_settled},
 };
 
 /// How soon a config that a program still writes to is looked at again.
-const HELD_PAUSE: Duration = Duration::from_millis(50);
+const HELD_PAUSE: Duration = Duration::from_millis(25);
 
 /// The name of the file whose change means that packages are to be prepared.
 const LOCK_FILE: &str = "package-lock.json";
@@ -36,7 +36,8 @@ pub(super) struct Eye {
 /// What a look found.
 pub(super) struct Sight {
     pub(super) config: ConfigSight,
-    pub(super) folder: Result<Discovered, String>,
+    /// The verdicts; `None` where the folder cannot be judged yet.
+    pub(super) folder: Option<Result<Discovered, String>>,
     /// A digest of the folder's lock file, if it has one.
     pub(super) lock: Option<String>,
     /// When to look again, if something is not settled.
@@ -79,15 +80,23 @@ impl Eye {
         let folder = self.scanner.scan(&self.rules, directory, Instant::now());
         let watch = self.watch_list(folder.as_ref().ok());
         let wake = folder.as_ref().ok().and_then(|scan| scan.wake);
-        let judged = folder.map(|scan| {
-            judge(&self.rules, &scan.listing, &|id| holders.get(id).cloned())
-        });
+        let judged = match folder {
+            Ok(scan) => {
+                let holder = |id: &WorkerId| holders.get(id).cloned();
+                Some(Ok(judge(&self.rules, &scan.listing, &holder)))
+            }
+            Err(ScanError::Busy(_)) => {
+                again = Some(HELD_PAUSE);
+                None
+            }
+            Err(error) => Some(Err(error.to_string())),
+        };
         Sight {
             config,
             lock: self.lock_digest(),
             again: [again, wake].into_iter().flatten().min(),
             watch,
-            folder: judged.map_err(|error| error.to_string()),
+            folder: judged,
         }
     }
 

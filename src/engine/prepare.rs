@@ -83,8 +83,7 @@ impl Preparer {
         let Some((program, args)) = command.split_first() else { return false };
         self.runs += 1;
         let run = RunId::new(&format!("{}-{NAME}", self.instance), self.runs);
-        let mut env = self.environment.clone();
-        env.push(("ARCANOS_RUN_ID".to_owned(), run.to_string()));
+        let env = self.environment.clone();
         let command = Command {
             program: program.clone(),
             args: args.to_vec(),

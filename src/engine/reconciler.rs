@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    eye::{ConfigSight, Eye, Sight},
+    eye::{ConfigSight, Eye},
     governor::Governor,
     handle::{Request, Shared},
     model::ModelDesk,
@@ -214,7 +214,9 @@ impl Reconciler {
         self.eye = Some(eye);
         self.again = sight.again;
         let is_new = self.digest_config(sight.config).await || self.generation == Generation(0);
-        self.digest_folder(sight.folder);
+        if let Some(folder) = sight.folder {
+            self.digest_folder(folder);
+        }
         self.watch(&sight.watch);
         self.prepare(sight.lock);
         let plan = self.act();

@@ -7,11 +7,14 @@
 
 mod lease;
 pub mod logs;
+mod patience;
 mod read;
 mod scan;
+mod stamp;
 pub mod state;
 mod watch;
 
-pub use read::{Patience, ReadError, Settled, read_settled};
+pub use patience::Patience;
+pub use read::{ReadError, Settled, read_settled};
 pub use scan::{Scan, ScanError, Scanner};
 pub use watch::{WatchList, WatchMode, Watcher};

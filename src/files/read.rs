@@ -3,22 +3,17 @@
 use std::{
     fs::{File, Metadata, OpenOptions},
     io::{self, Read},
-    os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{FileTypeExt, OpenOptionsExt},
     path::Path,
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use rustix::fs::OFlags;
 
-use super::lease::{Writers, writers};
-
-/// Where the kernel cannot say whether a program writes, a file counts as written once it has
-/// been left alone for so long.
-pub(super) const QUIET: Duration = Duration::from_millis(100);
-
-/// A change that lies so far ahead was stamped by another clock, and says nothing about quiet.
-const OTHER_CLOCK: Duration = Duration::from_secs(1);
+use super::{
+    lease::{Writers, writers},
+    stamp::Stamp,
+};
 
 /// How often a file that seems held is asked about again before it counts as held: the kernel
 /// reports a file as closed a moment before it counts the writer out.
@@ -29,7 +24,7 @@ const SECOND_LOOKS: u32 = 3;
 pub enum Settled {
     /// The whole content.
     Content(Vec<u8>),
-    /// A program writes to it, or did a moment ago. Look again soon, as [`Patience`] says.
+    /// A program writes to it, or did a moment ago. Look again soon, as [`Patience`](super::Patience) says.
     Held,
     /// There is no such file.
     Missing,
@@ -68,83 +63,12 @@ pub fn read_settled(path: &Path, limit: u64) -> Result<Settled, ReadError> {
     })
 }
 
-/// When to look again at something that is not there to be read yet: soon at first, then ever
-/// more rarely.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    due: Instant,
-    step: Duration,
-}
-
-impl Patience {
-    const FIRST: Duration = Duration::from_millis(4);
-    const LONGEST: Duration = Duration::from_secs(1);
-
-    /// Begins to wait.
-    #[must_use]
-    pub fn new(now: Instant) -> Self {
-        Self {
-            due: now + Self::FIRST,
-            step: Self::FIRST,
-        }
-    }
-
-    /// Goes on waiting, after a look that was in vain. A look before its time changes nothing.
-    pub fn go_on(&mut self, now: Instant) {
-        if now >= self.due {
-            self.step = (self.step * 2).min(Self::LONGEST);
-            self.due = now + self.step;
-        }
-    }
-
-    /// How long to wait for the next look.
-    #[must_use]
-    pub fn remaining(&self, now: Instant) -> Duration {
-        self.due.saturating_duration_since(now)
-    }
-}
-
 /// As [`Settled`], with the state of the file that the content is of.
 #[derive(Debug)]
 pub(super) enum Reading {
     Content(Vec<u8>, Stamp),
     Held,
     Missing,
-}
-
-/// What stat(2) says of a file: as long as it is equal, so is the content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    device: u64,
-    inode: u64,
-    pub(super) size: u64,
-    pub(super) mode: u32,
-    pub(super) owner: u32,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    pub(super) fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            mode: metadata.mode(),
-            owner: metadata.uid(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// Whether the last change lies so far back that another one would bear another time.
-    pub(super) fn is_quiet(&self) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.unwrap_or_default().as_nanos().cast_signed();
-        let changed = i128::from(self.changed.0) * 1_000_000_000 + i128::from(self.changed.1);
-        let age = now - changed;
-        age >= QUIET.as_nanos().cast_signed() || -age > OTHER_CLOCK.as_nanos().cast_signed()
-    }
 }
 
 /// See [`read_settled`].
@@ -244,7 +168,11 @@ fn human_size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io::Write};
+    use std::{
+        fs,
+        io::Write,
+        time::{Duration, Instant},
+    };
 
     use super::*;
 
@@ -297,18 +225,5 @@ mod tests {
             };
             assert_eq!(refused.unwrap_err().to_string(), reason);
         }
-    }
-
-    #[test]
-    fn patience_grows_to_a_second_and_a_look_before_its_time_does_not_count() {
-        let mut now = Instant::now();
-        let mut patience = Patience::new(now);
-        patience.go_on(now);
-        assert_eq!(patience.remaining(now), Patience::FIRST);
-        for _ in 0..20 {
-            now += patience.remaining(now);
-            patience.go_on(now);
-        }
-        assert_eq!(patience.remaining(now), Patience::LONGEST);
     }
 }

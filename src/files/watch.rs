@@ -25,8 +25,8 @@ use notify::{
 };
 use tokio::sync::watch;
 
-pub use self::list::WatchList;
 use self::list::Interest;
+pub use self::list::WatchList;
 use crate::config::Watch;
 
 /// How often to look where events were asked for and there are none, unless the config says a
@@ -213,13 +213,18 @@ impl Shared {
         }
         let interests = self.interests();
         let is_watched = |path: &PathBuf| interests.contains_key(path);
-        if is_leaving(event.kind) && event.paths.iter().any(is_watched) {
+        let is_move = is_move(event.kind);
+        if is_move && event.paths.iter().any(is_watched) {
             self.is_doubtful.store(true, Ordering::Relaxed);
         }
         let matters = |path: &PathBuf| {
             let interest = path.parent().and_then(|folder| interests.get(folder));
-            let name = path.file_name();
-            is_watched(path) || interest.zip(name).is_some_and(|(i, name)| i.covers(name))
+            is_watched(path)
+                || interest
+                    .zip(path.file_name())
+                    .is_some_and(|(interest, name)| {
+                        interest.covers(name) || (is_move && interest.covers_arrival(name))
+                    })
         };
         // An overflow of the queue comes without a path.
         let is_called_for = event.paths.is_empty() || event.paths.iter().any(matters);
@@ -250,18 +255,17 @@ const fn is_reading(kind: EventKind) -> bool {
     }
 }
 
-const fn is_leaving(kind: EventKind) -> bool {
+/// Whether a name has come or gone.
+const fn is_move(kind: EventKind) -> bool {
     matches!(
         kind,
-        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+        EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
     )
 }
 
 /// The folders that there are, each once though links lead to it by several paths: the kernel
 /// has one watch for a folder, so ending it by one path would end it by all.
-fn distinct(
-    wanted: &WatchList,
-) -> (BTreeMap<PathBuf, FolderId>, BTreeMap<PathBuf, Interest>) {
+fn distinct(wanted: &WatchList) -> (BTreeMap<PathBuf, FolderId>, BTreeMap<PathBuf, Interest>) {
     let mut paths = BTreeMap::<FolderId, &Path>::new();
     let mut folders = BTreeMap::new();
     let mut interests = BTreeMap::<PathBuf, Interest>::new();
@@ -291,7 +295,10 @@ fn explain(error: &notify::Error) -> String {
             "no watchers are left; raise `fs.inotify.max_user_instances`".to_owned()
         }
         ErrorKind::Io(fault) => {
-            let path = error.paths.first().map(|path| format!("`{}`: ", path.display()));
+            let path = error
+                .paths
+                .first()
+                .map(|path| format!("`{}`: ", path.display()));
             format!("{}{fault}", path.unwrap_or_default())
         }
         _ => error.to_string(),

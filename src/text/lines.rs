@@ -11,7 +11,7 @@ pub fn lines(bytes: &[u8]) -> Lines<'_> {
     Lines { rest: bytes }
 }
 
-/// Iterator of [`lines`].
+/// Iterator of [`lines()`].
 #[derive(Clone, Debug)]
 pub struct Lines<'a> {
     rest: &'a [u8],

@@ -1,8 +1,8 @@
 //! Text from workers, made fit to be kept and shown.
 //!
 //! Pure functions over bytes: what must not be seen is replaced ([`Redactor`]), what would move a
-//! cursor or forge a line is made visible ([`escape`], [`push_shown`]), and bytes are cut into
-//! lines ([`lines`]). Nothing here reads, writes, waits, or decides where a line goes.
+//! cursor or forge a line is made visible ([`escape()`], [`push_shown`]), and bytes are cut into
+//! lines ([`lines()`]). Nothing here reads, writes, waits, or decides where a line goes.
 
 mod escape;
 mod forms;

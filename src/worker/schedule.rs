@@ -1,8 +1,11 @@
 //! When a worker runs by the clock.
 
-use std::time::{Duration, Instant};
+use std::{
+    str::FromStr as _,
+    time::{Duration, Instant},
+};
 
-use croner::{Cron, parser::CronParser};
+use croner::Cron;
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
@@ -69,7 +72,7 @@ impl Schedule {
                     .ok_or_else(|| ScheduleError::Every(expression.to_owned()))?,
             ),
             None => {
-                let cron = CronParser::new().parse(expression).map_err(|error| {
+                let cron = Cron::from_str(expression).map_err(|error| {
                     let reason = error.to_string();
                     ScheduleError::Cron {
                         expression: expression.to_owned(),

@@ -8,9 +8,11 @@ use std::{
     env,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use secrecy::SecretString;
+use tokio::time::timeout;
 
 use super::Client;
 use crate::{
@@ -18,9 +20,14 @@ use crate::{
         args::Globals,
         exit::{self, Failure},
         load,
+        status::understand,
+        wire,
     },
     files::state::{Instance, StateDir, StateError},
 };
+
+/// How long a command that could do without an answer waits for one.
+const BRIEF: Duration = Duration::from_secs(1);
 
 /// What must be known to talk to the running arcanos.
 #[derive(Clone, Debug)]
@@ -80,6 +87,15 @@ pub(crate) fn whereabouts(globals: &Globals, file: &Path) -> Whereabouts {
         },
         Err(_) => lenient(file),
     }
+}
+
+/// The workers of the arcanos that runs, and its pid; `None` where none runs or it does not say so
+/// within a second.
+pub(crate) async fn workers(globals: &Globals) -> Option<(u32, Vec<wire::Worker>)> {
+    let found = find(globals).ok()?;
+    let mut answer = timeout(BRIEF, found.client.read("/workers")).await.ok()?.ok()?;
+    let workers = understand(answer.get_mut("workers")?.take()).ok()?;
+    Some((found.instance.pid, workers))
 }
 
 fn connect(instance: Instance, token: Option<SecretString>) -> Result<Found, Failure> {

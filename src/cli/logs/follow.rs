@@ -106,7 +106,7 @@ async fn print(
             }
             Wake::Event(Ok(Some(event))) => {
                 out.flush()?;
-                tell(&format!("{}: {}", event.kind, event.data));
+                tell(&notice(&event));
             }
             Wake::Event(Ok(None) | Err(_)) => {
                 out.flush()?;
@@ -133,6 +133,14 @@ async fn search(globals: &Globals, args: &Logs) -> Result<Events, Failure> {
             }
             Err(_) => {}
         }
+    }
+}
+
+/// What the stream says beside lines.
+fn notice(event: &Event) -> String {
+    match event.kind.as_str() {
+        "lagged" => format!("{} lines came too fast and are missing here", event.data),
+        kind => format!("{kind}: {}", event.data),
     }
 }
 

@@ -5,26 +5,19 @@
 
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde_json::Value;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Picture;
 use crate::{
     cli::{
+        grid::{Grid, Row, fit},
         terminal::{Colours, Tone},
         wire::Worker,
     },
     domain::{State, human_delay, human_uptime},
     text::escape,
 };
-
-/// The column of the state, which has the colour.
-const STATE: &str = "STATE";
-
-/// Lines that the note of one worker may take; `arcanos why` has the rest.
-const NOTE_HEIGHT: usize = 2;
 
 /// The columns that must go where the terminal has fewer than so many, the first to go first.
 const DISPENSABLE: [(Column, u16); 3] =
@@ -101,56 +94,20 @@ fn plural(n: usize, noun: &str) -> String {
 
 /// One line a worker. A note that does not fit beside it stands below it.
 fn table(picture: &Picture, view: &View) -> Vec<String> {
-    let workers = &picture.status.workers.details;
-    let lines = grid(workers, view);
-    let notes: Vec<_> = workers.iter().map(|worker| note(picture, worker, view.now)).collect();
-    let beside = lines.iter().map(|line| line.width()).max().unwrap_or(0);
-    let longest = notes.iter().map(|note| note.width()).max().unwrap_or(0);
-    let fits = view.width.is_none_or(|width| beside + longest <= usize::from(width));
-    let start = lines[0].find(STATE);
-    let mut out = Vec::with_capacity(lines.len() * 2);
-    for (n, line) in lines.into_iter().enumerate() {
-        let note = n.checked_sub(1).map(|n| notes[n].as_str());
-        let head = paint(line.trim_end(), note.and(start), view.colours);
-        match note {
-            Some(note) if fits && !note.is_empty() => {
-                let gap = " ".repeat(beside - line.trim_end().width());
-                out.push(format!("{head}{gap}{note}"));
-            }
-            Some(note) => {
-                out.push(head);
-                let room = view.width.map_or(usize::MAX, |width| usize::from(width) - 2);
-                for line in wrap(note, room) {
-                    let line = view.colours.paint(Tone::Faint, &line).into_owned();
-                    out.push(format!("  {line}"));
-                }
-            }
-            None if fits && longest > 0 => {
-                let gap = " ".repeat(beside - line.trim_end().width());
-                out.push(format!("{head}{gap}{}", view.colours.paint(Tone::Strong, "NOTE")));
-            }
-            None => out.push(head),
-        }
-    }
-    out
-}
-
-/// The columns but for the note, each padded on the right; the header first.
-fn grid(workers: &[Worker], view: &View) -> Vec<String> {
     let columns = columns(view.width);
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(columns.iter().map(|column| column.header()));
-    for worker in workers {
-        table.add_row(columns.iter().map(|column| column.cell(worker, view.width)));
-    }
-    for (index, column) in columns.iter().enumerate() {
-        if let Some(style) = table.column_mut(index) {
-            style.set_padding((0, 2));
-            style.set_cell_alignment(column.alignment());
-        }
-    }
-    table.lines().collect()
+    let rows = picture.status.workers.details.iter().map(|worker| Row {
+        cells: columns.iter().map(|column| column.cell(worker, view.width)).collect(),
+        tone: tone(&worker.state),
+        note: note(picture, worker, view.now),
+    });
+    let grid = Grid {
+        header: columns.iter().map(|column| column.header()).collect(),
+        painted: "STATE",
+        right: &["PID", "UPTIME", "TRIES"],
+        notes: "NOTE",
+        rows: rows.collect(),
+    };
+    grid.lines(view.width, view.colours)
 }
 
 fn columns(width: Option<u16>) -> Vec<Column> {
@@ -168,18 +125,11 @@ impl Column {
     const fn header(self) -> &'static str {
         match self {
             Self::Worker => "WORKER",
-            Self::State => STATE,
+            Self::State => "STATE",
             Self::Pid => "PID",
             Self::Uptime => "UPTIME",
             Self::Tries => "TRIES",
             Self::Model => "MODEL",
-        }
-    }
-
-    const fn alignment(self) -> CellAlignment {
-        match self {
-            Self::Worker | Self::State | Self::Model => CellAlignment::Left,
-            Self::Pid | Self::Uptime | Self::Tries => CellAlignment::Right,
         }
     }
 
@@ -259,58 +209,6 @@ fn rounded(wait: Duration) -> Duration {
 fn one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     escape(line.as_bytes()).into_owned()
-}
-
-/// The text in at most so many columns, with a mark where it is cut.
-pub(super) fn fit(text: &str, width: Option<u16>) -> String {
-    let Some(width) = width.map(usize::from).filter(|width| text.width() > *width) else {
-        return text.to_owned();
-    };
-    let mut left = width.saturating_sub(1);
-    let head = text.chars().take_while(|c| {
-        let columns = c.width().unwrap_or(0);
-        let has_room = columns <= left;
-        left = left.saturating_sub(columns);
-        has_room
-    });
-    head.chain(['…']).collect()
-}
-
-/// The line with the state, which begins at this column of the screen, in its colour; without one
-/// it is the header.
-fn paint(line: &str, start: Option<usize>, colours: Colours) -> String {
-    let Some(start) = start else { return colours.paint(Tone::Strong, line).into_owned() };
-    let Some(start) = byte_at(line, start) else { return line.to_owned() };
-    let word = line[start..].split(' ').next().unwrap_or_default();
-    let Some(tone) = tone(word) else { return line.to_owned() };
-    format!("{}{}{}", &line[..start], colours.paint(tone, word), &line[start + word.len()..])
-}
-
-/// The words in lines of at most so many columns; what is beyond the last line is cut.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let is_last = lines.len() == NOTE_HEIGHT;
-        match lines.last_mut() {
-            Some(line) if is_last || line.width() + 1 + word.width() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    let width = u16::try_from(width).unwrap_or(u16::MAX);
-    lines.iter().map(|line| fit(line, Some(width))).collect()
-}
-
-/// The byte at which this column of the screen begins; a cut id ends in a mark of three bytes.
-fn byte_at(line: &str, column: usize) -> Option<usize> {
-    let mut columns = 0;
-    line.char_indices().find_map(|(at, c)| {
-        let is_there = columns == column;
-        columns += c.width().unwrap_or(0);
-        is_there.then_some(at)
-    })
 }
 
 fn tone(state: &str) -> Option<Tone> {

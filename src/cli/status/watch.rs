@@ -143,7 +143,7 @@ fn table_lines(picture: &Picture, age: Duration, out: &Output) -> Vec<String> {
         worker.uptime_seconds = worker.uptime_seconds.map(|seconds| seconds + age.as_secs_f64());
     }
     let view = table::View {
-        width: super::table_width(out),
+        width: out.table_width(),
         colours: out.colours(),
         now: Timestamp::now(),
     };

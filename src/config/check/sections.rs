@@ -17,14 +17,14 @@ use super::{
 use crate::{
     config::{
         environment::Variables,
+        inputs::Inputs,
         key::KeyPath,
         layers::Layers,
-        load::Inputs,
         model::{Config, Discovery, Env, Log},
         raw::{RawConfig, RawDiscovery, RawEnv, RawLog, RawRestart, RawStart, RawStop},
         report::Report,
     },
-    domain::{EnvMap, RestartPolicy, StartPolicy, StopPolicy},
+    domain::{EnvMap, ReadyRule, RestartPolicy, StartPolicy, StopPolicy},
 };
 
 /// What the checks may ask, beside the values themselves.
@@ -59,6 +59,15 @@ pub(in crate::config) fn config(
     );
     let log = log(raw.log.take().unwrap_or_default(), scope, report);
     let (server, token_file) = server(raw.server.take().unwrap_or_default(), scope, report);
+    let root = KeyPath::default();
+    let restart = raw.restart.as_ref().and_then(restart);
+    let start = raw.start.as_ref().and_then(start);
+    if let Some(restart) = &restart {
+        warn_of_restart(restart, &root, report);
+    }
+    if let Some(start) = &start {
+        warn_of_start(start, &root, report);
+    }
     let workers = workers(&mut raw, scope, report);
     let state = raw.state.take().and_then(|state| state.directory);
     let config = (|| {
@@ -67,8 +76,8 @@ pub(in crate::config) fn config(
             profile: scope.profile.to_owned(),
             discovery: discovery?,
             model: model?,
-            restart: restart(raw.restart.as_ref()?)?,
-            start: start(raw.start.as_ref()?)?,
+            restart: restart?,
+            start: start?,
             concurrency: raw.start.as_ref()?.concurrency?.0,
             stop: stop(raw.stop.as_ref()?)?,
             on_change: raw.reload.as_ref()?.on_change?,
@@ -182,6 +191,24 @@ fn path(text: &str, key: &str, scope: &Scope<'_>, report: &mut Report) -> PathBu
         report.about(scope.layers, &KeyPath::of(key), text.to_owned());
     }
     absolute(scope.inputs.folder(), text)
+}
+
+/// Warns of delays that do not fit each other.
+pub(super) fn warn_of_restart(restart: &RestartPolicy, table: &KeyPath, report: &mut Report) {
+    if restart.delay > restart.max_delay {
+        let key = table.key("restart").key("delay");
+        let text = format!("{key}: longer than `max_delay`, which holds instead");
+        report.warnings.push(text);
+    }
+}
+
+/// Warns of times in which no run could become ready.
+pub(super) fn warn_of_start(start: &StartPolicy, table: &KeyPath, report: &mut Report) {
+    if start.ready == ReadyRule::Alive && start.alive_after >= start.timeout {
+        let key = table.key("start").key("alive_after");
+        let text = format!("{key}: not shorter than `timeout`, so every run would fail its start");
+        report.warnings.push(text);
+    }
 }
 
 /// `[restart]`; `None` if a key is missing.

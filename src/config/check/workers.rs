@@ -6,7 +6,7 @@ use super::{
     paths::absolute,
     rules::has_program,
     schedule::schedule,
-    sections::{Scope, restart, start, stop},
+    sections::{Scope, restart, start, stop, warn_of_restart, warn_of_start},
 };
 use crate::{
     config::{
@@ -63,6 +63,16 @@ fn worker(
         report.about(scope.layers, &key, text.to_owned());
     }
     check_variables(&raw, key, scope, report);
+    let (base_restart, base_start) = (base.restart.as_ref()?, base.start.as_ref()?);
+    let own_restart = restart(&raw.restart.unwrap_or_default().over(base_restart))?;
+    let own_start = start(&raw.start.unwrap_or_default().over(base_start))?;
+    // What is odd about the sections themselves has been told of them.
+    if own_restart != restart(base_restart)? {
+        warn_of_restart(&own_restart, key, report);
+    }
+    if own_start != start(base_start)? {
+        warn_of_start(&own_start, key, report);
+    }
     let on_change = raw
         .reload
         .take()
@@ -74,8 +84,8 @@ fn worker(
         args: raw.args.unwrap_or_default(),
         cwd: raw.cwd.map(|cwd| absolute(scope.inputs.folder(), &cwd)),
         env: EnvMap(raw.env.unwrap_or_default()),
-        restart: restart(&raw.restart.unwrap_or_default().over(base.restart.as_ref()?))?,
-        start: start(&raw.start.unwrap_or_default().over(base.start.as_ref()?))?,
+        restart: own_restart,
+        start: own_start,
         stop: stop(&raw.stop.unwrap_or_default().over(base.stop.as_ref()?))?,
         on_change: on_change.on_change?,
         mode: raw.mode,

@@ -1,6 +1,6 @@
 //! Forms that files have in the field, each with what it is.
 
-use super::{VerdictKind, folder, found, kinds, openai, rules, verdict};
+use super::{Verdict, VerdictKind, folder, found, kinds, openai, rules, verdict};
 
 /// Judges one text as a file alone in its folder.
 fn is_worker(text: &str) -> bool {
@@ -109,7 +109,10 @@ fn verdicts_name_rule_and_line_or_the_reason() {
     let listing = folder(
         &rules,
         &[
-            ("third.js", "'use strict';\n\nconst O = require('openai');\n"),
+            (
+                "third.js",
+                "'use strict';\n\nconst O = require('openai');\n",
+            ),
             ("multi.js", "// a\nimport {\n  O,\n} from 'openai';\n"),
             ("far.js", "\n\nimport './shared/one.js';\n"),
             ("shared/one.js", "import './two.js';"),
@@ -123,27 +126,51 @@ fn verdicts_name_rule_and_line_or_the_reason() {
         ],
     );
     let discovered = found(&rules, &listing);
-    for (file, kind, line, reason) in [
-        ("third.js", VerdictKind::Worker, Some(3), None),
-        ("multi.js", VerdictKind::Worker, Some(2), None),
-        ("far.js", VerdictKind::Worker, Some(3), Some("imports `openai` through `shared/two.js`")),
-        ("shared/one.js", VerdictKind::Helper, None, Some("imported by `far.js`")),
-        ("plain.js", VerdictKind::Ignored, None, Some("rule `openai-node`: imports none of `openai`")),
-        ("again.js", VerdictKind::Ignored, None, Some("rule `openai-node`: only re-exports `openai` (line 2), which makes it a helper")),
-        ("notes.txt", VerdictKind::Ignored, None, Some("no rule's `files` fits the name")),
-        ("_hidden.js", VerdictKind::Ignored, None, Some("passed over: the name begins with `_`")),
-        ("a.test.js", VerdictKind::Ignored, None, Some("passed over by `**/*.test.*` of `ignore`")),
-        ("c d.js", VerdictKind::Rejected, Some(1), Some("the id has the character ' '; allowed are `A-Z a-z 0-9 . _ -`")),
+    for (file, expected) in [
+        ("third.js", "worker 3"),
+        ("multi.js", "worker 2"),
+        (
+            "far.js",
+            "worker 3: imports `openai` through `shared/two.js`",
+        ),
+        ("shared/one.js", "helper: imported by `far.js`"),
+        (
+            "plain.js",
+            "ignored: rule `openai-node`: imports none of `openai`",
+        ),
+        (
+            "again.js",
+            "helper: rule `openai-node`: only re-exports `openai` (line 2)",
+        ),
+        ("notes.txt", "ignored: no rule's `files` fits the name"),
+        (
+            "_hidden.js",
+            "ignored: passed over: the name begins with `_`",
+        ),
+        (
+            "a.test.js",
+            "ignored: passed over by `**/*.test.*` of `ignore`",
+        ),
+        (
+            "c d.js",
+            "rejected 1: the id has the character ' '; allowed are `A-Z a-z 0-9 . _ -`",
+        ),
     ] {
-        let verdict = verdict(&discovered, file);
-        assert_eq!(
-            (verdict.verdict, verdict.line, verdict.reason.as_deref()),
-            (kind, line, reason),
-            "{file}"
-        );
+        assert_eq!(in_words(verdict(&discovered, file)), expected, "{file}");
     }
     assert_eq!(
         serde_json::to_string(verdict(&discovered, "third.js")).expect("it serialises"),
         r#"{"file":"third.js","verdict":"worker","id":"third","rule":"openai-node","line":3,"reason":null}"#
     );
+}
+
+fn in_words(verdict: &Verdict) -> String {
+    let kind = format!("{:?}", verdict.verdict).to_lowercase();
+    let line = verdict.line.map(|line| format!(" {line}"));
+    let reason = verdict.reason.as_ref().map(|reason| format!(": {reason}"));
+    format!(
+        "{kind}{}{}",
+        line.unwrap_or_default(),
+        reason.unwrap_or_default()
+    )
 }

@@ -203,6 +203,7 @@ impl Runtime for LocalRuntime {
 
     fn usage(&self, id: &WorkerId) -> Option<Usage> {
         let pid = self.0.context.board.worker(id)?.pid?;
-        process::usage(pid)
+        let used = process::usage(pid)?;
+        Some(Usage { memory_bytes: used.memory_bytes, cpu_seconds: used.cpu_seconds })
     }
 }

@@ -18,10 +18,7 @@ use super::Context;
 use crate::{
     domain::{Exit, LastActivity, RunId, Stamp, WorkerSpec},
     files::logs::{LogLine, Stream, TailQuery, WorkerLog},
-    process::{
-        Command, Process, SpawnError, Spawned,
-        channel::{Channel, Incoming},
-    },
+    process::{self, Channel, Command, Incoming, Process, SpawnError, Spawned},
     text,
     worker::{Event, RunKey, diagnose},
 };
@@ -102,7 +99,7 @@ impl Launch {
                 None
             }
         });
-        let life = Life { launch: self, process, channel, has_spoken: false };
+        let life = Life { launch: self, process, channel };
         let (life, exit, (), ()) = {
             let watched = async {
                 let (life, exit) = life.watch().await;
@@ -126,15 +123,11 @@ impl Launch {
     fn command(&self) -> Result<Command, SpawnError> {
         let launch = &self.spec.launch;
         let mut env: BTreeMap<String, String> = launch.env.0.clone();
-        env.insert("ARCANOS_RUN_ID".to_owned(), self.id.to_string());
         if let Some(address) = *self.context.address.borrow() {
             env.insert("ARCANOS_URL".to_owned(), format!("http://{address}"));
         }
-        if let Some(input) = &self.input {
-            env.insert("ARCANOS_INPUT".to_owned(), input.clone());
-        }
         let args = resolve_file(&launch.args, &launch.file);
-        let command = Command {
+        let mut command = Command {
             program: launch.program.clone(),
             args,
             env: env.into_iter().collect(),
@@ -144,7 +137,8 @@ impl Launch {
             user: launch.user.clone(),
             run: self.id.clone(),
         };
-        command.with_task(launch.mode)
+        process::prepare_node(&mut command, &launch.file, launch.mode, self.input.as_deref())?;
+        Ok(command)
     }
 }
 
@@ -161,7 +155,6 @@ struct Life {
     launch: Launch,
     process: Process,
     channel: Option<Channel>,
-    has_spoken: bool,
 }
 
 impl Life {
@@ -195,7 +188,7 @@ impl Life {
         if order.is_kill {
             self.process.kill();
         } else if let Some((signal, timeout)) = order.stop {
-            if let Some(channel) = self.channel.as_mut().filter(|_| self.has_spoken) {
+            if let Some(channel) = self.channel.as_mut().filter(|channel| channel.has_spoken()) {
                 // A worker that does not read still gets the signal.
                 let _ = channel.shutdown(timeout);
             }
@@ -212,7 +205,6 @@ impl Life {
     }
 
     async fn hear(&mut self, said: Incoming) {
-        self.has_spoken = true;
         let run = self.launch.key;
         match said {
             Incoming::Ready => self.launch.tell(Event::SaidReady(run)).await,
@@ -220,6 +212,7 @@ impl Life {
             Incoming::ExitReason { reason, retry_after } => {
                 self.note(&format!("exit reason: {reason}"));
                 let reason = self.launch.context.logs.redact(&reason);
+                let retry_after = retry_after.and_then(|s| Duration::try_from_secs_f64(s).ok());
                 self.launch.tell(Event::SaidExitReason { run, reason, retry_after }).await;
             }
             Incoming::Log { level, message } => self.note(&format!("{level}: {message}")),
@@ -243,10 +236,11 @@ impl Life {
     /// Reads what the run said last.
     async fn drain(mut self) -> Self {
         let deadline = tokio::time::Instant::now() + DRAIN;
-        while let Ok(Some(said)) = tokio::time::timeout_at(deadline, heard(&mut self.channel)).await {
-            self.hear(said).await;
+        if let Some(mut channel) = self.channel.take() {
+            while let Some(said) = channel.recv_until(deadline).await {
+                self.hear(said).await;
+            }
         }
-        self.channel = None;
         self
     }
 

@@ -145,6 +145,11 @@ impl Pool {
         *self.lock() = Vec::new();
     }
 
+    #[cfg(test)]
+    pub(super) fn n_spare(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -50,7 +50,8 @@ fn json_head(chunk: &Chunk) -> Vec<u8> {
         Stream::Activity | Stream::Lifecycle => None,
     };
     // Ids of workers and runs and the names of streams need no escaping.
-    let quoted = |text: Option<&str>| text.map_or("null".to_owned(), |text| format!("\"{text}\""));
+    let quoted =
+        |text: Option<&str>| text.map_or_else(|| "null".to_owned(), |text| format!("\"{text}\""));
     let (at, worker) = (chunk.at, label(chunk));
     let (stream, run) = (
         quoted(stream),

@@ -193,6 +193,12 @@ impl History {
         Some((Arc::clone(&record.chunk), gone))
     }
 
+    /// Bytes of memory it takes.
+    #[cfg(test)]
+    pub(super) fn cost(&self) -> usize {
+        self.cost
+    }
+
     fn rings_of(&self, scope: &Scope) -> impl Iterator<Item = &Ring> {
         let one = scope.as_ref().map(|_| self.rings.get(scope).into_iter());
         let all = scope.is_none().then(|| self.rings.values());

@@ -35,7 +35,7 @@ use super::{
 /// When the last clone and the last [`WorkerLog`] are dropped, what is queued is still written.
 #[derive(Clone, Debug)]
 pub struct Logs {
-    handle: Arc<Handle>,
+    pub(super) handle: Arc<Handle>,
 }
 
 /// Why there can be no logs at all. A file that cannot be written is no such reason: it is one

@@ -124,8 +124,15 @@ impl LogFile {
         match self.write(bytes, now) {
             Ok(change) => outcome.change = change.or(outcome.change),
             Err((written, error)) => {
-                outcome.change = Some(Change::Failed(reason(&error)));
                 outcome.lost += self.fail(bytes, written, now);
+                // What was only just mended is not worth a word about either.
+                outcome.change = match (outcome.change.take(), &mut self.failure) {
+                    (Some(Change::Recovered), Some(failure)) => {
+                        (failure.wait, failure.retry_at) = (LONGEST_WAIT, now + LONGEST_WAIT);
+                        None
+                    }
+                    _ => Some(Change::Failed(reason(&error))),
+                };
             }
         }
         outcome
@@ -190,6 +197,7 @@ impl LogFile {
     fn write(&mut self, bytes: &[u8], now: Instant) -> Result<Option<Change>, Torn> {
         let (mut written, mut change) = (0, None);
         self.look(now);
+        self.opened(now).map_err(|error| (0, error))?;
         while written < bytes.len() {
             let rest = &bytes[written..];
             let (limits, is_stuck) = (

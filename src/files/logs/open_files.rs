@@ -142,3 +142,67 @@ impl OpenFiles {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn id(n: usize) -> WorkerId {
+        WorkerId::parse(&format!("w{n}")).expect("a good id")
+    }
+
+    fn files(folder: &tempfile::TempDir) -> OpenFiles {
+        OpenFiles::new(
+            folder.path().to_owned(),
+            Limits {
+                max_size: 1000,
+                keep: 1,
+            },
+        )
+    }
+
+    #[test]
+    fn there_are_never_too_many_open() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (mut files, now) = (files(&folder), Instant::now());
+        for n in (0..2 * MOST).chain(0..MOST) {
+            files.append(&id(n), b"x\n", now + Duration::from_millis(n as u64));
+            let n_open = files
+                .files
+                .values()
+                .filter(|entry| entry.log.is_open())
+                .count();
+            assert!(
+                n_open <= MOST && n_open == files.n_open,
+                "{n_open} of {}",
+                files.n_open
+            );
+        }
+        let text = |n| fs::read_to_string(folder.path().join(format!("w{n}.log")));
+        assert_eq!(text(0).ok().as_deref(), Some("x\nx\n"));
+        assert_eq!(text(2 * MOST - 1).ok().as_deref(), Some("x\n"));
+    }
+
+    #[test]
+    fn what_is_idle_is_closed_and_what_is_broken_remembered() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (mut files, now) = (files(&folder), Instant::now());
+        fs::create_dir(folder.path().join("w2.log")).expect("a folder in its place");
+        files.append(&id(1), b"x\n", now);
+        files.append(&id(2), b"x\n", now);
+        assert!(
+            files.next_maintenance() < Some(now + IDLE),
+            "the broken one is tried sooner"
+        );
+        files.maintain(now + IDLE, |_, _, _| {});
+        assert_eq!((files.n_open, files.files.len()), (0, 1));
+        fs::remove_dir(folder.path().join("w2.log")).expect("to remove it");
+        let mut told = Vec::new();
+        files.maintain(now + 2 * IDLE, |id, _, _| told.push(id.clone()));
+        assert_eq!(told, [id(2)]);
+        files.maintain(now + 3 * IDLE, |_, _, _| {});
+        assert_eq!((files.next_maintenance(), files.files.len()), (None, 0));
+    }
+}

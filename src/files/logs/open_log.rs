@@ -32,7 +32,7 @@ impl OpenLog {
     pub(super) fn open(path: &Path, now: Instant) -> io::Result<Self> {
         let file = match open_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let folder = path.parent().unwrap_or(Path::new("."));
+                let folder = path.parent().unwrap_or_else(|| Path::new("."));
                 DirBuilder::new()
                     .recursive(true)
                     .mode(0o750)

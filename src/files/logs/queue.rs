@@ -211,3 +211,82 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{domain::Stamp, files::logs::chunk::Text};
+
+    use super::*;
+
+    fn chunk(stream: Stream, size: usize) -> Arc<Chunk> {
+        Arc::new(Chunk {
+            worker: None,
+            stream,
+            run: None,
+            at: Stamp::now(),
+            begun: 0,
+            text: Text::own(vec![b'x'; size]),
+            counters: None,
+        })
+    }
+
+    #[tokio::test]
+    async fn output_waits_a_second_for_room_and_then_no_more() {
+        let queue = Queue::new();
+        let chunk = chunk(Stream::Stdout, 64 * 1024);
+        for _ in 0..OUTPUT_ROOM / chunk.cost() {
+            assert_eq!(queue.push_output(Arc::clone(&chunk)).await, Ok(()));
+        }
+        let push = || async {
+            let begin = Instant::now();
+            (queue.push_output(Arc::clone(&chunk)).await, begin.elapsed())
+        };
+        let (first, waited) = push().await;
+        assert!(first == Err(Full) && waited >= LONGEST_WAIT, "{waited:?}");
+        let (second, waited) = push().await;
+        assert!(second == Err(Full) && waited < LONGEST_WAIT, "{waited:?}");
+        assert_eq!(
+            queue.push_line(Arc::clone(&chunk)),
+            Ok(()),
+            "lines have room of their own"
+        );
+        let mut jobs = VecDeque::new();
+        assert_eq!(queue.take(&mut jobs, None), Taken::Open);
+        for job in jobs {
+            if let Job::Write(_, room) = job {
+                queue.release(room);
+            }
+        }
+        assert_eq!(push().await.0, Ok(()), "there is room again");
+    }
+
+    #[test]
+    fn activity_leaves_room_for_lifecycle() {
+        let queue = Queue::new();
+        let activity = chunk(Stream::Activity, 1000);
+        let n = (0..)
+            .take_while(|_| queue.push_line(Arc::clone(&activity)).is_ok())
+            .count();
+        assert_eq!(n, LINE_ROOM / activity.cost());
+        assert_eq!(queue.push_line(chunk(Stream::Lifecycle, 1000)), Ok(()));
+    }
+
+    #[test]
+    fn a_closed_queue_is_emptied_first() {
+        let queue = Queue::new();
+        queue.push(Job::Reopen);
+        queue.close();
+        let mut jobs = VecDeque::new();
+        assert_eq!((queue.take(&mut jobs, None), jobs.len()), (Taken::Open, 1));
+        jobs.clear();
+        assert_eq!(queue.take(&mut jobs, None), Taken::Closed);
+    }
+
+    #[test]
+    fn nobody_waits_beyond_the_deadline() {
+        let (queue, mut jobs) = (Queue::new(), VecDeque::new());
+        let deadline = Instant::now() + Duration::from_millis(20);
+        assert_eq!(queue.take(&mut jobs, Some(deadline)), Taken::Open);
+        assert!(jobs.is_empty() && Instant::now() >= deadline);
+    }
+}

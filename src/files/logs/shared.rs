@@ -114,7 +114,7 @@ impl Shared {
     /// Writes a line of arcanos itself.
     pub(super) fn say(&self, text: &str) {
         let chunk = self.line(Stream::Lifecycle, text);
-        self.pass_line(Arc::new(chunk), Remembered::Yes);
+        self.pass_line(Arc::new(chunk), None);
     }
 
     /// A line that is no output: redacted, on one line whatever it holds, and cut.
@@ -134,22 +134,27 @@ impl Shared {
     }
 
     /// Remembers and queues a line that is no output.
-    pub(super) fn pass_line(&self, chunk: Arc<Chunk>, remembered: Remembered) {
-        if remembered == Remembered::Yes {
-            self.history().push(Arc::clone(&chunk));
-        }
+    pub(super) fn pass_line(&self, chunk: Arc<Chunk>, known: Option<&Known>) {
+        self.remember(&chunk, known);
         if self.queue.push_line(Arc::clone(&chunk)).is_err() {
             self.count_overflow(&chunk);
         }
     }
 
     /// Remembers and queues output; waits for room, a second at most.
-    pub(super) async fn pass_output(&self, chunk: Arc<Chunk>, remembered: Remembered) {
-        if remembered == Remembered::Yes {
-            self.history().push(Arc::clone(&chunk));
-        }
+    pub(super) async fn pass_output(&self, chunk: Arc<Chunk>, known: &Known) {
+        self.remember(&chunk, Some(known));
         if self.queue.push_output(Arc::clone(&chunk)).await.is_err() {
             self.count_overflow(&chunk);
+        }
+    }
+
+    /// Puts a chunk into the memory that answers `tail` and `follow`, unless its worker is gone.
+    fn remember(&self, chunk: &Arc<Chunk>, known: Option<&Known>) {
+        // Under the lock, so that whoever forgets the worker comes before or after this.
+        let mut history = self.history();
+        if known.is_none_or(|known| !known.is_gone.load(Ordering::Relaxed)) {
+            history.push(Arc::clone(chunk));
         }
     }
 
@@ -169,15 +174,6 @@ impl Shared {
     pub(super) fn workers(&self) -> MutexGuard<'_, HashMap<WorkerId, Arc<Known>>> {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a chunk goes into the memory that answers `tail` and `follow`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Remembered {
-    /// It does.
-    Yes,
-    /// It does not: its worker is gone.
-    No,
 }
 
 /// The present moment in whole milliseconds, as the session log has it: so that lines in memory

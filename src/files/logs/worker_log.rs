@@ -1,13 +1,13 @@
 //! The handle on one worker's log.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use crate::domain::{LogCounters, RunId, WorkerId};
 
 use super::{
     chunk::Chunk,
     line::Stream,
-    shared::{Handle, Known, Remembered, Shared},
+    shared::{Handle, Known, Shared},
 };
 
 /// The log of one worker. Cloning is cheap.
@@ -42,7 +42,7 @@ impl WorkerLog {
     /// Remembers and queues some of its output.
     pub(super) async fn pass(&self, chunk: Chunk) {
         self.shared()
-            .pass_output(Arc::new(chunk), self.remembered())
+            .pass_output(Arc::new(chunk), &self.known)
             .await;
     }
 
@@ -53,14 +53,6 @@ impl WorkerLog {
             counters: (stream == Stream::Activity).then(|| self.counters()),
             ..self.shared().line(stream, text)
         };
-        self.shared().pass_line(Arc::new(chunk), self.remembered());
-    }
-
-    fn remembered(&self) -> Remembered {
-        if self.known.is_gone.load(Ordering::Relaxed) {
-            Remembered::No
-        } else {
-            Remembered::Yes
-        }
+        self.shared().pass_line(Arc::new(chunk), Some(&self.known));
     }
 }

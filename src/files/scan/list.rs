@@ -81,8 +81,11 @@ pub(super) fn list(rules: &Rules, directory: &Path) -> Result<List, ScanError> {
 /// read-only nobody may, whatever the mode: such are the config maps of a cluster.
 pub(super) fn is_open(path: impl FnOnce() -> PathBuf, mode: u32) -> bool {
     mode & OTHERS_WRITE != 0
-        && !rustix::fs::statvfs(path())
-            .is_ok_and(|system| system.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+        && !rustix::fs::statvfs(path()).is_ok_and(|system| {
+            system
+                .f_flag
+                .contains(rustix::fs::StatVfsMountFlags::RDONLY)
+        })
 }
 
 fn enters(rules: &Rules, name: &Name) -> bool {

@@ -5,6 +5,7 @@
 //! and none is believed. It never waits; where something is not to be read yet, it says when to
 //! look again.
 
+mod known;
 mod list;
 mod pass;
 
@@ -18,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::pass::{Known, Pass};
+use self::{known::Known, pass::Pass};
 use super::read::is_missing;
 use crate::discovery::{Listing, Rules};
 
@@ -118,7 +119,9 @@ impl Scanner {
             self.directory = directory.to_path_buf();
         }
         if self.digest != rules.digest() {
-            self.known.values_mut().for_each(Known::outdate);
+            for (path, known) in &mut self.known {
+                known.outdate(rules, path);
+            }
             self.digest = rules.digest();
         }
         Pass::new(&mut self.known, rules, (directory, now)).run(list)

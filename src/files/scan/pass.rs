@@ -5,53 +5,25 @@ use std::{
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
-    ABSENCE, MAX_FILE, Scan, ScanError,
+    MAX_FILE, Scan, ScanError,
+    known::{Known, owner_warning, rejected},
     list::{Kind, List, Name, is_open},
 };
 use crate::{
-    discovery::{
-        Analysis, Barrier, Content, Entry, Listing, Rules, analyse, fingerprint, local_paths,
-        reach,
+    discovery::{Barrier, Content, Entry, Listing, Rules, local_paths, reach},
+    files::{
+        read::{ReadError, Reading, check_regular, is_missing, read_stamped},
+        stamp::Stamp,
     },
-    files::read::{Patience, ReadError, Reading, Stamp, check_regular, is_missing, read_stamped},
 };
-
-/// What is remembered of a file.
-#[derive(Debug)]
-pub(super) struct Known {
-    entry: Entry,
-    /// By what an unchanged file is known; `None` asks for another reading.
-    stamp: Option<Stamp>,
-    /// The folder that the file is truly in, where links lead to another one.
-    home: Option<PathBuf>,
-    /// Whether the analysis is by other rules than those in force.
-    is_outdated: bool,
-    /// Since when the file is not to be read yet.
-    hold: Option<Patience>,
-    /// Since when the file is gone.
-    gone: Option<Instant>,
-}
-
-impl Known {
-    /// Asks for another reading, since the rules have changed.
-    pub(super) fn outdate(&mut self) {
-        self.stamp = None;
-        self.is_outdated = self.entry.analysis().is_some();
-    }
-
-    fn analysis(&self) -> Option<&Arc<Analysis>> {
-        self.entry.analysis().filter(|_| !self.is_outdated)
-    }
-}
 
 /// What is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
+pub(super) enum Look {
     /// Something to be listed; it is in `known`.
     Present,
     Absent,
@@ -59,16 +31,16 @@ enum Look {
 }
 
 pub(super) struct Pass<'a> {
-    known: &'a mut BTreeMap<PathBuf, Known>,
-    rules: &'a Rules,
+    pub(super) known: &'a mut BTreeMap<PathBuf, Known>,
+    pub(super) rules: &'a Rules,
     directory: &'a Path,
     canonical: PathBuf,
-    now: Instant,
+    pub(super) now: Instant,
     looks: BTreeMap<PathBuf, Look>,
     /// Folders that were asked whether anyone may write to them.
     open_folders: BTreeMap<PathBuf, bool>,
     folders: BTreeSet<PathBuf>,
-    wake: Option<Duration>,
+    pub(super) wake: Option<Duration>,
 }
 
 impl<'a> Pass<'a> {
@@ -131,7 +103,8 @@ impl<'a> Pass<'a> {
 
     /// Looks at a name of the folder; gives an entry where nothing is to be remembered.
     fn look_at_name(&mut self, name: &Name) -> Option<Entry> {
-        let is_eligible = self.rules.is_eligible(&name.path);
+        let known = self.known.get(&name.path).map(|known| known.is_root);
+        let is_eligible = known.unwrap_or_else(|| self.rules.is_eligible(&name.path));
         match name.kind {
             Kind::Folder if is_eligible => Some(rejected("it is a folder, not a regular file")),
             Kind::Folder => None,
@@ -149,23 +122,26 @@ impl<'a> Pass<'a> {
 
     /// Files that were there and are listed no more.
     fn look_for_the_gone(&mut self) {
-        let eligible = self.known.keys().filter(|path| self.rules.is_eligible(path));
-        let unseen: Vec<PathBuf> = eligible
-            .filter(|path| !self.looks.contains_key(*path))
-            .cloned()
-            .collect();
-        for path in unseen {
+        for path in self.roots() {
             self.look(&path);
         }
     }
 
     /// Looks at all that the files import that may be workers.
     fn follow_imports(&mut self) {
-        let roots = self.known.keys().filter(|path| self.rules.is_eligible(path));
-        let roots: Vec<PathBuf> = roots.cloned().collect();
-        for root in roots {
+        for root in self.roots() {
+            let analysis = self.known.get(&root).and_then(Known::analysis);
+            if analysis.is_none_or(|analysis| analysis.locals.is_empty()) {
+                continue;
+            }
             reach(&root, |file| self.imports(file));
         }
+    }
+
+    /// The known files that may be workers.
+    fn roots(&self) -> Vec<PathBuf> {
+        let roots = self.known.iter().filter(|(_, known)| known.is_root);
+        roots.map(|(path, _)| path.clone()).collect()
     }
 
     fn imports(&mut self, file: &Path) -> Vec<PathBuf> {
@@ -186,7 +162,10 @@ impl<'a> Pass<'a> {
         if let Some(look) = self.looks.get(path) {
             return *look;
         }
-        if let Some(folder) = path.parent() {
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
             self.folders.insert(self.directory.join(folder));
         }
         let look = self.look_anew(path);
@@ -237,7 +216,7 @@ impl<'a> Pass<'a> {
         }
         match read_stamped(full, MAX_FILE) {
             Ok(Reading::Content(content, stamp)) => {
-                let mut entry = Entry::new(Content::Analysed(self.analysis(path, &content)));
+                let mut entry = Entry::new(Content::Analysed(self.analysis_of(path, &content)));
                 entry.warnings.extend(owner_warning(&stamp));
                 // A change within the clock's grain would bear the same time, so a file that has
                 // just changed is read once more at the next look.
@@ -251,15 +230,6 @@ impl<'a> Pass<'a> {
             Ok(Reading::Missing) => self.miss(path),
             Err(error) => self.refuse(path, error),
         }
-    }
-
-    /// What the content says; as before, if it is the same.
-    fn analysis(&self, path: &Path, content: &[u8]) -> Arc<Analysis> {
-        let before = self.known.get(path).and_then(Known::analysis);
-        before
-            .filter(|before| before.fingerprint == fingerprint(content))
-            .cloned()
-            .unwrap_or_else(|| Arc::new(analyse(self.rules, path, content)))
     }
 
     /// Why anyone may write to a file, if that is so.
@@ -289,76 +259,6 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// Nothing is at the path. What was known stays for a while.
-    fn miss(&mut self, path: &Path) -> Look {
-        let Some(known) = self.known.get_mut(path) else {
-            return Look::Absent;
-        };
-        if known.entry.analysis().is_none() {
-            return Look::Absent;
-        }
-        let gone = *known.gone.get_or_insert(self.now);
-        let left = ABSENCE.saturating_sub(self.now.saturating_duration_since(gone));
-        if left.is_zero() {
-            return Look::Absent;
-        }
-        self.wake_in(left);
-        Look::Present
-    }
-
-    /// A program writes to the file. What was known of it holds until that is done.
-    fn hold(&mut self, path: &Path) -> Look {
-        let known = self.known.entry(path.to_path_buf());
-        let known = known.or_insert_with(|| Known {
-            entry: Entry::new(Content::Held),
-            stamp: None,
-            home: None,
-            is_outdated: false,
-            hold: None,
-            gone: None,
-        });
-        known.stamp = None;
-        known.gone = None;
-        if let Content::Rejected(_) = known.entry.content {
-            known.entry = Entry::new(Content::Held);
-        }
-        let now = self.now;
-        let patience = known.hold.get_or_insert_with(|| Patience::new(now));
-        patience.go_on(now);
-        let left = patience.remaining(now);
-        self.wake_in(left);
-        Look::Present
-    }
-
-    fn refuse(&mut self, path: &Path, error: ReadError) -> Look {
-        let reason = error.to_string();
-        match error {
-            ReadError::TooLarge { .. } | ReadError::NotRegular(_) => {
-                self.remember(path, rejected(&reason), None)
-            }
-            ReadError::Io(_) => self.bar(path, Barrier::Unreadable(reason)),
-        }
-    }
-
-    fn bar(&mut self, path: &Path, barrier: Barrier) -> Look {
-        let before = self.known.get(path).and_then(Known::analysis).cloned();
-        let entry = Entry::new(Content::Barred { barrier, before });
-        self.remember(path, entry, None)
-    }
-
-    fn remember(&mut self, path: &Path, entry: Entry, stamp: Option<Stamp>) -> Look {
-        let known = Known {
-            entry,
-            stamp,
-            home: None,
-            is_outdated: false,
-            hold: None,
-            gone: None,
-        };
-        self.known.insert(path.to_path_buf(), known);
-        Look::Present
-    }
-
     /// What is known in a folder that cannot be read is not gone.
     fn keep_all_in(&mut self, folder: &Path) {
         let inner = self.known.keys().filter(|path| path.starts_with(folder));
@@ -367,21 +267,4 @@ impl<'a> Pass<'a> {
             self.looks.insert(path, Look::Present);
         }
     }
-
-    fn wake_in(&mut self, left: Duration) {
-        self.wake = Some(self.wake.map_or(left, |wake| wake.min(left)));
-    }
-}
-
-fn rejected(reason: &str) -> Entry {
-    Entry::new(Content::Rejected(reason.to_owned()))
-}
-
-/// What is to be said of a file's owner.
-fn owner_warning(stamp: &Stamp) -> Option<String> {
-    let owner = stamp.owner;
-    let is_trusted = owner == 0 || owner == rustix::process::geteuid().as_raw();
-    (!is_trusted).then(|| {
-        format!("it is owned by user {owner}, who is neither root nor the user of arcanos")
-    })
 }

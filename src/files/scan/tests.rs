@@ -1,133 +1,27 @@
 //! Folders on the disk, changed as people and programs change them.
 
+mod site;
+
 use std::{
+    ffi::OsStr,
     fs::{self, File, OpenOptions, Permissions},
     io::Write,
     os::unix::{
         ffi::OsStrExt,
         fs::{PermissionsExt, symlink},
+        net::UnixListener,
     },
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use tempfile::TempDir;
-
-use super::{ABSENCE, MAX_FILE, Scan, ScanError, Scanner};
+use self::site::{Recursion, SDK, Site, reason, rules};
+use super::{ABSENCE, MAX_FILE, Scan, ScanError};
 use crate::{
-    config::{self, View},
-    discovery::{Content, Rules, judge},
-    domain::Mode,
+    discovery::{Content, judge},
+    domain::WorkerId,
 };
-
-const SDK: &str = "import 'openai';\n";
-
-/// A folder of workers and what looks at it.
-struct Site {
-    folder: TempDir,
-    rules: Rules,
-    scanner: Scanner,
-    now: Instant,
-}
-
-impl Site {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        fs::create_dir(folder.path().join("workers")).expect("a folder in it");
-        Self {
-            folder,
-            rules: rules("openai", Recursion::Off),
-            scanner: Scanner::new(),
-            now: Instant::now(),
-        }
-    }
-
-    fn workers(&self) -> PathBuf {
-        self.folder.path().join("workers")
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.workers().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::create_dir_all(self.at(name).parent().expect("a folder")).expect("a folder");
-        fs::write(self.at(name), text).expect("a file");
-    }
-
-    fn try_scan(&mut self) -> Result<Scan, ScanError> {
-        let workers = self.workers();
-        self.scanner.scan(&self.rules, &workers, self.now)
-    }
-
-    fn scan(&mut self) -> Scan {
-        self.try_scan().expect("a folder that can be followed")
-    }
-
-    /// Looks until all is read; where there are no leases, that takes a moment.
-    fn settled(&mut self) -> Scan {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            let scan = self.scan();
-            let is_held = |c: &Content| matches!(c, Content::Held);
-            if !scan.listing.files.values().any(|e| is_held(&e.content)) {
-                return scan;
-            }
-            assert!(Instant::now() < deadline, "still held: {scan:?}");
-            std::thread::yield_now();
-        }
-    }
-
-    /// The workers that a look finds, with their fingerprints.
-    fn found(&self, scan: &Scan) -> Vec<(String, u64)> {
-        judge(&self.rules, &scan.listing, &|_| None)
-            .candidates
-            .into_iter()
-            .map(|c| (c.id.to_string(), c.fingerprint.0))
-            .collect()
-    }
-
-    fn ids(&self, scan: &Scan) -> Vec<String> {
-        self.found(scan).into_iter().map(|(id, _)| id).collect()
-    }
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Recursion {
-    On,
-    Off,
-}
-
-fn rules(package: &str, recursion: Recursion) -> Rules {
-    let rule = config::Rule {
-        name: "node".to_owned(),
-        files: vec!["*.js".to_owned()],
-        imports: vec![package.to_owned()],
-        any: Vec::new(),
-        all: Vec::new(),
-        none: Vec::new(),
-        on: View::Raw,
-        command: vec!["node".to_owned()],
-        ipc: true,
-        mode: Mode::Auto,
-    };
-    let discovery = config::Discovery {
-        directory: PathBuf::new(),
-        ignore: vec!["shared/**".to_owned()],
-        recursive: recursion == Recursion::On,
-        scan_interval: Duration::from_secs(30),
-        watch: config::Watch::Auto,
-        prepare: Vec::new(),
-        rules: vec![rule],
-    };
-    Rules::compile(&discovery).expect("good rules")
-}
-
-fn reason(scan: &Scan, name: &str) -> String {
-    let entry = scan.listing.files.get(Path::new(name));
-    let entry = entry.unwrap_or_else(|| panic!("{name} is not listed"));
-    entry.fault().unwrap_or_default().to_owned()
-}
 
 #[test]
 fn files_and_what_they_import_are_read_and_nothing_else() {
@@ -142,8 +36,17 @@ fn files_and_what_they_import_are_read_and_nothing_else() {
     let scan = site.settled();
     assert_eq!(site.ids(&scan), ["a"]);
     let files = &scan.listing.files;
-    let listed: Vec<_> = files.keys().map(|path| path.display().to_string()).collect();
-    let expected = ["_draft.js", "a.js", "notes.txt", "shared/one.js", "shared/two.js"];
+    let listed: Vec<_> = files
+        .keys()
+        .map(|path| path.display().to_string())
+        .collect();
+    let expected = [
+        "_draft.js",
+        "a.js",
+        "notes.txt",
+        "shared/one.js",
+        "shared/two.js",
+    ];
     assert_eq!(listed, expected);
     assert_eq!(files[Path::new("notes.txt")].content, Content::Unread);
     assert!(scan.folders.contains(&site.at("shared")));
@@ -167,9 +70,20 @@ fn a_file_that_a_program_writes_is_new_or_changed_once_it_is_closed() {
         .unwrap();
     site.write("c.js", SDK);
     let during = site.scan();
-    assert!(during.pending && during.wake.is_some_and(|wake| wake <= Duration::from_secs(1)));
-    assert_eq!(during.listing.files[Path::new("a.js")].content, Content::Held);
-    assert!(site.found(&during).contains(&site.found(&first)[0]), "b is as it was");
+    assert!(
+        during.pending
+            && during
+                .wake
+                .is_some_and(|wake| wake <= Duration::from_secs(1))
+    );
+    assert_eq!(
+        during.listing.files[Path::new("a.js")].content,
+        Content::Held
+    );
+    assert!(
+        site.found(&during).contains(&site.found(&first)[0]),
+        "b is as it was"
+    );
     drop(new);
     old.write_all(b"import 'openai'; f();\n").unwrap();
     drop(old);
@@ -181,7 +95,10 @@ fn a_file_that_a_program_writes_is_new_or_changed_once_it_is_closed() {
         }
     };
     assert_eq!(site.ids(&after), ["a", "b", "c"]);
-    assert!(!site.found(&after).contains(&site.found(&first)[0]), "b is new");
+    assert!(
+        !site.found(&after).contains(&site.found(&first)[0]),
+        "b is new"
+    );
     assert_eq!(after.wake, None);
 }
 
@@ -206,7 +123,11 @@ fn a_file_counts_as_removed_only_after_a_while() {
     assert_eq!(site.ids(&scan), ["a", "z"]);
     assert!(!scan.pending);
     fs::remove_file(site.at("a.js")).unwrap();
-    assert_eq!(site.scan().wake, Some(ABSENCE), "a new absence is counted anew");
+    assert_eq!(
+        site.scan().wake,
+        Some(ABSENCE),
+        "a new absence is counted anew"
+    );
 }
 
 #[test]
@@ -255,7 +176,7 @@ fn odd_things_are_rejected_and_never_waited_for() {
     site.write("ok.js", SDK);
     fs::create_dir(site.at("folder.js")).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, site.at("pipe.js"), 0o600.into()).unwrap();
-    let _socket = std::os::unix::net::UnixListener::bind(site.at("socket.js")).unwrap();
+    let _socket = UnixListener::bind(site.at("socket.js")).unwrap();
     symlink("nowhere.js", site.at("broken.js")).unwrap();
     symlink("loop.js", site.at("loop.js")).unwrap();
     symlink("/dev/zero", site.at("zero.js")).unwrap();
@@ -264,7 +185,7 @@ fn odd_things_are_rejected_and_never_waited_for() {
     let limit = usize::try_from(MAX_FILE).unwrap();
     site.write("almost.js", &long[..limit]);
     fs::write(site.at("binary.js"), b"\xff\xfe\0\x01").unwrap();
-    let odd = std::ffi::OsStr::from_bytes(b"bad\xff.js");
+    let odd = OsStr::from_bytes(b"bad\xff.js");
     fs::write(site.workers().join(odd), SDK).unwrap();
     let scan = site.settled();
     assert_eq!(site.ids(&scan), ["almost", "ok"]);
@@ -277,7 +198,11 @@ fn odd_things_are_rejected_and_never_waited_for() {
         ("zero.js", "a device"),
         ("big.js", "at most 1 MiB is read"),
     ] {
-        assert!(reason(&scan, name).contains(part), "{name}: {}", reason(&scan, name));
+        assert!(
+            reason(&scan, name).contains(part),
+            "{name}: {}",
+            reason(&scan, name)
+        );
     }
 }
 
@@ -308,7 +233,8 @@ fn what_anyone_may_write_to_starts_nothing_and_keeps_what_runs() {
     site.write("a.js", SDK);
     site.write("b.js", "import './shared/x.js'; import 'openai'");
     site.write("shared/x.js", "");
-    let allow = |path: PathBuf, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    let allow =
+        |path: PathBuf, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     let first = site.settled();
     let first = site.found(&first);
     allow(site.at("a.js"), 0o666);
@@ -316,7 +242,7 @@ fn what_anyone_may_write_to_starts_nothing_and_keeps_what_runs() {
     let scan = site.settled();
     assert_eq!(site.ids(&scan), [""; 0]);
     assert!(reason(&scan, "a.js").contains("anyone may write to it (mode 666)"));
-    let runs = |id: &crate::domain::WorkerId| Some(PathBuf::from(format!("{id}.js")));
+    let runs = |id: &WorkerId| Some(PathBuf::from(format!("{id}.js")));
     let running = judge(&site.rules, &scan.listing, &runs).candidates;
     let running: Vec<_> = running
         .into_iter()
@@ -350,7 +276,11 @@ fn a_folder_that_is_gone_takes_nothing_with_it() {
     fs::remove_file(site.workers()).unwrap();
     fs::create_dir(site.workers()).unwrap();
     let again = site.settled();
-    assert_eq!(site.found(&again), site.found(&first), "its absence begins now");
+    assert_eq!(
+        site.found(&again),
+        site.found(&first),
+        "its absence begins now"
+    );
 }
 
 #[test]
@@ -360,7 +290,10 @@ fn new_rules_are_asked_about_files_that_have_not_changed() {
     site.write("b.js", "import 'ai';");
     let scan = site.settled();
     assert_eq!(site.ids(&scan), ["a"]);
-    let writer = OpenOptions::new().append(true).open(site.at("a.js")).unwrap();
+    let writer = OpenOptions::new()
+        .append(true)
+        .open(site.at("a.js"))
+        .unwrap();
     site.rules = rules("ai", Recursion::Off);
     let error = site.try_scan().unwrap_err();
     assert!(matches!(error, ScanError::Busy(_)), "{error}");
@@ -377,5 +310,5 @@ fn unchanged_files_keep_their_analyses() {
     let second = site.settled();
     let analysis = |scan: &Scan| scan.listing.files[Path::new("a.js")].analysis().cloned();
     let (first, second) = (analysis(&first).unwrap(), analysis(&second).unwrap());
-    assert!(std::sync::Arc::ptr_eq(&first, &second));
+    assert!(Arc::ptr_eq(&first, &second));
 }

@@ -62,7 +62,9 @@ impl WatchList {
     }
 
     pub(super) fn folders(&self) -> impl Iterator<Item = (&Path, &Interest)> {
-        self.0.iter().map(|(path, interest)| (path.as_path(), interest))
+        self.0
+            .iter()
+            .map(|(path, interest)| (path.as_path(), interest))
     }
 
     fn name(&mut self, path: &Path) {
@@ -77,12 +79,22 @@ impl WatchList {
 }
 
 impl Interest {
-    /// Whether a change of this name matters. The names that begin with two dots are those by
-    /// which the files of a mounted config map are swapped.
+    /// Whether a change of what bears this name matters. The names that begin with two dots are
+    /// those by which the files of a mounted config map are swapped.
     pub(super) fn covers(&self, name: &OsStr) -> bool {
         self.names.contains(name)
             || name.as_encoded_bytes().starts_with(b"..")
-            || self.rules.as_ref().is_some_and(|rules| rules.is_of_interest(name))
+            || self
+                .rules
+                .as_ref()
+                .is_some_and(|rules| rules.is_of_interest(name))
+    }
+
+    /// Whether it matters that something by this name comes or goes: it may be a folder that
+    /// helpers are in.
+    pub(super) fn covers_arrival(&self, name: &OsStr) -> bool {
+        let is_plain = !name.as_encoded_bytes().contains(&b'.');
+        self.covers(name) || (is_plain && self.rules.is_some())
     }
 
     pub(super) fn merge(&mut self, other: &Self) {

@@ -37,7 +37,9 @@ impl Folder {
     }
 
     fn at(&self, name: &str) -> PathBuf {
-        fs::canonicalize(self.root.path()).expect("a folder").join(name)
+        fs::canonicalize(self.root.path())
+            .expect("a folder")
+            .join(name)
     }
 
     /// Watches these files.
@@ -50,49 +52,53 @@ impl Folder {
         self.looks.mark_unchanged();
     }
 
+    /// Waits until something is noticed.
     fn is_noticed(&mut self) -> bool {
         let change = async { timeout(DEADLINE, self.looks.changed()).await };
         self.runtime.block_on(change).is_ok()
     }
 
-    /// Whether something is noticed by the time that a later change of `other` is: events of one
-    /// watcher come in order.
-    fn is_noticed_before(&mut self, other: &str) -> bool {
-        let before = *self.looks.borrow_and_update();
-        fs::write(self.at(other), "x").expect("a file");
-        assert!(self.is_noticed());
-        // Writing makes at most four events: created, opened, written, closed.
-        *self.looks.borrow_and_update() - before > 4
+    /// Puts a file in place in one step, which is one event.
+    fn put(&self, name: &str) {
+        let spare = self.at("unwatched-spare");
+        fs::create_dir_all(&spare).expect("a folder");
+        fs::write(spare.join("x"), name).expect("a file");
+        fs::rename(spare.join("x"), self.at(name)).expect("the file moved");
     }
+
+    /// Whether nothing has been noticed up to now. Events come in order, so whatever was to be
+    /// noticed is so before this file is put in place.
+    fn is_quiet_until(&mut self, name: &str) -> bool {
+        let before = *self.looks.borrow();
+        self.put(name);
+        assert!(self.is_noticed());
+        *self.looks.borrow() == before + 1
+    }
+}
+
+fn append(path: &Path) -> File {
+    File::options().append(true).open(path).unwrap()
 }
 
 #[test]
 fn every_way_to_save_is_noticed() {
-    let mut folder = Folder::new();
-    fs::create_dir(folder.at("in")).unwrap();
-    folder.watch(&["in/a.toml"]);
-    let path = folder.at("in/a.toml");
-    let other = folder.at("in/other");
-    let open = || File::options().append(true).create(true).open(&path).unwrap();
-    let ways: [(&str, &dyn Fn()); 6] = [
-        ("create", &|| fs::write(&path, "1").unwrap()),
-        ("append", &|| open().write_all(b"2").unwrap()),
-        ("close", &|| drop(open())),
-        ("rename over", &|| {
-            fs::write(&other, "3").unwrap();
-            fs::rename(&other, &path).unwrap();
-        }),
-        ("truncate", &|| open().set_len(0).unwrap()),
-        ("remove", &|| fs::remove_file(&path).unwrap()),
+    let ways: [fn(&Path); 7] = [
+        |path| drop(File::create_new(path.with_file_name("b")).unwrap()),
+        |path| fs::write(path, "1").unwrap(),
+        |path| append(path).write_all(b"2").unwrap(),
+        |path| drop(append(path)), // Closed, and nothing else.
+        |path| fs::rename(path.with_file_name("other"), path).unwrap(),
+        |path| append(path).set_len(0).unwrap(),
+        |path| fs::remove_file(path).unwrap(),
     ];
-    for (name, way) in ways {
-        way();
-        assert!(folder.is_noticed(), "{name}");
-        // The events that belong to this way must not be taken for those of the next.
-        folder.watch(&["in/a.toml", "in/mark"]);
-        fs::write(folder.at("in/mark"), name).unwrap();
-        assert!(folder.is_noticed());
-        folder.watch(&["in/a.toml"]);
+    for (at, save) in ways.into_iter().enumerate() {
+        let mut folder = Folder::new();
+        fs::create_dir(folder.at("in")).unwrap();
+        fs::write(folder.at("in/a"), "0").unwrap();
+        fs::write(folder.at("in/other"), "3").unwrap();
+        folder.watch(&["in/a", "in/b"]);
+        save(&folder.at("in/a"));
+        assert!(folder.is_noticed(), "way {at}");
     }
 }
 
@@ -107,7 +113,7 @@ fn what_does_not_matter_is_not_noticed() {
         fs::read(folder.at("in/a.toml")).unwrap();
         fs::read_dir(folder.at("in")).unwrap().count();
     }
-    assert!(!folder.is_noticed_before("in/a.toml"));
+    assert!(folder.is_quiet_until("in/a.toml"));
 }
 
 #[test]
@@ -122,13 +128,15 @@ fn a_folder_that_is_moved_and_made_anew_is_watched_anew() {
     fs::create_dir(folder.at("in")).unwrap();
     assert!(folder.is_noticed(), "made anew");
     folder.watch(&names);
-    fs::write(folder.at("in/a.toml"), "").unwrap();
+    folder.put("in/a.toml");
     assert!(folder.is_noticed(), "a file in it");
-    folder.watch(&names);
     for _ in 0..10 {
         fs::write(folder.at("away/a.toml"), "").unwrap();
     }
-    assert!(!folder.is_noticed_before("in/a.toml"));
+    assert!(
+        folder.is_quiet_until("in/a.toml"),
+        "the moved one is let go"
+    );
 }
 
 #[test]
@@ -170,7 +178,11 @@ fn missing_events_are_explained() {
         asked: Watch::Native,
         ..Watcher::new(Watch::Poll)
     };
-    assert!(watcher.problem().is_some_and(|text| text.contains("`native`")));
+    assert!(
+        watcher
+            .problem()
+            .is_some_and(|text| text.contains("`native`"))
+    );
     assert_eq!(watcher.interval(DEADLINE), FALLBACK_INTERVAL);
 }
 
@@ -191,13 +203,16 @@ fn a_list_of_workers_holds_the_folder_its_place_and_what_its_files_use() {
         (1, "a.js", true),
         (1, "a.py", true),
         (1, "package-lock.json", true),
-        (1, "shared", true),
+        (1, "shared", false),
         (1, "..data", true),
         (1, "a.log", false),
         (1, ".a.js.swp", false),
     ] {
         assert_eq!(covers(folder, name), expected, "{name}");
     }
+    let (_, workers) = list.folders().nth(1).unwrap();
+    assert!(workers.covers_arrival("shared".as_ref()));
+    assert!(!workers.covers_arrival("a.log".as_ref()));
 }
 
 fn config() -> crate::config::Discovery {

@@ -164,12 +164,13 @@ fn a_pipe_or_a_link_in_its_place_is_refused_and_what_it_cost_is_counted() {
         );
     };
     let make_device = |path: &Path| symlink("/dev/full", path).expect("a link");
-    let table: [(&dyn Fn(&Path), &str); 3] = [
-        (&make_pipe, "it is not a regular file"),
-        (&make_link, "it is a symbolic link"),
-        (&make_device, "it is a symbolic link"),
+    let makes: [fn(&Path); 3] = [make_pipe, make_link, make_device];
+    let reasons = [
+        "it is not a regular file",
+        "it is a symbolic link",
+        "it is a symbolic link",
     ];
-    for (make, reason) in table {
+    for (make, reason) in makes.into_iter().zip(reasons) {
         let mut site = Site::new(1_000_000, 1);
         fs::create_dir(site.path("")).expect("a folder");
         make(&site.path("a.log"));
@@ -215,6 +216,23 @@ fn it_is_tried_again_ever_more_rarely_and_without_new_bytes() {
         (site.text("a.log"), site.log.retry_at()),
         ("kept\n".into(), None)
     );
+}
+
+#[test]
+fn it_does_not_count_as_mended_before_it_takes_new_bytes() {
+    let mut site = Site::new(1000, 1);
+    fs::create_dir_all(site.path("a.log")).expect("a folder in its place");
+    let too_long = "x".repeat(KEPT + 1);
+    let lost = too_long.len() as u64;
+    assert_eq!(
+        site.append(&too_long),
+        Outcome {
+            lost,
+            change: failed("is a directory")
+        }
+    );
+    assert_eq!(site.append(&too_long), Outcome { lost, change: None });
+    assert!(site.log.retry_at().is_some());
 }
 
 #[test]
@@ -297,6 +315,8 @@ fn a_full_disk_costs_what_does_not_fit_and_then_it_goes_on() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn the_files_together_hold_the_end_of_what_was_written(
         chunks in proptest::collection::vec("[a-c\n]{1,40}", 1..40),

@@ -32,6 +32,13 @@ function guessKind(who, text) {
   return who === 'arcanos' || LIFECYCLE.test(text) ? 'lifecycle' : 'output';
 }
 
+/** The line that an event of the stream brings; null if it brings none. */
+function lineOf({ type, data }) {
+  if (type === 'line' || type === 'message') return readLine(data);
+  if (type === 'lagged' || type === 'resync') return { at: null, kind: 'lifecycle', stream: null, text: 'Some lines were passed over: they came faster than they were taken.' };
+  return null;
+}
+
 class LogPanel {
   stream = '';
   query = '';
@@ -40,14 +47,17 @@ class LogPanel {
   arrived = [];
   held = [];
   fresh = false;
+  connection = 'opening…';
   frame = 0;
+  timer = 0;
+  nextFlush = 0;
 
   constructor(id) {
     this.id = id;
     this.list = el('div', { class: 'log', role: 'log', 'aria-live': 'off', 'aria-label': `Log of ${id}`, tabindex: 0 });
     this.pauseButton = el('button', { id: 'log-pause', 'aria-pressed': 'false', onclick: () => this.setPaused(!this.paused) }, 'Pause');
     this.select = el('select', { id: 'log-stream', 'aria-label': 'Show stream', onchange: () => { this.stream = this.select.value; this.open(); } },
-      [['', 'everything'], ['stdout', 'stdout'], ['stderr', 'stderr'], ['activity', 'activity'], ['lifecycle', 'lifecycle']].map(([value, name]) => el('option', { value }, name)));
+      [['', 'output and lifecycle'], ['stdout', 'stdout'], ['stderr', 'stderr'], ['activity', 'activity'], ['lifecycle', 'lifecycle']].map(([value, name]) => el('option', { value }, name)));
     this.filter = el('input', { type: 'search', id: 'log-filter', placeholder: 'Filter lines', 'aria-label': 'Show only lines with this text', autocomplete: 'off', spellcheck: 'false' });
     this.filter.addEventListener('input', () => { this.query = this.filter.value.toLowerCase(); this.redraw(); });
     this.wrap = el('input', { type: 'checkbox', id: 'log-wrap', checked: true, onchange: () => this.list.classList.toggle('nowrap', !this.wrap.checked) });
@@ -67,8 +77,8 @@ class LogPanel {
     this.list.replaceChildren();
     this.held = [];
     this.arrived = [];
+    this.connection = 'opening…';
     this.setPaused(false);
-    setText(this.state, 'opening…');
     const stream = this.stream ? `&stream=${this.stream}` : '';
     this.source = follow(`${workerPath('logs', this.id)}?follow=1&lines=${LINES_FIRST}${stream}`, {
       // Each stream begins with the tail, so a new one replaces what stands here.
@@ -76,7 +86,8 @@ class LogPanel {
       onOpen: () => this.beginAnew(),
       onEvents: (list) => this.take(list),
       onLost: (error) => {
-        setText(this.state, error?.status === 404 ? 'no log: the worker is gone' : 'not connected, trying again…');
+        this.connection = error?.status === 404 ? 'no log: the worker is gone' : 'not connected, trying again…';
+        this.showState();
         if (error?.status === 404) this.close();
       },
     });
@@ -86,27 +97,39 @@ class LogPanel {
     this.source?.close();
     this.source = null;
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.timer);
     this.frame = 0;
+    this.timer = 0;
   }
 
   beginAnew() {
     this.fresh = true;
     this.arrived = [];
     this.held = [];
-    setText(this.state, this.paused ? 'paused' : 'live');
+    this.connection = 'live';
+    this.showState();
   }
 
   take(events) {
-    for (const { type, data } of events) {
-      if (type === 'line' || type === 'message') this.arrived.push(readLine(data));
-      else if (type === 'resync' || type === 'lagged' || type === 'gap') this.arrived.push({ at: null, kind: 'lifecycle', stream: null, text: 'Some lines were passed over: they came faster than this page took them.' });
-    }
-    if (this.arrived.length > 2 * LINES_KEPT) this.arrived.splice(0, this.arrived.length - LINES_KEPT);
+    for (const event of events) this.arrived.push(event);
+    // Of a flood only what can be shown is kept, and taken apart only when it is.
+    if (this.arrived.length > LINES_KEPT) this.arrived.splice(0, this.arrived.length - LINES_KEPT);
     this.schedule();
   }
 
   schedule() {
-    if (this.frame === 0) this.frame = requestAnimationFrame(() => { this.frame = 0; this.flush(); });
+    if (this.frame !== 0 || this.timer !== 0) return;
+    const wait = this.nextFlush - performance.now();
+    if (wait > 0) {
+      this.timer = setTimeout(() => { this.timer = 0; this.schedule(); }, wait);
+      return;
+    }
+    this.frame = requestAnimationFrame((began) => {
+      this.frame = 0;
+      this.flush();
+      // A flood leaves most of the time to the rest of the page.
+      this.nextFlush = performance.now() + 3 * Math.max(0, performance.now() - began);
+    });
   }
 
   flush() {
@@ -116,7 +139,7 @@ class LogPanel {
     if (this.paused) {
       this.held.push(...arrived);
       if (this.held.length > LINES_KEPT) this.held.splice(0, this.held.length - LINES_KEPT);
-      setText(this.state, `paused, ${count(this.held.length, 'new line')}`);
+      this.showState();
       return;
     }
     const stay = this.atEnd();
@@ -125,7 +148,8 @@ class LogPanel {
       this.lines = [];
       this.list.replaceChildren();
     }
-    this.append(arrived.slice(-LINES_KEPT));
+    this.append(arrived.map(lineOf).filter(Boolean));
+    if (this.query) this.showState();
     if (stay) this.toEnd();
   }
 
@@ -148,19 +172,27 @@ class LogPanel {
 
   redraw() {
     for (const line of this.lines) line.node.hidden = !this.fits(line);
-    if (this.query) setText(this.state, `${count(this.lines.filter((line) => !line.node.hidden).length, 'line')} of ${this.lines.length}`);
-    else setText(this.state, this.paused ? 'paused' : 'live');
+    this.showState();
     this.toEnd();
+  }
+
+  showState() {
+    const parts = [this.connection];
+    if (this.paused) parts[0] = this.held.length > 0 ? `paused, ${count(this.held.length, 'new line')}` : 'paused';
+    if (this.query) parts.push(`${count(this.lines.filter((line) => !line.node.hidden).length, 'line')} of ${this.lines.length}`);
+    setText(this.state, parts.join(', '));
   }
 
   setPaused(paused) {
     this.paused = paused;
     setAttr(this.pauseButton, 'aria-pressed', String(paused));
     setText(this.pauseButton, paused ? 'Follow' : 'Pause');
-    setText(this.state, paused ? 'paused' : 'live');
+    if (!paused) {
+      this.arrived = [...this.held, ...this.arrived];
+      this.held = [];
+    }
+    this.showState();
     if (paused) return;
-    this.arrived = [...this.held, ...this.arrived];
-    this.held = [];
     this.toEnd();
     this.schedule();
   }
@@ -175,11 +207,24 @@ class LogPanel {
   }
 }
 
+let lastSecond = '';
+let lastTime = '';
+
+/** A line's time of day. Lines come in bursts, and formatting is the dearest part of showing one. */
+function timeOfDay(at) {
+  const second = at?.slice(0, 19) ?? '';
+  if (second !== lastSecond) {
+    lastSecond = second;
+    lastTime = at ? CLOCK.format(new Date(at)) : '';
+  }
+  return lastTime;
+}
+
 function lineNode(line) {
   const kind = line.kind === 'lifecycle' ? 'life' : line.kind === 'activity' ? 'activity' : line.stream === 'stderr' ? 'err' : 'out';
   const begins = kind === 'life' && line.text.startsWith('Launching worker: ') ? ' begins' : '';
   const ends = kind === 'life' && FAILED_EXIT.test(line.text) ? ' failed' : '';
   return el('div', { class: `line ${kind}${begins}${ends}` },
-    el('time', { title: line.at }, line.at ? CLOCK.format(new Date(line.at)) : ''),
+    el('time', { title: line.at }, timeOfDay(line.at)),
     el('span', { class: 'text' }, visible(line.text)));
 }

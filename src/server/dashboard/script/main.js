@@ -9,8 +9,6 @@ function every(work) {
 }
 
 const workersPage = new WorkersPage();
-workersPage.opened = () => {};
-workersPage.closed = () => {};
 let page = null;
 let scrolled = 0;
 

@@ -7,6 +7,8 @@ const RETRY_MAX_MS = 15000;
 const GOOD_STREAM_MS = 5000;
 /** A request without an answer for so long counts as lost. */
 const REQUEST_TIMEOUT_MS = 30000;
+/** A stream says that it is there at least every 15 s; one that is silent for so long is dead. */
+const SILENCE_MS = 45000;
 
 /** An answer that is an error, with what arcanos said. */
 class Refusal extends Error {
@@ -60,14 +62,15 @@ function workerPath(verb, id) {
   return verb ? `workers/${verb}/${encodeURIComponent(id)}` : `workers/${encodeURIComponent(id)}`;
 }
 
-/** Splits a body into Server-Sent Events. */
-async function* eventsOf(body) {
+/** Splits a body into Server-Sent Events; `heard` is called whenever something of it arrives. */
+async function* eventsOf(body, heard) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   let event = { type: 'message', id: null, data: [] };
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
+    heard();
     const lines = (rest + value).split(/\r\n|\n|\r(?!$)/);
     rest = lines.pop();
     const ready = [];
@@ -104,14 +107,21 @@ function follow(path, { onOpen, onEvents, onLost, resume = true }) {
     const headers = resume && lastId !== null ? { 'Last-Event-ID': lastId } : {};
     const response = await request('GET', path, { accept: 'text/event-stream', headers, signal: controller.signal });
     const opened = performance.now();
+    let silence = 0;
+    const heard = () => {
+      clearTimeout(silence);
+      silence = setTimeout(() => controller.abort(), SILENCE_MS);
+    };
+    heard();
     onOpen();
     try {
-      for await (const events of eventsOf(response.body)) {
+      for await (const events of eventsOf(response.body, heard)) {
         if (closed) return;
         for (const event of events) if (event.id !== null) lastId = event.id;
         onEvents(events);
       }
     } finally {
+      clearTimeout(silence);
       if (performance.now() - opened > GOOD_STREAM_MS) delay = RETRY_MIN_MS;
     }
   }

@@ -2,8 +2,8 @@
 
 const BAR = 6;
 const GAP = 2;
-/** The bar of a run this long is full. */
-const FULL_SECONDS = 86400;
+/** A bar is full at the longest run shown, or at this length if all are shorter. */
+const FULL_SECONDS = 600;
 
 /** How a run ended, for the eye and in words. */
 function outcomeOf(run) {
@@ -26,10 +26,11 @@ function plot(runs, n, height) {
   const bad = runs.filter((run) => outcomeOf(run) === 'fail').length;
   const words = `Last ${count(runs.length, 'run')}${bad > 0 ? `, ${bad} failed` : ''}`;
   const width = n * (BAR + GAP);
+  const full = Math.log10(1 + Math.max(FULL_SECONDS, ...runs.map(runSeconds)));
   const bars = runs.map((run, i) => {
     const outcome = outcomeOf(run);
-    const share = Math.log10(1 + runSeconds(run)) / Math.log10(1 + FULL_SECONDS);
-    const tall = Math.max(3, Math.round(Math.min(1, share) * (height - 5)));
+    const share = Math.log10(1 + runSeconds(run)) / full;
+    const tall = Math.max(3, Math.round(share * (height - 5)));
     const x = width - (runs.length - i) * (BAR + GAP);
     return svg('g', { class: `run ${outcome}` },
       svg('title', {}, runInWords(run)),

@@ -7,7 +7,12 @@ function leaves(value, path = '') {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return [[path, value]];
   const entries = Object.entries(value);
   if (entries.length === 0) return path ? [[path, value]] : [];
-  return entries.flatMap(([name, inner]) => leaves(inner, path ? `${path}.${name}` : name));
+  return entries.flatMap(([name, inner]) => leaves(inner, path ? `${path}.${asKey(name)}` : asKey(name)));
+}
+
+/** A key as TOML writes it. */
+function asKey(name) {
+  return /^[\w-]+$/.test(name) ? name : JSON.stringify(name);
 }
 
 /** Where a key's value comes from: its own entry, else that of the table around it. */
@@ -25,7 +30,7 @@ function settingsOf(report, id) {
   const { config = {}, sources = {} } = report;
   const own = new Map(leaves(config.workers?.[id] ?? {}));
   const found = [];
-  const ownSource = (key) => sourceOf(sources, `workers.${id}.${key}`) ?? sourceOf(sources, `workers."${id}".${key}`);
+  const ownSource = (key) => sourceOf(sources, `workers.${asKey(id)}.${key}`) ?? sources[`workers.${id}.${key}`];
   for (const [key, value] of own) {
     if (value === null || SECTIONS.includes(key.split('.')[0])) continue;
     found.push({ key, value, source: ownSource(key) ?? 'default' });

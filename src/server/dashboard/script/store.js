@@ -1,4 +1,4 @@
-// What the page knows, and who wants to hear of it. Listeners run at most once a frame.
+// What the page knows, and who wants to hear of it.
 
 const STATES = ['failed', 'backoff', 'starting', 'stopping', 'running', 'scheduled', 'completed', 'stopped'];
 /** Runs remembered of each worker. */
@@ -6,9 +6,11 @@ const RUNS_KEPT = 40;
 /** Reload events remembered. */
 const RELOADS_KEPT = 30;
 /** Two sources tell of one run within this time of each other. */
-const SAME_MOMENT_MS = 1500;
+const SAME_MOMENT_MS = 400;
 /** A CPU share is taken over at least this time. */
 const CPU_SPAN_MS = 2000;
+/** Listeners run at most this often: nobody reads faster. */
+const DELIVER_MS = 80;
 
 const store = {
   health: null,
@@ -26,8 +28,9 @@ const store = {
 const listeners = new Map();
 const published = new Set();
 let frame = 0;
+let deliveredAt = -Infinity;
 
-/** Calls `listener` in the next frame after one of the topics changed. */
+/** Calls `listener` in a frame soon after one of the topics changed. */
 function on(topics, listener) {
   for (const topic of topics) {
     if (!listeners.has(topic)) listeners.set(topic, new Set());
@@ -38,7 +41,10 @@ function on(topics, listener) {
 /** Says that a topic changed. */
 function publish(topic) {
   published.add(topic);
-  if (frame === 0) frame = requestAnimationFrame(deliver);
+  if (frame !== 0) return;
+  const wait = deliveredAt + DELIVER_MS - performance.now();
+  if (wait <= 0) frame = requestAnimationFrame(deliver);
+  else frame = setTimeout(() => { frame = requestAnimationFrame(deliver); }, wait);
 }
 
 function deliver() {
@@ -48,7 +54,8 @@ function deliver() {
   published.clear();
   const began = performance.now();
   for (const listener of due) listener();
-  performance.measure('arcanos:frame', { start: began, end: performance.now() });
+  deliveredAt = performance.now();
+  performance.measure('arcanos:frame', { start: began, end: deliveredAt });
 }
 
 /** Now, by arcanos's clock, in ms. */
@@ -89,7 +96,7 @@ function measureCpu(worker, before) {
       return;
     }
     worker.cpu = Math.max(0, worker.cpuSeconds - from.seconds) / ((now - from.at) / 1000);
-  } else if (worker.uptimeSeconds > 0) worker.cpu = worker.cpuSeconds / worker.uptimeSeconds;
+  } else if (worker.uptimeSeconds * 1000 >= CPU_SPAN_MS) worker.cpu = worker.cpuSeconds / worker.uptimeSeconds;
   worker.cpuFrom = { at: now, seconds: worker.cpuSeconds };
 }
 
@@ -109,7 +116,9 @@ function rememberRuns(worker) {
 /** Adds what is known of a run to a list of runs, oldest first; one run stands there once. */
 function noteRun(runs, fact) {
   const near = (a, b) => a && b && Math.abs(a - b) < SAME_MOMENT_MS;
-  let run = runs.find((r) => (fact.runId && r.runId === fact.runId) || (fact.end && near(r.end, fact.end)) || (near(r.start, fact.start) && (!fact.end || !r.end)));
+  // A worker has one run at a time, so an open one that began before this end is the one that ended.
+  const ended = (r) => fact.end && (near(r.end, fact.end) || (!r.end && r.start <= fact.end));
+  let run = runs.find((r) => (fact.runId && r.runId === fact.runId) || ended(r) || (!fact.end && near(r.start, fact.start)));
   if (!run) {
     run = { runId: null, start: fact.start, end: null, outcome: null, code: null, signal: null, reason: null };
     runs.push(run);
@@ -169,5 +178,6 @@ function uptime(worker) {
 
 /** How long until it starts again, in seconds. */
 function untilNext(worker) {
-  return worker.nextStartAt ? (Date.parse(worker.nextStartAt) - serverNow()) / 1000 : null;
+  const waits = worker.state === 'backoff' || worker.state === 'scheduled';
+  return waits && worker.nextStartAt ? (Date.parse(worker.nextStartAt) - serverNow()) / 1000 : null;
 }

@@ -32,6 +32,9 @@ const ORDERS = {
   cpu: (w) => -(w.cpu ?? -1),
 };
 
+/** Rows are put in order at most this often. */
+const ARRANGE_MS = 500;
+
 class WorkersPage {
   rows = new Map();
   filled = new WeakMap();
@@ -40,6 +43,7 @@ class WorkersPage {
   order = { key: 'state', reverse: false };
   pointerAt = -Infinity;
   unordered = false;
+  arrangedAt = -Infinity;
 
   constructor() {
     this.counts = el('div', { class: 'chips', role: 'group', 'aria-label': 'Filter by state' });
@@ -55,7 +59,6 @@ class WorkersPage {
     this.body.addEventListener('pointerleave', () => { this.pointerAt = -Infinity; });
     this.empty = el('p', { class: 'empty' });
     this.table = el('table', { class: 'workers', role: 'table', 'aria-label': 'Workers' },
-      el('colgroup', {}, COLUMNS.map((c) => el('col', { class: c.class }))),
       el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, this.heads)), this.body);
     this.root = el('section', { class: 'page', 'aria-labelledby': 'workers-title' },
       el('div', { class: 'title' }, el('h1', { id: 'workers-title', tabindex: -1 }, 'Workers'),
@@ -78,6 +81,7 @@ class WorkersPage {
     this.order = { key, reverse };
     this.sorter.value = key;
     this.pointerAt = -Infinity;
+    this.arrangedAt = -Infinity;
     this.show();
   }
 
@@ -85,6 +89,10 @@ class WorkersPage {
     const button = event.target.closest('button[data-verb]');
     if (button) command(button.dataset.verb, button.closest('tr').dataset.id);
   }
+
+  opened() {}
+
+  closed() {}
 
   /** Shows the workers as the store has them. */
   show() {
@@ -102,8 +110,7 @@ class WorkersPage {
       if (row.hidden === shown.has(worker.id)) row.hidden = !row.hidden;
       if (row.near && !row.hidden) this.fill(row, worker);
     }
-    // Rows must not run away from under a hand that is about to press a button.
-    this.unordered = performance.now() - this.pointerAt < STILL_MS;
+    this.unordered = this.mustKeepOrder();
     if (!this.unordered) this.arrange(list);
     this.heads.forEach((head, i) => setAttr(head, 'aria-sort', COLUMNS[i].key === this.order.key ? (this.order.reverse ? 'descending' : 'ascending') : null));
     this.showEmpty(list);
@@ -138,14 +145,23 @@ class WorkersPage {
     }
   }
 
-  /** Puts the rows into their order; only those out of place are moved. */
+  mustKeepOrder() {
+    const now = performance.now();
+    // Rows must not run away from under a hand that is about to press a button.
+    return now - this.pointerAt < STILL_MS || now - this.arrangedAt < ARRANGE_MS;
+  }
+
+  /** Puts the rows into their order; as few as can be are moved. */
   arrange(list) {
-    let next = this.body.firstElementChild;
-    for (const { id } of list) {
-      const row = this.rows.get(id);
-      while (next && next.hidden) next = next.nextElementSibling;
-      if (row === next) next = next.nextElementSibling;
-      else place(this.body, row, next);
+    this.arrangedAt = performance.now();
+    const index = new Map();
+    for (const row of this.body.children) index.set(row, index.size);
+    const rows = list.map(({ id }) => this.rows.get(id));
+    const staying = longestRise(rows.map((row) => index.get(row)));
+    let next = null;
+    for (let i = rows.length - 1; i >= 0; i -= 1) {
+      if (!staying.has(i)) place(this.body, rows[i], next);
+      next = rows[i];
     }
   }
 
@@ -198,6 +214,26 @@ class WorkersPage {
       : store.workers.size > 0 ? 'No worker fits this filter.'
         : `No workers yet. Put one into ${where ?? 'the folder'}; it starts as soon as it is saved. Discovery says why a file is not one.`);
   }
+}
+
+/** The places of a longest rising part of `numbers`. */
+function longestRise(numbers) {
+  const tails = [];
+  const before = [];
+  numbers.forEach((number, i) => {
+    let low = 0;
+    let high = tails.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (numbers[tails[middle]] < number) low = middle + 1;
+      else high = middle;
+    }
+    before[i] = low > 0 ? tails[low - 1] : -1;
+    tails[low] = i;
+  });
+  const places = new Set();
+  for (let i = tails.at(-1) ?? -1; i >= 0; i = before[i]) places.add(i);
+  return places;
 }
 
 function rowCells(worker) {

@@ -1,0 +1,138 @@
+//! `arcanos why`: the verdict on one file, with the line that decided, and how its worker fares.
+
+mod target;
+mod tell;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::{
+    cli::{
+        args::{Globals, Why},
+        client::find,
+        exit::{self, Failure},
+        load,
+        status::{pretty, understand},
+        terminal::Output,
+        verbs::segment,
+        wire,
+    },
+    config::Config,
+    discovery::{Discovered, Verdict, VerdictKind},
+    files::{Settled, read_settled},
+    text::escape,
+};
+use target::Target;
+
+/// The largest file whose line is shown, in bytes: no larger one is a worker.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// Everything there is to say about one file.
+struct Story {
+    verdict: Verdict,
+    /// The file as it is shown: by its folder's name.
+    path: String,
+    /// The line that decided.
+    source: Option<String>,
+    /// The packages whose import decides, to be marked in the line.
+    packages: Vec<String>,
+    /// What its owner should know.
+    warnings: Vec<String>,
+    /// The worker in the running arcanos.
+    worker: Option<Value>,
+}
+
+/// Explains a file or a worker.
+///
+/// # Errors
+/// The config is bad (exit 2); there is no such file or worker (exit 1).
+pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Result<(), Failure> {
+    let config = load::config(globals)?.config;
+    let (_, running) = find::workers(globals).await.unwrap_or_default();
+    let folder = load::folder(&config, &running)?;
+    let name = args.target.to_string_lossy().into_owned();
+    let story = match target::find(&config.discovery.directory, &args.target, &folder.discovered) {
+        Target::File(verdict) => story(&config, &folder.discovered, verdict.clone()),
+        Target::PassedOver(reason) => {
+            out.line(&escape(reason.as_bytes()))?;
+            return Ok(out.flush()?);
+        }
+        Target::Unknown => return gone(globals, &name, out).await,
+    };
+    let mut story = story;
+    if let Some(id) = &story.verdict.id
+        && story.verdict.verdict == VerdictKind::Worker
+    {
+        story.worker = ask(globals, id.as_str()).await;
+    }
+    if globals.json {
+        out.line(&pretty(&as_json(&story)))?;
+        return Ok(out.flush()?);
+    }
+    for line in tell::lines(&story, out.colours())? {
+        out.line(&line)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn story(config: &Config, discovered: &Discovered, verdict: Verdict) -> Story {
+    let directory = &config.discovery.directory;
+    let rule = config.discovery.rules.iter().find(|r| Some(&r.name) == verdict.rule.as_ref());
+    let candidate = discovered.candidates.iter().find(|c| c.file == verdict.file);
+    let folder = directory.file_name().map_or(Path::new(""), Path::new);
+    Story {
+        path: folder.join(&verdict.file).to_string_lossy().into_owned(),
+        source: verdict.line.and_then(|line| source(&directory.join(&verdict.file), line)),
+        packages: rule.map_or_else(Vec::new, |rule| rule.imports.clone()),
+        warnings: candidate.map_or_else(Vec::new, |candidate| candidate.warnings.clone()),
+        worker: None,
+        verdict,
+    }
+}
+
+/// One line of a file, from 1; `None` if the file or the line has gone meanwhile.
+fn source(path: &Path, line: u32) -> Option<String> {
+    let Ok(Settled::Content(content)) = read_settled(path, MAX_FILE) else { return None };
+    let text = String::from_utf8_lossy(&content).into_owned();
+    text.lines().nth(line.checked_sub(1)? as usize).map(str::to_owned)
+}
+
+/// The worker as the running arcanos sees it, if there are both.
+async fn ask(globals: &Globals, id: &str) -> Option<Value> {
+    let client = find::find(globals).ok()?.client;
+    client.read(&format!("/workers/{}", segment(id))).await.ok()
+}
+
+/// What is no file: perhaps a worker whose file was removed.
+async fn gone(globals: &Globals, name: &str, out: &mut Output) -> Result<(), Failure> {
+    let shown = escape(name.as_bytes());
+    let Some(worker) = ask(globals, name).await else {
+        return Err(Failure::new(exit::FAILED, format!("there is no file and no worker `{shown}`"))
+            .with_remedy("`arcanos scan` lists the files, `arcanos status` the workers"));
+    };
+    if globals.json {
+        out.line(&pretty(&json!({ "worker": worker })))?;
+        return Ok(out.flush()?);
+    }
+    out.line(&format!("the file of the worker `{shown}` is gone"))?;
+    let worker: wire::Worker = understand(worker)?;
+    for line in tell::life(&worker, out.colours()) {
+        out.line(&line)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn as_json(story: &Story) -> Value {
+    json!({
+        "file": story.verdict.file,
+        "verdict": story.verdict.verdict,
+        "id": story.verdict.id,
+        "rule": story.verdict.rule,
+        "line": story.verdict.line,
+        "reason": story.verdict.reason,
+        "source": story.source,
+        "warnings": story.warnings,
+        "worker": story.worker,
+    })
+}

@@ -1,0 +1,171 @@
+//! The story of a file as lines.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
+
+use super::Story;
+use crate::{
+    cli::{
+        client::ClientError,
+        grid::fit,
+        scan::{tone, word},
+        status::understand,
+        terminal::{Colours, Tone},
+        wire::Worker,
+    },
+    discovery::VerdictKind,
+    domain::{human_delay, human_uptime},
+    text::escape,
+};
+
+/// A line of source that is longer is cut: of minified code the rest says nothing.
+const MAX_SOURCE: u16 = 160;
+
+/// The verdict, what it rests on, and the worker's life.
+///
+/// # Errors
+/// The running arcanos's answer cannot be understood.
+pub(super) fn lines(story: &Story, colours: Colours) -> Result<Vec<String>, ClientError> {
+    let verdict = &story.verdict;
+    let painted = colours.paint(tone(verdict.verdict), word(verdict.verdict));
+    let path = escape(story.path.as_bytes());
+    let mut lines = vec![match (&verdict.id, verdict.verdict) {
+        (Some(id), VerdictKind::Worker) => format!("{path}: {painted} `{id}`"),
+        _ => format!("{path}: {painted}"),
+    }];
+    if let Some(reason) = &verdict.reason {
+        lines.push(format!("  {}", escape(reason.as_bytes())));
+    }
+    let at = verdict.line.map(|line| format!("line {line}"));
+    let by = verdict.rule.as_ref().map(|rule| format!("rule `{}`", escape(rule.as_bytes())));
+    let grounds: Vec<_> = by.into_iter().chain(at).collect();
+    if !grounds.is_empty() {
+        lines.push(format!("  by {}", grounds.join(", ")));
+    }
+    if let (Some(number), Some(source)) = (verdict.line, &story.source) {
+        lines.extend(excerpt(number, source, &story.packages, colours));
+    }
+    for warning in &story.warnings {
+        let text = format!("  warning: {}", escape(warning.as_bytes()));
+        lines.push(colours.paint(Tone::Busy, &text).into_owned());
+    }
+    if let Some(worker) = &story.worker {
+        lines.extend(life(&understand::<Worker>(worker.clone())?, colours));
+    }
+    Ok(lines)
+}
+
+/// The line of source, with a mark under what decided.
+fn excerpt(number: u32, source: &str, packages: &[String], colours: Colours) -> Vec<String> {
+    let indent = source.len() - source.trim_start().len();
+    let named = packages.iter().find_map(|package| {
+        [format!("'{package}"), format!("\"{package}"), format!("`{package}")]
+            .iter()
+            .find_map(|quoted| source.find(quoted.as_str()).map(|at| (at + 1, package.len())))
+    });
+    let (start, length) = named.unwrap_or((indent, source.trim().len()));
+    // Tabs have no width of their own here; one column each keeps the mark under its place.
+    let flat = |text: &str| escape(text.replace('\t', " ").as_bytes()).into_owned();
+    let before = flat(&source[..start]);
+    let marked = flat(&source[start..start + length]);
+    // A line that is too long is shown from shortly before its mark.
+    let skipped = before.width().saturating_sub(usize::from(MAX_SOURCE) / 2);
+    let before: String = match skipped {
+        0 => before,
+        _ => format!("…{}", before.chars().skip(skipped).collect::<String>()),
+    };
+    let shown = fit(&format!("{before}{marked}{}", flat(&source[start + length..])), Some(MAX_SOURCE));
+    let room = usize::from(MAX_SOURCE).saturating_sub(before.width()).max(1);
+    let mark = "^".repeat(marked.width().clamp(1, room));
+    let margin = " ".repeat(number.to_string().len());
+    vec![
+        format!("  {margin} |"),
+        format!("  {number} | {shown}"),
+        format!("  {margin} | {}{}", " ".repeat(before.width()), colours.paint(Tone::Good, &mark)),
+    ]
+}
+
+/// How the worker fares in the running arcanos.
+pub(super) fn life(worker: &Worker, colours: Colours) -> Vec<String> {
+    let now = Timestamp::now();
+    let mut state = format!("  state: {}", escape(worker.state.as_bytes()));
+    if let Some(pid) = worker.pid {
+        state.push_str(&format!(", pid {pid}"));
+    }
+    if let Some(seconds) = worker.uptime_seconds.filter(|_| worker.pid.is_some()) {
+        let age = human_uptime(Duration::from_secs_f64(seconds.max(0.0)));
+        state.push_str(&format!(", up for {age}"));
+    }
+    if let Some(starts) = worker.starts {
+        state.push_str(&format!(", starts so far: {starts}"));
+    }
+    let mut lines = vec![state];
+    if let Some(reason) = &worker.reason {
+        let text = format!("  reason: {}", escape(reason.as_bytes()));
+        lines.push(colours.paint(Tone::Bad, &text).into_owned());
+    }
+    lines.extend(last_exit(worker, now));
+    let spent = worker.attempts.unwrap_or(0);
+    match &worker.max_attempts {
+        Value::Number(max) => lines.push(format!("  attempts: {spent} of {max}")),
+        _ => lines.push(format!("  attempts: {spent}, without a limit")),
+    }
+    if let Some(at) = worker.next_start_at {
+        let wait = Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
+        lines.push(format!("  next start: in {}, at {at:.0}", human_delay(wait)));
+    }
+    if worker.changed == Some(true) {
+        lines.push("  changed since it was started; `arcanos restart` applies it".to_owned());
+    }
+    for warning in worker.warnings.iter().flatten() {
+        let text = format!("  warning: {}", escape(warning.as_bytes()));
+        lines.push(colours.paint(Tone::Busy, &text).into_owned());
+    }
+    lines
+}
+
+fn last_exit(worker: &Worker, now: Timestamp) -> Option<String> {
+    let exit = worker.last_exit.as_ref()?;
+    let how = exit.how().unwrap_or_else(|| "it could not be launched".to_owned());
+    let ago = exit.at.map_or_else(String::new, |at| {
+        let age = Duration::try_from(now.duration_since(at)).unwrap_or(Duration::ZERO);
+        format!(", {} ago", human_uptime(age))
+    });
+    let why = exit.reason.as_ref().filter(|reason| Some(*reason) != worker.reason.as_ref());
+    let why = why.map_or_else(String::new, |why| format!(": {}", escape(why.as_bytes())));
+    Some(format!("  last exit: {}{ago}{why}", escape(how.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(number: u32, source: &str, package: &str) -> String {
+        excerpt(number, source, &[package.to_owned()], Colours::Hidden).join("\n")
+    }
+
+    #[test]
+    fn the_mark_stands_under_what_decided() {
+        assert_eq!(
+            at(3, "const OpenAI = require('openai');", "openai"),
+            "    |\n  3 | const OpenAI = require('openai');\n    |                         ^^^^^^"
+        );
+        assert_eq!(at(12, "\t#worker ", "openai"), "     |\n  12 |  #worker \n     |  ^^^^^^^");
+        assert_eq!(at(1, "日 \"openai\"", "openai"), "    |\n  1 | 日 \"openai\"\n    |     ^^^^^^");
+    }
+
+    #[test]
+    fn minified_code_is_shown_around_the_mark() {
+        let source = format!("{}require(\"openai\"){}", "x;".repeat(5000), ";y".repeat(5000));
+        let text = at(1, &source, "openai");
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines.iter().all(|line| line.width() < 180), "{text}");
+        let mark = lines[2].find('^').expect("a mark");
+        let column = lines[2][..mark].width();
+        let under: String = lines[1].chars().skip(column).take(6).collect();
+        assert_eq!(under, "openai");
+    }
+}

@@ -1,0 +1,255 @@
+//! Which layer has the last word.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use super::Site;
+use crate::{
+    config::{Source, Upstream, Watch},
+    domain::{Attempts, Mode, OnChange},
+};
+
+#[test]
+fn an_empty_file_is_the_defaults() {
+    let loaded = Site::new("").good();
+    let config = loaded.config;
+    assert_eq!(config.profile, "development");
+    assert_eq!(config.discovery.directory, Path::new("/site/workers"));
+    assert_eq!(config.discovery.watch, Watch::Auto);
+    let rule = &config.discovery.rules[0];
+    assert_eq!(
+        (rule.name.as_str(), rule.ipc, rule.mode),
+        ("openai-node", true, Mode::Auto)
+    );
+    assert_eq!(config.restart.max_attempts, Attempts::Max(3));
+    assert_eq!(config.restart.max_delay, Duration::from_secs(300));
+    assert_eq!(config.concurrency, Some(16));
+    assert_eq!(config.start.run_timeout, None);
+    assert_eq!(
+        (config.stop.signal, config.on_change),
+        (15, OnChange::Replace)
+    );
+    assert_eq!(config.log.session, Path::new("/site/memory/session.log"));
+    assert_eq!(
+        (config.log.max_size, config.log.max_line),
+        (10_000_000, 16_384)
+    );
+    assert_eq!(
+        config.server.listen,
+        SocketAddr::from(([127, 0, 0, 1], 3000))
+    );
+    assert_eq!(config.state_directory, Path::new("/site/.arcanos"));
+    assert_eq!(config.env.set.0.keys().collect::<Vec<_>>(), ["AI_MODEL"]);
+    assert_eq!(loaded.warnings, [""; 0]);
+    assert_eq!(loaded.files, [Path::new("/site/.env")]);
+}
+
+#[test]
+fn later_layers_win_and_say_so() {
+    let text = "[restart]\nmax_attempts = 1\ndelay = \"1s\"\nmax_delay = \"1s\"\nreset_after = \"1s\"\n\
+                [profiles.staging.restart]\ndelay = \"2s\"\nmax_delay = \"2s\"\nreset_after = \"2s\"\n";
+    let loaded = Site::new(text)
+        .profile("staging")
+        .env("ARCANOS__RESTART__MAX_DELAY", "3s")
+        .env("arcanos__restart__RESET_AFTER", "3s")
+        .set("restart.reset_after", "4s")
+        .good();
+    let restart = loaded.config.restart;
+    let seconds = [restart.delay, restart.max_delay, restart.reset_after].map(|d| d.as_secs());
+    assert_eq!(seconds, [2, 3, 4]);
+    for (key, source) in [
+        ("restart.jitter", Source::Default),
+        ("restart.max_attempts", Source::File),
+        ("restart.delay", Source::Profile),
+        ("restart.max_delay", Source::Environment),
+        ("restart.reset_after", Source::CommandLine),
+    ] {
+        assert_eq!(loaded.sources.get(key), Some(&source), "{key}");
+    }
+}
+
+#[test]
+fn tables_merge_and_lists_replace() {
+    let text = "[env]\nfiles = [\"a\"]\n[env.set]\nX = \"1\"\n[workers.w.env]\nA = \"file\"\n\
+                [profiles.development]\nenv.set.Y = \"2\"\nenv.files = []\nworkers.w.env.B = \"p\"\n";
+    let config = Site::new(text).good().config;
+    assert_eq!(
+        config.env.set.0.keys().collect::<Vec<_>>(),
+        ["AI_MODEL", "X", "Y"]
+    );
+    assert_eq!(
+        config.workers["w"].env.0.keys().collect::<Vec<_>>(),
+        ["A", "B"]
+    );
+}
+
+#[test]
+fn the_profile_is_picked_in_order() {
+    let staging = "[profiles.staging]\n";
+    for (site, profile) in [
+        (Site::new(""), "development"),
+        (Site::new("").env("NODE_ENV", "production"), "production"),
+        (Site::new("").env("NODE_ENV", "test"), "development"),
+        (
+            Site::new(staging)
+                .env("NODE_ENV", "production")
+                .env("ARCANOS_PROFILE", "staging"),
+            "staging",
+        ),
+        (
+            Site::new(staging)
+                .env("ARCANOS_PROFILE", "staging")
+                .profile("production"),
+            "production",
+        ),
+    ] {
+        assert_eq!(site.good().config.profile, profile);
+    }
+}
+
+#[test]
+fn an_unknown_profile_is_an_error_where_it_was_chosen() {
+    assert_eq!(
+        Site::new("").profile("prodution").said(),
+        "command line --profile: no profile `prodution`, did you mean `production`?"
+    );
+    assert_eq!(
+        Site::new("").env("ARCANOS_PROFILE", "x").said(),
+        "environment ARCANOS_PROFILE: no profile `x`, expected one of development, production"
+    );
+}
+
+#[test]
+fn production_is_built_in_and_the_file_may_change_it() {
+    let production = Site::new("[log]\nsession = \"s.log\"\n")
+        .profile("production")
+        .good();
+    let session = &production.config.log.session;
+    assert_eq!(session, Path::new("/var/arc/log/session.log"));
+    assert_eq!(production.sources["log.session"], Source::Profile);
+    let changed = Site::new("[profiles.production]\nlog.session = \"p.log\"\nlog.keep = 1\n");
+    let changed = changed.profile("production").good().config.log;
+    assert_eq!(
+        (changed.session.as_path(), changed.keep),
+        (Path::new("/site/p.log"), 1)
+    );
+}
+
+#[test]
+fn profiles_that_are_not_active_are_checked_but_not_filled_in() {
+    let text = "[profiles.live]\nserver.token = \"${NOT_HERE}\"\nrestart.delay = \"${NOR_THIS}\"\n";
+    Site::new(text).good();
+    let said = Site::new("[profiles.live]\nrestart.delay = 5\n").said();
+    assert!(
+        said.starts_with("arcanos.toml:2:17: profiles.live.restart.delay: found"),
+        "{said}"
+    );
+    let said = Site::new(text).profile("live").said();
+    assert_eq!(said.lines().count(), 2, "{said}");
+}
+
+#[test]
+fn what_is_overridden_need_not_be_set() {
+    let text = "[server]\ntoken = \"${NOT_HERE}\"\n[profiles.development.server]\ntoken = \"\"\n";
+    assert!(Site::new(text).good().config.server.token.is_none());
+}
+
+#[test]
+fn variables_are_told_by_their_names() {
+    for (name, value, said) in [
+        (
+            "ARCANOS__RESTART__MAX_ATEMPTS",
+            "1",
+            "restart.max_atempts: unknown key, did you mean `max_attempts`?",
+        ),
+        (
+            "ARCANOS__RESTART__DELAY",
+            "fast",
+            "restart.delay: found `fast`, expected a duration with a unit, like \"5s\"",
+        ),
+        (
+            "ARCANOS__DISCOVERY__IGNORE",
+            "a,b",
+            "discovery.ignore: found `a,b`, expected a list, like [\"a\", \"b\"]",
+        ),
+        (
+            "ARCANOS__SERVER__LISTEN",
+            "nowhere",
+            "server.listen: `nowhere` is no address, expected HOST:PORT, like \"127.0.0.1:3000\" \
+             or \"[::1]:3000\"",
+        ),
+        (
+            "ARCANOS__SERVER__TOKEN",
+            "short",
+            "server.token: the token has 5 characters, expected at least 16",
+        ),
+    ] {
+        let errors = Site::new("").env(name, value).said();
+        assert_eq!(errors, format!("environment {name}: {said}"));
+    }
+    assert_eq!(
+        Site::new("").set("restart.delay", 5).said(),
+        "command line restart.delay: restart.delay: found the number `5`, expected a duration \
+         with a unit, like \"5s\""
+    );
+}
+
+#[test]
+fn workers_lie_over_the_sections() {
+    let text = "[restart]\nmax_attempts = 7\n[workers.a]\ncwd = \".\"\nrestart = { delay = \"1s\" }\n\
+                stop.signal = \"term\"\nlimits = { memory = \"512MB\", open_files = 1024, cpu = 0.5 }\n\
+                schedule = \"*/15 * * * *\"\ntimezone = \"Europe/Berlin\"\n";
+    let config = Site::new(text).good().config;
+    let worker = config.worker("a");
+    assert_eq!(worker.restart.max_attempts, Attempts::Max(7));
+    assert_eq!(worker.restart.delay, Duration::from_secs(1));
+    assert_eq!(worker.cwd.as_deref(), Some(Path::new("/site")));
+    assert_eq!((worker.stop.signal, worker.enabled), (15, true));
+    assert_eq!(worker.limits.memory, Some(512_000_000));
+    assert_eq!(worker.schedule.expect("one").expression, "*/15 * * * *");
+    assert_eq!(config.worker("other").restart.delay, Duration::from_secs(5));
+}
+
+#[test]
+fn rules_have_defaults_of_their_own() {
+    let text = "[[discovery.rules]]\nname = \"py\"\nfiles = [\"*.py\"]\ncommand = [\"python3\", \"{file}\"]\n\
+                [[discovery.rules]]\nname = \"js\"\nfiles = [\"*.js\"]\ncommand = [\"/opt/bin/node\", \"{file}\"]\n";
+    let rules = Site::new(text).good().config.discovery.rules;
+    let seen: Vec<_> = rules.iter().map(|r| (r.name.as_str(), r.ipc)).collect();
+    assert_eq!(seen, [("py", false), ("js", true)]);
+}
+
+#[test]
+fn auto_takes_what_the_environment_allows() {
+    let key = ("OPENAI_API_KEY", "sk-0123456789abcdef");
+    let with_key = || Site::new("").env(key.0, key.1);
+    let http = |url: &str| Upstream::Http(url.to_owned());
+    for (site, upstream) in [
+        (Site::new(""), Upstream::Echo),
+        (Site::new("").env("OPENAI_API_KEY", " "), Upstream::Echo),
+        (Site::new("").profile("production"), Upstream::OpenAi),
+        (with_key(), Upstream::OpenAi),
+        (
+            with_key().env("OPENAI_BASE_URL", "http://h/v1/"),
+            http("http://h/v1"),
+        ),
+        (
+            Site::new("").file(".env", "OPENAI_API_KEY=sk-dotenv\n"),
+            Upstream::OpenAi,
+        ),
+        (
+            Site::new("env.set.OPENAI_API_KEY = \"k\"\n"),
+            Upstream::OpenAi,
+        ),
+        (
+            Site::new("model.upstream = \"https://h/v1/\"\n"),
+            http("https://h/v1"),
+        ),
+    ] {
+        assert_eq!(
+            site.good().config.model.upstream,
+            upstream,
+            "{:?}",
+            site.environment
+        );
+    }
+}

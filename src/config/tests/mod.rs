@@ -1,0 +1,86 @@
+//! The whole way of a config, from text to what people see of it.
+
+mod effective;
+mod environment;
+mod errors;
+mod layers;
+mod schema;
+mod secrets;
+
+use std::{collections::BTreeMap, path::Path};
+
+use super::{ConfigErrors, Inputs, Loaded, load};
+
+/// All that a config is made of, in memory.
+#[derive(Default)]
+struct Site {
+    text: String,
+    environment: BTreeMap<String, String>,
+    files: BTreeMap<String, String>,
+    profile: Option<String>,
+    overrides: Vec<(String, toml::Value)>,
+}
+
+impl Site {
+    fn new(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.into(), value.into());
+        self
+    }
+
+    /// A file beside the config.
+    fn file(mut self, name: &str, text: &str) -> Self {
+        self.files.insert(format!("/site/{name}"), text.into());
+        self
+    }
+
+    fn profile(mut self, name: &str) -> Self {
+        self.profile = Some(name.into());
+        self
+    }
+
+    fn set(mut self, key: &str, value: impl Into<toml::Value>) -> Self {
+        self.overrides.push((key.into(), value.into()));
+        self
+    }
+
+    fn load(&self) -> Result<Loaded, ConfigErrors> {
+        let read = |path: &Path| {
+            let path = path.to_str().expect("the tests' paths are text");
+            if path.ends_with("denied") {
+                return Err("permission denied".to_owned());
+            }
+            Ok(self.files.get(path).cloned())
+        };
+        load(&Inputs {
+            file: Path::new("/site/arcanos.toml"),
+            text: &self.text,
+            environment: &self.environment,
+            read: &read,
+            profile: self.profile.as_deref(),
+            overrides: &self.overrides,
+        })
+    }
+
+    #[track_caller]
+    fn good(&self) -> Loaded {
+        self.load()
+            .unwrap_or_else(|errors| panic!("a bad config:\n{errors}"))
+    }
+
+    #[track_caller]
+    fn errors(&self) -> ConfigErrors {
+        self.load().expect_err("a bad config")
+    }
+
+    #[track_caller]
+    fn said(&self) -> String {
+        self.errors().to_string()
+    }
+}

@@ -1,0 +1,86 @@
+//! No secret in an error, a warning, or what people see of the config.
+
+use secrecy::ExposeSecret;
+
+use super::Site;
+
+const SECRET: &str = "hush-hush-0123456789";
+
+#[test]
+fn no_error_repeats_a_secret() {
+    for text in [
+        format!("[server]\ntoken = [\"{SECRET}\"]\n"),
+        format!("[server]\ntoken = \"{SECRET} with spaces\"\n"),
+        format!("[server]\ntoken = \"{SECRET}\"\nlisten = 5\n"),
+        format!("server = {{ token = \"{SECRET}\", listen = 5 }}\n"),
+        format!("[env.set]\nX = [\"{SECRET}\"]\n"),
+        format!("[env]\nset = {{ X = \"{SECRET}\", Y = 1 }}\n"),
+        format!("[workers.w]\nenv = {{ X = \"{SECRET}\", Y = 1 }}\n"),
+        format!("[workers.w]\nenv.\"A=B\" = \"{SECRET}\"\n"),
+        format!("[profiles.p]\nserver.token = [\"{SECRET}\"]\n"),
+        format!("[server]\napi_key = \"{SECRET}\"\n"),
+        format!("[restart]\nsecret_delay = \"{SECRET}\"\n"),
+        format!("[server]\ntoken = \"{SECRET}\n"),
+        format!("[server]\ntoken = \"\"\"\n{SECRET}\n"),
+        format!("[env.set]\nX = {SECRET}\n"),
+        format!("[env]\nset = {{ X = \"{SECRET}\n"),
+        format!("[ \"env\" . set]\nX = \"{SECRET}\n"),
+        format!("[server]\ntoken = \"{SECRET}\"\ntoken = 5\n"),
+    ] {
+        let site = Site::new(&text);
+        let errors = site.errors();
+        let all = format!("{errors}\n{}", errors.pretty(&text));
+        assert!(!all.contains("hush"), "of\n{text}\n{all}");
+    }
+}
+
+#[test]
+fn no_error_repeats_a_secret_variable() {
+    for name in [
+        "ARCANOS__SERVER__TOKEN",
+        "ARCANOS__ENV__SET__X",
+        "ARCANOS__API_KEY",
+    ] {
+        let said = Site::new("[server]\nlisten = 5\n").env(name, SECRET).said();
+        assert!(!said.contains("hush"), "{said}");
+    }
+}
+
+#[test]
+fn a_line_with_a_secret_is_shown_without_it() {
+    let text = "server = { token = \"hush-0123456789ab\", listen = 5 }\n";
+    assert_eq!(
+        Site::new(text).errors().pretty(text),
+        "arcanos.toml:1:50: server.listen: found the number `5`, expected text in quotes\n  \
+           |\n\
+         1 | server = { token = …, listen = 5 }\n  \
+           |                                ^\n"
+    );
+}
+
+#[test]
+fn secrets_are_gathered_from_everywhere_the_longest_first() {
+    let site = Site::new(
+        "[env]\nsecret = [\"*KEY*\", \"MINE\"]\n[env.set]\nOWN_KEY = \"bbbbbbbbbb\"\nSHORT_KEY = \"1234567\"\n\
+         [workers.w.env]\nMINE = \"cccccccccccc\"\n[server]\ntoken = \"dddddddddddddddd\"\n",
+    )
+    .env("A_KEY", "aaaaaaaa")
+    .env("SAME_KEY", "bbbbbbbbbb")
+    .env("lower_key", "eeeeeeeee")
+    .env("OTHER", "ffffffffffff");
+    let config = site.good().config;
+    let seen: Vec<_> = config
+        .secrets
+        .iter()
+        .map(|s| (s.name.as_str(), s.value.expose_secret().len()))
+        .collect();
+    let expected = [
+        ("server.token", 16),
+        ("MINE", 12),
+        ("OWN_KEY", 10),
+        ("lower_key", 9),
+        ("A_KEY", 8),
+    ];
+    assert_eq!(seen, expected);
+    assert!(!format!("{config:?}").contains("bbbb"));
+}

@@ -1,0 +1,67 @@
+//! What a run of an accepted file depends on.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    iter,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    judge::{Case, Court},
+    listing::Entry,
+    verdict::Candidate,
+};
+use crate::domain::{Fingerprint, WorkerId};
+
+impl Court<'_> {
+    pub(super) fn candidate(&self, id: WorkerId, file: &Path, case: &Case) -> Candidate {
+        let analysis = |path: &Path| self.listing.files.get(path).and_then(Entry::analysis);
+        let own = analysis(file).map(|analysis| analysis.fingerprint);
+        let used = case.reach.files.iter();
+        let uses: Vec<(PathBuf, Fingerprint)> = used
+            .filter_map(|path| Some((path.clone(), analysis(path)?.fingerprint)))
+            .collect();
+        let mut hasher = DefaultHasher::new();
+        own.hash(&mut hasher);
+        uses.hash(&mut hasher);
+        let all = iter::once(file).chain(uses.iter().map(|(path, _)| path.as_path()));
+        let mut env_reads: Vec<String> = all
+            .filter_map(analysis)
+            .flat_map(|analysis| analysis.env_reads.iter().cloned())
+            .collect();
+        env_reads.sort();
+        env_reads.dedup();
+        Candidate {
+            warnings: self.warnings(file, case),
+            id,
+            file: file.to_path_buf(),
+            rule: self.rules.rules[case.accepted.rule].name.clone(),
+            rule_index: case.accepted.rule,
+            fingerprint: Fingerprint(hasher.finish()),
+            uses,
+            env_reads,
+        }
+    }
+
+    fn warnings(&self, file: &Path, case: &Case) -> Vec<String> {
+        let own = self.listing.files.get(file);
+        let mut warnings = own.map_or_else(Vec::new, |entry| entry.warnings.clone());
+        warnings.extend(own.and_then(Entry::fault).map(str::to_owned));
+        for used in &case.reach.files {
+            let Some(entry) = self.listing.files.get(used) else {
+                continue;
+            };
+            let said = entry.fault().into_iter();
+            let said = said.chain(entry.warnings.iter().map(String::as_str));
+            warnings.extend(said.map(|text| format!("imports `{}`: {text}", used.display())));
+        }
+        if case.reach.is_cut {
+            let followed = case.reach.files.len();
+            warnings.push(format!(
+                "imports more local files than are followed; changes of others than the nearest \
+                 {followed} restart nothing"
+            ));
+        }
+        warnings
+    }
+}

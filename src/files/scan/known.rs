@@ -1,0 +1,149 @@
+//! What is remembered of the files from one look to the next.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    ABSENCE,
+    pass::{Look, Pass},
+};
+use crate::{
+    discovery::{Analysis, Barrier, Content, Entry, Rules, analyse, fingerprint},
+    files::{Patience, read::ReadError, stamp::Stamp},
+};
+
+/// What is remembered of a file.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) entry: Entry,
+    /// By what an unchanged file is known; `None` asks for another reading.
+    pub(super) stamp: Option<Stamp>,
+    /// The folder that the file is truly in, where links lead to another one.
+    pub(super) home: Option<PathBuf>,
+    /// Whether it may be a worker, as far as its path says; else it is a helper.
+    pub(super) is_root: bool,
+    /// Whether the analysis is by other rules than those in force.
+    pub(super) is_outdated: bool,
+    /// Since when the file is not to be read yet.
+    hold: Option<Patience>,
+    /// Since when the file is gone.
+    pub(super) gone: Option<Instant>,
+}
+
+impl Known {
+    /// Asks for another reading, since the rules have changed.
+    pub(super) fn outdate(&mut self, rules: &Rules, path: &Path) {
+        self.stamp = None;
+        self.is_outdated = self.entry.analysis().is_some();
+        self.is_root = rules.is_eligible(path);
+    }
+
+    pub(super) fn analysis(&self) -> Option<&Arc<Analysis>> {
+        self.entry.analysis().filter(|_| !self.is_outdated)
+    }
+}
+
+impl Pass<'_> {
+    /// What the content says; as before, if it is the same.
+    pub(super) fn analysis_of(&self, path: &Path, content: &[u8]) -> Arc<Analysis> {
+        let before = self.known.get(path).and_then(Known::analysis);
+        before
+            .filter(|before| before.fingerprint == fingerprint(content))
+            .cloned()
+            .unwrap_or_else(|| Arc::new(analyse(self.rules, path, content)))
+    }
+
+    /// Nothing is at the path. What was known stays for a while.
+    pub(super) fn miss(&mut self, path: &Path) -> Look {
+        let Some(known) = self.known.get_mut(path) else {
+            return Look::Absent;
+        };
+        if known.entry.analysis().is_none() {
+            return Look::Absent;
+        }
+        let gone = *known.gone.get_or_insert(self.now);
+        let left = ABSENCE.saturating_sub(self.now.saturating_duration_since(gone));
+        if left.is_zero() {
+            return Look::Absent;
+        }
+        self.wake_in(left);
+        Look::Present
+    }
+
+    /// A program writes to the file. What was known of it holds until that is done.
+    pub(super) fn hold(&mut self, path: &Path) -> Look {
+        let is_root = self.rules.is_eligible(path);
+        let known = self.known.entry(path.to_path_buf());
+        let known = known.or_insert_with(|| Known {
+            entry: Entry::new(Content::Held),
+            stamp: None,
+            home: None,
+            is_root,
+            is_outdated: false,
+            hold: None,
+            gone: None,
+        });
+        known.stamp = None;
+        known.gone = None;
+        if let Content::Rejected(_) = known.entry.content {
+            known.entry = Entry::new(Content::Held);
+        }
+        let now = self.now;
+        let patience = known.hold.get_or_insert_with(|| Patience::new(now));
+        patience.go_on(now);
+        let left = patience.remaining(now);
+        self.wake_in(left);
+        Look::Present
+    }
+
+    pub(super) fn refuse(&mut self, path: &Path, error: ReadError) -> Look {
+        let reason = error.to_string();
+        match error {
+            ReadError::TooLarge { .. } | ReadError::NotRegular(_) => {
+                self.remember(path, rejected(&reason), None)
+            }
+            ReadError::Io(_) => self.bar(path, Barrier::Unreadable(reason)),
+        }
+    }
+
+    pub(super) fn bar(&mut self, path: &Path, barrier: Barrier) -> Look {
+        let before = self.known.get(path).and_then(Known::analysis).cloned();
+        let entry = Entry::new(Content::Barred { barrier, before });
+        self.remember(path, entry, None)
+    }
+
+    pub(super) fn remember(&mut self, path: &Path, entry: Entry, stamp: Option<Stamp>) -> Look {
+        let is_root = self.rules.is_eligible(path);
+        let known = Known {
+            entry,
+            stamp,
+            home: None,
+            is_root,
+            is_outdated: false,
+            hold: None,
+            gone: None,
+        };
+        self.known.insert(path.to_path_buf(), known);
+        Look::Present
+    }
+
+    fn wake_in(&mut self, left: Duration) {
+        self.wake = Some(self.wake.map_or(left, |wake| wake.min(left)));
+    }
+}
+
+pub(super) fn rejected(reason: &str) -> Entry {
+    Entry::new(Content::Rejected(reason.to_owned()))
+}
+
+/// What is to be said of a file's owner.
+pub(super) fn owner_warning(stamp: &Stamp) -> Option<String> {
+    let owner = stamp.owner;
+    let is_trusted = owner == 0 || owner == rustix::process::geteuid().as_raw();
+    (!is_trusted).then(|| {
+        format!("it is owned by user {owner}, who is neither root nor the user of arcanos")
+    })
+}
