@@ -7,11 +7,13 @@ use rustix::io::Errno;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{app::App, bind::Listener, connection, crowd::Crowd, pulse::Patience, routes};
+use super::{
+    app::App, bind::Listener, connection, crowd::Crowd, fault::Fault, pulse::Patience, routes,
+};
 
 /// The pause after a failed accept, which doubles up to [`LONGEST_PAUSE`]: a machine without
 /// descriptors would otherwise be asked for one without end.
@@ -27,7 +29,7 @@ const REFUSALS: usize = 16;
 /// How long a refused client has for reading the refusal.
 const REFUSAL: Duration = Duration::from_millis(500);
 
-/// What a client is told for whom there is no room. Fixed, so that saying it needs no memory.
+/// The head of what a client is told for whom there is no room.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     Content-Type: application/json\r\n\
     Cache-Control: no-store\r\n\
@@ -81,7 +83,7 @@ impl Door {
                     tracing::warn!(%error, "A connection could not be accepted.");
                     self.crowd.make_room();
                     reserve.turn_one_away(&listener.socket).await;
-                    sleep(pause).await;
+                    let _ = timeout(pause, stop.cancelled()).await;
                     pause = LONGEST_PAUSE.min(pause * 2);
                 }
             }
@@ -95,14 +97,17 @@ impl Door {
         let cap = self.app.max_connections();
         match self.crowd.admit(cap) {
             Some(seat) => {
-                self.tasks.spawn(connection::drive(self.clone(), stream, peer, seat));
+                self.tasks
+                    .spawn(connection::drive(self.clone(), stream, peer, seat));
             }
             None => self.refuse(stream),
         }
     }
 
     fn refuse(&self, stream: TcpStream) {
-        let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else { return };
+        let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else {
+            return;
+        };
         self.tasks.spawn(async move {
             let _ = timeout(REFUSAL, refuse(stream)).await;
             drop(permit);
@@ -113,7 +118,7 @@ impl Door {
 /// Says that there is no room, and waits until the client has gone: closing with its request
 /// unread would destroy the answer.
 async fn refuse(stream: TcpStream) {
-    let body = super::fault::Fault::full().body();
+    let body = Fault::full().body();
     // The buffer of a fresh socket takes both at once.
     if stream.writable().await.is_err() || stream.try_write(&[FULL, &body].concat()).is_err() {
         return;
@@ -142,8 +147,7 @@ impl Reserve {
     async fn turn_one_away(&mut self, listener: &TcpListener) {
         self.0 = None;
         if let Some(Ok((stream, _))) = accept_now(listener).await {
-            let body = super::fault::Fault::full().body();
-            let _ = stream.try_write(&[FULL, &body].concat());
+            let _ = timeout(FIRST_PAUSE, refuse(stream)).await;
         }
         *self = Self::new();
     }
@@ -157,7 +161,9 @@ async fn accept_now(listener: &TcpListener) -> Option<io::Result<(TcpStream, Soc
 /// Whether the error belongs to a client that went before it was accepted (accept(2)), so that
 /// the next accept may succeed at once.
 fn is_about_one_connection(error: &io::Error) -> bool {
-    let Some(errno) = Errno::from_io_error(error) else { return false };
+    let Some(errno) = Errno::from_io_error(error) else {
+        return false;
+    };
     matches!(
         errno,
         Errno::CONNABORTED

@@ -68,7 +68,10 @@ pub(super) async fn run(
 /// Answers `POST /workers/restart-all`.
 pub(super) async fn restart_all(State(app): State<Arc<App>>) -> Result<Json<Done>, Fault> {
     app.handle.restart_all().await?;
-    Ok(Json(Done::new("All workers restart initiated".to_owned(), None)))
+    Ok(Json(Done::new(
+        "All workers restart initiated".to_owned(),
+        None,
+    )))
 }
 
 /// Answers `POST /reload`.
@@ -135,7 +138,10 @@ mod tests {
             ("", None),
             (" \r\n", None),
             ("null", Some("null")),
-            ("{\"z\":1,\r\n \"a\":12345678901234567890123}\n", Some("{\"z\":1,   \"a\":12345678901234567890123}")),
+            (
+                "{\"z\":1,\r\n \"a\":12345678901234567890123}\n",
+                Some("{\"z\":1,   \"a\":12345678901234567890123}"),
+            ),
             ("\"K\u{f6}ln\\n\"", Some("\"K\u{f6}ln\\n\"")),
         ] {
             let read = input(body.as_bytes()).expect("good JSON");

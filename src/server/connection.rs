@@ -28,13 +28,20 @@ const LOOK: Duration = Duration::from_secs(120);
 /// Serves one connection until it ends by itself, is dismissed, or a deadline cuts it.
 pub(super) async fn drive(door: Door, stream: TcpStream, peer: SocketAddr, seat: Seat) {
     // Without a local address the socket is already dead.
-    let Ok(local) = stream.local_addr() else { return };
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
     let pulse = Arc::clone(&seat.pulse);
     let Door { app, routes, .. } = door;
     let cut = app.cut.clone();
-    let caller = Arc::new(Caller { app, local, pulse: Arc::clone(&pulse), routes });
+    let caller = Arc::new(Caller {
+        app,
+        local,
+        pulse: Arc::clone(&pulse),
+        routes,
+    });
     let service = service_fn(move |request| Arc::clone(&caller).answer(request));
     let io = TokioIo::new(Socket::new(stream, Arc::clone(&pulse)));
     let mut hyper = pin!(builder().serve_connection(io, service));

@@ -14,11 +14,15 @@ use crate::domain::Occurrence;
 
 use super::{app::App, stream::stream};
 
+/// Stands for what is no number of ours: later than all there is, and so unknown to the board.
+const UNKNOWN: u64 = u64::MAX - 1;
+
 /// Answers `GET /events`.
 pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let last = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
-    // What is no number of ours is after all that there is, and so unknown to the board.
-    let after = last.map(|last| last.trim().parse().unwrap_or(u64::MAX - 1));
+    let last = headers
+        .get("last-event-id")
+        .map(|value| value.to_str().unwrap_or_default());
+    let after = last.map(|last| last.trim().parse().unwrap_or(UNKNOWN).min(UNKNOWN));
     let (past, live) = app.handle.occurrences(after);
     stream(&app, tell(past, live))
 }
@@ -36,10 +40,17 @@ fn tell(
 ) -> impl Stream<Item = Event> + Send + 'static {
     let must_resync = past.is_none();
     let missed = past.unwrap_or_default().into();
-    unfold(Teller { missed, must_resync, live }, |mut teller| async {
-        let event = teller.next().await?;
-        Some((event, teller))
-    })
+    unfold(
+        Teller {
+            missed,
+            must_resync,
+            live,
+        },
+        |mut teller| async {
+            let event = teller.next().await?;
+            Some((event, teller))
+        },
+    )
 }
 
 impl Teller {

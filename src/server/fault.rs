@@ -51,12 +51,23 @@ impl Fault {
         title: impl Into<Cow<'static, str>>,
         message: impl Into<String>,
     ) -> Self {
-        Self { status, code, title: title.into(), message: message.into(), errors: None }
+        Self {
+            status,
+            code,
+            title: title.into(),
+            message: message.into(),
+            errors: None,
+        }
     }
 
     pub(super) fn no_endpoint(path: &str) -> Self {
         let message = format!("there is nothing at `{}`", cut(path));
-        Self::new(StatusCode::NOT_FOUND, "not_found", "Endpoint not found", message)
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "Endpoint not found",
+            message,
+        )
     }
 
     pub(super) fn no_worker(name: &str) -> Self {
@@ -77,7 +88,12 @@ impl Fault {
     }
 
     pub(super) fn bad_request(message: String) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad_request", "Bad request", message)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            "Bad request",
+            message,
+        )
     }
 
     pub(super) fn forbidden_host(host: &str) -> Self {
@@ -86,16 +102,31 @@ impl Fault {
              `server.allowed_hosts` if it is yours",
             cut(host)
         );
-        Self::new(StatusCode::FORBIDDEN, "forbidden_host", "Host not allowed", message)
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden_host",
+            "Host not allowed",
+            message,
+        )
     }
 
     pub(super) fn forbidden_origin(origin: &str) -> Self {
         let message = format!("pages of another site (`{}`) may not ask", cut(origin));
-        Self::new(StatusCode::FORBIDDEN, "forbidden_origin", "Origin not allowed", message)
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden_origin",
+            "Origin not allowed",
+            message,
+        )
     }
 
     pub(super) fn unauthorized(message: &str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized", message)
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "Unauthorized",
+            message,
+        )
     }
 
     pub(super) fn too_large(limit: usize) -> Self {
@@ -106,13 +137,23 @@ impl Fault {
 
     pub(super) fn too_slow() -> Self {
         let message = "the request took more than 10 s to arrive";
-        Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "Request timeout", message)
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "request_timeout",
+            "Request timeout",
+            message,
+        )
     }
 
     pub(super) fn full() -> Self {
         let message = "all `server.max_connections` connections are in use; try again soon";
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self::new(status, "too_many_connections", "Too many connections", message)
+        Self::new(
+            status,
+            "too_many_connections",
+            "Too many connections",
+            message,
+        )
     }
 
     pub(super) fn stopping() -> Self {
@@ -134,7 +175,10 @@ impl Fault {
         };
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         let fault = Self::new(status, "invalid_config", "Config rejected", message);
-        Self { errors: Some(errors), ..fault }
+        Self {
+            errors: Some(errors),
+            ..fault
+        }
     }
 
     /// The JSON text of it.
@@ -190,7 +234,10 @@ impl IntoResponse for Fault {
         let mut response = Response::new(Body::from(self.body()));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
         match self.status {
             StatusCode::UNAUTHORIZED => {
                 let scheme = HeaderValue::from_static("Bearer realm=\"arcanos\"");
@@ -214,40 +261,4 @@ fn cut(text: &str) -> Cow<'_, str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{State, WorkerId};
-
-    #[test]
-    fn every_no_has_a_stable_code_and_status() {
-        let id = || WorkerId::parse("a").expect("a good id");
-        let failed = WorkerFailed { worker: id(), state: State::Failed, reason: "exit 9".into() };
-        for (fault, status, code, title) in [
-            (Fault::no_endpoint("/x"), 404, "not_found", "Endpoint not found"),
-            (Fault::no_worker("b"), 404, "worker_not_found", "Worker b not found"),
-            (CommandError::Unknown("b".into()).into(), 404, "worker_not_found", "Worker b not found"),
-            (CommandError::Disabled(id()).into(), 409, "disabled", "Worker is disabled"),
-            (
-                CommandError::AlreadyRunning(id()).into(),
-                409,
-                "already_running",
-                "Worker is already running",
-            ),
-            (CommandError::Stopping.into(), 503, "shutting_down", "Shutting down"),
-            (failed.into(), 500, "worker_failed", "Worker a failed"),
-            (Fault::bad_config(vec!["x".into()]), 422, "invalid_config", "Config rejected"),
-        ] {
-            let wire: serde_json::Value = serde_json::from_slice(&fault.body()).expect("JSON");
-            assert_eq!(fault.status.as_u16(), status);
-            assert_eq!((&wire["code"], &wire["error"]), (&code.into(), &title.into()));
-            assert_eq!(wire["success"], false);
-            assert_ne!(wire["message"], "");
-        }
-    }
-
-    #[test]
-    fn a_long_text_of_a_client_is_not_repeated_whole() {
-        let fault = Fault::no_worker(&"ü".repeat(5000));
-        assert!(fault.body().len() < 1000);
-    }
-}
+mod tests;

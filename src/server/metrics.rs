@@ -3,7 +3,9 @@
 //! Nothing is counted here. Each scrape writes down the picture of that moment, so a worker that
 //! is gone is gone from the numbers too.
 
-use std::{fmt, sync::Arc};
+mod sheet;
+
+use std::sync::Arc;
 
 use axum::{
     body::Bytes,
@@ -13,8 +15,7 @@ use axum::{
 };
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text},
-    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    encoding::{DescriptorEncoder, text},
     registry::Registry,
 };
 
@@ -23,6 +24,7 @@ use crate::{
     engine::Handle,
 };
 
+use self::sheet::{Outcome, Sheet};
 use super::{app::App, picture::Meter, process};
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -47,7 +49,11 @@ struct Own {
 impl Own {
     fn new(since: Stamp, handle: &Handle) -> Self {
         let reloads = handle.reloads();
-        Self { since, applied: reloads.applied(), rejected: reloads.rejected() }
+        Self {
+            since,
+            applied: reloads.applied(),
+            rejected: reloads.rejected(),
+        }
     }
 }
 
@@ -67,8 +73,6 @@ struct Numbers {
     memory_bytes: Option<u64>,
     cpu_seconds: Option<f64>,
 }
-
-type Outcome = Result<(), fmt::Error>;
 
 impl Scrape {
     fn new(picture: &Snapshot, meter: &Meter, own: Own) -> Self {
@@ -102,7 +106,12 @@ impl Scrape {
         out.gauges(
             "arcanos_worker_up",
             "Whether the worker is running",
-            views().map(|v| (plain(v), f64::from(u8::from(v.state == WorkerState::Running)))),
+            views().map(|v| {
+                (
+                    plain(v),
+                    f64::from(u8::from(v.state == WorkerState::Running)),
+                )
+            }),
         )?;
         out.gauges(
             "arcanos_worker_state",
@@ -110,7 +119,10 @@ impl Scrape {
             views().flat_map(|v| {
                 WorkerState::ALL.map(|state| {
                     let is_in = f64::from(u8::from(v.state == state));
-                    ([("worker", v.id.to_string()), ("state", state.to_string())], is_in)
+                    (
+                        [("worker", v.id.to_string()), ("state", state.to_string())],
+                        is_in,
+                    )
                 })
             }),
         )?;
@@ -122,7 +134,11 @@ impl Scrape {
         out.counters(
             "arcanos_worker_exits",
             "Ends of its runs, by exit code or signal",
-            views().flat_map(|v| v.exits.iter().map(|(exit, n)| (exit_labels(v, *exit), *n as f64))),
+            views().flat_map(|v| {
+                v.exits
+                    .iter()
+                    .map(|(exit, n)| (exit_labels(v, *exit), *n as f64))
+            }),
         )?;
         out.gauges(
             "arcanos_worker_attempts",
@@ -167,7 +183,10 @@ impl Scrape {
     }
 
     fn encode_arcanos(&self, out: &mut Sheet<'_>) -> Outcome {
-        let reloads = [("applied", self.own.applied), ("rejected", self.own.rejected)];
+        let reloads = [
+            ("applied", self.own.applied),
+            ("rejected", self.own.rejected),
+        ];
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1.0)];
         out.counters(
             "arcanos_reloads",
@@ -190,10 +209,10 @@ impl Scrape {
     fn encode_process(&self, out: &mut Sheet<'_>) -> Outcome {
         let number = |n: Option<u64>| n.map(|n| n as f64);
         let started = self.own.since.0.as_millisecond() as f64 / 1000.0;
-        out.counters(
+        out.counter(
             "process_cpu_seconds",
             "Processor time of arcanos itself",
-            [(NO_LABELS, process::cpu_time().as_secs_f64())],
+            process::cpu_time().as_secs_f64(),
         )?;
         out.gauge(
             "process_resident_memory_bytes",
@@ -205,8 +224,16 @@ impl Scrape {
             "Address space of arcanos itself",
             number(process::virtual_bytes()),
         )?;
-        out.gauge("process_open_fds", "Open descriptors", number(process::open_files()))?;
-        out.gauge("process_max_fds", "Descriptors there may be", number(process::max_files()))?;
+        out.gauge(
+            "process_open_fds",
+            "Open descriptors",
+            number(process::open_files()),
+        )?;
+        out.gauge(
+            "process_max_fds",
+            "Descriptors there may be",
+            number(process::max_files()),
+        )?;
         out.gauge(
             "process_start_time_seconds",
             "When the status server began, in seconds since 1970",
@@ -225,59 +252,12 @@ impl Collector for Scrape {
     }
 }
 
-const NO_LABELS: [(&str, &str); 0] = [];
-
 fn exit_labels(view: &WorkerView, exit: Exit) -> [(&'static str, String); 3] {
     let code = exit.code().map(|code| code.to_string()).unwrap_or_default();
     let signal = exit.signal().unwrap_or_default();
-    [("worker", view.id.to_string()), ("code", code), ("signal", signal)]
-}
-
-/// Where families of numbers are written. One without any number is left out.
-struct Sheet<'a>(DescriptorEncoder<'a>);
-
-impl Sheet<'_> {
-    fn gauge(&mut self, name: &str, help: &str, value: Option<f64>) -> Outcome {
-        self.gauges(name, help, value.map(|value| (NO_LABELS, value)))
-    }
-
-    fn gauges<L: EncodeLabelSet>(
-        &mut self,
-        name: &str,
-        help: &str,
-        values: impl IntoIterator<Item = (L, f64)>,
-    ) -> Outcome {
-        self.family(name, help, MetricType::Gauge, values)
-    }
-
-    fn counters<L: EncodeLabelSet>(
-        &mut self,
-        name: &str,
-        help: &str,
-        values: impl IntoIterator<Item = (L, f64)>,
-    ) -> Outcome {
-        self.family(name, help, MetricType::Counter, values)
-    }
-
-    fn family<L: EncodeLabelSet>(
-        &mut self,
-        name: &str,
-        help: &str,
-        kind: MetricType,
-        values: impl IntoIterator<Item = (L, f64)>,
-    ) -> Outcome {
-        let mut values = values.into_iter().peekable();
-        if values.peek().is_none() {
-            return Ok(());
-        }
-        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
-        for (labels, value) in values {
-            let metric = family.encode_family(&labels)?;
-            match kind {
-                MetricType::Counter => ConstCounter::new(value).encode(metric)?,
-                _ => ConstGauge::new(value).encode(metric)?,
-            }
-        }
-        Ok(())
-    }
+    [
+        ("worker", view.id.to_string()),
+        ("code", code),
+        ("signal", signal),
+    ]
 }

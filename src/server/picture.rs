@@ -80,7 +80,11 @@ impl Pictures {
         let at = Instant::now();
         let text = move |picture: &Snapshot, meter: &Meter| json(large, picture, meter);
         let body = self.render(handle, &picture, text).await;
-        *slot.last() = Some(Rendered { picture, at, body: body.clone() });
+        *slot.last() = Some(Rendered {
+            picture,
+            at,
+            body: body.clone(),
+        });
         body
     }
 
@@ -91,7 +95,8 @@ impl Pictures {
         picture: &Arc<Snapshot>,
         text: impl FnOnce(&Snapshot, &Meter) -> Bytes + Send + 'static,
     ) -> Bytes {
-        let (picture, handle, meter) = (Arc::clone(picture), handle.clone(), Arc::clone(&self.meter));
+        let (picture, handle, meter) =
+            (Arc::clone(picture), handle.clone(), Arc::clone(&self.meter));
         let is_long = picture.workers.len() > MANY;
         let render = move || {
             let mut meter = meter.lock().unwrap_or_else(PoisonError::into_inner);
@@ -131,7 +136,9 @@ impl Meter {
         for worker in picture.workers.values() {
             if let Some(pid) = worker.pid {
                 let key = (worker.id.clone(), pid);
-                self.usage.entry(key).or_insert_with(|| handle.usage(&worker.id));
+                self.usage
+                    .entry(key)
+                    .or_insert_with(|| handle.usage(&worker.id));
             }
         }
         self
@@ -139,7 +146,10 @@ impl Meter {
 
     /// What the run of this worker uses.
     pub(super) fn of(&self, worker: &WorkerView) -> Option<Usage> {
-        self.usage.get(&(worker.id.clone(), worker.pid?)).copied().flatten()
+        self.usage
+            .get(&(worker.id.clone(), worker.pid?))
+            .copied()
+            .flatten()
     }
 }
 

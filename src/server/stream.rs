@@ -33,14 +33,17 @@ pub(super) fn stream(
     events: impl Stream<Item = Event> + Send + 'static,
 ) -> Response {
     let first = futures_util::stream::iter([Event::default().retry(RETRY)]);
-    let ending = app.ending.clone().cancelled_owned();
-    let events = first.chain(events).take_until(ending).map(Ok::<_, Infallible>);
+    let end = app.end_of_streams().cancelled_owned();
+    let events = first.chain(events).take_until(end).map(Ok::<_, Infallible>);
     let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     let mut response = sse.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
     // nginx would otherwise hold events back until its buffer is full.
-    let unbuffered = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    let unbuffered = (
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
     headers.extend([(Some(unbuffered.0), unbuffered.1)]);
     response
 }

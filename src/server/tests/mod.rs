@@ -2,6 +2,8 @@
 
 mod bench;
 mod clients;
+mod commands;
+mod engine;
 mod listen;
 mod routes;
 mod streams;
