@@ -66,13 +66,13 @@ fn wanted(config: &Config, discovered: &Discovered) -> Vec<Wanted> {
         let settings = config.worker(id);
         let rule = format!("rule `{}`", candidate.rule);
         let (wants, reason) = match (&settings.schedule, settings.restart.policy) {
-            _ if !settings.enabled => {
-                (Wants::Rest, format!("`workers.{id}.enabled = false`"))
-            }
+            _ if !settings.enabled => (Wants::Rest, format!("`workers.{id}.enabled = false`")),
             (Some(schedule), _) => {
                 (Wants::Run, format!("{rule}, by schedule `{}`", schedule.expression))
             }
-            (None, RestartWhen::Always) => (Wants::Run, format!("{rule}, and again after every exit")),
+            (None, RestartWhen::Always) => {
+                (Wants::Run, format!("{rule}, and again after every exit"))
+            }
             (None, RestartWhen::OnFailure | RestartWhen::Never) => (Wants::Run, rule),
         };
         let file = candidate.file.to_string_lossy().into_owned();

@@ -112,7 +112,9 @@ impl Site {
 
 /// A dotenv or token file; `None` if there is none.
 fn read_text(path: &Path) -> Result<Option<String>, String> {
-    let Some(content) = settled(path)? else { return Ok(None) };
+    let Some(content) = settled(path)? else {
+        return Ok(None);
+    };
     String::from_utf8(content).map(Some).map_err(|_| "it is no UTF-8 text".to_owned())
 }
 
@@ -212,7 +214,9 @@ mod tests {
         let file = root.path().join("arcanos.toml");
         std::fs::write(&file, "[restart]\nmax_atempts = 1\ndelay = 5\n").unwrap();
         let failure = config(&globals(&file)).expect_err("bad").to_string();
-        for part in ["arcanos.toml:2:1: ", "max_atempts = 1\n", "arcanos.toml:3:9: ", "has 2 errors"] {
+        for part in
+            ["arcanos.toml:2:1: ", "max_atempts = 1\n", "arcanos.toml:3:9: ", "has 2 errors"]
+        {
             assert!(failure.contains(part), "{part:?} in {failure}");
         }
     }

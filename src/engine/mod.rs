@@ -9,17 +9,17 @@
 //!
 //! Floor 4 holds a [`Handle`]: a picture to read and verbs to say. It never sees a process.
 
-mod board;
+pub(crate) mod board;
 mod clock;
 mod eye;
 mod governor;
-mod handle;
+pub(crate) mod handle;
 mod local;
 mod model;
 mod prepare;
 mod reconciler;
 mod report;
-mod runtime;
+pub(crate) mod runtime;
 mod source;
 mod start;
 
@@ -27,6 +27,3 @@ pub use handle::{CommandError, Handle, Ticket, Verb, WorkerFailed};
 pub use report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings};
 pub use source::{Fault, Look, Source};
 pub use start::{Engine, EngineError, Options};
-
-#[cfg(test)]
-pub(crate) use {board::Board, handle::Shared, runtime::{Pending, Runtime}};

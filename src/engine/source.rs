@@ -57,14 +57,7 @@ impl Source {
         overrides: Vec<(String, toml::Value)>,
         environment: BTreeMap<String, String>,
     ) -> Self {
-        Self {
-            file,
-            profile,
-            overrides,
-            environment,
-            named: Vec::new(),
-            seen: None,
-        }
+        Self { file, profile, overrides, environment, named: Vec::new(), seen: None }
     }
 
     /// The config file, absolute.

@@ -97,8 +97,7 @@ impl Door {
         let cap = self.app.max_connections();
         match self.crowd.admit(cap) {
             Some(seat) => {
-                self.tasks
-                    .spawn(connection::drive(self.clone(), stream, peer, seat));
+                self.tasks.spawn(connection::drive(self.clone(), stream, peer, seat));
             }
             None => self.refuse(stream),
         }

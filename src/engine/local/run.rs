@@ -94,7 +94,8 @@ impl Launch {
             }
         };
         for warning in warnings {
-            self.log.lifecycle(Some(&self.id), &format!("Warning: Worker {}: {warning}", self.spec.id));
+            self.log
+                .lifecycle(Some(&self.id), &format!("Warning: Worker {}: {warning}", self.spec.id));
         }
         self.tell(Event::Spawned { run, id: self.id.clone(), pid: process.pid() }).await;
         let ended = CancellationToken::new();
@@ -223,7 +224,10 @@ impl Life {
         let sent = self.channel.as_mut().map(|channel| channel.run(input));
         if !matches!(sent, Some(Ok(()))) {
             let log = &self.launch.log;
-            log.lifecycle(Some(&self.launch.id), "An input was dropped: the worker does not read its channel");
+            log.lifecycle(
+                Some(&self.launch.id),
+                "An input was dropped: the worker does not read its channel",
+            );
         }
     }
 
