@@ -9,17 +9,17 @@
 //!
 //! Floor 4 holds a [`Handle`]: a picture to read and verbs to say. It never sees a process.
 
-pub(crate) mod board;
+mod board;
 mod clock;
 mod eye;
 mod governor;
-pub(crate) mod handle;
+mod handle;
 mod local;
 mod model;
 mod prepare;
 mod reconciler;
 mod report;
-pub(crate) mod runtime;
+mod runtime;
 mod source;
 mod start;
 
@@ -27,3 +27,10 @@ pub use handle::{CommandError, Handle, Ticket, Verb, WorkerFailed};
 pub use report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings};
 pub use source::{Fault, Look, Source};
 pub use start::{Engine, EngineError, Options};
+
+#[cfg(test)]
+pub(crate) use {
+    board::Board,
+    handle::{Request, Shared},
+    runtime::{Pending, Runtime},
+};

@@ -63,9 +63,9 @@ impl Crowd {
         while inner.present.len() > cap && inner.dismiss_longest_idle() {}
     }
 
-    /// Lets the longest idle one go, if one is idle.
-    pub(super) fn make_room(&self) {
-        self.lock().dismiss_longest_idle();
+    /// Lets the longest idle one go; says whether one was idle.
+    pub(super) fn make_room(&self) -> bool {
+        self.lock().dismiss_longest_idle()
     }
 
     /// Lets all go, each once it has answered what it is at.

@@ -1,6 +1,6 @@
 //! The server's life: where it listens, and how it ends.
 //!
-//! One task of its own ([`serve`]) follows the settings. Each listener has an acceptor; a new one
+//! One task of its own ([`serve()`]) follows the settings. Each listener has an acceptor; a new one
 //! is bound before the old one is told to stop. Requests on connections of the old one are
 //! finished, then those connections close.
 
@@ -43,7 +43,7 @@ pub async fn serve(bound: Bound, handle: Handle, shutdown: CancellationToken) {
     serve_with(bound, handle, shutdown, Patience::default()).await;
 }
 
-/// [`serve`], with this patience for clients.
+/// [`serve()`], with this patience for clients.
 pub(super) async fn serve_with(
     bound: Bound,
     handle: Handle,

@@ -17,10 +17,8 @@ use crate::{
         WorkerId, WorkerSpec, WorkerView,
     },
     engine::{
-        CommandError, ConfigReport, DiscoveryReport, Handle, ServerSettings, Verb,
-        board::Board,
-        handle::{Request, Shared},
-        runtime::{Pending, Runtime},
+        Board, CommandError, ConfigReport, DiscoveryReport, Handle, Pending, Request, Runtime,
+        ServerSettings, Shared, Verb,
     },
     files::logs::Logs,
     text::Redactor,
