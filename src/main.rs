@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         }
     };
     match cli::dispatch(cli) {
-        Ok(code) => ExitCode::from(code),
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => cli::report(&failure),
     }
 }

@@ -1,7 +1,5 @@
 //! `arcanos check`: is the config good, and what would arcanos do?
 
-use std::path::Path;
-
 use serde_json::json;
 
 use crate::{
@@ -9,7 +7,7 @@ use crate::{
         args::Globals,
         client::find,
         exit::Failure,
-        load::{self, Folder},
+        load::{self, Folder, Site},
         plan_lines::{self, Wanted, Wants},
         status::pretty,
         terminal::{Output, Tone},
@@ -26,15 +24,17 @@ use crate::{
 /// # Errors
 /// Exit 2 with every error of the config; the folder cannot be followed.
 pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
-    let (source, loaded) = match load::look(globals)? {
-        Ok(good) => good,
-        Err((file, fault)) => {
+    let site = Site::read(globals)?;
+    let loaded = match site.load() {
+        Ok(loaded) => loaded,
+        Err(errors) => {
             if globals.json {
-                let told = json!({ "success": false, "errors": fault.errors });
+                let errors: Vec<_> = errors.0.iter().map(ToString::to_string).collect();
+                let told = json!({ "success": false, "errors": errors });
                 out.line(&pretty(&told))?;
                 out.flush()?;
             }
-            return Err(load::rejected(&file, &fault));
+            return Err(site.rejected(&errors));
         }
     };
     let (pid, running) = find::workers(globals).await.unzip();
@@ -44,7 +44,7 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
         out.line(&pretty(&as_json(&loaded, &plan, pid)))?;
         return Ok(out.flush()?);
     }
-    tell(source.file(), &loaded, &folder, out)?;
+    tell(&site, &loaded, &folder, out)?;
     out.line(&match pid {
         Some(pid) => format!("plan for the arcanos that runs with the pid {pid}:"),
         None => "plan for a start now:".to_owned(),
@@ -66,13 +66,13 @@ fn wanted(config: &Config, discovered: &Discovered) -> Vec<Wanted> {
         let settings = config.worker(id);
         let rule = format!("rule `{}`", candidate.rule);
         let (wants, reason) = match (&settings.schedule, settings.restart.policy) {
-            _ if !settings.enabled => {
-                (Wants::Rest, format!("`workers.{id}.enabled = false`"))
-            }
+            _ if !settings.enabled => (Wants::Rest, format!("`workers.{id}.enabled = false`")),
             (Some(schedule), _) => {
                 (Wants::Run, format!("{rule}, by schedule `{}`", schedule.expression))
             }
-            (None, RestartWhen::Always) => (Wants::Run, format!("{rule}, and again after every exit")),
+            (None, RestartWhen::Always) => {
+                (Wants::Run, format!("{rule}, and again after every exit"))
+            }
             (None, RestartWhen::OnFailure | RestartWhen::Never) => (Wants::Run, rule),
         };
         let file = candidate.file.to_string_lossy().into_owned();
@@ -81,8 +81,8 @@ fn wanted(config: &Config, discovered: &Discovered) -> Vec<Wanted> {
     discovered.candidates.iter().map(of_candidate).collect()
 }
 
-fn tell(file: &Path, loaded: &Loaded, folder: &Folder, out: &mut Output) -> Result<(), Failure> {
-    let file = file.to_string_lossy();
+fn tell(site: &Site, loaded: &Loaded, folder: &Folder, out: &mut Output) -> Result<(), Failure> {
+    let file = site.file.to_string_lossy();
     let good = out.colours().paint(Tone::Good, "is good").into_owned();
     out.line(&format!(
         "{} {good} (profile {})",

@@ -188,8 +188,8 @@ impl Client {
             .header(header::ACCEPT, "application/json")
             .header(header::USER_AGENT, concat!("arcanos/", env!("CARGO_PKG_VERSION")));
         if let Some(token) = &self.token {
-            builder = builder
-                .header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()));
+            builder =
+                builder.header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()));
         }
         if body.is_some() {
             builder = builder.header(header::CONTENT_TYPE, "application/json");
@@ -208,8 +208,7 @@ impl Client {
             .map_err(|_| unreachable(io::ErrorKind::TimedOut.into()))?
             .map_err(unreachable)?;
         let io = TokioIo::new(stream);
-        let (mut sender, connection) =
-            http1::handshake(io).await.map_err(ClientError::Broken)?;
+        let (mut sender, connection) = http1::handshake(io).await.map_err(ClientError::Broken)?;
         // The connection's end is seen by whoever reads the answer; the task ends with it.
         let connection = Connection(tokio::spawn(async move { drop(connection.await) }));
         let response = sender.send_request(request).await.map_err(ClientError::Broken)?;

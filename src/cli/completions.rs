@@ -174,8 +174,11 @@ mod tests {
         }
         let root = tempfile::tempdir().unwrap();
         let fake = root.path().join("arcanos");
-        fs::write(&fake, "#!/bin/sh\n[ \"$1 $2 $3\" = '--config x.toml __ids' ] && printf 'goal\\nplan\\n'\n")
-            .unwrap();
+        fs::write(
+            &fake,
+            "#!/bin/sh\n[ \"$1 $2 $3\" = '--config x.toml __ids' ] && printf 'goal\\nplan\\n'\n",
+        )
+        .unwrap();
         fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).unwrap();
         let script = script(SupportedShell::Bash);
         let ask = r#"
@@ -195,7 +198,9 @@ mod tests {
         let parts: Vec<Vec<&str>> = text.split("--\n").map(|part| part.lines().collect()).collect();
         assert_eq!(out.stderr, b"", "{}", String::from_utf8_lossy(&out.stderr));
         assert!(text.contains("goal\nplan\n"), "{text}");
-        assert!(parts[parts.len() - 2].contains(&"goal") && !parts[parts.len() - 2].contains(&"plan"));
+        assert!(
+            parts[parts.len() - 2].contains(&"goal") && !parts[parts.len() - 2].contains(&"plan")
+        );
         assert!(!parts[parts.len() - 1].contains(&"goal"), "{text}");
     }
 

@@ -19,38 +19,23 @@ use crate::{
     config,
 };
 
-/// Threads that the engine's tasks share: they wait nearly all of the time, and one that computes
-/// must not keep the others from answering.
-const ENGINE_THREADS: usize = 2;
-
-/// Does what the command line says; answers with the exit code.
+/// Does what the command line says.
 ///
 /// # Errors
 /// Why it was not done, with the exit code.
-pub fn dispatch(cli: Cli) -> Result<u8, Failure> {
+pub fn dispatch(cli: Cli) -> Result<(), Failure> {
     let Cli { globals, command } = cli;
     match command {
-        None | Some(Command::Run) => supervisor()?.block_on(run::run(&globals)),
-        Some(Command::StartWorkers(args)) => {
-            supervisor()?.block_on(start_workers::start_workers(&globals, args.every))
-        }
+        None | Some(Command::Run) => run::run(&globals),
+        Some(Command::StartWorkers(args)) => start_workers::run(&globals, &args),
         Some(command) => {
-            let runtime = started(runtime::Builder::new_current_thread())?;
-            runtime.block_on(short(&globals, command)).map(|()| exit::DONE)
+            let runtime = runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| {
+                Failure::new(exit::FAILED, format!("cannot start the runtime: {error}"))
+            })?;
+            runtime.block_on(short(&globals, command))
         }
     }
-}
-
-fn supervisor() -> Result<runtime::Runtime, Failure> {
-    let mut builder = runtime::Builder::new_multi_thread();
-    builder.worker_threads(ENGINE_THREADS);
-    started(builder)
-}
-
-fn started(mut builder: runtime::Builder) -> Result<runtime::Runtime, Failure> {
-    builder.enable_all().build().map_err(|error| {
-        Failure::new(exit::FAILED, format!("cannot start the runtime: {error}"))
-    })
 }
 
 /// Says on stderr why something was not done, and gives the exit code.

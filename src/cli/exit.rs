@@ -54,6 +54,12 @@ impl Failure {
         self
     }
 
+    /// An end with this exit code of which everything was said already.
+    #[must_use]
+    pub(crate) fn silent(code: u8) -> Self {
+        Self { code, ..Self::quiet() }
+    }
+
     /// Says what the reader can do about it.
     #[must_use]
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {

@@ -87,7 +87,9 @@ impl Grid<'_> {
 
 /// The line with the word that begins at this column of the screen in its colour.
 fn paint(line: &str, start: usize, tone: Option<Tone>, colours: Colours) -> String {
-    let (Some(tone), Some(start)) = (tone, byte_at(line, start)) else { return line.to_owned() };
+    let (Some(tone), Some(start)) = (tone, byte_at(line, start)) else {
+        return line.to_owned();
+    };
     let word = line[start..].split(' ').next().unwrap_or_default();
     format!("{}{}{}", &line[..start], colours.paint(tone, word), &line[start + word.len()..])
 }
@@ -149,7 +151,10 @@ mod tests {
             painted: "STATE",
             right: &["N"],
             notes: "NOTE",
-            rows: vec![row("日本", "good", "1", Some(Tone::Good), note), row("b", "bad", "10", None, "")],
+            rows: vec![
+                row("日本", "good", "1", Some(Tone::Good), note),
+                row("b", "bad", "10", None, ""),
+            ],
         }
     }
 
@@ -162,7 +167,13 @@ mod tests {
         );
         assert_eq!(
             grid.lines(Some(20), Colours::Hidden),
-            ["ID    STATE   N", "日本  good    1", "  some words of a", "  note", "b     bad    10"]
+            [
+                "ID    STATE   N",
+                "日本  good    1",
+                "  some words of a",
+                "  note",
+                "b     bad    10"
+            ]
         );
         assert_eq!(grid.lines(None, Colours::Hidden)[0], "ID    STATE   N  NOTE");
     }

@@ -15,15 +15,30 @@ use crate::{
         exit::{self, Failure},
         wire::Worker,
     },
-    config::{Config, Loaded},
+    config::{self, Config, ConfigErrors, Inputs, Loaded},
     discovery::{Discovered, Rules, judge},
     domain::WorkerId,
-    engine::{Fault, Look, Source},
-    files::{Patience, ScanError, Scanner},
+    engine::Source,
+    files::{Patience, ScanError, Scanner, Settled, read_settled},
 };
+
+/// The largest config, dotenv or token file that is read, in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
 
 /// How long a file that a program writes to is waited for, and a folder in which one is.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A config that was read from the disk.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// The file, absolute.
+    pub(crate) file: PathBuf,
+    /// What the file says.
+    pub(crate) text: String,
+    /// The environment of this process, as far as it is text.
+    pub(crate) environment: BTreeMap<String, String>,
+    profile: Option<String>,
+}
 
 /// The config file that is meant, absolute where that can be told.
 pub(crate) fn config_file(globals: &Globals) -> PathBuf {
@@ -42,59 +57,84 @@ pub(crate) fn missing(file: &Path) -> Failure {
 /// # Errors
 /// Exit 2, with every error and its line.
 pub(crate) fn config(globals: &Globals) -> Result<Loaded, Failure> {
-    let (_, loaded) = source(globals)?;
-    Ok(loaded)
+    let site = Site::read(globals)?;
+    site.load().map_err(|errors| site.rejected(&errors))
 }
 
-/// As [`config`], with the source of it, which can be looked at again.
-///
-/// # Errors
-/// Exit 2, with every error and its line.
-pub(crate) fn source(globals: &Globals) -> Result<(Source, Loaded), Failure> {
-    look(globals)?.map_err(|(file, fault)| rejected(&file, &fault))
-}
-
-/// As [`source`], with what is wrong with a bad config apart.
-///
-/// # Errors
-/// Exit 2: there is none, or a program writes to it all the time.
-pub(crate) fn look(
-    globals: &Globals,
-) -> Result<Result<(Source, Loaded), (PathBuf, Fault)>, Failure> {
-    let file = config_file(globals);
-    if !file.exists() {
-        return Err(missing(&file));
+impl Site {
+    /// Reads the config file.
+    ///
+    /// # Errors
+    /// Exit 2: there is none, or it cannot be read.
+    pub(crate) fn read(globals: &Globals) -> Result<Self, Failure> {
+        let file = config_file(globals);
+        let bad = |fault: String| {
+            Failure::new(exit::BAD_USAGE, format!("the config file `{}` {fault}", file.display()))
+        };
+        let content = settled(&file).map_err(&bad)?.ok_or_else(|| missing(&file))?;
+        let text = String::from_utf8(content).map_err(|error| {
+            bad(format!("is no UTF-8 text, from byte {} on", error.utf8_error().valid_up_to()))
+        })?;
+        let pairs = env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Ok(Self { file, text, environment: pairs.collect(), profile: globals.profile.clone() })
     }
-    let pairs = env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let environment: BTreeMap<_, _> = pairs.collect();
-    let mut source =
-        Source::new(file.clone(), globals.profile.clone(), Vec::new(), environment);
+
+    /// Checks what was read.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(crate) fn load(&self) -> Result<Loaded, ConfigErrors> {
+        config::load(&Inputs {
+            file: &self.file,
+            text: &self.text,
+            environment: &self.environment,
+            read: &read_text,
+            profile: self.profile.as_deref(),
+            overrides: &[],
+        })
+    }
+
+    /// The same config, to be followed while arcanos runs.
+    pub(crate) fn into_source(self) -> Source {
+        Source::new(self.file, self.profile, Vec::new(), self.environment)
+    }
+
+    /// The failure that shows these errors with their lines.
+    pub(crate) fn rejected(&self, errors: &ConfigErrors) -> Failure {
+        let n = errors.0.len();
+        let plural = if n == 1 { "" } else { "s" };
+        let message = format!("`{}` has {n} error{plural}", self.file.display());
+        Failure::new(exit::BAD_USAGE, message).with_details(errors.pretty(&self.text))
+    }
+}
+
+/// A dotenv or token file; `None` if there is none.
+fn read_text(path: &Path) -> Result<Option<String>, String> {
+    let Some(content) = settled(path)? else {
+        return Ok(None);
+    };
+    String::from_utf8(content).map(Some).map_err(|_| "it is no UTF-8 text".to_owned())
+}
+
+/// The content of a file, once no program writes to it; `None` if there is none.
+fn settled(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let begin = Instant::now();
     let mut patience = Patience::new(begin);
     loop {
-        match source.look() {
-            Look::Loaded(loaded) => return Ok(Ok((source, *loaded))),
-            Look::Bad(fault) => return Ok(Err((file, fault))),
-            Look::Held | Look::Same if begin.elapsed() < PATIENCE => {
+        match read_settled(path, MAX_FILE).map_err(|error| error.to_string())? {
+            Settled::Content(content) => return Ok(Some(content)),
+            Settled::Missing => return Ok(None),
+            Settled::Held if begin.elapsed() > PATIENCE => {
+                return Err("is being written by another program".to_owned());
+            }
+            Settled::Held => {
                 thread::sleep(patience.remaining(Instant::now()));
                 patience.go_on(Instant::now());
             }
-            Look::Held | Look::Same => {
-                let message = format!("a program is still writing to `{}`", file.display());
-                return Err(Failure::new(exit::BAD_USAGE, message)
-                    .with_remedy("try again once it has closed the config and its .env files"));
-            }
         }
     }
-}
-
-/// The failure that shows these errors with their lines.
-pub(crate) fn rejected(file: &Path, fault: &Fault) -> Failure {
-    let n = fault.errors.len();
-    let plural = if n == 1 { "" } else { "s" };
-    let message = format!("`{}` has {n} error{plural}", file.display());
-    Failure::new(exit::BAD_USAGE, message).with_details(fault.pretty.clone())
 }
 
 /// What the folder of workers holds.
@@ -174,7 +214,9 @@ mod tests {
         let file = root.path().join("arcanos.toml");
         std::fs::write(&file, "[restart]\nmax_atempts = 1\ndelay = 5\n").unwrap();
         let failure = config(&globals(&file)).expect_err("bad").to_string();
-        for part in ["arcanos.toml:2:1: ", "max_atempts = 1\n", "arcanos.toml:3:9: ", "has 2 errors"] {
+        for part in
+            ["arcanos.toml:2:1: ", "max_atempts = 1\n", "arcanos.toml:3:9: ", "has 2 errors"]
+        {
             assert!(failure.contains(part), "{part:?} in {failure}");
         }
     }

@@ -10,6 +10,7 @@ mod completions;
 mod dispatch;
 pub mod exit;
 mod grid;
+mod ground;
 mod init;
 mod interrupt;
 mod load;

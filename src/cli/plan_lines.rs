@@ -120,8 +120,12 @@ mod tests {
             wanted("new", Wants::Run),
             wanted("disabled", Wants::Rest),
         ];
-        let running =
-            [live("same", None), live("edited", Some(true)), live("gone", None), live("disabled", None)];
+        let running = [
+            live("same", None),
+            live("edited", Some(true)),
+            live("gone", None),
+            live("disabled", None),
+        ];
         let plan = difference(&wanted, Some(&running));
         assert_eq!(plan.started, ["new"]);
         assert_eq!(plan.restarted, ["edited"]);

@@ -7,27 +7,32 @@ use tokio_util::sync::CancellationToken;
 use super::{
     args::Globals,
     exit::{self, Failure},
+    ground::{self, Ground},
     load::chain,
-    supervise::Ground,
+    supervise,
 };
-use crate::{
-    engine::ServerSettings,
-    server,
-};
+use crate::{engine::ServerSettings, server};
 
-/// Runs until a signal; answers with the exit code.
+/// Runs until a signal.
 ///
 /// # Errors
 /// Whatever keeps arcanos from starting; then nothing was started.
-pub(crate) async fn run(globals: &Globals) -> Result<u8, Failure> {
-    let ground = Ground::take(globals)?;
+pub(crate) fn run(globals: &Globals) -> Result<(), Failure> {
+    let ground = ground::prepare(globals)?;
+    supervise::runtime()?.block_on(serve(ground))
+}
+
+async fn serve(mut ground: Ground) -> Result<(), Failure> {
     let settings = ServerSettings::of(&ground.loaded.config);
     let bound = server::bind(&settings).map_err(|error| {
         Failure::new(exit::CANNOT_LISTEN, chain(&error))
             .with_remedy("set another `server.listen`, or PORT; `ss -ltnp` shows who has it")
     })?;
-    let (state, mut instance) = (Arc::clone(&ground.state), ground.instance.clone());
-    let supervision = ground.supervise().await?;
+    // The record that `supervise` writes must name the address: who asks may come at once.
+    ground.instance.address = Some(bound.local_addr());
+    let mut instance = ground.instance.clone();
+    let supervision = supervise::supervise(ground).await?;
+    let state = Arc::clone(&supervision.state);
     let end = CancellationToken::new();
     let handle = supervision.engine.handle();
     let mut addresses = bound.addresses();
@@ -43,5 +48,5 @@ pub(crate) async fn run(globals: &Globals) -> Result<u8, Failure> {
     let served = async {
         tokio::join!(server::serve(bound, handle, end.clone()), record);
     };
-    Ok(supervision.until_signal(|| end.cancel(), served).await)
+    supervision.until_signal(|| end.cancel(), served).await
 }

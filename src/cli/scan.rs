@@ -121,9 +121,10 @@ fn row(verdict: &Verdict, width: Option<u16>) -> Row {
             verdict.line.map_or_else(none, |line| line.to_string()),
         ],
         tone: Some(tone(verdict.verdict)),
-        note: verdict.reason.as_ref().map_or_else(String::new, |reason| {
-            escape(reason.as_bytes()).into_owned()
-        }),
+        note: verdict
+            .reason
+            .as_ref()
+            .map_or_else(String::new, |reason| escape(reason.as_bytes()).into_owned()),
     }
 }
 
@@ -149,8 +150,18 @@ mod tests {
         let verdicts = vec![
             verdict("goalWatcher.js", VerdictKind::Worker, Some(3), None),
             verdict("shared.js", VerdictKind::Helper, None, Some("`goalWatcher.js` imports it")),
-            verdict("plain\u{1b}[2J.js", VerdictKind::Ignored, None, Some("rule `openai-node`: it imports none of `openai`")),
-            verdict("a b.js", VerdictKind::Rejected, Some(12), Some("the id has the character ' '; allowed are `A-Z a-z 0-9 . _ -`")),
+            verdict(
+                "plain\u{1b}[2J.js",
+                VerdictKind::Ignored,
+                None,
+                Some("rule `openai-node`: it imports none of `openai`"),
+            ),
+            verdict(
+                "a b.js",
+                VerdictKind::Rejected,
+                Some(12),
+                Some("the id has the character ' '; allowed are `A-Z a-z 0-9 . _ -`"),
+            ),
         ];
         let discovered = Discovered { verdicts, candidates: Vec::new() };
         let folder = Folder { discovered, note: None };

@@ -5,18 +5,24 @@ use std::{io::Write as _, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    args::Globals,
+    args::{Globals, StartWorkers},
     exit::Failure,
-    supervise::Ground,
+    ground::{self, Ground},
+    supervise,
 };
 use crate::domain::{Snapshot, Stamp};
 
-/// Runs until a signal, printing a line every so often; answers with the exit code.
+/// Runs until a signal, printing a line every so often.
 ///
 /// # Errors
 /// Whatever keeps arcanos from starting; then nothing was started.
-pub(crate) async fn start_workers(globals: &Globals, every: Duration) -> Result<u8, Failure> {
-    let supervision = Ground::take(globals)?.supervise().await?;
+pub(crate) fn run(globals: &Globals, args: &StartWorkers) -> Result<(), Failure> {
+    let ground = ground::prepare(globals)?;
+    supervise::runtime()?.block_on(watch(ground, args.every))
+}
+
+async fn watch(ground: Ground, every: Duration) -> Result<(), Failure> {
+    let supervision = supervise::supervise(ground).await?;
     let end = CancellationToken::new();
     let handle = supervision.engine.handle();
     let ended = end.clone();
@@ -26,7 +32,7 @@ pub(crate) async fn start_workers(globals: &Globals, every: Duration) -> Result<
             let _ = writeln!(std::io::stdout(), "{}", status_line(&handle.snapshot()));
         }
     };
-    Ok(supervision.until_signal(|| end.cancel(), told).await)
+    supervision.until_signal(|| end.cancel(), told).await
 }
 
 /// `[TIME] [arcanos] 6 workers: 4 running, 2 failed`.

@@ -41,7 +41,8 @@ pub(crate) async fn run(globals: &Globals, args: &Status, out: &mut Output) -> R
         return Ok(out.flush()?);
     }
     let picture = fetch(&found).await?;
-    let view = table::View { width: out.table_width(), colours: out.colours(), now: Timestamp::now() };
+    let view =
+        table::View { width: out.table_width(), colours: out.colours(), now: Timestamp::now() };
     for line in table::lines(&picture, &view) {
         out.line(&line)?;
     }
@@ -50,10 +51,8 @@ pub(crate) async fn run(globals: &Globals, args: &Status, out: &mut Output) -> R
 
 /// Asks for everything that the table shows.
 async fn fetch(found: &find::Found) -> Result<Picture, ClientError> {
-    let (status, health) = tokio::join!(
-        found.client.read("/workers/status"),
-        health(&found.client),
-    );
+    let (status, health) =
+        tokio::join!(found.client.read("/workers/status"), health(&found.client),);
     Ok(Picture {
         status: understand(status?)?,
         health: health?,

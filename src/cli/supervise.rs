@@ -6,24 +6,30 @@
 use std::{future::Future, io, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 use crate::{
     cli::{
-        args::Globals,
         exit::{self, Failure},
-        load::{self, chain},
+        ground::Ground,
+        load::chain,
         telemetry::Telemetry,
     },
-    config::{Config, Loaded},
-    engine::{Engine, Options, Source},
+    config::Config,
+    engine::{Engine, Options},
     files::{
         logs::Logs,
-        state::{Instance, Lock, LockError, StateDir},
+        state::{Instance, Lock, StateDir},
     },
     process::{self, Spawner},
     text::Redactor,
 };
+
+/// Threads of the runtime.
+const THREADS: usize = 2;
 
 /// How often those that hold a shutdown up are named.
 const NUDGE: Duration = Duration::from_secs(2);
@@ -31,85 +37,75 @@ const NUDGE: Duration = Duration::from_secs(2);
 /// How long the last lines on stderr may take.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// Everything that is settled before an engine starts.
-pub(super) struct Ground {
-    pub(super) source: Source,
-    pub(super) loaded: Loaded,
-    pub(super) state: Arc<StateDir>,
-    pub(super) instance: Instance,
-    pub(super) telemetry: Telemetry,
-    lock: Lock,
-}
-
 /// An engine at work.
 pub(super) struct Supervision {
     pub(super) engine: Arc<Engine>,
-    state: Arc<StateDir>,
+    pub(super) state: Arc<StateDir>,
     telemetry: Telemetry,
     _lock: Lock,
 }
 
-impl Ground {
-    /// Reads the config and takes the state directory.
-    ///
-    /// # Errors
-    /// A bad config, or another arcanos that runs here. Nothing was started.
-    pub(super) fn take(globals: &Globals) -> Result<Self, Failure> {
-        let (source, loaded) = load::source(globals)?;
-        let telemetry = Telemetry::install(&loaded.config.log.level);
-        let open = StateDir::open(&loaded.config.state_directory);
-        let state = Arc::new(open.map_err(|e| Failure::new(exit::FAILED, chain(&e)))?);
-        let lock = state.lock().map_err(|error| match &error {
-            LockError::Held { .. } => Failure::new(exit::ALREADY_RUNNING, chain(&error))
-                .with_remedy("`arcanos status` shows it; stop it first, or set another `state.directory`"),
-            LockError::State(_) => Failure::new(exit::FAILED, chain(&error)),
-        })?;
-        let instance = Instance::own(source.file());
-        Ok(Self { source, loaded, state, instance, telemetry, lock })
-    }
+/// The runtime of a supervisor: two threads are enough, for they never wait for a disk or a
+/// process.
+///
+/// # Errors
+/// The machine refuses.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    let runtime = Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
+    runtime
+        .map_err(|error| Failure::new(exit::FAILED, format!("cannot start the runtime: {error}")))
+}
 
-    /// Ends what a dead instance left, and starts the engine.
-    ///
-    /// # Errors
-    /// What the machine refuses.
-    pub(super) async fn supervise(self) -> Result<Supervision, Failure> {
-        let Self { source, loaded, state, instance, telemetry, lock } = self;
-        let failed = |error: &dyn std::error::Error| Failure::new(exit::FAILED, chain(error));
-        end_leftovers(&state).await;
-        state.write_instance(&instance).map_err(|e| failed(&e))?;
-        process::raise_descriptor_limit();
-        let redactor = redactor_of(&loaded.config).map_err(|text| Failure::new(exit::BAD_USAGE, text))?;
-        let logs = Logs::open(&loaded.config.log, redactor).map_err(|e| failed(&e))?;
-        let spawner = Spawner::start().map_err(|e| failed(&e))?;
-        follow_config(&telemetry, &logs);
-        let level_setter = telemetry.clone();
-        let on_config = Box::new(move |config: &Config, logs: &Logs| {
-            level_setter.set_level(&config.log.level);
-            match redactor_of(config) {
-                Ok(redactor) => logs.configure(&config.log, redactor),
-                Err(error) => tracing::error!("{error}"),
-            }
-        });
-        let options = Options {
-            source,
-            loaded,
-            state: Arc::clone(&state),
-            instance: instance.id,
-            logs,
-            spawner,
-            on_config,
-        };
-        let engine = Engine::start(options).await.map_err(|error| {
-            Failure::new(exit::FAILED, chain(&error))
-        })?;
-        Ok(Supervision { engine: Arc::new(engine), state, telemetry, _lock: lock })
-    }
+/// Ends what a dead instance left, and starts the engine.
+///
+/// # Errors
+/// What the machine refuses.
+pub(super) async fn supervise(ground: Ground) -> Result<Supervision, Failure> {
+    let Ground { site, loaded, state, last, instance, lock } = ground;
+    let telemetry = Telemetry::install(&loaded.config.log.level);
+    let failed = |error: &dyn std::error::Error| Failure::new(exit::FAILED, chain(error));
+    let state = Arc::new(state);
+    end_leftovers(last).await;
+    state.write_instance(&instance).map_err(|e| failed(&e))?;
+    process::raise_descriptor_limit();
+    let redactor =
+        redactor_of(&loaded.config).map_err(|text| Failure::new(exit::BAD_USAGE, text))?;
+    let logs = Logs::open(&loaded.config.log, redactor).map_err(|e| failed(&e))?;
+    let spawner = Spawner::start().map_err(|e| failed(&e))?;
+    follow_config(&telemetry, &logs);
+    let level_setter = telemetry.clone();
+    let on_config = Box::new(move |config: &Config, logs: &Logs| {
+        level_setter.set_level(&config.log.level);
+        match redactor_of(config) {
+            Ok(redactor) => logs.configure(&config.log, redactor),
+            Err(error) => tracing::error!("{error}"),
+        }
+    });
+    let options = Options {
+        source: site.into_source(),
+        loaded,
+        state: Arc::clone(&state),
+        instance: instance.id,
+        logs,
+        spawner,
+        on_config,
+    };
+    let engine =
+        Engine::start(options).await.map_err(|error| Failure::new(exit::FAILED, chain(&error)))?;
+    Ok(Supervision { engine: Arc::new(engine), state, telemetry, _lock: lock })
 }
 
 impl Supervision {
     /// Waits for a signal that ends arcanos, then ends all runs; a second signal kills them.
     /// Meanwhile `beside` goes on, and ends when `ending` is called.
-    pub(super) async fn until_signal(self, ending: impl FnOnce(), beside: impl Future<Output = ()>) -> u8 {
+    ///
+    /// # Errors
+    /// The exit code of a second signal.
+    pub(super) async fn until_signal(
+        self,
+        ending: impl FnOnce(),
+        beside: impl Future<Output = ()>,
+    ) -> Result<(), Failure> {
         let engine = Arc::clone(&self.engine);
         let ended = async {
             let mut signals = match Signals::new() {
@@ -129,7 +125,10 @@ impl Supervision {
             tracing::warn!(error = %chain(&error), "Record of this instance cannot be put away.");
         }
         self.telemetry.flush(LAST_WORDS);
-        code
+        match code {
+            exit::DONE => Ok(()),
+            code => Err(Failure::silent(code)),
+        }
     }
 }
 
@@ -200,8 +199,8 @@ impl Signals {
 }
 
 /// Ends what the last arcanos here left running, if it died.
-async fn end_leftovers(state: &StateDir) {
-    let Ok(Some(last)) = state.last_instance() else { return };
+async fn end_leftovers(last: Option<Instance>) {
+    let Some(last) = last else { return };
     let ended = tokio::task::spawn_blocking(move || process::end_leftovers(&last.id, &[])).await;
     if let Ok(count) = ended
         && count > 0

@@ -152,11 +152,7 @@ impl Output {
 fn width() -> u16 {
     let told = || env::var("COLUMNS").ok()?.parse().ok();
     let measured = tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col);
-    measured
-        .filter(|columns| *columns > 0)
-        .or_else(told)
-        .unwrap_or(DEFAULT_WIDTH)
-        .max(MIN_WIDTH)
+    measured.filter(|columns| *columns > 0).or_else(told).unwrap_or(DEFAULT_WIDTH).max(MIN_WIDTH)
 }
 
 /// The output cannot be written to.

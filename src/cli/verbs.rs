@@ -93,7 +93,9 @@ fn tell(
     for (_, worker, answer) in answers {
         match answer.map_err(Failure::from).and_then(|a| Ok(a.good()?)) {
             Ok(body) if globals.json => results.push(body),
-            Ok(_) if args.no_wait => out.line(&format!("{worker}: {} is on its way", verb.route()))?,
+            Ok(_) if args.no_wait => {
+                out.line(&format!("{worker}: {} is on its way", verb.route()))?
+            }
             Ok(_) => out.line(&format!("{worker}: {}", verb.done()))?,
             Err(failure) => {
                 results.push(json!({ "success": false, "message": failure.message() }));
@@ -110,7 +112,8 @@ fn tell(
         1 => Err(failures.remove(0).1),
         _ => {
             let code = failures[0].1.code();
-            let texts: Vec<_> = failures.iter().map(|(id, f)| format!("{id}: {}", f.message())).collect();
+            let texts: Vec<_> =
+                failures.iter().map(|(id, f)| format!("{id}: {}", f.message())).collect();
             Err(Failure::new(code, texts.join("\n       ")))
         }
     }
@@ -191,11 +194,17 @@ pub(crate) async fn reload(globals: &Globals, out: &mut Output) -> Result<(), Fa
 }
 
 fn rejected(answer: &Answer) -> Failure {
-    let errors: Vec<_> = answer.body.get("errors").and_then(Value::as_array).into_iter().flatten()
+    let errors: Vec<_> = answer
+        .body
+        .get("errors")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
         .filter_map(Value::as_str)
         .map(|text| escape(text.as_bytes()).into_owned())
         .collect();
-    let text = if errors.is_empty() { answer.refusal().to_string() } else { errors.join("\n       ") };
+    let text =
+        if errors.is_empty() { answer.refusal().to_string() } else { errors.join("\n       ") };
     Failure::new(exit::BAD_USAGE, text).with_remedy("what runs goes on by the last good config")
 }
 
@@ -222,7 +231,8 @@ async fn patiently(
     }
     let colours = Colours::of(&io::stderr());
     if io::IsTerminal::is_terminal(&io::stderr()) {
-        let word = format!("waiting for {} … (Ctrl-C leaves it to itself)", escape(worker.as_bytes()));
+        let word =
+            format!("waiting for {} … (Ctrl-C leaves it to itself)", escape(worker.as_bytes()));
         // Nobody needs the word who cannot see it.
         let _ = writeln!(io::stderr(), "{}", colours.paint(Tone::Faint, &word));
     }

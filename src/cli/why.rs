@@ -93,7 +93,9 @@ fn story(config: &Config, discovered: &Discovered, verdict: Verdict) -> Story {
 
 /// One line of a file, from 1; `None` if the file or the line has gone meanwhile.
 fn source(path: &Path, line: u32) -> Option<String> {
-    let Ok(Settled::Content(content)) = read_settled(path, MAX_FILE) else { return None };
+    let Ok(Settled::Content(content)) = read_settled(path, MAX_FILE) else {
+        return None;
+    };
     let text = String::from_utf8_lossy(&content).into_owned();
     text.lines().nth(line.checked_sub(1)? as usize).map(str::to_owned)
 }
@@ -108,8 +110,11 @@ async fn ask(globals: &Globals, id: &str) -> Option<Value> {
 async fn gone(globals: &Globals, name: &str, out: &mut Output) -> Result<(), Failure> {
     let shown = escape(name.as_bytes());
     let Some(worker) = ask(globals, name).await else {
-        return Err(Failure::new(exit::FAILED, format!("there is no file and no worker `{shown}`"))
-            .with_remedy("`arcanos scan` lists the files, `arcanos status` the workers"));
+        return Err(Failure::new(
+            exit::FAILED,
+            format!("there is no file and no worker `{shown}`"),
+        )
+        .with_remedy("`arcanos scan` lists the files, `arcanos status` the workers"));
     };
     if globals.json {
         out.line(&pretty(&json!({ "worker": worker })))?;

@@ -5,9 +5,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
-    domain::{
-        Generation, Occurrence, ReloadReport, Snapshot, State, Usage, WorkerId, WorkerView,
-    },
+    domain::{Generation, Occurrence, ReloadReport, Snapshot, State, Usage, WorkerId, WorkerView},
     engine::{
         board::Board,
         report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings},

@@ -119,7 +119,9 @@ impl ModelDesk {
             Upstream::Http(url) => Some(url.clone()),
             Upstream::OpenAi | Upstream::Echo => None,
         };
-        let target = openai::Target { base_url, key: SecretString::from(key),
+        let target = openai::Target {
+            base_url,
+            key: SecretString::from(key),
             model: question.model.clone(),
             timeout: PATIENCE,
         };

@@ -80,7 +80,9 @@ impl Preparer {
         if matches!(self.state.prepared(folder), Ok(Some(done)) if done == digest) {
             return false;
         }
-        let Some((program, args)) = command.split_first() else { return false };
+        let Some((program, args)) = command.split_first() else {
+            return false;
+        };
         self.runs += 1;
         let run = RunId::new(&format!("{}-{NAME}", self.instance), self.runs);
         let env = self.environment.clone();
@@ -94,7 +96,11 @@ impl Preparer {
             user: None,
             run: run.clone(),
         };
-        let words = format!("{} in {}", [program.clone()].iter().chain(args).cloned().collect::<Vec<_>>().join(" "), folder.display());
+        let words = format!(
+            "{} in {}",
+            [program.clone()].iter().chain(args).cloned().collect::<Vec<_>>().join(" "),
+            folder.display()
+        );
         tracing::info!("Preparing packages: {words}");
         self.logs.arcanos(&format!("Preparing packages: {words}"));
         let job = Job {
@@ -110,11 +116,16 @@ impl Preparer {
 
     /// Waits for the end of what was begun; for ever without it. May be cancelled.
     pub(super) async fn ended(&mut self) -> Result<(), String> {
-        let Some(task) = &mut self.task else { return std::future::pending().await };
+        let Some(task) = &mut self.task else {
+            return std::future::pending().await;
+        };
         let result = task.await.unwrap_or_else(|error| Err(error.to_string()));
         self.task = None;
         match &result {
-            Ok(()) => self.logs.arcanos("Packages are prepared"),
+            Ok(()) => {
+                tracing::info!("Packages are prepared.");
+                self.logs.arcanos("Packages are prepared");
+            }
             Err(error) => {
                 tracing::warn!("{error}");
                 self.logs.arcanos(error);

@@ -32,10 +32,7 @@ use crate::{
     config::{Config, Loaded},
     discovery::Discovered,
     domain::{Generation, PlanSummary, ReloadReport, ReloadResult, Stamp, WorkerSpec},
-    files::{
-        logs::Logs,
-        WatchList, Watcher,
-    },
+    files::{WatchList, Watcher, logs::Logs},
     plan::{Action, Desired, Surroundings, desired, reconcile},
 };
 
@@ -197,7 +194,9 @@ impl Reconciler {
     /// One look, and all that follows from it.
     async fn pass(&mut self) -> ReloadReport {
         self.events.mark_unchanged();
-        let Some(mut eye) = self.eye.take() else { return self.report(PlanSummary::default()) };
+        let Some(mut eye) = self.eye.take() else {
+            return self.report(PlanSummary::default());
+        };
         let running = self.shared.runtime.observe();
         let looked = tokio::task::spawn_blocking(move || {
             let holders = running.iter().map(|spec| (spec.id.clone(), spec.file.clone())).collect();
@@ -295,7 +294,8 @@ impl Reconciler {
         for action in plan.actions {
             match action {
                 Action::Ensure(spec) => {
-                    let is_new = plan.summary.reasons.get(&spec.id).is_some_and(|r| r.starts_with("new"));
+                    let is_new =
+                        plan.summary.reasons.get(&spec.id).is_some_and(|r| r.starts_with("new"));
                     if is_new {
                         self.shared.logs.arcanos(&self.found(&spec));
                     }
@@ -368,7 +368,8 @@ impl Reconciler {
         });
         let directory = &config.discovery.directory;
         self.shared.discovery.send_if_modified(|report| {
-            let is_same = report.directory == *directory && report.files == self.discovered.verdicts;
+            let is_same =
+                report.directory == *directory && report.files == self.discovered.verdicts;
             if !is_same {
                 let files = self.discovered.verdicts.clone();
                 *report = Arc::new(DiscoveryReport { directory: directory.clone(), files });

@@ -25,7 +25,6 @@ pub struct Source {
     named: Vec<PathBuf>,
     /// A digest of all that the last look read.
     seen: Option<u64>,
-    has_loaded: bool,
 }
 
 /// What a look at the config found.
@@ -50,7 +49,7 @@ pub struct Fault {
 }
 
 impl Source {
-    /// A config that was not looked at yet. `file` is absolute.
+    /// A config that was good when arcanos started. `file` is absolute.
     #[must_use]
     pub fn new(
         file: PathBuf,
@@ -58,15 +57,7 @@ impl Source {
         overrides: Vec<(String, toml::Value)>,
         environment: BTreeMap<String, String>,
     ) -> Self {
-        Self {
-            file,
-            profile,
-            overrides,
-            environment,
-            named: Vec::new(),
-            seen: None,
-            has_loaded: false,
-        }
+        Self { file, profile, overrides, environment, named: Vec::new(), seen: None }
     }
 
     /// The config file, absolute.
@@ -104,7 +95,7 @@ impl Source {
             Err(error) => Err(format!("{name}: {error}")),
         };
         let text = match text {
-            Ok(text) if text.trim().is_empty() && self.has_loaded => Err(format!(
+            Ok(text) if text.trim().is_empty() => Err(format!(
                 "{name}: the file is empty; while arcanos runs that is taken for a mistake"
             )),
             other => other,
@@ -120,7 +111,6 @@ impl Source {
         if matches!(look, Look::Held) {
             return look;
         }
-        self.has_loaded |= matches!(look, Look::Loaded(_));
         // What the new config names is part of what was seen.
         self.seen = Some(self.with_named(text_digest));
         look

@@ -29,11 +29,7 @@ use super::{
 use crate::{
     config::{Config, Loaded},
     domain::{AiStatus, ConfigStatus, DiscoveryStatus, Generation, Snapshot, Stamp},
-    files::{
-        logs::Logs,
-        state::StateDir,
-        Watcher,
-    },
+    files::{Watcher, logs::Logs, state::StateDir},
     process::Spawner,
 };
 
@@ -175,8 +171,7 @@ impl Engine {
     /// written. No request is taken any more.
     pub async fn shut_down(&self) {
         self.stop.send_replace(true);
-        let reconciler =
-            self.reconciler.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let reconciler = self.reconciler.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(reconciler) = reconciler {
             // It ends after the look that may be under way.
             let _ = reconciler.await;

@@ -53,8 +53,8 @@ pub fn desired(
         ..Desired::default()
     };
     for candidate in candidates {
-        let spec = known(candidate)
-            .unwrap_or_else(|| Arc::new(spec_of(config, candidate, surroundings)));
+        let spec =
+            known(candidate).unwrap_or_else(|| Arc::new(spec_of(config, candidate, surroundings)));
         next.workers.insert(candidate.id.clone(), spec);
         next.sources.insert(candidate.id.clone(), candidate.clone());
     }

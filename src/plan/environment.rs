@@ -65,9 +65,8 @@ pub(super) fn unpassed<'a>(
     vars: &'a EnvMap,
     reads: &'a [String],
 ) -> impl Iterator<Item = String> + 'a {
-    let is_missed = |name: &&String| {
-        config.env.available.0.contains_key(*name) && !vars.0.contains_key(*name)
-    };
+    let is_missed =
+        |name: &&String| config.env.available.0.contains_key(*name) && !vars.0.contains_key(*name);
     reads.iter().filter(is_missed).map(|name| {
         format!(
             "reads process.env.{name}, which is set for arcanos but not passed on; add it to \

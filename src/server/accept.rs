@@ -1,17 +1,25 @@
 //! Taking connections in.
 
-use std::{fs::File, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use hyper_util::service::TowerToHyperService;
 use rustix::io::Errno;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{app::App, bind::Listener, connection, crowd::Crowd, routes};
+use super::{
+    app::App, bind::Listener, connection, crowd::Crowd, fault::Fault, pulse::Patience, routes,
+};
 
 /// The pause after a failed accept, which doubles up to [`LONGEST_PAUSE`]: a machine without
 /// descriptors would otherwise be asked for one without end.
@@ -27,7 +35,17 @@ const REFUSALS: usize = 16;
 /// How long a refused client has for reading the refusal.
 const REFUSAL: Duration = Duration::from_millis(500);
 
-/// What a client is told for whom there is no room. Fixed, so that saying it needs no memory.
+/// The pause after an idle connection was told to go, so that its descriptor is free again.
+const ROOM: Duration = Duration::from_millis(5);
+
+/// How long a failing acceptor is silent once it has said so.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// Clients that are sent away one after another on the reserve, before descriptors are tried
+/// again.
+const AWAY: usize = 16;
+
+/// The head of what a client is told for whom there is no room.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     Content-Type: application/json\r\n\
     Cache-Control: no-store\r\n\
@@ -47,12 +65,12 @@ pub(super) struct Door {
 
 impl Door {
     /// A door to this, with no connections yet.
-    pub(super) fn new(app: Arc<App>) -> Self {
+    pub(super) fn new(app: Arc<App>, patience: Patience) -> Self {
         let routes = TowerToHyperService::new(routes::router(Arc::clone(&app)));
         Self {
             app,
             routes,
-            crowd: Arc::default(),
+            crowd: Arc::new(Crowd::new(patience)),
             tasks: TaskTracker::new(),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
         }
@@ -63,6 +81,7 @@ impl Door {
     pub(super) async fn accept(self, listener: Listener, stop: CancellationToken) {
         let mut reserve = Reserve::new();
         let mut pause = FIRST_PAUSE;
+        let mut warned: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -78,10 +97,16 @@ impl Door {
                 }
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "A connection could not be accepted.");
-                    self.crowd.make_room();
-                    reserve.turn_one_away(&listener.socket).await;
-                    sleep(pause).await;
+                    if warned.is_none_or(|at| at.elapsed() > QUIET) {
+                        warned = Some(Instant::now());
+                        tracing::warn!(%error, "Connections cannot be accepted.");
+                    }
+                    if self.crowd.make_room() {
+                        let _ = timeout(ROOM, stop.cancelled()).await;
+                        continue;
+                    }
+                    reserve.turn_away(&listener.socket).await;
+                    let _ = timeout(pause, stop.cancelled()).await;
                     pause = LONGEST_PAUSE.min(pause * 2);
                 }
             }
@@ -102,7 +127,9 @@ impl Door {
     }
 
     fn refuse(&self, stream: TcpStream) {
-        let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else { return };
+        let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else {
+            return;
+        };
         self.tasks.spawn(async move {
             let _ = timeout(REFUSAL, refuse(stream)).await;
             drop(permit);
@@ -113,7 +140,7 @@ impl Door {
 /// Says that there is no room, and waits until the client has gone: closing with its request
 /// unread would destroy the answer.
 async fn refuse(stream: TcpStream) {
-    let body = super::fault::Fault::full().body();
+    let body = Fault::full().body();
     // The buffer of a fresh socket takes both at once.
     if stream.writable().await.is_err() || stream.try_write(&[FULL, &body].concat()).is_err() {
         return;
@@ -139,11 +166,13 @@ impl Reserve {
         Self(File::open("/dev/null").ok())
     }
 
-    async fn turn_one_away(&mut self, listener: &TcpListener) {
+    async fn turn_away(&mut self, listener: &TcpListener) {
         self.0 = None;
-        if let Some(Ok((stream, _))) = accept_now(listener).await {
-            let body = super::fault::Fault::full().body();
-            let _ = stream.try_write(&[FULL, &body].concat());
+        for _ in 0..AWAY {
+            let Some(Ok((stream, _))) = accept_now(listener).await else {
+                break;
+            };
+            let _ = timeout(FIRST_PAUSE, refuse(stream)).await;
         }
         *self = Self::new();
     }
@@ -157,7 +186,9 @@ async fn accept_now(listener: &TcpListener) -> Option<io::Result<(TcpStream, Soc
 /// Whether the error belongs to a client that went before it was accepted (accept(2)), so that
 /// the next accept may succeed at once.
 fn is_about_one_connection(error: &io::Error) -> bool {
-    let Some(errno) = Errno::from_io_error(error) else { return false };
+    let Some(errno) = Errno::from_io_error(error) else {
+        return false;
+    };
     matches!(
         errno,
         Errno::CONNABORTED

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,7 @@ use super::{guard::Access, picture::Pictures};
 /// The engine, and what the server keeps of it.
 pub(super) struct App {
     pub(super) handle: Handle,
-    /// Cancelled when streams should end.
+    /// Cancelled when nothing should wait any more.
     pub(super) ending: CancellationToken,
     /// Cancelled when connections should be cut.
     pub(super) cut: CancellationToken,
@@ -24,13 +25,21 @@ pub(super) struct App {
     pub(super) pictures: Pictures,
     settings: watch::Receiver<Arc<ServerSettings>>,
     access: Mutex<Arc<Access>>,
+    streams: Mutex<Streams>,
+}
+
+/// The streams that were opened with one token.
+struct Streams {
+    token: Option<SecretString>,
+    end: CancellationToken,
 }
 
 impl App {
     /// All of it, for this engine.
     pub(super) fn new(handle: Handle, ending: CancellationToken) -> Self {
         let settings = handle.server_settings();
-        let access = Mutex::new(Arc::new(Access::of(&settings.borrow())));
+        let first = Arc::clone(&settings.borrow());
+        let streams = Streams { token: first.token.clone(), end: ending.child_token() };
         Self {
             handle,
             ending,
@@ -38,7 +47,8 @@ impl App {
             since: Stamp::now(),
             pictures: Pictures::default(),
             settings,
-            access,
+            access: Mutex::new(Arc::new(Access::of(&first))),
+            streams: Mutex::new(streams),
         }
     }
 
@@ -50,6 +60,23 @@ impl App {
             *access = Arc::new(Access::of(&settings));
         }
         Arc::clone(&access)
+    }
+
+    /// Cancelled when a stream that is opened now should end.
+    pub(super) fn end_of_streams(&self) -> CancellationToken {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).end.clone()
+    }
+
+    /// Ends all streams if the token is another one by now: who has it may come back.
+    pub(super) fn end_streams_of_old_token(&self, settings: &ServerSettings) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = settings.token.as_ref();
+        let is_same = streams.token.as_ref().map(SecretString::expose_secret)
+            == new.map(SecretString::expose_secret);
+        if !is_same {
+            let fresh = Streams { token: new.cloned(), end: self.ending.child_token() };
+            std::mem::replace(&mut *streams, fresh).end.cancel();
+        }
     }
 
     /// How many connections there may be, by the settings of this moment.

@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use hyper::{server::conn::http1, service::service_fn};
@@ -21,10 +21,16 @@ const MAX_HEADERS: usize = 16 << 10;
 /// hyper's buffer for one connection, in bytes: room for the headers, and for part of an answer.
 const MAX_BUFFER: usize = 64 << 10;
 
+/// When a connection without a deadline is looked at again. A deadline that is set meanwhile is
+/// kept: this only bounds how long a timer may sleep.
+const LOOK: Duration = Duration::from_secs(120);
+
 /// Serves one connection until it ends by itself, is dismissed, or a deadline cuts it.
 pub(super) async fn drive(door: Door, stream: TcpStream, peer: SocketAddr, seat: Seat) {
     // Without a local address the socket is already dead.
-    let Ok(local) = stream.local_addr() else { return };
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
     let pulse = Arc::clone(&seat.pulse);
@@ -89,6 +95,5 @@ fn builder() -> http1::Builder {
 }
 
 fn deadline(pulse: &Pulse) -> Instant {
-    // Looked at again then; nothing is due before.
-    pulse.deadline().unwrap_or_else(|| Instant::now() + super::pulse::IDLE)
+    pulse.deadline().unwrap_or_else(|| Instant::now() + LOOK)
 }

@@ -6,11 +6,12 @@ use std::{
     time::Instant,
 };
 
-use super::pulse::Pulse;
+use super::pulse::{Patience, Pulse};
 
 /// All connections that were not asked to leave yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Crowd {
+    patience: Patience,
     inner: Mutex<Inner>,
 }
 
@@ -35,6 +36,11 @@ impl Drop for Seat {
 }
 
 impl Crowd {
+    /// An empty one, whose members may take this long.
+    pub(super) fn new(patience: Patience) -> Self {
+        Self { patience, inner: Mutex::default() }
+    }
+
     /// A place for a new connection, where the longest idle one goes if there are `cap` already.
     /// `None` if all are at something.
     pub(super) fn admit(self: &Arc<Self>, cap: usize) -> Option<Seat> {
@@ -46,7 +52,7 @@ impl Crowd {
         }
         let number = inner.next;
         inner.next += 1;
-        let pulse = Arc::new(Pulse::new(Instant::now()));
+        let pulse = Arc::new(Pulse::new(Instant::now(), self.patience));
         inner.present.insert(number, Arc::clone(&pulse));
         Some(Seat { crowd: Arc::clone(self), number, pulse })
     }
@@ -57,9 +63,9 @@ impl Crowd {
         while inner.present.len() > cap && inner.dismiss_longest_idle() {}
     }
 
-    /// Lets the longest idle one go, if one is idle.
-    pub(super) fn make_room(&self) {
-        self.lock().dismiss_longest_idle();
+    /// Lets the longest idle one go; says whether one was idle.
+    pub(super) fn make_room(&self) -> bool {
+        self.lock().dismiss_longest_idle()
     }
 
     /// Lets all go, each once it has answered what it is at.
@@ -78,7 +84,9 @@ impl Crowd {
 impl Inner {
     fn dismiss_longest_idle(&mut self) -> bool {
         let idle = self.present.iter().filter_map(|(n, p)| p.idle_since().map(|at| (at, *n)));
-        let Some((_, number)) = idle.min() else { return false };
+        let Some((_, number)) = idle.min() else {
+            return false;
+        };
         if let Some(pulse) = self.present.remove(&number) {
             pulse.dismiss();
         }
@@ -94,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_longest_idle_goes_first_and_busy_ones_stay() {
-        let crowd = Arc::new(Crowd::default());
+        let crowd = Arc::new(Crowd::new(Patience::default()));
         let seats: Vec<Seat> = (0..3).map(|_| crowd.admit(3).expect("there is room")).collect();
         seats[0].pulse.received();
         let gone = |seat: &Seat| seat.pulse.is_dismissed(Waker::noop());
@@ -109,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_lower_cap_lets_only_idle_ones_go() {
-        let crowd = Arc::new(Crowd::default());
+        let crowd = Arc::new(Crowd::new(Patience::default()));
         let seats: Vec<Seat> = (0..4).map(|_| crowd.admit(9).expect("there is room")).collect();
         seats[0].pulse.received();
         crowd.shrink(2);

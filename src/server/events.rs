@@ -14,11 +14,13 @@ use crate::domain::Occurrence;
 
 use super::{app::App, stream::stream};
 
+/// Stands for what is no number of ours: later than all there is, and so unknown to the board.
+const UNKNOWN: u64 = u64::MAX - 1;
+
 /// Answers `GET /events`.
 pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let last = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
-    // What is no number of ours is after all that there is, and so unknown to the board.
-    let after = last.map(|last| last.trim().parse().unwrap_or(u64::MAX - 1));
+    let after = last.map(|last| last.trim().parse().unwrap_or(UNKNOWN).min(UNKNOWN));
     let (past, live) = app.handle.occurrences(after);
     stream(&app, tell(past, live))
 }

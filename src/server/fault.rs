@@ -176,12 +176,7 @@ impl From<QueryError> for Fault {
 impl From<WorkerFailed> for Fault {
     fn from(failed: WorkerFailed) -> Self {
         let title = format!("Worker {} failed", failed.worker);
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "worker_failed",
-            title,
-            failed.to_string(),
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "worker_failed", title, failed.to_string())
     }
 }
 
@@ -214,40 +209,4 @@ fn cut(text: &str) -> Cow<'_, str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{State, WorkerId};
-
-    #[test]
-    fn every_no_has_a_stable_code_and_status() {
-        let id = || WorkerId::parse("a").expect("a good id");
-        let failed = WorkerFailed { worker: id(), state: State::Failed, reason: "exit 9".into() };
-        for (fault, status, code, title) in [
-            (Fault::no_endpoint("/x"), 404, "not_found", "Endpoint not found"),
-            (Fault::no_worker("b"), 404, "worker_not_found", "Worker b not found"),
-            (CommandError::Unknown("b".into()).into(), 404, "worker_not_found", "Worker b not found"),
-            (CommandError::Disabled(id()).into(), 409, "disabled", "Worker is disabled"),
-            (
-                CommandError::AlreadyRunning(id()).into(),
-                409,
-                "already_running",
-                "Worker is already running",
-            ),
-            (CommandError::Stopping.into(), 503, "shutting_down", "Shutting down"),
-            (failed.into(), 500, "worker_failed", "Worker a failed"),
-            (Fault::bad_config(vec!["x".into()]), 422, "invalid_config", "Config rejected"),
-        ] {
-            let wire: serde_json::Value = serde_json::from_slice(&fault.body()).expect("JSON");
-            assert_eq!(fault.status.as_u16(), status);
-            assert_eq!((&wire["code"], &wire["error"]), (&code.into(), &title.into()));
-            assert_eq!(wire["success"], false);
-            assert_ne!(wire["message"], "");
-        }
-    }
-
-    #[test]
-    fn a_long_text_of_a_client_is_not_repeated_whole() {
-        let fault = Fault::no_worker(&"ü".repeat(5000));
-        assert!(fault.body().len() < 1000);
-    }
-}
+mod tests;

@@ -141,10 +141,27 @@ mod tests {
     #[test]
     fn whatever_else_is_attached_makes_it_no_host() {
         for text in [
-            "", ".", "localhost..", "a..b", ":80", "127.0.0.1@evil.com", "evil.com#localhost",
-            "localhost/", "localhost?x", "::1", "[::1", "[::1]x", "[::1]:x", "[localhost]",
-            "localhost:+80", "localhost:99999", "localhost:80:80", "local host", "größe.de",
-            "[::1%eth0]", "http://localhost",
+            "",
+            ".",
+            "localhost..",
+            "a..b",
+            ":80",
+            "127.0.0.1@evil.com",
+            "evil.com#localhost",
+            "localhost/",
+            "localhost?x",
+            "::1",
+            "[::1",
+            "[::1]x",
+            "[::1]:x",
+            "[localhost]",
+            "localhost:+80",
+            "localhost:99999",
+            "localhost:80:80",
+            "local host",
+            "größe.de",
+            "[::1%eth0]",
+            "http://localhost",
         ] {
             assert_eq!(Authority::parse(text), None, "{text}");
         }

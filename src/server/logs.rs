@@ -29,8 +29,11 @@ const LINES: usize = 50;
 /// Lines that may be asked for.
 const MAX_LINES: usize = 5000;
 
-/// Names under which arcanos itself speaks; the second is the Node system's.
-const OWN_NAMES: [&str; 2] = ["arcanos", "WorkerManager"];
+/// The name that stands for all workers and arcanos itself.
+const ALL: &str = "arcanos";
+
+/// The name under which the Node system showed what it did with its workers.
+const LIFECYCLE: &str = "WorkerManager";
 
 /// Answers `GET /workers/logs/ID`.
 pub(super) async fn logs(
@@ -38,14 +41,13 @@ pub(super) async fn logs(
     Path(name): Path<String>,
     uri: Uri,
 ) -> Result<Response, Fault> {
-    let worker = match OWN_NAMES.contains(&name.as_str()) {
-        true => None,
-        false => Some(read::find(&app, &name)?.id.clone()),
+    let worker = match name.as_str() {
+        ALL | LIFECYCLE => None,
+        _ => Some(read::find(&app, &name)?.id.clone()),
     };
     let Asked { mut query, must_follow } = Asked::read(&Query::of(&uri)?)?;
-    if worker.is_none() {
-        // What arcanos says: of itself, and of every worker.
-        query.stream = Some(Stream::Lifecycle);
+    if name == LIFECYCLE {
+        query.stream.get_or_insert(Stream::Lifecycle);
     }
     let logs = app.handle.logs();
     if must_follow {

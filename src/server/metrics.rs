@@ -3,7 +3,9 @@
 //! Nothing is counted here. Each scrape writes down the picture of that moment, so a worker that
 //! is gone is gone from the numbers too.
 
-use std::{fmt, sync::Arc};
+mod sheet;
+
+use std::sync::Arc;
 
 use axum::{
     body::Bytes,
@@ -13,8 +15,7 @@ use axum::{
 };
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text},
-    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    encoding::{DescriptorEncoder, text},
     registry::Registry,
 };
 
@@ -23,6 +24,7 @@ use crate::{
     engine::Handle,
 };
 
+use self::sheet::{Outcome, Sheet};
 use super::{app::App, picture::Meter, process};
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -67,8 +69,6 @@ struct Numbers {
     memory_bytes: Option<u64>,
     cpu_seconds: Option<f64>,
 }
-
-type Outcome = Result<(), fmt::Error>;
 
 impl Scrape {
     fn new(picture: &Snapshot, meter: &Meter, own: Own) -> Self {
@@ -122,7 +122,8 @@ impl Scrape {
         out.counters(
             "arcanos_worker_exits",
             "Ends of its runs, by exit code or signal",
-            views().flat_map(|v| v.exits.iter().map(|(exit, n)| (exit_labels(v, *exit), *n as f64))),
+            views()
+                .flat_map(|v| v.exits.iter().map(|(exit, n)| (exit_labels(v, *exit), *n as f64))),
         )?;
         out.gauges(
             "arcanos_worker_attempts",
@@ -190,10 +191,10 @@ impl Scrape {
     fn encode_process(&self, out: &mut Sheet<'_>) -> Outcome {
         let number = |n: Option<u64>| n.map(|n| n as f64);
         let started = self.own.since.0.as_millisecond() as f64 / 1000.0;
-        out.counters(
+        out.counter(
             "process_cpu_seconds",
             "Processor time of arcanos itself",
-            [(NO_LABELS, process::cpu_time().as_secs_f64())],
+            process::cpu_time().as_secs_f64(),
         )?;
         out.gauge(
             "process_resident_memory_bytes",
@@ -225,59 +226,8 @@ impl Collector for Scrape {
     }
 }
 
-const NO_LABELS: [(&str, &str); 0] = [];
-
 fn exit_labels(view: &WorkerView, exit: Exit) -> [(&'static str, String); 3] {
     let code = exit.code().map(|code| code.to_string()).unwrap_or_default();
     let signal = exit.signal().unwrap_or_default();
     [("worker", view.id.to_string()), ("code", code), ("signal", signal)]
-}
-
-/// Where families of numbers are written. One without any number is left out.
-struct Sheet<'a>(DescriptorEncoder<'a>);
-
-impl Sheet<'_> {
-    fn gauge(&mut self, name: &str, help: &str, value: Option<f64>) -> Outcome {
-        self.gauges(name, help, value.map(|value| (NO_LABELS, value)))
-    }
-
-    fn gauges<L: EncodeLabelSet>(
-        &mut self,
-        name: &str,
-        help: &str,
-        values: impl IntoIterator<Item = (L, f64)>,
-    ) -> Outcome {
-        self.family(name, help, MetricType::Gauge, values)
-    }
-
-    fn counters<L: EncodeLabelSet>(
-        &mut self,
-        name: &str,
-        help: &str,
-        values: impl IntoIterator<Item = (L, f64)>,
-    ) -> Outcome {
-        self.family(name, help, MetricType::Counter, values)
-    }
-
-    fn family<L: EncodeLabelSet>(
-        &mut self,
-        name: &str,
-        help: &str,
-        kind: MetricType,
-        values: impl IntoIterator<Item = (L, f64)>,
-    ) -> Outcome {
-        let mut values = values.into_iter().peekable();
-        if values.peek().is_none() {
-            return Ok(());
-        }
-        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
-        for (labels, value) in values {
-            let metric = family.encode_family(&labels)?;
-            match kind {
-                MetricType::Counter => ConstCounter::new(value).encode(metric)?,
-                _ => ConstGauge::new(value).encode(metric)?,
-            }
-        }
-        Ok(())
-    }
 }

@@ -91,7 +91,8 @@ impl Pictures {
         picture: &Arc<Snapshot>,
         text: impl FnOnce(&Snapshot, &Meter) -> Bytes + Send + 'static,
     ) -> Bytes {
-        let (picture, handle, meter) = (Arc::clone(picture), handle.clone(), Arc::clone(&self.meter));
+        let (picture, handle, meter) =
+            (Arc::clone(picture), handle.clone(), Arc::clone(&self.meter));
         let is_long = picture.workers.len() > MANY;
         let render = move || {
             let mut meter = meter.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,11 +146,8 @@ impl Meter {
 
 fn json(large: Large, picture: &Snapshot, meter: &Meter) -> Bytes {
     let now = Instant::now();
-    let workers = picture
-        .workers
-        .values()
-        .map(|view| wire::Worker::new(view, meter.of(view), now))
-        .collect();
+    let workers =
+        picture.workers.values().map(|view| wire::Worker::new(view, meter.of(view), now)).collect();
     let text = match large {
         Large::Workers => serde_json::to_vec(&wire::Workers { workers }),
         Large::Status => serde_json::to_vec(&wire::Status::new(picture, workers, now)),

@@ -18,19 +18,30 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-/// A request must have arrived within this time of its first byte; the first one of a connection
-/// within this time of the connect.
-pub(super) const REQUEST: Duration = Duration::from_secs(10);
-
 /// What is left for saying 408 to a body that comes too slowly.
 const APOLOGY: Duration = Duration::from_secs(1);
 
-/// A connection may wait so long for its next request. Browsers and HTTP clients keep theirs for
-/// 5 s to 5 min; one that waits costs a descriptor and is the first to go when room is needed.
-pub(super) const IDLE: Duration = Duration::from_secs(120);
+/// How long a client may take for what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For a request, from its first byte; for the first one of a connection, from the connect.
+    pub(super) request: Duration,
+    /// Between two requests. Browsers and HTTP clients keep connections for 5 s to 5 min; one
+    /// that waits costs a descriptor, and is the first to go when room is needed.
+    pub(super) idle: Duration,
+    /// For reading anything, while there is something to read.
+    pub(super) stall: Duration,
+}
 
-/// A client that has read nothing for so long, while there was something to read, is cut.
-pub(super) const STALL: Duration = Duration::from_secs(30);
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            request: Duration::from_secs(10),
+            idle: Duration::from_secs(120),
+            stall: Duration::from_secs(30),
+        }
+    }
+}
 
 /// The pulse of one connection.
 #[derive(Debug)]
@@ -58,6 +69,7 @@ enum Phase {
 /// The state itself, without a clock.
 #[derive(Debug)]
 struct Beat {
+    patience: Patience,
     phase: Phase,
     since: Instant,
     /// Since when a write waits for the client to read.
@@ -69,8 +81,15 @@ struct Beat {
 }
 
 impl Beat {
-    fn new(now: Instant) -> Self {
-        Self { phase: Phase::Fresh, since: now, stalled: None, is_unread: false, is_early: false }
+    fn new(now: Instant, patience: Patience) -> Self {
+        Self {
+            patience,
+            phase: Phase::Fresh,
+            since: now,
+            stalled: None,
+            is_unread: false,
+            is_early: false,
+        }
     }
 
     fn arrived(&mut self, now: Instant) {
@@ -94,15 +113,15 @@ impl Beat {
     }
 
     fn deadline(&self) -> Option<Instant> {
+        let Patience { request, idle, stall } = self.patience;
         let wait = match self.phase {
-            Phase::Fresh => Some(REQUEST),
-            Phase::Idle => Some(IDLE),
-            Phase::Reading if self.is_unread => Some(REQUEST + APOLOGY),
-            Phase::Reading => Some(REQUEST),
+            Phase::Idle => Some(idle),
+            Phase::Reading if self.is_unread => Some(request + APOLOGY),
+            Phase::Fresh | Phase::Reading => Some(request),
             Phase::Serving | Phase::Streaming => None,
         };
         let patience = wait.map(|wait| self.since + wait);
-        let stall = self.stalled.map(|since| since + STALL);
+        let stall = self.stalled.map(|since| since + stall);
         match (patience, stall) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (one, other) => one.or(other),
@@ -117,9 +136,9 @@ impl Beat {
 
 impl Pulse {
     /// The pulse of a connection that was accepted now.
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant, patience: Patience) -> Self {
         Self {
-            beat: Mutex::new(Beat::new(now)),
+            beat: Mutex::new(Beat::new(now, patience)),
             is_leaving: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             waker: AtomicWaker::new(),
@@ -151,7 +170,7 @@ impl Pulse {
             // A pipelined request: its first byte was seen while another one was served.
             beat.enter(Phase::Reading, Instant::now());
         }
-        beat.since + REQUEST
+        beat.since + beat.patience.request
     }
 
     /// A request is here in full.
@@ -222,54 +241,4 @@ impl Pulse {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn a_first_request_has_ten_seconds_from_the_connect() {
-        let start = Instant::now();
-        let mut beat = Beat::new(start);
-        assert_eq!(beat.deadline(), Some(start + REQUEST));
-        beat.arrived(start + 3 * SECOND);
-        assert_eq!(beat.deadline(), Some(start + REQUEST), "a byte buys no time");
-        assert_eq!(beat.idle_since(), None, "it is at something");
-    }
-
-    #[test]
-    fn a_later_request_has_ten_seconds_from_its_first_byte() {
-        let start = Instant::now();
-        let mut beat = Beat::new(start);
-        beat.phase = Phase::Serving;
-        assert_eq!(beat.deadline(), None);
-        beat.served(start + SECOND);
-        assert_eq!(beat.deadline(), Some(start + SECOND + IDLE));
-        assert_eq!(beat.idle_since(), Some(start + SECOND));
-        beat.arrived(start + 60 * SECOND);
-        assert_eq!(beat.deadline(), Some(start + 60 * SECOND + REQUEST));
-    }
-
-    #[test]
-    fn bytes_that_came_early_are_the_beginning_of_a_request() {
-        let start = Instant::now();
-        let mut beat = Beat::new(start);
-        beat.phase = Phase::Serving;
-        beat.arrived(start);
-        beat.served(start + SECOND);
-        assert_eq!(beat.deadline(), Some(start + SECOND + REQUEST));
-    }
-
-    #[test]
-    fn a_client_that_does_not_read_is_neither_idle_nor_spared() {
-        let start = Instant::now();
-        let mut beat = Beat::new(start);
-        beat.phase = Phase::Streaming;
-        assert_eq!(beat.deadline(), None, "a stream has no end of its own");
-        beat.stalled = Some(start);
-        assert_eq!(beat.deadline(), Some(start + STALL));
-        beat.served(start);
-        assert_eq!(beat.deadline(), Some(start + STALL), "the earlier of the two");
-        assert_eq!(beat.idle_since(), None);
-    }
-}
+mod tests;

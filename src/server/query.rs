@@ -20,7 +20,9 @@ pub(super) enum QueryError {
 impl Query {
     /// Reads the query of a URI.
     pub(super) fn of(uri: &Uri) -> Result<Self, QueryError> {
-        let Some(text) = uri.query() else { return Ok(Self::default()) };
+        let Some(text) = uri.query() else {
+            return Ok(Self::default());
+        };
         if !is_well_encoded(text) {
             return Err(QueryError::Unreadable);
         }

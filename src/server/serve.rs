@@ -1,6 +1,6 @@
 //! The server's life: where it listens, and how it ends.
 //!
-//! One task of its own ([`serve`]) follows the settings. Each listener has an acceptor; a new one
+//! One task of its own ([`serve()`]) follows the settings. Each listener has an acceptor; a new one
 //! is bound before the old one is told to stop. Requests on connections of the old one are
 //! finished, then those connections close.
 
@@ -19,6 +19,7 @@ use super::{
     accept::Door,
     app::App,
     bind::{BindError, Bound, Listener},
+    pulse::Patience,
 };
 
 /// How often an address that is wanted and busy is tried again.
@@ -39,14 +40,25 @@ const PROBLEM: &str = "server.listen";
 ///
 /// Dropping the future lets the address go; its connections go on until their clients leave.
 pub async fn serve(bound: Bound, handle: Handle, shutdown: CancellationToken) {
+    serve_with(bound, handle, shutdown, Patience::default()).await;
+}
+
+/// [`serve()`], with this patience for clients.
+pub(super) async fn serve_with(
+    bound: Bound,
+    handle: Handle,
+    shutdown: CancellationToken,
+    patience: Patience,
+) {
     let settings = handle.server_settings();
     let ending = shutdown.child_token();
     let app = Arc::new(App::new(handle, ending.clone()));
-    let door = Door::new(Arc::clone(&app));
+    let door = Door::new(Arc::clone(&app), patience);
     let Bound { listener, addresses } = bound;
     let stop = CancellationToken::new();
     let acceptor = door.tasks.spawn(std::future::ready(()));
-    let mut post = Post { asked: listener.asked, stop, acceptor, addresses, door };
+    let asked = listener.asked;
+    let mut post = Post { asked, in_vain: None, stop, acceptor, addresses, door };
     post.open(listener);
     post.follow(settings, &shutdown).await;
     post.close().await;
@@ -55,12 +67,15 @@ pub async fn serve(bound: Bound, handle: Handle, shutdown: CancellationToken) {
 /// Why the follower woke up.
 enum Wake {
     End,
-    Look,
+    Changed,
+    Retry,
 }
 
 /// Where the server stands at present.
 struct Post {
     asked: SocketAddr,
+    /// The address for which the old one was let go in vain: that is not tried again and again.
+    in_vain: Option<SocketAddr>,
     /// Stops the acceptor.
     stop: CancellationToken,
     acceptor: JoinHandle<()>,
@@ -101,6 +116,7 @@ impl Post {
         loop {
             let wanted = Arc::clone(&settings.borrow_and_update());
             self.door.crowd.shrink(wanted.max_connections);
+            self.door.app.end_streams_of_old_token(&wanted);
             self.move_to(wanted.listen).await;
             let is_wanting = self.asked != wanted.listen;
             let wake = tokio::select! {
@@ -109,14 +125,15 @@ impl Post {
                 () = shutdown.cancelled() => Wake::End,
                 // Cancel-safe: a change that was not seen is seen by the next call.
                 changed = settings.changed() => match changed {
-                    Ok(()) => Wake::Look,
+                    Ok(()) => Wake::Changed,
                     Err(_) => Wake::End,
                 },
                 // Cancel-safe: the time is only a reason to look again.
-                () = sleep(RETRY), if is_wanting => Wake::Look,
+                () = sleep(RETRY), if is_wanting => Wake::Retry,
             };
             match wake {
-                Wake::Look => {}
+                Wake::Changed => self.in_vain = None,
+                Wake::Retry => {}
                 Wake::End => return,
             }
         }
@@ -129,12 +146,14 @@ impl Post {
         }
         let old = *self.addresses.borrow();
         let bound = match Listener::bind(wanted) {
-            Err(_) if overlap(old, wanted) => self.swap(old, wanted).await,
+            Err(_) if overlap(old, wanted) && self.in_vain != Some(wanted) => {
+                self.swap(old, wanted).await
+            }
             bound => bound,
         };
         match bound {
             Ok(listener) => {
-                self.leave();
+                self.leave().await;
                 self.open(listener);
                 self.handle().set_problem(PROBLEM, None);
             }
@@ -151,11 +170,10 @@ impl Post {
     /// Takes an address that the old one is in the way of: the old one has to go first, for an
     /// instant. If the new one cannot be had even so, the old one is taken again.
     async fn swap(&mut self, old: SocketAddr, wanted: SocketAddr) -> Result<Listener, BindError> {
-        self.stop.cancel();
-        // The listener goes with its acceptor; one that panicked has dropped it too.
-        let _ = (&mut self.acceptor).await;
+        self.stop_accepting().await;
         let bound = Listener::bind(wanted);
         if bound.is_err() {
+            self.in_vain = Some(wanted);
             match Listener::bind(old) {
                 Ok(again) => self.accept(again),
                 Err(error) => tracing::error!(%error, "The old address could not be taken back."),
@@ -165,13 +183,22 @@ impl Post {
     }
 
     /// Stops taking connections at the old address; those there are finish what they are at.
-    fn leave(&self) {
-        self.stop.cancel();
+    async fn leave(&mut self) {
+        self.stop_accepting().await;
         self.door.crowd.dismiss_all();
     }
 
+    async fn stop_accepting(&mut self) {
+        self.stop.cancel();
+        // The listener goes with its acceptor; one that panicked has dropped it too. One that was
+        // waited for before is not waited for again.
+        if !self.acceptor.is_finished() {
+            let _ = (&mut self.acceptor).await;
+        }
+    }
+
     async fn close(&mut self) {
-        self.leave();
+        self.leave().await;
         self.door.tasks.close();
         if timeout(DRAIN, self.door.tasks.wait()).await.is_err() {
             self.door.app.cut.cancel();

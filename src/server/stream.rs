@@ -33,8 +33,8 @@ pub(super) fn stream(
     events: impl Stream<Item = Event> + Send + 'static,
 ) -> Response {
     let first = futures_util::stream::iter([Event::default().retry(RETRY)]);
-    let ending = app.ending.clone().cancelled_owned();
-    let events = first.chain(events).take_until(ending).map(Ok::<_, Infallible>);
+    let end = app.end_of_streams().cancelled_owned();
+    let events = first.chain(events).take_until(end).map(Ok::<_, Infallible>);
     let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     let mut response = sse.into_response();
     let headers = response.headers_mut();

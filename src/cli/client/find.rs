@@ -155,7 +155,11 @@ mod tests {
         let file = root.path().join("arcanos.toml");
         for (text, directory, token) in [
             ("[restart]\nmax_atempts = 1\n", ".arcanos", None),
-            ("[state]\ndirectory = \"run\"\n[server]\ntoken = \"t0ken\"\n[x]", "run", Some("t0ken")),
+            (
+                "[state]\ndirectory = \"run\"\n[server]\ntoken = \"t0ken\"\n[x]",
+                "run",
+                Some("t0ken"),
+            ),
             ("[server]\ntoken_file = \"the.token\"\n", ".arcanos", Some("from a file")),
             ("[state\n", ".arcanos", None),
         ] {

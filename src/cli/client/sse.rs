@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn events_are_read_however_the_bytes_are_cut() {
-        let text = ": hello\n\nevent: line\nid: 7\ndata: one\ndata: two\n\ndata:x\r\n\r\nevent: none\n\n";
+        let text =
+            ": hello\n\nevent: line\nid: 7\ndata: one\ndata: two\n\ndata:x\r\n\r\nevent: none\n\n";
         let want = vec![
             ("line".to_owned(), Some("7".to_owned()), "one\ntwo".to_owned()),
             ("message".to_owned(), None, "x".to_owned()),

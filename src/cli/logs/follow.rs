@@ -123,7 +123,9 @@ async fn print(
 async fn search(globals: &Globals, args: &Logs) -> Result<Events, Failure> {
     loop {
         sleep(SEARCH).await;
-        let Ok(found) = find::find(globals) else { continue };
+        let Ok(found) = find::find(globals) else {
+            continue;
+        };
         match found.client.events(&follow_path(args, MAX_LINES), None).await {
             Ok(events) => return Ok(events),
             Err(ClientError::Refused { status, message })
@@ -172,7 +174,9 @@ impl Seen {
 
     /// Whether the line was not printed before; then it counts as printed.
     fn is_new(&mut self, line: &str) -> bool {
-        let Some(at) = line::parts(line).map(|parts| parts.at) else { return true };
+        let Some(at) = line::parts(line).map(|parts| parts.at) else {
+            return true;
+        };
         if let Some(replay) = &mut self.replay {
             if *at < *self.at {
                 return false;

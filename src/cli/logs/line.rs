@@ -48,7 +48,8 @@ pub(super) struct Parts<'a> {
 /// Takes `[TIME] [ID] text` apart; `None` if it is something else.
 pub(super) fn parts(line: &str) -> Option<Parts<'_>> {
     let (at, rest) = line.strip_prefix('[')?.split_once("] [")?;
-    let (label, text) = rest.split_once("] ").or_else(|| rest.strip_suffix(']').map(|l| (l, "")))?;
+    let (label, text) =
+        rest.split_once("] ").or_else(|| rest.strip_suffix(']').map(|l| (l, "")))?;
     Some(Parts { at, label, text })
 }
 

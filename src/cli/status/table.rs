@@ -46,8 +46,7 @@ pub(super) struct View {
 
 /// The summary, the table and the problems.
 pub(super) fn lines(picture: &Picture, view: &View) -> Vec<String> {
-    let mut lines: Vec<_> =
-        summary(picture).iter().map(|line| fit(line, view.width)).collect();
+    let mut lines: Vec<_> = summary(picture).iter().map(|line| fit(line, view.width)).collect();
     if picture.status.workers.details.is_empty() {
         lines.push("`arcanos scan` says what the folder holds.".to_owned());
     } else {
@@ -142,8 +141,9 @@ impl Column {
             Self::Worker => fit(&escape(worker.id.as_bytes()), share(3)),
             Self::State => escape(worker.state.as_bytes()).into_owned(),
             Self::Pid => worker.pid.map_or_else(none, |pid| pid.to_string()),
-            Self::Uptime => seconds
-                .map_or_else(none, |s| human_uptime(Duration::from_secs_f64(s.max(0.0)))),
+            Self::Uptime => {
+                seconds.map_or_else(none, |s| human_uptime(Duration::from_secs_f64(s.max(0.0))))
+            }
             Self::Tries => attempts(worker),
             Self::Model => worker
                 .model
@@ -203,7 +203,11 @@ fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
 
 /// Whole seconds from one second on: tenths would only flicker.
 fn rounded(wait: Duration) -> Duration {
-    if wait < Duration::from_secs(1) { wait } else { Duration::from_secs(wait.as_secs_f64().round() as u64) }
+    if wait < Duration::from_secs(1) {
+        wait
+    } else {
+        Duration::from_secs(wait.as_secs_f64().round() as u64)
+    }
 }
 
 fn one_line(text: &str) -> String {

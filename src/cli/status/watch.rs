@@ -83,7 +83,9 @@ async fn watch(
         Err(_) => return Ok(End::Lost),
     };
     loop {
-        let Ok(picture) = fetch(found).await else { return Ok(End::Lost) };
+        let Ok(picture) = fetch(found).await else {
+            return Ok(End::Lost);
+        };
         let asked = Instant::now();
         let mut is_stale = false;
         screen.draw(&table_lines(&picture, Duration::ZERO, screen.out))?;
@@ -142,11 +144,8 @@ fn table_lines(picture: &Picture, age: Duration, out: &Output) -> Vec<String> {
     for worker in &mut picture.status.workers.details {
         worker.uptime_seconds = worker.uptime_seconds.map(|seconds| seconds + age.as_secs_f64());
     }
-    let view = table::View {
-        width: out.table_width(),
-        colours: out.colours(),
-        now: Timestamp::now(),
-    };
+    let view =
+        table::View { width: out.table_width(), colours: out.colours(), now: Timestamp::now() };
     table::lines(&picture, &view)
 }
 

@@ -20,11 +20,7 @@ pub(super) enum Target<'a> {
 }
 
 /// Finds it.
-pub(super) fn find<'a>(
-    directory: &Path,
-    target: &OsStr,
-    discovered: &'a Discovered,
-) -> Target<'a> {
+pub(super) fn find<'a>(directory: &Path, target: &OsStr, discovered: &'a Discovered) -> Target<'a> {
     let of_file = |file: &Path| discovered.verdicts.iter().find(|verdict| verdict.file == file);
     let named = Path::new(target);
     let in_folder = inside(directory, named);

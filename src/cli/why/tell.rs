@@ -77,7 +77,8 @@ fn excerpt(number: u32, source: &str, packages: &[String], colours: Colours) -> 
         0 => before,
         _ => format!("…{}", before.chars().skip(skipped).collect::<String>()),
     };
-    let shown = fit(&format!("{before}{marked}{}", flat(&source[start + length..])), Some(MAX_SOURCE));
+    let shown =
+        fit(&format!("{before}{marked}{}", flat(&source[start + length..])), Some(MAX_SOURCE));
     let room = usize::from(MAX_SOURCE).saturating_sub(before.width()).max(1);
     let mark = "^".repeat(marked.width().clamp(1, room));
     let margin = " ".repeat(number.to_string().len());
@@ -154,7 +155,10 @@ mod tests {
             "    |\n  3 | const OpenAI = require('openai');\n    |                         ^^^^^^"
         );
         assert_eq!(at(12, "\t#worker ", "openai"), "     |\n  12 |  #worker \n     |  ^^^^^^^");
-        assert_eq!(at(1, "日 \"openai\"", "openai"), "    |\n  1 | 日 \"openai\"\n    |     ^^^^^^");
+        assert_eq!(
+            at(1, "日 \"openai\"", "openai"),
+            "    |\n  1 | 日 \"openai\"\n    |     ^^^^^^"
+        );
     }
 
     #[test]

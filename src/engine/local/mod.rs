@@ -114,9 +114,8 @@ impl Local {
     fn retire(&self, id: &WorkerId) -> bool {
         let mut slots = self.slots();
         let is_ending = *self.context.phase.borrow() != Phase::Running;
-        let is_wanted = slots.get(id).is_some_and(|slot| {
-            matches!(*slot.target.borrow(), Target::Present(_))
-        });
+        let is_wanted =
+            slots.get(id).is_some_and(|slot| matches!(*slot.target.borrow(), Target::Present(_)));
         if is_wanted && !is_ending {
             return false;
         }

@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
@@ -26,6 +29,10 @@ use crate::{
 /// What a run left in its channel is read for so long after its end; the figure is the
 /// contract's.
 const DRAIN: Duration = Duration::from_millis(200);
+
+/// How long a run that was told on its channel to shut down has to act on it before the signal:
+/// a run without a handler for the signal dies of it at once.
+const HEED: Duration = Duration::from_millis(200);
 
 /// Bytes of an activity that the status shows.
 const SHOWN: usize = 1024;
@@ -65,6 +72,8 @@ enum Wake {
     Said(Option<Incoming>),
     Order,
     Input(String),
+    /// The run was told to shut down a while ago.
+    Heeded,
 }
 
 impl Launch {
@@ -85,7 +94,8 @@ impl Launch {
             }
         };
         for warning in warnings {
-            self.log.lifecycle(Some(&self.id), &format!("Warning: Worker {}: {warning}", self.spec.id));
+            self.log
+                .lifecycle(Some(&self.id), &format!("Warning: Worker {}: {warning}", self.spec.id));
         }
         self.tell(Event::Spawned { run, id: self.id.clone(), pid: process.pid() }).await;
         let ended = CancellationToken::new();
@@ -99,7 +109,7 @@ impl Launch {
                 None
             }
         });
-        let life = Life { launch: self, process, channel };
+        let life = Life { launch: self, process, channel, signal: None };
         let (life, exit, (), ()) = {
             let watched = async {
                 let (life, exit) = life.watch().await;
@@ -155,6 +165,8 @@ struct Life {
     launch: Launch,
     process: Process,
     channel: Option<Channel>,
+    /// When the signal that asks it to end is due, and which.
+    signal: Option<(Instant, i32)>,
 }
 
 impl Life {
@@ -167,6 +179,7 @@ impl Life {
                 Wake::Said(None) => self.channel = None,
                 Wake::Order => self.obey(),
                 Wake::Input(input) => self.pass_on(&input),
+                Wake::Heeded => self.ask_to_stop(),
             }
         }
     }
@@ -175,11 +188,13 @@ impl Life {
     /// frame stays in the decoder, `changed` and `recv` lose nothing.
     async fn next(&mut self) -> Wake {
         let channel = &mut self.channel;
+        let signal = self.signal.map(|(at, _)| at);
         tokio::select! {
             exit = self.process.exited() => Wake::Exited(exit),
             Ok(()) = self.launch.order.changed() => Wake::Order,
             Some(input) = self.launch.inputs.recv() => Wake::Input(input),
             said = heard(channel) => Wake::Said(said),
+            () = due(signal) => Wake::Heeded,
         }
     }
 
@@ -188,10 +203,19 @@ impl Life {
         if order.is_kill {
             self.process.kill();
         } else if let Some((signal, timeout)) = order.stop {
-            if let Some(channel) = self.channel.as_mut().filter(|channel| channel.has_spoken()) {
-                // A worker that does not read still gets the signal.
-                let _ = channel.shutdown(timeout);
+            let speaker = self.channel.as_mut().filter(|channel| channel.has_spoken());
+            // A run that does not read gets the signal at once.
+            let is_told = speaker.is_some_and(|channel| channel.shutdown(timeout).is_ok());
+            let heed = if is_told { HEED.min(timeout / 2) } else { Duration::ZERO };
+            self.signal = Some((Instant::now() + heed, signal));
+            if !is_told {
+                self.ask_to_stop();
             }
+        }
+    }
+
+    fn ask_to_stop(&mut self) {
+        if let Some((_, signal)) = self.signal.take() {
             self.process.ask_to_stop(signal);
         }
     }
@@ -200,7 +224,10 @@ impl Life {
         let sent = self.channel.as_mut().map(|channel| channel.run(input));
         if !matches!(sent, Some(Ok(()))) {
             let log = &self.launch.log;
-            log.lifecycle(Some(&self.launch.id), "An input was dropped: the worker does not read its channel");
+            log.lifecycle(
+                Some(&self.launch.id),
+                "An input was dropped: the worker does not read its channel",
+            );
         }
     }
 
@@ -235,7 +262,7 @@ impl Life {
 
     /// Reads what the run said last.
     async fn drain(mut self) -> Self {
-        let deadline = tokio::time::Instant::now() + DRAIN;
+        let deadline = Instant::now() + DRAIN;
         if let Some(mut channel) = self.channel.take() {
             while let Some(said) = channel.recv_until(deadline).await {
                 self.hear(said).await;
@@ -255,6 +282,13 @@ impl Life {
         let is_own = |line: &LogLine| line.run.as_ref().is_some_and(|run| *run == self.launch.id);
         let own: Vec<String> = lines.into_iter().filter(is_own).map(|line| line.text).collect();
         diagnose(exit, &own)
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

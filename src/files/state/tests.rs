@@ -64,10 +64,7 @@ fn of_twenty_at_once_one_has_the_lock_and_the_others_know_its_pid() {
     });
     assert_eq!(locks.iter().filter(|lock| lock.is_ok()).count(), 1);
     for lock in locks.iter().filter_map(|lock| lock.as_ref().err()) {
-        assert!(
-            matches!(lock, LockError::Held { pid } if *pid == std::process::id()),
-            "{lock:?}"
-        );
+        assert!(matches!(lock, LockError::Held { pid } if *pid == std::process::id()), "{lock:?}");
     }
 }
 
@@ -130,7 +127,8 @@ fn a_record_reads_as_it_was_written_and_is_private() {
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
     fs::write(&file, "{\"pid\": 1").unwrap();
     assert_eq!(state.read_instance().unwrap(), None, "a torn record is none");
-    let names: Vec<_> = fs::read_dir(state.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        fs::read_dir(state.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
     assert_eq!(names, ["instance.json"], "no drafts are left");
 }
 
@@ -162,7 +160,11 @@ fn the_record_of_the_last_one_outlives_the_next_one() {
     assert_eq!(state.last_instance().unwrap().as_ref(), Some(&killed));
     let listening = Instance { address: Some("127.0.0.1:1".parse().unwrap()), ..own.clone() };
     state.write_instance(&listening).unwrap();
-    assert_eq!(state.last_instance().unwrap().as_ref(), Some(&killed), "a new address is no new one");
+    assert_eq!(
+        state.last_instance().unwrap().as_ref(),
+        Some(&killed),
+        "a new address is no new one"
+    );
     state.retire_instance().unwrap();
     state.retire_instance().unwrap();
     assert_eq!(state.read_instance().unwrap(), None);

@@ -25,7 +25,9 @@ fn picture() -> Picture {
     });
     Picture {
         status: serde_json::from_value(status).expect("a status"),
-        health: wire_health(&["`arcanos.toml:3:1`: unknown key `servr`\nthe last good config stays"]),
+        health: wire_health(&[
+            "`arcanos.toml:3:1`: unknown key `servr`\nthe last good config stays",
+        ]),
         pid: 77,
         address: "http://127.0.0.1:3000".to_owned(),
     }
@@ -63,10 +65,13 @@ fn no_line_is_wider_than_the_terminal() {
 fn colours_change_no_text_and_mark_every_state() {
     let plain = render(&picture(), Some(80), Colours::Hidden);
     let painted = render(&picture(), Some(80), Colours::Shown);
-    for part in ["\u{1b}[32mrunning\u{1b}[0m", "\u{1b}[33mbackoff\u{1b}[0m", "\u{1b}[2mcompleted\u{1b}[0m"] {
+    for part in
+        ["\u{1b}[32mrunning\u{1b}[0m", "\u{1b}[33mbackoff\u{1b}[0m", "\u{1b}[2mcompleted\u{1b}[0m"]
+    {
         assert!(painted.contains(part), "{part:?} in {painted:?}");
     }
-    let stripped = regex::Regex::new("\u{1b}\\[[0-9]+m").expect("a pattern").replace_all(&painted, "");
+    let stripped =
+        regex::Regex::new("\u{1b}\\[[0-9]+m").expect("a pattern").replace_all(&painted, "");
     assert_eq!(stripped, plain);
 }
 

@@ -206,7 +206,10 @@ fn an_overlap_that_fails_keeps_the_old_run_and_tries_once_an_edit() {
     world.apply(make(1));
     world.pass(60_000);
     let view = world.view();
-    assert_eq!((world.alive(), view.state, view.starts, view.changed), (1, State::Running, 2, true));
+    assert_eq!(
+        (world.alive(), view.state, view.starts, view.changed),
+        (1, State::Running, 2, true)
+    );
     assert!(view.warnings.iter().any(|warning| warning.contains("the old run is kept")));
     world.apply(make(10));
     world.pass(5000);

@@ -1,0 +1,122 @@
+//! What is to be spawned, and why it could not be.
+
+use std::{io, path::PathBuf};
+
+use rustix::io::Errno;
+
+use super::sys::{Failure, Step};
+use crate::domain::{Limits, RunId};
+
+/// A process to be. Not `Debug`: its environment holds secrets.
+#[derive(Clone)]
+pub struct Command {
+    /// A path, or a name to be looked up on the `PATH` of [`Self::env`].
+    pub program: String,
+    /// Its arguments, without the program.
+    pub args: Vec<String>,
+    /// Its whole environment, but for what this room adds: `ARCANOS_RUN_ID`, and with a channel
+    /// `NODE_CHANNEL_FD` and `NODE_CHANNEL_SERIALIZATION_MODE`. Of two entries of one name the
+    /// last counts.
+    pub env: Vec<(String, String)>,
+    /// Its working directory, absolute.
+    pub cwd: PathBuf,
+    /// Whether it gets a Node channel.
+    pub ipc: bool,
+    /// What it may use.
+    pub limits: Limits,
+    /// The system user it runs as; `None` is ours. Another one needs root.
+    pub user: Option<String>,
+    /// The run that it is: all that it starts is known by this.
+    pub run: RunId,
+}
+
+/// Why there is no process.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpawnError {
+    /// The program does not exist, or is nowhere on the worker's `PATH` (then a bare name).
+    #[error("find the program `{path}`{}", if path.contains('/') { "" } else { " on the worker's PATH" })]
+    Missing {
+        /// Where it should be.
+        path: String,
+    },
+    /// The machine refuses for the moment: no processes, no descriptors, no memory.
+    #[error("{step}: {}", io::Error::from_raw_os_error(*errno))]
+    Starved {
+        /// What was tried.
+        step: &'static str,
+        /// The system's number of the reason.
+        errno: i32,
+    },
+    /// It will not work until somebody mends something.
+    #[error("{step} `{path}`: {reason}")]
+    Failed {
+        /// What was tried.
+        step: &'static str,
+        /// With which file, folder or user.
+        path: String,
+        /// Why it failed.
+        reason: String,
+    },
+}
+
+impl SpawnError {
+    /// Whether the same may work a moment later: then it must spend no attempt.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Starved { .. })
+    }
+
+    /// A failure of what we do for a child before there is one.
+    pub(super) fn before(step: &'static str, errno: Errno) -> Self {
+        if is_shortage(errno) {
+            return Self::Starved { step, errno: errno.raw_os_error() };
+        }
+        Self::Failed { step, path: String::new(), reason: words(errno) }
+    }
+
+    /// A failure in the child itself.
+    pub(super) fn in_child(failure: Failure, command: &Command, program: &str) -> Self {
+        let Failure { step, errno } = failure;
+        let (step, path) = match step {
+            Step::Clone => ("make a process for", program.to_owned()),
+            Step::Group => ("give a process group to", program.to_owned()),
+            Step::Cgroup => ("put into its cgroup", program.to_owned()),
+            Step::Limits => ("limit", program.to_owned()),
+            Step::Descriptors => ("give its descriptors to", program.to_owned()),
+            Step::Directory => ("enter the folder", command.cwd.display().to_string()),
+            Step::User => ("become the user", command.user.clone().unwrap_or_default()),
+            Step::DeathSignal => ("bind to arcanos", program.to_owned()),
+            Step::Exec => ("execute", program.to_owned()),
+        };
+        if is_shortage(errno) {
+            return Self::Starved { step, errno: errno.raw_os_error() };
+        }
+        let reason = match (failure.step, errno) {
+            (Step::Exec, Errno::NOENT) => {
+                "its interpreter does not exist; look at its first line".to_owned()
+            }
+            (Step::Exec, Errno::NOEXEC) => {
+                "it is neither a program nor a script with `#!` on its first line".to_owned()
+            }
+            (Step::Exec, Errno::ACCESS) if std::path::Path::new(program).is_dir() => {
+                "it is a folder".to_owned()
+            }
+            (Step::Exec, Errno::ACCESS) => {
+                format!("{}; is it executable (`chmod +x`)?", words(errno))
+            }
+            _ => words(errno),
+        };
+        Self::Failed { step, path, reason }
+    }
+}
+
+/// The system's text for an error.
+fn words(errno: Errno) -> String {
+    io::Error::from_raw_os_error(errno.raw_os_error()).to_string()
+}
+
+/// What passes by itself. A program that is being written is executable once it is closed.
+fn is_shortage(errno: Errno) -> bool {
+    [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::TXTBSY]
+        .contains(&errno)
+}

@@ -1,0 +1,76 @@
+//! Where a program is: on the worker's `PATH`, not on that of arcanos.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use super::command::SpawnError;
+
+/// What a worker without a `PATH` is searched by, as in `execvp(3)` but for the current folder.
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// Finds `program` as a shell in `cwd` would.
+///
+/// A name with a slash is a path, relative to `cwd`; whether it can be executed is left to exec.
+pub(super) fn resolve(
+    program: &str,
+    path: Option<&str>,
+    cwd: &Path,
+) -> Result<PathBuf, SpawnError> {
+    if program.contains('/') {
+        let found = cwd.join(program);
+        return match fs::metadata(&found) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(missing(&found)),
+            _ => Ok(found),
+        };
+    }
+    let mut not_executable = None;
+    for folder in path.unwrap_or(DEFAULT_PATH).split(':') {
+        let candidate = cwd.join(folder).join(program);
+        match fs::metadata(&candidate) {
+            Ok(m) if m.is_file() && m.permissions().mode() & 0o111 != 0 => return Ok(candidate),
+            Ok(m) if m.is_file() => not_executable = not_executable.or(Some(candidate)),
+            _ => {}
+        }
+    }
+    // Exec will say what is wrong with it.
+    not_executable.ok_or_else(|| SpawnError::Missing { path: program.to_owned() })
+}
+
+fn missing(path: &Path) -> SpawnError {
+    SpawnError::Missing { path: path.display().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_as_a_shell_would() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        for (name, mode) in [("a/tool", 0o644), ("b/tool", 0o755), ("b/plain", 0o644)] {
+            let file = root.join(name);
+            fs::create_dir_all(file.parent().expect("a parent")).expect("folders");
+            fs::write(&file, "").expect("a file");
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("a mode");
+        }
+        fs::create_dir_all(root.join("a/folder")).expect("a folder");
+        let path = format!("/nowhere:{}:b", root.join("a").display());
+        for (program, expected) in [
+            ("tool", Ok("b/tool")),
+            ("plain", Ok("b/plain")),
+            ("folder", Err("folder".to_owned())),
+            ("b/tool", Ok("b/tool")),
+            ("./b/plain", Ok("./b/plain")),
+            ("b/none", Err(root.join("b/none").display().to_string())),
+        ] {
+            let found = resolve(program, Some(&path), root);
+            let expected =
+                expected.map(|p| root.join(p)).map_err(|path| SpawnError::Missing { path });
+            assert_eq!(found, expected, "{program}");
+        }
+    }
+}

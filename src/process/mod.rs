@@ -1,0 +1,43 @@
+//! Processes: how a run is spawned, signalled, watched, counted and wholly ended.
+//!
+//! Linux only. A run is one child process, the *leader*, with a process group of its own and all
+//! that it starts. [`Spawner`] makes it, [`Process`] is the handle of its owner, [`Channel`] speaks
+//! Node's `fork()` protocol with it, [`prepare_node`] turns a file into a task, [`end_leftovers`]
+//! ends what a dead instance of arcanos left.
+//!
+//! This room decides nothing: when to start, stop or restart belongs to the engine, and the bytes
+//! of stdout and stderr belong to the logs.
+//!
+//! Threads: `arcanos-spawn` lives as long as any run, because the death signal of a child is bound
+//! to the thread that spawned it; `arcanos-reap` collects what was orphaned to us. One tokio task
+//! passes SIGCHLD on to the latter. Channels: requests to `arcanos-spawn` (bounded), and a oneshot
+//! for each answer.
+//!
+//! Invariant: every child of arcanos is spawned here. Orphans are told from our own children by
+//! the thread they hang on: the kernel gives orphans to the main thread, and only `arcanos-spawn`
+//! clones. A child that the main thread spawned by other means could be reaped as an orphan.
+
+mod cgroup;
+mod channel;
+mod command;
+mod identity;
+mod leftovers;
+mod lookup;
+mod proc;
+mod reaper;
+mod rlimit;
+mod run;
+mod runner;
+mod spawn;
+mod sys;
+#[cfg(test)]
+mod tests;
+
+pub use channel::{Channel, Decoder, Incoming, Refused, compact_json};
+pub use command::{Command, SpawnError};
+pub use leftovers::{Leftover, end_leftovers};
+pub use proc::{Usage, boot_id, start_time, usage};
+pub use rlimit::raise_descriptor_limit;
+pub use run::Process;
+pub use runner::prepare_node;
+pub use spawn::{Spawned, Spawner};

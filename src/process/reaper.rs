@@ -1,0 +1,299 @@
+//! Orphans: processes that left the group of their run, and zombies nobody else waits for.
+//!
+//! arcanos is a child subreaper, so whatever a run leaves behind becomes our child once its own
+//! parents are dead. Once the leader of a run is dead, each living process of the run is therefore
+//! an orphan of ours or descends from one. There we look for it, by its group, by its mark in the
+//! environment, or by an ancestor that is known to belong to the run; and there only, so that
+//! looking costs one small read when nothing was left.
+//!
+//! One thread does this for all runs at once: a thousand that stop together share a few looks.
+//! It never waits for a leader, and never for "any child".
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
+    },
+};
+use tokio::sync::oneshot;
+
+use super::proc;
+use crate::domain::RunId;
+
+/// How long a run's remains may take to die. Only a process that the kernel cannot interrupt
+/// (a dead disk or network mount) takes longer than milliseconds.
+pub(super) const SWEEP_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long one look waits for the killed before the next, so that a process that does not die
+/// holds up no other run's sweep for longer.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// How long a look waits when there is nothing to wait for: what is left cannot be killed, or is
+/// between two programs.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// How long a process without an environment is taken to be between two programs. That takes
+/// microseconds; afterwards it is one whose environment we may not read.
+const EXEC_LIMIT: Duration = Duration::from_millis(50);
+
+/// How many processes are killed and waited for at once: each needs a descriptor meanwhile.
+const BATCH: usize = 256;
+
+/// The stack of the thread, in bytes; most of what it holds is on the heap.
+const STACK_SIZE: usize = 256 * 1024;
+
+/// Collects orphans on a thread of its own, until [`Reaper::stop`].
+pub(super) struct Reaper {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+/// What is to be done. As long as there are runs, no more than one sweep for each.
+#[derive(Default)]
+struct State {
+    look: bool,
+    stop: bool,
+    sweeps: Vec<Sweep>,
+    abandoned: Vec<Abandoned>,
+}
+
+/// A run whose remains are to be ended.
+struct Sweep {
+    run: RunId,
+    /// Its group, as long as its leader keeps the id from being anybody else's.
+    group: Option<Pid>,
+    start: Instant,
+    left: usize,
+    /// Who waits for it, and is told how many processes are left.
+    done: Option<oneshot::Sender<usize>>,
+}
+
+/// A killed leader that nobody waits for.
+struct Abandoned {
+    run: RunId,
+    leader: Arc<OwnedFd>,
+}
+
+impl Reaper {
+    /// Starts the thread.
+    pub(super) fn start() -> io::Result<Arc<Self>> {
+        let reaper = Arc::new(Self { state: Mutex::default(), wake: Condvar::new() });
+        let mine = Arc::clone(&reaper);
+        thread::Builder::new()
+            .name("arcanos-reap".to_owned())
+            .stack_size(STACK_SIZE)
+            .spawn(move || mine.work())?;
+        Ok(reaper)
+    }
+
+    /// A child has died, perhaps an orphan.
+    pub(super) fn look(&self) {
+        self.lock().look = true;
+        self.wake.notify_one();
+    }
+
+    /// Ends what is left of a run whose leader is dead but not reaped, so that its group cannot be
+    /// anybody else's. The answer is how many processes are still there after [`SWEEP_LIMIT`].
+    pub(super) fn sweep(&self, run: &RunId, group: Pid) -> oneshot::Receiver<usize> {
+        let (done, answer) = oneshot::channel();
+        let sweep = Sweep::new(run.clone(), Some(group), Some(done));
+        self.lock().sweeps.push(sweep);
+        self.wake.notify_one();
+        answer
+    }
+
+    /// Reaps a killed leader that nobody waits for any more, and ends what it leaves.
+    pub(super) fn abandon(&self, run: RunId, leader: Arc<OwnedFd>) {
+        self.lock().abandoned.push(Abandoned { run, leader });
+        self.look();
+    }
+
+    /// Ends the thread once nothing is left to do.
+    pub(super) fn stop(&self) {
+        self.lock().stop = true;
+        self.wake.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        let mut sweeps = Vec::new();
+        while let Some(mut abandoned) = self.next(&mut sweeps) {
+            abandoned.retain(|run| !run.is_reaped(&mut sweeps));
+            self.lock().abandoned.append(&mut abandoned);
+            sweeps = round(sweeps);
+        }
+        // Nobody tells of deaths any more.
+        let abandoned = std::mem::take(&mut self.lock().abandoned);
+        let leaders = abandoned.iter().map(|run| &*run.leader);
+        await_death(leaders, Instant::now() + SWEEP_LIMIT);
+        for run in abandoned {
+            run.is_reaped(&mut sweeps);
+        }
+        while !sweeps.is_empty() {
+            sweeps = round(sweeps);
+        }
+    }
+
+    /// Waits for something to do. `None` is the end.
+    fn next(&self, sweeps: &mut Vec<Sweep>) -> Option<Vec<Abandoned>> {
+        let mut state = self.lock();
+        while !state.look && state.sweeps.is_empty() && sweeps.is_empty() {
+            if state.stop {
+                return None;
+            }
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.look = false;
+        sweeps.append(&mut state.sweeps);
+        Some(std::mem::take(&mut state.abandoned))
+    }
+}
+
+impl Sweep {
+    fn new(run: RunId, group: Option<Pid>, done: Option<oneshot::Sender<usize>>) -> Self {
+        Self { run, group, start: Instant::now(), left: 0, done }
+    }
+
+    /// Whether nothing is left of the run, as far as this look can tell, or it has been long enough.
+    fn is_over(&self, look: &Look) -> bool {
+        let age = self.start.elapsed();
+        let is_clear = self.left == 0 && look.is_whole && (!look.has_blank || age > EXEC_LIMIT);
+        is_clear || age > SWEEP_LIMIT
+    }
+
+    fn end(self) {
+        // Who asked may have been cancelled meanwhile.
+        let _ = self.done.map(|done| done.send(self.left));
+    }
+}
+
+impl Abandoned {
+    /// Whether the leader is reaped; reaps it if it is dead, and has its run swept.
+    fn is_reaped(&self, sweeps: &mut Vec<Sweep>) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        if matches!(waitid(WaitId::PidFd(self.leader.as_fd()), options), Ok(None)) {
+            return false;
+        }
+        sweeps.push(Sweep::new(self.run.clone(), None, None));
+        true
+    }
+}
+
+/// What one look at the orphans saw.
+struct Look {
+    /// The killed, to wait for.
+    dying: Vec<OwnedFd>,
+    /// Whether nobody became an orphan while we looked: who did may have been seen nowhere.
+    is_whole: bool,
+    /// Whether somebody was between two programs, where nothing tells whose it is.
+    has_blank: bool,
+}
+
+/// One look at the orphans: reaps the dead ones, kills those of the runs that are swept, and
+/// returns the sweeps that need another look.
+fn round(mut sweeps: Vec<Sweep>) -> Vec<Sweep> {
+    let mut orphans = proc::adopted().unwrap_or_default();
+    let seen: HashSet<u32> = orphans.iter().copied().collect();
+    orphans.retain(|pid| !reap_orphan(*pid));
+    if sweeps.is_empty() {
+        return sweeps;
+    }
+    let mut look = kill_remains(&orphans, &mut sweeps);
+    let now = proc::adopted().unwrap_or_default();
+    look.is_whole = now.iter().all(|pid| seen.contains(pid));
+    let (over, unfinished): (Vec<_>, Vec<_>) = sweeps.into_iter().partition(|s| s.is_over(&look));
+    over.into_iter().for_each(Sweep::end);
+    if look.dying.is_empty() && look.is_whole && !unfinished.is_empty() {
+        thread::sleep(PAUSE);
+    }
+    await_death(&look.dying, Instant::now() + PATIENCE);
+    unfinished
+}
+
+/// Reaps an orphan if it is a zombie.
+fn reap_orphan(pid: u32) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    proc::as_pid(pid).is_some_and(|pid| !matches!(waitid(WaitId::Pid(pid), options), Ok(None)))
+}
+
+/// Kills all processes of the sweeps, and counts them there.
+fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> Look {
+    let runs: HashMap<String, usize> = by(sweeps, |sweep| Some(sweep.run.to_string()));
+    let groups: HashMap<u32, usize> =
+        by(sweeps, |sweep| Some(sweep.group?.as_raw_pid().cast_unsigned()));
+    for sweep in sweeps.iter_mut() {
+        sweep.left = 0;
+    }
+    let mut look = Look { dying: Vec::new(), is_whole: false, has_blank: false };
+    // Each with the sweep that its parent belongs to.
+    let mut family: Vec<(u32, Option<usize>)> = orphans.iter().map(|pid| (*pid, None)).collect();
+    while let Some((pid, inherited)) = family.pop() {
+        let Some(stat) = proc::stat(pid) else {
+            continue;
+        };
+        let owner = inherited
+            .or_else(|| groups.get(&stat.group).copied())
+            .or_else(|| runs.get(&proc::run_mark(pid)?).copied());
+        let children = proc::children(pid);
+        family.extend(children.into_iter().map(|child| (child, owner)));
+        // A zombie here has a parent that lives: it comes to us when that one is dead.
+        if stat.state == 'Z' {
+            continue;
+        }
+        let Some(sweep) = owner.and_then(|index| sweeps.get_mut(index)) else {
+            look.has_blank |= stat.is_blank;
+            continue;
+        };
+        sweep.left += 1;
+        if look.dying.len() < BATCH {
+            look.dying.extend(kill_process(pid, stat.start));
+        }
+    }
+    look
+}
+
+fn by<K: Hash + Eq>(sweeps: &[Sweep], key: impl Fn(&Sweep) -> Option<K>) -> HashMap<K, usize> {
+    let keys = sweeps.iter().enumerate();
+    keys.filter_map(|(index, sweep)| Some((key(sweep)?, index))).collect()
+}
+
+/// Kills the one process that has this id and started then, and returns its pidfd.
+pub(super) fn kill_process(pid: u32, start: u64) -> Option<OwnedFd> {
+    let pidfd = pidfd_open(proc::as_pid(pid)?, PidfdFlags::empty()).ok()?;
+    // The id may have passed to a stranger before we had it open, but not since.
+    if proc::start_time(pid) != Some(start) {
+        return None;
+    }
+    pidfd_send_signal(&pidfd, Signal::KILL).ok()?;
+    Some(pidfd)
+}
+
+/// Waits until all of them are dead, or it is too late.
+pub(super) fn await_death<'a>(dying: impl IntoIterator<Item = &'a OwnedFd>, deadline: Instant) {
+    let mut waiting: Vec<&OwnedFd> = dying.into_iter().collect();
+    while !waiting.is_empty() {
+        let rest = deadline.saturating_duration_since(Instant::now());
+        let mut fds: Vec<PollFd<'_>> =
+            waiting.iter().map(|pidfd| PollFd::new(*pidfd, PollFlags::IN)).collect();
+        let timeout = Timespec::try_from(rest).unwrap_or_default();
+        if rest.is_zero() || poll(&mut fds, Some(&timeout)).is_err() {
+            return;
+        }
+        let alive: Vec<bool> = fds.iter().map(|fd| fd.revents().is_empty()).collect();
+        let mut alive = alive.into_iter();
+        waiting.retain(|_| alive.next().unwrap_or(false));
+    }
+}

@@ -1,0 +1,212 @@
+//! The handle of a run's process: signal it, watch it, and end all of it.
+
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_send_signal, waitid,
+};
+use tokio::io::unix::AsyncFd;
+
+use super::{
+    cgroup::RunGroup,
+    proc::{self, Usage},
+    reaper::SWEEP_LIMIT,
+    spawn::Workshop,
+    sys,
+};
+use crate::domain::{Exit, RunId};
+
+/// How often a dead leader is asked for again whose debugger has not let go of it yet.
+const TRACED_RETRY: Duration = Duration::from_millis(10);
+
+/// A run's process, with everything that it started.
+///
+/// Dropping it before [`Process::exited`] has returned kills the run; it is reaped elsewhere.
+pub struct Process {
+    ready: AsyncFd<Arc<OwnedFd>>,
+    leader: Leader,
+    exit: Option<Exit>,
+    left_behind: usize,
+    ran_out_of_memory: bool,
+}
+
+/// A child that is not reaped, as the thread that spawned it hands it over.
+pub(super) struct Leader {
+    pub(super) run: RunId,
+    pub(super) pid: Pid,
+    pub(super) pidfd: Arc<OwnedFd>,
+    pub(super) cgroup: Option<RunGroup>,
+    /// Keeps the spawning thread, whose end would kill the child.
+    pub(super) workshop: Arc<Workshop>,
+    /// Whether somebody has taken its exit: from then on its id may be anybody's.
+    pub(super) is_reaped: AtomicBool,
+}
+
+impl Process {
+    pub(super) fn new(leader: Leader) -> std::io::Result<Self> {
+        Ok(Self {
+            ready: sys::watch(Arc::clone(&leader.pidfd))?,
+            leader,
+            exit: None,
+            left_behind: 0,
+            ran_out_of_memory: false,
+        })
+    }
+
+    /// The id of the process, which is the id of its group too.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.leader.pid.as_raw_pid().cast_unsigned()
+    }
+
+    /// Sends a signal to the run's group. Does nothing once the run has exited.
+    ///
+    /// An unknown number is sent as SIGTERM.
+    pub fn signal_group(&self, signal: i32) {
+        self.leader.signal(Signal::from_named_raw(signal).unwrap_or(Signal::TERM));
+    }
+
+    /// Asks the run to end: the signal, and SIGCONT, so that a stopped process acts on it.
+    pub fn ask_to_stop(&self, signal: i32) {
+        self.signal_group(signal);
+        self.leader.signal(Signal::CONT);
+    }
+
+    /// Kills the run's group, and its cgroup if it has one. What left the group dies when
+    /// [`Process::exited`] sees the leader dead.
+    pub fn kill(&self) {
+        self.leader.kill();
+    }
+
+    /// Waits until the leader has exited and everything else of the run is dead.
+    ///
+    /// What the run left behind, in its group or outside, is killed; a process that the kernel
+    /// cannot end is waited for 2 s at most, see [`Process::left_behind`]. Pipes play no part.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost; call it again. Once it has returned, it returns the same at once.
+    pub async fn exited(&mut self) -> Exit {
+        if let Some(exit) = self.exit {
+            return exit;
+        }
+        // An error here means that the runtime is shutting down: then what follows ends the run.
+        let _ = self.ready.readable().await;
+        // The zombie of the leader keeps the id of the group from being anybody else's.
+        self.leader.kill();
+        self.left_behind = self.end_remains().await;
+        let exit = self.reap().await;
+        if let Some(cgroup) = self.leader.cgroup.take() {
+            self.ran_out_of_memory = cgroup.ran_out_of_memory();
+            cgroup.remove();
+        }
+        self.exit = Some(exit);
+        exit
+    }
+
+    /// How many processes of the run were still there when [`Process::exited`] gave up on them.
+    #[must_use]
+    pub const fn left_behind(&self) -> usize {
+        self.left_behind
+    }
+
+    /// Whether the run met its memory limit. Known once it has exited, and only with a limit.
+    #[must_use]
+    pub const fn ran_out_of_memory(&self) -> bool {
+        self.ran_out_of_memory
+    }
+
+    /// Whether the process is stopped by a signal (or a debugger).
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.exit.is_none() && proc::stat(self.pid()).is_some_and(|s| matches!(s.state, 'T' | 't'))
+    }
+
+    /// What the run uses now; `None` once it has exited. See [`usage`](super::usage).
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        if self.exit.is_some() {
+            return None;
+        }
+        proc::usage(self.pid())
+    }
+
+    async fn end_remains(&self) -> usize {
+        // The kernel hands over the children of a process before it reports its death.
+        if proc::adopted().is_none_or(|orphans| orphans.is_empty()) {
+            return 0;
+        }
+        let answer = self.leader.workshop.reaper.sweep(&self.leader.run, self.leader.pid);
+        // The reaper keeps its own deadline; this one is for a reaper that is itself held up.
+        let answer = tokio::time::timeout(SWEEP_LIMIT + SWEEP_LIMIT / 4, answer).await;
+        let left = answer.map_or(1, |left| left.unwrap_or(0));
+        if left > 0 {
+            tracing::warn!(run = %self.leader.run, left, "Processes of a run cannot be killed.");
+        }
+        left
+    }
+
+    async fn reap(&self) -> Exit {
+        loop {
+            if let Some(exit) = self.leader.try_reap() {
+                return exit;
+            }
+            tokio::time::sleep(TRACED_RETRY).await;
+        }
+    }
+}
+
+impl Leader {
+    fn signal(&self, signal: Signal) {
+        if self.is_reaped.load(Ordering::Acquire) {
+            return;
+        }
+        // A leader that moved to another group is still the one that was meant.
+        if kill_process_group(self.pid, signal).is_err() {
+            let _ = pidfd_send_signal(&*self.pidfd, signal);
+        }
+    }
+
+    fn kill(&self) {
+        self.signal(Signal::KILL);
+        if !self.is_reaped.load(Ordering::Acquire) {
+            let _ = pidfd_send_signal(&*self.pidfd, Signal::KILL);
+        }
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.kill();
+        }
+    }
+
+    /// Takes the exit of the leader, if it is dead. There is no await between taking and keeping.
+    fn try_reap(&self) -> Option<Exit> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        let status = match waitid(WaitId::PidFd(self.pidfd.as_fd()), options) {
+            Ok(None) => return None,
+            Ok(Some(status)) => Some(status),
+            Err(error) => {
+                tracing::error!(pid = self.pid.as_raw_pid(), %error, "The exit of a run was lost.");
+                None
+            }
+        };
+        self.is_reaped.store(true, Ordering::Release);
+        let signal = status.as_ref().and_then(|s| s.terminating_signal());
+        let code = status.as_ref().and_then(|s| s.exit_status());
+        Some(signal.map_or_else(|| Exit::Code(code.unwrap_or(255)), Exit::Signal))
+    }
+}
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        if !self.is_reaped.load(Ordering::Acquire) {
+            self.kill();
+            let leader = Arc::clone(&self.pidfd);
+            self.workshop.reaper.abandon(self.run.clone(), leader);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Tasks: how Node is told to call what a file exports by default.
+//!
+//! A small module is loaded before the file (`--import`, Node 18.19 or later). It stands in the
+//! command line as a `data:` URL, so that any user may load it and nothing lies on the disk.
+
+use std::{path::Path, sync::LazyLock};
+
+use super::command::{Command, SpawnError};
+use crate::domain::Mode;
+
+/// The module. It takes its own traces away before the file is loaded.
+const RUNNER: &str = include_str!("runner.mjs");
+
+/// The programs that it is for.
+const PROGRAMS: [&str; 2] = ["node", "nodejs"];
+
+/// Extensions that Node's loader of modules knows. With `--import` it is that one that loads the
+/// file, and it refuses all others, which Node alone would run.
+const EXTENSIONS: [&str; 5] = ["js", "mjs", "cjs", "ts", "mts"];
+
+/// The variable that turns the runner on; holds the mode.
+const TASK: &str = "ARCANOS_TASK";
+
+/// The variable that holds the input of a run, as JSON.
+const INPUT: &str = "ARCANOS_INPUT";
+
+static URL: LazyLock<String> =
+    LazyLock::new(|| format!("data:text/javascript;base64,{}", base64(bare(RUNNER).as_bytes())));
+
+/// Makes a command call the default export of its `file`, if the mode says so and it runs Node.
+///
+/// `input` is what the export is called with, one JSON value; `None` is `undefined`. Any other
+/// program finds it in `ARCANOS_INPUT`.
+///
+/// # Errors
+/// [`Mode::Task`] with a program that is not Node.
+pub fn prepare_node(
+    command: &mut Command,
+    file: &Path,
+    mode: Mode,
+    input: Option<&str>,
+) -> Result<(), SpawnError> {
+    if let Some(input) = input {
+        command.env.push((INPUT.to_owned(), input.to_owned()));
+    }
+    if is_called(command, file, mode)? {
+        command.env.push((TASK.to_owned(), mode.as_str().to_owned()));
+        command.args.splice(0..0, ["--import".to_owned(), URL.clone()]);
+    }
+    Ok(())
+}
+
+fn is_called(command: &Command, file: &Path, mode: Mode) -> Result<bool, SpawnError> {
+    let program = Path::new(&command.program).file_name();
+    let is_node = PROGRAMS.iter().any(|name| program == Some(name.as_ref()));
+    let extension = file.extension().and_then(|e| e.to_str()).unwrap_or("");
+    match mode {
+        Mode::Script => Ok(false),
+        Mode::Auto => Ok(is_node && EXTENSIONS.contains(&extension)),
+        Mode::Task if is_node => Ok(true),
+        Mode::Task => Err(SpawnError::Failed {
+            step: "run as a task",
+            path: file.display().to_string(),
+            reason: format!(
+                "mode = \"task\" calls a function of a Node file, and `{}` is not `node`",
+                command.program
+            ),
+        }),
+    }
+}
+
+/// The module without its comments and indentation: it is in every command line.
+fn bare(source: &str) -> String {
+    let lines = source.lines().map(str::trim);
+    let code = lines.filter(|line| !line.is_empty() && !line.starts_with("//"));
+    code.collect::<Vec<_>>().join("\n")
+}
+
+/// RFC 4648, with padding. One use does not earn a dependency.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let at = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
+        let group = at(0) << 16 | at(1) << 8 | at(2);
+        for digit in 0..4 {
+            let index = (group >> (18 - 6 * digit)) as usize & 63;
+            let is_padding = digit > chunk.len() as u32;
+            let letter = ALPHABET.get(index).filter(|_| !is_padding);
+            text.push(char::from(*letter.unwrap_or(&b'=')));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{Limits, RunId},
+        process::start_time,
+    };
+
+    fn command(program: &str) -> Command {
+        Command {
+            program: program.to_owned(),
+            args: vec!["/w/a.js".to_owned()],
+            env: Vec::new(),
+            cwd: "/".into(),
+            ipc: true,
+            limits: Limits::default(),
+            user: None,
+            run: RunId::new("test", start_time(std::process::id()).unwrap_or(0)),
+        }
+    }
+
+    #[test]
+    fn base64_is_that_of_the_rfc() {
+        for (plain, expected) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foobar", "Zm9vYmFy"),
+            ("\u{fff}?", "4L+/Pw=="),
+        ] {
+            assert_eq!(base64(plain.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn only_node_with_a_file_it_can_import_gets_the_runner() {
+        for (program, file, mode, expected) in [
+            ("node", "/w/a.js", Mode::Auto, Ok(true)),
+            ("/usr/bin/nodejs", "/w/a.mjs", Mode::Task, Ok(true)),
+            ("node", "/w/a.js", Mode::Script, Ok(false)),
+            ("node", "/w/a.worker", Mode::Auto, Ok(false)),
+            ("python3", "/w/a.js", Mode::Auto, Ok(false)),
+            ("python3", "/w/a.py", Mode::Task, Err(())),
+        ] {
+            let mut command = command(program);
+            let prepared = prepare_node(&mut command, Path::new(file), mode, None);
+            let is_called = prepared.map(|()| command.args.len() == 3).map_err(|_| ());
+            assert_eq!(is_called, expected, "{program} {file} {mode:?}");
+        }
+    }
+
+    #[test]
+    fn the_input_reaches_any_program() {
+        let mut command = command("python3");
+        let prepared = prepare_node(&mut command, Path::new("/w/a.py"), Mode::Auto, Some("[1]"));
+        assert_eq!(prepared, Ok(()));
+        assert_eq!(command.env, [("ARCANOS_INPUT".to_owned(), "[1]".to_owned())]);
+    }
+}

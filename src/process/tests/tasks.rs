@@ -1,0 +1,312 @@
+//! What the runner makes of files, with real Node.
+
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
+
+use super::{
+    Channel, Done, Duration, Exit, Incoming, Mode, Receiver, Spawned, Spawner, finish, first_line,
+    node, run, spawn, within,
+};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn file(&self, name: &str, body: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, body).expect("a file");
+        path
+    }
+}
+
+async fn task(name: &str, body: &str, mode: Mode, input: Option<&str>) -> Done {
+    let folder = Folder::new();
+    run(node(&folder.file(name, body), mode, input)).await
+}
+
+fn results(done: &Done) -> Vec<&str> {
+    let said = done.said.iter();
+    said.filter_map(|incoming| match incoming {
+        Incoming::Result { value } => Some(value.as_str()),
+        _ => None,
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn a_default_export_is_called_once_with_its_input() {
+    for (name, body) in [
+        ("a.mjs", "export default async (x) => { console.log('called'); return { z: x, a: 1 } }"),
+        (
+            "a.js",
+            "import fs from 'node:fs'; export default (x) => { console.log('called'); return { z: x, a: 1 } }",
+        ),
+        ("a.cjs", "module.exports = async (x) => { console.log('called'); return { z: x, a: 1 } }"),
+        (
+            "a.js",
+            "exports.other = 1; exports.default = function (x) { console.log('called'); return { z: x, a: 1 } }",
+        ),
+        (
+            "a.mjs",
+            "await new Promise(r => setTimeout(r, 20)); export default (x) => { console.log('called'); return { z: x, a: 1 } }",
+        ),
+        (
+            "a.mjs",
+            "export async function other() {}\nexport default async function runWorkerTask(input, context) { console.log('called'); return { z: input, a: 1 } }",
+        ),
+    ] {
+        let done = task(name, body, Mode::Auto, Some("[\"ä\",null]")).await;
+        assert_eq!(done.exit, Exit::Code(0), "{body} {done:?}");
+        assert_eq!(done.stdout, "called\n", "{body} {done:?}");
+        assert_eq!(results(&done), [r#"{"z":["ä",null],"a":1}"#], "{body}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_task_is_a_script() {
+    for (name, body, stdout, code) in [
+        ("a.mjs", "console.log('on'); export default 7", "on\n", 0),
+        ("a.mjs", "console.log('on'); export default class Worker {}", "on\n", 0),
+        ("a.cjs", "console.log('on'); module.exports = class {}", "on\n", 0),
+        (
+            "a.js",
+            "setTimeout(() => { console.log('late'); process.exit(3) }, 20); module.exports = () => console.log('CALLED')",
+            "late\n",
+            3,
+        ),
+        ("a.js", "process.exitCode = 4; console.log('on')", "on\n", 4),
+        (
+            "a.js",
+            "console.log(process.argv.length, process.execArgv.length, Object.keys(process.env).filter(n => n.startsWith('ARCANOS_') && n !== 'ARCANOS_RUN_ID').length, process.listenerCount('message') + process.listenerCount('SIGTERM'))",
+            "2 0 0 0\n",
+            0,
+        ),
+    ] {
+        let done = task(name, body, Mode::Auto, Some("1")).await;
+        assert_eq!(
+            (done.exit, done.stdout.as_str()),
+            (Exit::Code(code), stdout),
+            "{body} {done:?}"
+        );
+        assert_eq!(results(&done), [""; 0], "{body}");
+    }
+    let body = "module.exports = () => console.log('CALLED')";
+    assert_eq!(task("a.js", body, Mode::Script, None).await.stdout, "");
+}
+
+#[tokio::test]
+async fn the_work_of_the_file_itself_comes_first() {
+    let body = "import { pathToFileURL } from 'node:url';
+        if (import.meta.url === pathToFileURL(process.argv[1]).href) setTimeout(() => console.log('own work'), 50);
+        export default () => { console.log('called') };";
+    assert_eq!(task("a.mjs", body, Mode::Auto, None).await.stdout, "own work\ncalled\n");
+    let body = "console.log(require.main === module); module.exports = (x) => x === undefined";
+    let done = task("a.js", body, Mode::Auto, None).await;
+    assert_eq!((done.stdout.as_str(), results(&done)), ("true\n", vec!["true"]));
+}
+
+#[tokio::test]
+async fn a_file_behind_a_link_is_still_the_main_one() {
+    let folder = Folder::new();
+    fs::create_dir(folder.0.path().join("real dir")).expect("a folder");
+    let body = "let n = 0; n++; export default () => n";
+    folder.file("real dir/a.mjs", body);
+    symlink(folder.0.path().join("real dir"), folder.0.path().join("link")).expect("a link");
+    let done = run(node(&folder.0.path().join("link/a.mjs"), Mode::Task, None)).await;
+    assert_eq!((done.exit, results(&done)), (Exit::Code(0), vec!["1"]), "{done:?}");
+}
+
+#[tokio::test]
+async fn failures_fail_with_their_stack() {
+    for (name, body, code, stderr) in [
+        (
+            "a.mjs",
+            "export default async () => { throw new Error('task boom') }",
+            1,
+            "Error: task boom\n    at",
+        ),
+        ("a.cjs", "module.exports = () => Promise.reject('plain boom')", 1, "plain boom\n"),
+        (
+            "a.mjs",
+            "await Promise.reject(new Error('tla boom')); export default () => console.log('CALLED')",
+            1,
+            "tla boom",
+        ),
+        ("a.mjs", "export default () => new Promise(() => {})", 13, "can never end"),
+        ("a.mjs", "export default () => 10n", 1, "cannot be sent as JSON"),
+        (
+            "a.mjs",
+            "export default () => { const o = {}; o.o = o; return o }",
+            1,
+            "cannot be sent as JSON",
+        ),
+        ("a.mjs", "await new Promise(() => {}); export default () => 1", 13, ""),
+    ] {
+        let done = task(name, body, Mode::Auto, None).await;
+        assert_eq!(done.exit, Exit::Code(code), "{body} {done:?}");
+        assert!(done.stderr.contains(stderr), "{body} {done:?}");
+        assert_eq!(done.stdout, "", "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_task_without_a_function_says_so() {
+    let done = task("a.mjs", "export const x = 1", Mode::Task, None).await;
+    assert_eq!(done.exit, Exit::Code(1));
+    let reason = "a.mjs has no default export that is a function";
+    assert_eq!(done.stderr, format!("{reason}\n"));
+    let said = Incoming::ExitReason { reason: reason.to_owned(), retry_after: None };
+    assert_eq!(done.said, [said]);
+}
+
+#[tokio::test]
+async fn results_of_any_kind_arrive() {
+    for (value, expected) in [
+        ("undefined", "null"),
+        ("null", "null"),
+        ("() => 1", "null"),
+        ("'two\\nlines'", r#""two\nlines""#),
+        ("new Date(0)", r#""1970-01-01T00:00:00.000Z""#),
+        ("[1.50, {}]", "[1.5,{}]"),
+    ] {
+        let done =
+            task("a.mjs", &format!("export default () => ({value})"), Mode::Auto, None).await;
+        assert_eq!(
+            (done.exit, results(&done)),
+            (Exit::Code(0), vec![expected]),
+            "{value} {done:?}"
+        );
+    }
+    let done = task("a.mjs", "export default () => 'x'.repeat(300000)", Mode::Auto, None).await;
+    assert_eq!(results(&done).first().map(|r| r.len()), Some(300_002));
+    let done = task("a.mjs", "export default () => '\"'.repeat(3 << 20)", Mode::Auto, None).await;
+    assert_eq!(done.exit, Exit::Code(0));
+    assert!(results(&done).first().is_some_and(|r| r.ends_with("bytes of JSON]\"")), "{done:?}");
+}
+
+#[tokio::test]
+async fn the_last_output_before_the_end_is_kept() {
+    let body = "export default () => { for (let i = 1; i <= 5000; i++) console.log('line ' + i); \
+                process.stderr.write('e'.repeat(300000)); return 'end' }";
+    let done = task("a.mjs", body, Mode::Auto, None).await;
+    assert!(done.stdout.ends_with("line 5000\n"));
+    assert_eq!((done.stderr.len(), results(&done)), (300_000, vec!["\"end\""]));
+}
+
+#[tokio::test]
+async fn the_context_names_and_logs() {
+    let folder = Folder::new();
+    let body = "export default (x, { logger, id, model }) => { logger('one'); logger.warn('two', { a: 1 }); return [id, model] }";
+    let mut command = node(&folder.file("a.mjs", body), Mode::Auto, None);
+    command.env.push(("ARCANOS_WORKER_ID".to_owned(), "a".to_owned()));
+    command.env.push(("AI_MODEL".to_owned(), "m".to_owned()));
+    let mut silent = command.clone();
+    let done = run(command).await;
+    let log = |level: &str, message: &str| Incoming::Log {
+        level: level.to_owned(),
+        message: message.to_owned(),
+    };
+    let result = Incoming::Result { value: r#"["a","m"]"#.to_owned() };
+    assert_eq!(done.said, [log("info", "one"), log("warn", "two { a: 1 }"), result]);
+    silent.ipc = false;
+    let done = run(silent).await;
+    assert_eq!(
+        (done.stdout.as_str(), done.stderr.as_str()),
+        ("one\nresult: [\"a\",\"m\"]\n", "two { a: 1 }\n")
+    );
+}
+
+#[tokio::test]
+async fn a_stop_ends_a_task_by_its_signal_and_aborts_first() {
+    let hang = "await new Promise(r => setTimeout(r, 60000))";
+    for (body, exit, rest) in [
+        (format!("export default async () => {{ console.log('at work'); {hang} }}"), Exit::Signal(15), ""),
+        (format!("export default async (x, {{ signal }}) => {{ signal.onabort = () => console.log('aborted'); console.log('at work'); {hang} }}"), Exit::Signal(15), "aborted"),
+        ("import { setTimeout as t } from 'node:timers/promises'; export default async (x, { signal }) => { console.log('at work'); await t(60000, 0, { signal }) }".to_owned(), Exit::Signal(15), ""),
+        ("export default (x, { signal }) => new Promise(r => { signal.onabort = () => { console.log('saved'); r('early') }; setTimeout(r, 60000); console.log('at work') })".to_owned(), Exit::Code(0), "saved"),
+    ] {
+        let folder = Folder::new();
+        let spawner = Spawner::start().expect("threads");
+        let command = node(&folder.file("a.mjs", &body), Mode::Auto, None);
+        let mut spawned = spawn(&spawner, command).await;
+        let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
+        assert_eq!(first_line(&mut stdout).await, "at work");
+        spawned.process.ask_to_stop(15);
+        assert_eq!(within(spawned.process.exited()).await, exit, "{body}");
+        assert_eq!(first_line(&mut stdout).await, rest, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn the_shutdown_message_aborts_a_task_that_asked_for_its_signal() {
+    let folder = Folder::new();
+    let body = "export default (x, { signal }) => new Promise(r => { signal.onabort = () => r('early'); setTimeout(r, 60000) })";
+    let spawner = Spawner::start().expect("threads");
+    let mut spawned = spawn(&spawner, node(&folder.file("a.mjs", body), Mode::Auto, None)).await;
+    let mut channel = Channel::new(spawned.channel.take().expect("a channel")).expect("a channel");
+    within(async {
+        while !channel.has_spoken() {
+            let soon = tokio::time::Instant::now() + Duration::from_millis(20);
+            assert_eq!(channel.recv_until(soon).await, None, "what Node says to Node is not shown");
+        }
+    })
+    .await;
+    channel.shutdown(Duration::from_secs(5)).expect("it listens");
+    let early = Incoming::Result { value: "\"early\"".to_owned() };
+    assert_eq!(within(channel.recv()).await, Some(early));
+    assert_eq!(within(spawned.process.exited()).await, Exit::Code(0));
+}
+
+#[tokio::test]
+async fn children_of_a_task_are_ordinary_node() {
+    let body = "import { fork } from 'node:child_process'; import { Worker } from 'node:worker_threads';
+        export default async () => {
+          const child = fork(new URL('./child.cjs', import.meta.url), { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+          let out = ''; child.stdout.on('data', d => out += d);
+          const code = await new Promise(r => child.on('close', r));
+          const thread = await new Promise((r, no) => new Worker('module.exports = () => 1; require(\"worker_threads\").parentPort.postMessage(\"thread\")', { eval: true }).on('message', r).on('error', no));
+          return [code, out, thread];
+        }";
+    let folder = Folder::new();
+    folder.file("child.cjs", "module.exports = () => console.log('CALLED'); console.log('child', process.execArgv.length)");
+    let done = run(node(&folder.file("a.mjs", body), Mode::Auto, None)).await;
+    assert_eq!(results(&done), [r#"[0,"child 0\n","thread"]"#], "{done:?}");
+}
+
+#[tokio::test]
+async fn a_script_that_listens_on_the_channel_stays() {
+    let folder = Folder::new();
+    let body = "process.on('message', m => console.log('got ' + m.type)); process.send('up'); module.exports = () => console.log('CALLED')";
+    let spawner = Spawner::start().expect("threads");
+    let mut spawned: Spawned =
+        spawn(&spawner, node(&folder.file("a.js", body), Mode::Auto, None)).await;
+    let mut channel = Channel::new(spawned.channel.take().expect("a channel")).expect("a channel");
+    within(channel.recv()).await;
+    // Were it not held by the channel, it would be gone before it could read this.
+    channel.run("1").expect("it listens");
+    let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
+    let said = within(async {
+        tokio::select! {
+            line = first_line(&mut stdout) => line,
+            said = channel.recv() => format!("{said:?}"),
+        }
+    });
+    assert_eq!(said.await, "got run");
+    spawned.process.kill();
+    within(spawned.process.exited()).await;
+}
+
+#[tokio::test]
+async fn finished_tasks_leave_no_handle_behind() {
+    let body = "export default () => { setInterval(() => {}, 1000); require('net').createServer().listen(0); return 1 }";
+    let body = format!(
+        "import {{ createRequire }} from 'node:module'; const require = createRequire(import.meta.url); {body}"
+    );
+    let folder = Folder::new();
+    let spawner = Spawner::start().expect("threads");
+    let done =
+        finish(spawn(&spawner, node(&folder.file("a.mjs", &body), Mode::Auto, None)).await).await;
+    assert_eq!((done.exit, results(&done)), (Exit::Code(0), vec!["1"]));
+}

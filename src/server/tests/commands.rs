@@ -1,0 +1,110 @@
+//! What can be asked for.
+
+use serde_json::json;
+
+use super::{
+    bench::{Bench, settled},
+    engine::{id, report},
+};
+use crate::{
+    domain::{ReloadResult, State},
+    engine::{CommandError, Verb},
+};
+
+#[tokio::test]
+async fn commands_reach_the_engine_and_are_answered_in_known_words() {
+    let bench = Bench::new().await;
+    bench.put("a", State::Running);
+    for verb in ["restart", "start", "stop", "run"] {
+        let reply = bench.post(&format!("/workers/{verb}/a"), "").await;
+        let wire = reply.json();
+        assert_eq!(reply.status, 200);
+        assert_eq!(wire["message"], format!("Worker a {verb} initiated"));
+        assert_eq!((&wire["success"], &wire["generation"]), (&json!(true), &json!(1)));
+        assert!(wire["timestamp"].is_string());
+    }
+    let wire = bench.post("/workers/restart-all/", "").await.json();
+    assert_eq!(wire["message"], "All workers restart initiated");
+    bench.post("/workers/run/a", "{\"x\":\n1}").await;
+    let asked = bench.runtime.asked.lock().unwrap();
+    assert_eq!(asked.len(), 5);
+    assert!(matches!(&asked[3], (_, Verb::Run(None))));
+    assert!(
+        matches!(&asked[4], (name, Verb::Run(Some(text))) if name == "a" && text == "{\"x\": 1}")
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_waits_hears_how_it_went() {
+    let bench = Bench::new().await;
+    bench.put("a", State::Running);
+    assert_eq!(bench.post("/workers/restart/a?wait=1", "").await.status, 200);
+    bench.put("a", State::Failed);
+    let reply = bench.post("/workers/restart/a?wait=1", "").await;
+    let wire = reply.json();
+    assert_eq!((reply.status, &wire["code"]), (500, &json!("worker_failed")));
+    assert!(wire["message"].as_str().unwrap().contains("it exited with 9"), "{wire}");
+}
+
+#[tokio::test]
+async fn what_the_engine_refuses_is_said() {
+    let bench = Bench::new().await;
+    bench.put("a", State::Stopped);
+    for (refusal, status, code) in [
+        (CommandError::Unknown("a".into()), 404, "worker_not_found"),
+        (CommandError::Disabled(id("a")), 409, "disabled"),
+        (CommandError::AlreadyRunning(id("a")), 409, "already_running"),
+        (CommandError::Stopping, 503, "shutting_down"),
+    ] {
+        *bench.runtime.refusal.lock().unwrap() = Some(refusal);
+        let reply = bench.post("/workers/start/a", "").await;
+        assert_eq!((reply.status, reply.json()["code"].as_str()), (status, Some(code)));
+    }
+    assert_eq!(bench.post("/workers/restart-all", "").await.status, 503);
+}
+
+#[tokio::test]
+async fn a_bad_input_starts_nothing() {
+    let bench = Bench::new().await;
+    bench.put("a", State::Stopped);
+    for body in ["{", "not json", "{} {}"] {
+        let reply = bench.post("/workers/run/a", body).await;
+        assert_eq!((reply.status, &reply.json()["code"]), (400, &json!("bad_request")));
+    }
+    assert_eq!(bench.post("/workers/run/nosuch", "{").await.status, 404);
+    assert_eq!(bench.runtime.asked.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_reload_tells_its_plan_or_what_is_wrong() {
+    let bench = Bench::new().await;
+    let refused = report(ReloadResult::Applied, &["state.directory needs a restart"]);
+    *bench.reloads.lock().unwrap() =
+        vec![report(ReloadResult::Rejected, &["arcanos.toml:1:1: x"]), refused];
+    let reply = bench.post("/reload", "").await;
+    insta::assert_snapshot!(settled(&reply), @r#"
+    {
+      "errors": [
+        "state.directory needs a restart"
+      ],
+      "generation": 2,
+      "plan": {
+        "reasons": {},
+        "restarted": [],
+        "started": [
+          "a"
+        ],
+        "stopped": [],
+        "unchanged": 3,
+        "updated": []
+      },
+      "success": true,
+      "timestamp": "…"
+    }
+    "#);
+    let reply = bench.post("/reload", "").await;
+    assert_eq!((reply.status, &reply.json()["code"]), (422, &json!("invalid_config")));
+    assert_eq!(reply.json()["errors"], json!(["arcanos.toml:1:1: x"]));
+    assert_eq!(reply.json()["success"], false);
+    assert!(bench.post("/reload", "").await.json().get("errors").is_none());
+}

@@ -1,0 +1,81 @@
+//! The status, in the shape of the Node system.
+
+use std::{borrow::Cow, collections::BTreeMap, time::Instant};
+
+use serde::Serialize;
+
+use super::worker::{Worker, age};
+use crate::domain::{Generation, Snapshot, Stamp, State, WorkerId, human_uptime};
+
+/// `GET /workers/status`.
+#[derive(Serialize)]
+pub(in crate::server) struct Status<'a> {
+    timestamp: Stamp,
+    generation: Generation,
+    summary: Summary,
+    workers: StatusWorkers<'a>,
+    system: StatusSystem<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    total_workers: usize,
+    active_workers: usize,
+    error_workers: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusWorkers<'a> {
+    active: Vec<&'a WorkerId>,
+    last_run_timestamps: BTreeMap<&'a WorkerId, Stamp>,
+    uptime: BTreeMap<&'a WorkerId, String>,
+    errors: BTreeMap<&'a WorkerId, &'a str>,
+    details: Vec<Worker<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusSystem<'a> {
+    model: &'a str,
+    memory_path: Cow<'a, str>,
+    environment: &'a str,
+}
+
+impl<'a> Status<'a> {
+    /// The status by this picture; `details` are all its workers.
+    pub(in crate::server) fn new(
+        picture: &'a Snapshot,
+        details: Vec<Worker<'a>>,
+        now: Instant,
+    ) -> Self {
+        let all = || picture.workers.values();
+        let active: Vec<_> = all().filter(|w| w.state == State::Running).map(|w| &w.id).collect();
+        let errors: BTreeMap<_, _> = all()
+            .filter(|w| matches!(w.state, State::Backoff | State::Failed))
+            .map(|w| (&w.id, w.reason.as_deref().unwrap_or(w.state.as_str())))
+            .collect();
+        Self {
+            timestamp: Stamp::now(),
+            generation: picture.generation,
+            summary: Summary {
+                total_workers: picture.workers.len(),
+                active_workers: active.len(),
+                error_workers: errors.len(),
+            },
+            workers: StatusWorkers {
+                active,
+                last_run_timestamps: all().filter_map(|w| Some((&w.id, w.last_run_at?))).collect(),
+                uptime: all().filter_map(|w| Some((&w.id, human_uptime(age(w, now)?)))).collect(),
+                errors,
+                details,
+            },
+            system: StatusSystem {
+                model: &picture.ai.default_model,
+                memory_path: picture.session_log.to_string_lossy(),
+                environment: &picture.environment,
+            },
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Workers.
+
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use super::seconds;
+use crate::domain::{Attempts, Exit, LastExit, RunId, Stamp, State, Usage, WorkerId, WorkerView};
+
+/// `GET /workers`.
+#[derive(Serialize)]
+pub(in crate::server) struct Workers<'a> {
+    pub(in crate::server) workers: Vec<Worker<'a>>,
+}
+
+/// One worker, as `GET /workers/ID` shows it. What there is not is `null`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::server) struct Worker<'a> {
+    id: &'a WorkerId,
+    state: State,
+    file: Cow<'a, str>,
+    rule: &'a str,
+    mode: &'static str,
+    pid: Option<u32>,
+    run_id: Option<&'a RunId>,
+    model: Option<&'a str>,
+    started_at: Option<Stamp>,
+    last_run_at: Option<Stamp>,
+    /// With milliseconds.
+    uptime_seconds: Option<f64>,
+    attempts: u32,
+    /// `null` is unlimited.
+    max_attempts: Option<u32>,
+    next_start_at: Option<Stamp>,
+    starts: u64,
+    skipped_runs: u64,
+    last_exit: Option<ExitOf<'a>>,
+    /// Why it is in `backoff` or `failed`.
+    reason: Option<&'a str>,
+    changed: bool,
+    warnings: &'a [String],
+    memory_bytes: Option<u64>,
+    cpu_seconds: Option<f64>,
+    log: Log,
+    last_activity: Option<Activity<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExitOf<'a> {
+    code: Option<i32>,
+    signal: Option<String>,
+    reason: Option<&'a str>,
+    at: Stamp,
+    uptime_seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Log {
+    bytes: u64,
+    lines: u64,
+    dropped: u64,
+}
+
+#[derive(Serialize)]
+struct Activity<'a> {
+    at: Stamp,
+    message: &'a str,
+}
+
+impl<'a> Worker<'a> {
+    /// The worker as it is now.
+    pub(in crate::server) fn new(view: &'a WorkerView, usage: Option<Usage>, now: Instant) -> Self {
+        let log = view.log.read();
+        Self {
+            id: &view.id,
+            state: view.state,
+            file: view.file.to_string_lossy(),
+            rule: &view.rule,
+            mode: view.mode.as_str(),
+            pid: view.pid,
+            run_id: view.run_id.as_ref(),
+            model: view.model.as_deref(),
+            started_at: view.started.map(|started| started.at),
+            last_run_at: view.last_run_at,
+            uptime_seconds: age(view, now).map(seconds),
+            attempts: view.attempts,
+            max_attempts: match view.max_attempts {
+                Attempts::Max(max) => Some(max),
+                Attempts::Unlimited => None,
+            },
+            next_start_at: view.next_start_at,
+            starts: view.starts,
+            skipped_runs: view.skipped_runs,
+            last_exit: view.last_exit.as_ref().map(ExitOf::new),
+            reason: view.reason.as_deref(),
+            changed: view.changed,
+            warnings: &view.warnings,
+            memory_bytes: usage.map(|usage| usage.memory_bytes),
+            cpu_seconds: usage.map(|usage| (usage.cpu_seconds * 1000.0).round() / 1000.0),
+            log: Log { bytes: log.bytes, lines: log.lines, dropped: log.dropped },
+            last_activity: view
+                .last_activity
+                .as_ref()
+                .map(|activity| Activity { at: activity.at, message: &activity.message }),
+        }
+    }
+}
+
+impl<'a> ExitOf<'a> {
+    fn new(last: &'a LastExit) -> Self {
+        Self {
+            code: last.exit.and_then(Exit::code),
+            signal: last.exit.and_then(Exit::signal),
+            reason: last.reason.as_deref(),
+            at: last.at,
+            uptime_seconds: seconds(last.uptime),
+        }
+    }
+}
+
+/// How long its run has been up.
+pub(super) fn age(view: &WorkerView, now: Instant) -> Option<Duration> {
+    let started = view.started?;
+    Some(now.saturating_duration_since(started.instant))
+}
