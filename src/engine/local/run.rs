@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -134,7 +135,7 @@ impl Launch {
         let launch = &self.spec.launch;
         let mut env: BTreeMap<String, String> = launch.env.0.clone();
         if let Some(address) = *self.context.address.borrow() {
-            env.insert("ARCANOS_URL".to_owned(), format!("http://{address}"));
+            env.insert("ARCANOS_URL".to_owned(), format!("http://{}", reachable(address)));
         }
         let args = resolve_file(&launch.args, &launch.file);
         let mut command = Command {
@@ -150,6 +151,16 @@ impl Launch {
         process::prepare_node(&mut command, &launch.file, launch.mode, self.input.as_deref())?;
         Ok(command)
     }
+}
+
+/// The address under which a server that listens there is reached from this machine.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    address
 }
 
 /// Node resolves the links of the main file but not those of `process.argv[1]`; the idioms that
