@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    proc::{self, Stat},
+    proc::{self, Mark, Stat},
     reaper::{SWEEP_LIMIT, await_death, kill_process},
 };
 
@@ -104,9 +104,10 @@ fn add_descendants(found: &mut HashSet<u32>, everybody: &HashMap<u32, Stat>) {
 
 /// Whether a process carries a mark `INSTANCE-NUMBER`.
 fn is_marked(pid: u32, instance: &str) -> bool {
-    proc::run_mark(pid).is_some_and(|run| {
-        run.strip_prefix(instance)
-            .and_then(|rest| rest.strip_prefix('-'))
-            .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-    })
+    let Mark::Run(run) = proc::mark(pid) else {
+        return false;
+    };
+    run.strip_prefix(instance)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
