@@ -48,7 +48,9 @@ pub(super) fn lines(story: &Story, colours: Colours) -> Result<Vec<String>, Clie
     if let (Some(number), Some(source)) = (verdict.line, &story.source) {
         lines.extend(excerpt(number, source, &story.packages, colours));
     }
-    for warning in &story.warnings {
+    // The running arcanos gives those of the worker itself.
+    let warnings = if story.worker.is_some() { &[] } else { &*story.warnings };
+    for warning in warnings {
         let text = format!("  warning: {}", escape(warning.as_bytes()));
         lines.push(colours.paint(Tone::Busy, &text).into_owned());
     }
