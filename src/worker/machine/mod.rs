@@ -20,7 +20,7 @@ use std::{
 };
 
 use crate::{
-    domain::{Exit, LastExit, OnChange, RunId, Stamp, WorkerId, WorkerSpec},
+    domain::{Evidence, Exit, LastExit, OnChange, RunId, Stamp, WorkerId, WorkerSpec},
     worker::{Budget, Now, Schedule, Tick},
 };
 
@@ -74,8 +74,8 @@ pub enum Event {
         run: RunKey,
         /// How its process ended.
         exit: Exit,
-        /// What its output says about the cause.
-        diagnosis: Option<String>,
+        /// What it left.
+        evidence: Evidence,
     },
     /// A deadline may have passed.
     Deadline,
@@ -257,8 +257,8 @@ impl Machine {
                 run.exit_reason = Some(reason);
                 run.retry_after = retry_after;
             }),
-            Event::Exited { run, exit, diagnosis } => {
-                self.on_exited(run, exit, diagnosis, now, &mut out);
+            Event::Exited { run, exit, evidence } => {
+                self.on_exited(run, (exit, evidence), now, &mut out);
             }
             Event::Deadline => {}
             Event::ClockMoved => self.on_clock_moved(now),
