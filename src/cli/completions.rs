@@ -46,9 +46,9 @@ fn script(shell: SupportedShell) -> String {
 }
 
 /// Around clap's function comes one that adds the ids.
-fn bash(mut script: String) -> String {
+fn bash(script: String) -> String {
     let commands = TAKES_IDS.join("|");
-    script.push_str(&format!(
+    let wrapper = format!(
         r#"
 _arcanos_with_ids() {{
     _arcanos "$@"
@@ -72,8 +72,8 @@ _arcanos_with_ids() {{
 }}
 complete -F _arcanos_with_ids -o bashdefault -o default arcanos
 "#
-    ));
-    script
+    );
+    script + &wrapper
 }
 
 /// clap's places for ids are filled in.
@@ -127,12 +127,11 @@ function __arcanos_ids
 end
 "#,
     );
-    for command in TAKES_IDS {
+    script.extend(TAKES_IDS.map(|command| {
         let files = if command == "why" { "" } else { " -f" };
-        script.push_str(&format!(
-            "complete -c arcanos -n \"__fish_arcanos_using_subcommand {command}\"{files} -a \"(__arcanos_ids)\"\n"
-        ));
-    }
+        let condition = format!("__fish_arcanos_using_subcommand {command}");
+        format!("complete -c arcanos -n \"{condition}\"{files} -a \"(__arcanos_ids)\"\n")
+    }));
     script
 }
 

@@ -41,9 +41,9 @@ enum Fate {
 /// A file cannot be written.
 pub(crate) fn run(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
     let file = load::config_file(globals);
-    let folder = file.parent().unwrap_or(Path::new("")).join("workers");
+    let folder = file.parent().unwrap_or_else(|| Path::new("")).join("workers");
     let has_workers = fs::read_dir(&folder).is_ok_and(|mut files| files.next().is_some());
-    let mut fates = vec![(file.clone(), put(&file, &config::sample())?)];
+    let mut fates = vec![(file.clone(), put(&file, config::sample())?)];
     let sample =
         [("hello.js", HELLO), ("package.json", PACKAGE), ("package-lock.json", PACKAGE_LOCK)];
     for (name, text) in sample {

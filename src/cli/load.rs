@@ -42,7 +42,7 @@ pub(crate) struct Site {
 
 /// The config file that is meant, absolute where that can be told.
 pub(crate) fn config_file(globals: &Globals) -> PathBuf {
-    let named = globals.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG));
+    let named = globals.config.as_deref().unwrap_or_else(|| Path::new(DEFAULT_CONFIG));
     std::path::absolute(named).unwrap_or_else(|_| named.to_owned())
 }
 

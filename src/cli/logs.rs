@@ -50,7 +50,8 @@ pub(crate) async fn run(globals: &Globals, args: &Logs, out: &mut Output) -> Res
 }
 
 fn n_lines(args: &Logs) -> u16 {
-    args.lines.unwrap_or(if args.since.is_some() { MAX_LINES } else { DEFAULT_LINES })
+    let default = if args.since.is_some() { MAX_LINES } else { DEFAULT_LINES };
+    args.lines.unwrap_or(default)
 }
 
 /// Where the server has these lines.

@@ -88,7 +88,7 @@ pub(crate) fn json_safe(text: &str) -> String {
             | '\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}' => {
-                safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+                safe.extend(["\\u".to_owned(), format!("{:04x}", u32::from(c))]);
             }
             c => safe.push(c),
         }

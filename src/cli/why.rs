@@ -80,7 +80,7 @@ fn story(config: &Config, discovered: &Discovered, verdict: Verdict) -> Story {
     let directory = &config.discovery.directory;
     let rule = config.discovery.rules.iter().find(|r| Some(&r.name) == verdict.rule.as_ref());
     let candidate = discovered.candidates.iter().find(|c| c.file == verdict.file);
-    let folder = directory.file_name().map_or(Path::new(""), Path::new);
+    let folder = directory.file_name().map_or_else(|| Path::new(""), Path::new);
     Story {
         path: folder.join(&verdict.file).to_string_lossy().into_owned(),
         source: verdict.line.and_then(|line| source(&directory.join(&verdict.file), line)),

@@ -90,7 +90,7 @@ impl Board {
             return (Some(Vec::new()), live);
         };
         let oldest = inner.next_id - inner.history.len() as u64;
-        let is_known = after + 1 >= oldest && after < inner.next_id;
+        let is_known = after < inner.next_id && after + 1 >= oldest;
         let missed = || inner.history.iter().filter(|o| o.id > after).cloned().collect();
         (is_known.then(missed), live)
     }

@@ -140,7 +140,7 @@ mod tests {
         let spring = next("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z");
         assert!(spring.starts_with("2026-03-29T01:"), "{spring}");
         let autumn = next("30 2 * * *", "Europe/Berlin", "2026-10-25T00:31:00Z");
-        assert!(autumn > "2026-10-25T01:31:00.000Z".to_owned(), "{autumn}");
+        assert!(autumn.as_str() > "2026-10-25T01:31:00.000Z", "{autumn}");
     }
 
     #[test]

@@ -122,7 +122,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 /// The two keys out of a config that is not good as a whole.
 fn lenient(file: &Path) -> Whereabouts {
-    let folder = file.parent().unwrap_or(Path::new(""));
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let table: toml::Table = text.parse().unwrap_or_default();
     let key = |section: &str, key: &str| {

@@ -67,7 +67,7 @@ fn excerpt(number: u32, source: &str, packages: &[String], colours: Colours) -> 
             .iter()
             .find_map(|quoted| source.find(quoted.as_str()).map(|at| (at + 1, package.len())))
     });
-    let (start, length) = named.unwrap_or((indent, source.trim().len()));
+    let (start, length) = named.unwrap_or_else(|| (indent, source.trim().len()));
     // Tabs have no width of their own here; one column each keeps the mark under its place.
     let flat = |text: &str| escape(text.replace('\t', " ").as_bytes()).into_owned();
     let before = flat(&source[..start]);
@@ -95,14 +95,14 @@ pub(super) fn life(worker: &Worker, colours: Colours) -> Vec<String> {
     let now = Timestamp::now();
     let mut state = format!("  state: {}", escape(worker.state.as_bytes()));
     if let Some(pid) = worker.pid {
-        state.push_str(&format!(", pid {pid}"));
+        state.extend([", pid ".to_owned(), pid.to_string()]);
     }
     if let Some(seconds) = worker.uptime_seconds.filter(|_| worker.pid.is_some()) {
         let age = human_uptime(Duration::from_secs_f64(seconds.max(0.0)));
-        state.push_str(&format!(", up for {age}"));
+        state.extend([", up for ", &age]);
     }
     if let Some(starts) = worker.starts {
-        state.push_str(&format!(", starts so far: {starts}"));
+        state.extend([", starts so far: ".to_owned(), starts.to_string()]);
     }
     let mut lines = vec![state];
     if let Some(reason) = &worker.reason {

@@ -190,10 +190,9 @@ impl Runtime for LocalRuntime {
                 if view.state == State::Stopped {
                     continue;
                 }
-                match self.0.ask(id, Wish::Restart).await {
-                    Err(CommandError::Stopping) => return Err(CommandError::Stopping),
-                    // Removed or disabled meanwhile: nothing to restart.
-                    Ok(_) | Err(_) => {}
+                // One that was removed or disabled meanwhile has nothing to restart.
+                if let Err(CommandError::Stopping) = self.0.ask(id, Wish::Restart).await {
+                    return Err(CommandError::Stopping);
                 }
             }
             Ok(())
