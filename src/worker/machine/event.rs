@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::domain::{Exit, RunId, WorkerSpec};
+use crate::domain::{Evidence, Exit, RunId, WorkerSpec};
 
 /// Names a run among those of one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,8 +50,8 @@ pub enum Event {
         run: RunKey,
         /// How its process ended.
         exit: Exit,
-        /// What its output says about the cause.
-        diagnosis: Option<String>,
+        /// What it left.
+        evidence: Evidence,
     },
     /// A deadline may have passed.
     Deadline,

@@ -151,8 +151,8 @@ impl Machine {
                 run.exit_reason = Some(reason);
                 run.retry_after = retry_after;
             }),
-            Event::Exited { run, exit, diagnosis } => {
-                self.on_exited(run, exit, diagnosis, now, &mut out);
+            Event::Exited { run, exit, evidence } => {
+                self.on_exited(run, (exit, evidence), now, &mut out);
             }
             Event::Deadline => {}
             Event::ClockMoved => self.on_clock_moved(now),
