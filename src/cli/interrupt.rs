@@ -24,7 +24,10 @@ impl Interrupt {
         };
         let interrupt = handler(SignalKind::interrupt())?;
         let terminate = handler(SignalKind::terminate())?;
-        Ok(Self { interrupt, terminate })
+        Ok(Self {
+            interrupt,
+            terminate,
+        })
     }
 
     /// Waits for the next one.

@@ -11,10 +11,7 @@ use super::{
     load::chain,
     supervise,
 };
-use crate::{
-    engine::ServerSettings,
-    server,
-};
+use crate::{engine::ServerSettings, server};
 
 /// Runs until a signal.
 ///

@@ -41,7 +41,11 @@ pub(crate) async fn run(globals: &Globals, args: &Status, out: &mut Output) -> R
         return Ok(out.flush()?);
     }
     let picture = fetch(&found).await?;
-    let view = table::View { width: out.table_width(), colours: out.colours(), now: Timestamp::now() };
+    let view = table::View {
+        width: out.table_width(),
+        colours: out.colours(),
+        now: Timestamp::now(),
+    };
     for line in table::lines(&picture, &view) {
         out.line(&line)?;
     }
@@ -50,15 +54,16 @@ pub(crate) async fn run(globals: &Globals, args: &Status, out: &mut Output) -> R
 
 /// Asks for everything that the table shows.
 async fn fetch(found: &find::Found) -> Result<Picture, ClientError> {
-    let (status, health) = tokio::join!(
-        found.client.read("/workers/status"),
-        health(&found.client),
-    );
+    let (status, health) =
+        tokio::join!(found.client.read("/workers/status"), health(&found.client),);
     Ok(Picture {
         status: understand(status?)?,
         health: health?,
         pid: found.instance.pid,
-        address: found.instance.address.map_or_else(String::new, |a| format!("http://{a}")),
+        address: found
+            .instance
+            .address
+            .map_or_else(String::new, |a| format!("http://{a}")),
     })
 }
 
@@ -105,7 +110,13 @@ mod tests {
     fn json_output_carries_no_control_characters_and_means_the_same() {
         let value = serde_json::json!({ "a": "x\u{9b}2J\u{7f}\u{202e}\u{1b}\ny" });
         let text = pretty(&value);
-        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
-        assert_eq!(serde_json::from_str::<Value>(&text).expect("still JSON"), value);
+        assert!(
+            text.chars().all(|c| c == '\n' || !c.is_control()),
+            "{text:?}"
+        );
+        assert_eq!(
+            serde_json::from_str::<Value>(&text).expect("still JSON"),
+            value
+        );
     }
 }

@@ -51,8 +51,12 @@ pub(super) struct Supervision {
 /// # Errors
 /// The machine refuses.
 pub(super) fn runtime() -> Result<Runtime, Failure> {
-    let runtime = Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
-    runtime.map_err(|error| Failure::new(exit::FAILED, format!("cannot start the runtime: {error}")))
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build();
+    runtime
+        .map_err(|error| Failure::new(exit::FAILED, format!("cannot start the runtime: {error}")))
 }
 
 /// Ends what a dead instance left, and starts the engine.
@@ -60,38 +64,51 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 /// # Errors
 /// What the machine refuses.
 pub(super) async fn supervise(ground: Ground) -> Result<Supervision, Failure> {
-        let Ground { site, loaded, state, last, instance, lock } = ground;
-        let telemetry = Telemetry::install(&loaded.config.log.level);
-        let failed = |error: &dyn std::error::Error| Failure::new(exit::FAILED, chain(error));
-        let state = Arc::new(state);
-        end_leftovers(last).await;
-        state.write_instance(&instance).map_err(|e| failed(&e))?;
-        process::raise_descriptor_limit();
-        let redactor = redactor_of(&loaded.config).map_err(|text| Failure::new(exit::BAD_USAGE, text))?;
-        let logs = Logs::open(&loaded.config.log, redactor).map_err(|e| failed(&e))?;
-        let spawner = Spawner::start().map_err(|e| failed(&e))?;
-        follow_config(&telemetry, &logs);
-        let level_setter = telemetry.clone();
-        let on_config = Box::new(move |config: &Config, logs: &Logs| {
-            level_setter.set_level(&config.log.level);
-            match redactor_of(config) {
-                Ok(redactor) => logs.configure(&config.log, redactor),
-                Err(error) => tracing::error!("{error}"),
-            }
-        });
-        let options = Options {
-            source: site.into_source(),
-            loaded,
-            state: Arc::clone(&state),
-            instance: instance.id,
-            logs,
-            spawner,
-            on_config,
-        };
-        let engine = Engine::start(options).await.map_err(|error| {
-            Failure::new(exit::FAILED, chain(&error))
-        })?;
-        Ok(Supervision { engine: Arc::new(engine), state, telemetry, _lock: lock })
+    let Ground {
+        site,
+        loaded,
+        state,
+        last,
+        instance,
+        lock,
+    } = ground;
+    let telemetry = Telemetry::install(&loaded.config.log.level);
+    let failed = |error: &dyn std::error::Error| Failure::new(exit::FAILED, chain(error));
+    let state = Arc::new(state);
+    end_leftovers(last).await;
+    state.write_instance(&instance).map_err(|e| failed(&e))?;
+    process::raise_descriptor_limit();
+    let redactor =
+        redactor_of(&loaded.config).map_err(|text| Failure::new(exit::BAD_USAGE, text))?;
+    let logs = Logs::open(&loaded.config.log, redactor).map_err(|e| failed(&e))?;
+    let spawner = Spawner::start().map_err(|e| failed(&e))?;
+    follow_config(&telemetry, &logs);
+    let level_setter = telemetry.clone();
+    let on_config = Box::new(move |config: &Config, logs: &Logs| {
+        level_setter.set_level(&config.log.level);
+        match redactor_of(config) {
+            Ok(redactor) => logs.configure(&config.log, redactor),
+            Err(error) => tracing::error!("{error}"),
+        }
+    });
+    let options = Options {
+        source: site.into_source(),
+        loaded,
+        state: Arc::clone(&state),
+        instance: instance.id,
+        logs,
+        spawner,
+        on_config,
+    };
+    let engine = Engine::start(options)
+        .await
+        .map_err(|error| Failure::new(exit::FAILED, chain(&error)))?;
+    Ok(Supervision {
+        engine: Arc::new(engine),
+        state,
+        telemetry,
+        _lock: lock,
+    })
 }
 
 impl Supervision {
@@ -100,7 +117,11 @@ impl Supervision {
     ///
     /// # Errors
     /// The exit code of a second signal.
-    pub(super) async fn until_signal(self, ending: impl FnOnce(), beside: impl Future<Output = ()>) -> Result<(), Failure> {
+    pub(super) async fn until_signal(
+        self,
+        ending: impl FnOnce(),
+        beside: impl Future<Output = ()>,
+    ) -> Result<(), Failure> {
         let engine = Arc::clone(&self.engine);
         let ended = async {
             let mut signals = match Signals::new() {
@@ -148,7 +169,10 @@ fn name_the_slow(engine: &Engine) {
     let snapshot = engine.handle().snapshot();
     let names: Vec<&str> = snapshot.workers.keys().map(|id| id.as_str()).collect();
     if !names.is_empty() {
-        tracing::info!("Waiting for {} to end; press Ctrl-C again to kill.", names.join(", "));
+        tracing::info!(
+            "Waiting for {} to end; press Ctrl-C again to kill.",
+            names.join(", ")
+        );
     }
 }
 
@@ -218,5 +242,7 @@ fn redactor_of(config: &Config) -> Result<Arc<Redactor>, String> {
         .map(|secret| (secret.name.clone(), secret.value.expose_secret().to_owned()))
         .collect();
     let redactor = Redactor::new(&secrets, &config.log.redact);
-    redactor.map(Arc::new).map_err(|error| format!("log.redact: {error}"))
+    redactor
+        .map(Arc::new)
+        .map_err(|error| format!("log.redact: {error}"))
 }

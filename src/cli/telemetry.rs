@@ -65,11 +65,19 @@ impl Telemetry {
         let redact: Arc<RwLock<Arc<Redact>>> =
             Arc::new(RwLock::new(Arc::new(|line: &str| line.to_owned())));
         let colours = Colours::of(&io::stderr());
-        let lines = Lines { writer: writer.clone(), redact: Arc::clone(&redact), colours };
+        let lines = Lines {
+            writer: writer.clone(),
+            redact: Arc::clone(&redact),
+            colours,
+        };
         let subscriber = tracing_subscriber::registry().with(filter).with(lines);
         // A second call, as in tests, finds a subscriber in place; then that one stays.
         let _ = tracing::subscriber::set_global_default(subscriber);
-        Self { writer, redact, filter: handle }
+        Self {
+            writer,
+            redact,
+            filter: handle,
+        }
     }
 
     /// Takes another filter, unless `ARCANOS_LOG` is set. One that cannot be read is `info`.
@@ -106,7 +114,12 @@ struct Lines {
 struct SpanFields(String);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
-    fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
+    fn on_new_span(
+        &self,
+        attributes: &span::Attributes<'_>,
+        id: &span::Id,
+        context: Context<'_, S>,
+    ) {
         let Some(span) = context.span(id) else { return };
         let mut fields = Fields::default();
         attributes.record(&mut fields);
@@ -138,7 +151,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         let mut line = String::with_capacity(text.len() + 48);
         let stamp = Stamp::now().to_string();
         line.push_str(&self.colours.paint(Tone::Faint, &stamp));
-        let _ = write!(line, " {} ", self.colours.paint(tone_of(level), &format!("{level:>5}")));
+        let _ = write!(
+            line,
+            " {} ",
+            self.colours.paint(tone_of(level), &format!("{level:>5}"))
+        );
         escape_into(&mut line, &text);
         line.push('\n');
         self.writer.send(line);

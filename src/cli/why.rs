@@ -52,7 +52,11 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
     let (_, running) = find::workers(globals).await.unwrap_or_default();
     let folder = load::folder(&config, &running)?;
     let name = args.target.to_string_lossy().into_owned();
-    let story = match target::find(&config.discovery.directory, &args.target, &folder.discovered) {
+    let story = match target::find(
+        &config.discovery.directory,
+        &args.target,
+        &folder.discovered,
+    ) {
         Target::File(verdict) => story(&config, &folder.discovered, verdict.clone()),
         Target::PassedOver(reason) => {
             out.line(&escape(reason.as_bytes()))?;
@@ -78,12 +82,21 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
 
 fn story(config: &Config, discovered: &Discovered, verdict: Verdict) -> Story {
     let directory = &config.discovery.directory;
-    let rule = config.discovery.rules.iter().find(|r| Some(&r.name) == verdict.rule.as_ref());
-    let candidate = discovered.candidates.iter().find(|c| c.file == verdict.file);
+    let rule = config
+        .discovery
+        .rules
+        .iter()
+        .find(|r| Some(&r.name) == verdict.rule.as_ref());
+    let candidate = discovered
+        .candidates
+        .iter()
+        .find(|c| c.file == verdict.file);
     let folder = directory.file_name().map_or(Path::new(""), Path::new);
     Story {
         path: folder.join(&verdict.file).to_string_lossy().into_owned(),
-        source: verdict.line.and_then(|line| source(&directory.join(&verdict.file), line)),
+        source: verdict
+            .line
+            .and_then(|line| source(&directory.join(&verdict.file), line)),
         packages: rule.map_or_else(Vec::new, |rule| rule.imports.clone()),
         warnings: candidate.map_or_else(Vec::new, |candidate| candidate.warnings.clone()),
         worker: None,
@@ -93,9 +106,13 @@ fn story(config: &Config, discovered: &Discovered, verdict: Verdict) -> Story {
 
 /// One line of a file, from 1; `None` if the file or the line has gone meanwhile.
 fn source(path: &Path, line: u32) -> Option<String> {
-    let Ok(Settled::Content(content)) = read_settled(path, MAX_FILE) else { return None };
+    let Ok(Settled::Content(content)) = read_settled(path, MAX_FILE) else {
+        return None;
+    };
     let text = String::from_utf8_lossy(&content).into_owned();
-    text.lines().nth(line.checked_sub(1)? as usize).map(str::to_owned)
+    text.lines()
+        .nth(line.checked_sub(1)? as usize)
+        .map(str::to_owned)
 }
 
 /// The worker as the running arcanos sees it, if there are both.
@@ -108,8 +125,11 @@ async fn ask(globals: &Globals, id: &str) -> Option<Value> {
 async fn gone(globals: &Globals, name: &str, out: &mut Output) -> Result<(), Failure> {
     let shown = escape(name.as_bytes());
     let Some(worker) = ask(globals, name).await else {
-        return Err(Failure::new(exit::FAILED, format!("there is no file and no worker `{shown}`"))
-            .with_remedy("`arcanos scan` lists the files, `arcanos status` the workers"));
+        return Err(Failure::new(
+            exit::FAILED,
+            format!("there is no file and no worker `{shown}`"),
+        )
+        .with_remedy("`arcanos scan` lists the files, `arcanos status` the workers"));
     };
     if globals.json {
         out.line(&pretty(&json!({ "worker": worker })))?;

@@ -29,4 +29,8 @@ pub use source::{Fault, Look, Source};
 pub use start::{Engine, EngineError, Options};
 
 #[cfg(test)]
-pub(crate) use {board::Board, handle::Shared, runtime::{Pending, Runtime}};
+pub(crate) use {
+    board::Board,
+    handle::Shared,
+    runtime::{Pending, Runtime},
+};

@@ -38,7 +38,13 @@ pub(super) struct ModelDesk {
 
 impl ModelDesk {
     pub(super) fn new(board: Arc<Board>, end: CancellationToken) -> Self {
-        Self { board, stand_in: None, end, question: None, asking: None }
+        Self {
+            board,
+            stand_in: None,
+            end,
+            question: None,
+            asking: None,
+        }
     }
 
     /// Follows the config: the base URL that workers get, if any.
@@ -119,7 +125,9 @@ impl ModelDesk {
             Upstream::Http(url) => Some(url.clone()),
             Upstream::OpenAi | Upstream::Echo => None,
         };
-        let target = openai::Target { base_url, key: SecretString::from(key),
+        let target = openai::Target {
+            base_url,
+            key: SecretString::from(key),
             model: question.model.clone(),
             timeout: PATIENCE,
         };

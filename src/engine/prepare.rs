@@ -65,8 +65,19 @@ impl Preparer {
         let is_passed = |name: &str| {
             PASSED.contains(&name) || PASSED_PREFIXES.iter().any(|p| name.starts_with(p))
         };
-        let environment = std::env::vars().filter(|(name, _)| is_passed(name)).collect();
-        Self { spawner, state, logs, environment, instance, runs: 0, tried: None, task: None }
+        let environment = std::env::vars()
+            .filter(|(name, _)| is_passed(name))
+            .collect();
+        Self {
+            spawner,
+            state,
+            logs,
+            environment,
+            instance,
+            runs: 0,
+            tried: None,
+            task: None,
+        }
     }
 
     /// Begins to prepare the folder, unless that was done for this digest of its lock file, was
@@ -80,7 +91,9 @@ impl Preparer {
         if matches!(self.state.prepared(folder), Ok(Some(done)) if done == digest) {
             return false;
         }
-        let Some((program, args)) = command.split_first() else { return false };
+        let Some((program, args)) = command.split_first() else {
+            return false;
+        };
         self.runs += 1;
         let run = RunId::new(&format!("{}-{NAME}", self.instance), self.runs);
         let env = self.environment.clone();
@@ -94,7 +107,16 @@ impl Preparer {
             user: None,
             run: run.clone(),
         };
-        let words = format!("{} in {}", [program.clone()].iter().chain(args).cloned().collect::<Vec<_>>().join(" "), folder.display());
+        let words = format!(
+            "{} in {}",
+            [program.clone()]
+                .iter()
+                .chain(args)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(" "),
+            folder.display()
+        );
         tracing::info!("Preparing packages: {words}");
         self.logs.arcanos(&format!("Preparing packages: {words}"));
         let job = Job {
@@ -110,7 +132,9 @@ impl Preparer {
 
     /// Waits for the end of what was begun; for ever without it. May be cancelled.
     pub(super) async fn ended(&mut self) -> Result<(), String> {
-        let Some(task) = &mut self.task else { return std::future::pending().await };
+        let Some(task) = &mut self.task else {
+            return std::future::pending().await;
+        };
         let result = task.await.unwrap_or_else(|error| Err(error.to_string()));
         self.task = None;
         match &result {
@@ -144,15 +168,24 @@ struct Job {
 impl Job {
     async fn run(self, command: Command, run: RunId) -> Result<(), String> {
         let program = command.program.clone();
-        let spawned = self.spawner.spawn(command).await.map_err(|error| match error {
-            SpawnError::Missing { .. } => format!(
-                "discovery.prepare: `{program}` was not found on PATH; install it, or set \
+        let spawned = self
+            .spawner
+            .spawn(command)
+            .await
+            .map_err(|error| match error {
+                SpawnError::Missing { .. } => format!(
+                    "discovery.prepare: `{program}` was not found on PATH; install it, or set \
                  `discovery.prepare = []` and install the packages of {} yourself",
-                self.folder.display()
-            ),
-            other => format!("discovery.prepare: {other}"),
-        })?;
-        let Spawned { mut process, stdout, stderr, .. } = spawned;
+                    self.folder.display()
+                ),
+                other => format!("discovery.prepare: {other}"),
+            })?;
+        let Spawned {
+            mut process,
+            stdout,
+            stderr,
+            ..
+        } = spawned;
         let id = WorkerId::parse(NAME).map_err(|error| error.to_string())?;
         let log = self.logs.worker(&id);
         let ended = CancellationToken::new();
@@ -167,9 +200,16 @@ impl Job {
             capture(&log, stderr, Stream::Stderr, &run, &ended),
         );
         if exit != Exit::Code(0) {
-            let query = TailQuery { stream: Some(Stream::Stderr), ..TailQuery::last(3) };
+            let query = TailQuery {
+                stream: Some(Stream::Stderr),
+                ..TailQuery::last(3)
+            };
             let lines = self.logs.tail(Some(&id), &query).await;
-            let last = lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join(" / ");
+            let last = lines
+                .iter()
+                .map(|line| line.text.as_str())
+                .collect::<Vec<_>>()
+                .join(" / ");
             return Err(format!(
                 "discovery.prepare failed in {} ({exit}): {last}; see the lines of [{NAME}] in \
                  the session log. Workers start all the same",

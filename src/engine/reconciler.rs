@@ -32,10 +32,7 @@ use crate::{
     config::{Config, Loaded},
     discovery::Discovered,
     domain::{Generation, PlanSummary, ReloadReport, ReloadResult, Stamp, WorkerSpec},
-    files::{
-        logs::Logs,
-        WatchList, Watcher,
-    },
+    files::{WatchList, Watcher, logs::Logs},
     plan::{Action, Desired, Surroundings, desired, reconcile},
 };
 
@@ -96,8 +93,14 @@ struct Shown {
 
 impl Shown {
     fn of(loaded: &Loaded) -> Self {
-        let sources = loaded.sources.iter().map(|(key, source)| (key.clone(), source.as_str()));
-        Self { effective: loaded.effective.clone(), sources: sources.collect() }
+        let sources = loaded
+            .sources
+            .iter()
+            .map(|(key, source)| (key.clone(), source.as_str()));
+        Self {
+            effective: loaded.effective.clone(),
+            sources: sources.collect(),
+        }
     }
 }
 
@@ -197,10 +200,15 @@ impl Reconciler {
     /// One look, and all that follows from it.
     async fn pass(&mut self) -> ReloadReport {
         self.events.mark_unchanged();
-        let Some(mut eye) = self.eye.take() else { return self.report(PlanSummary::default()) };
+        let Some(mut eye) = self.eye.take() else {
+            return self.report(PlanSummary::default());
+        };
         let running = self.shared.runtime.observe();
         let looked = tokio::task::spawn_blocking(move || {
-            let holders = running.iter().map(|spec| (spec.id.clone(), spec.file.clone())).collect();
+            let holders = running
+                .iter()
+                .map(|spec| (spec.id.clone(), spec.file.clone()))
+                .collect();
             let sight = eye.look(&holders);
             (eye, sight)
         });
@@ -249,7 +257,9 @@ impl Reconciler {
         if self.fault.as_ref() != Some(&fault) {
             for error in &fault.errors {
                 tracing::error!("{error}");
-                self.shared.logs.arcanos(&format!("Config not applied: {error}"));
+                self.shared
+                    .logs
+                    .arcanos(&format!("Config not applied: {error}"));
             }
             self.is_news = true;
         }
@@ -264,7 +274,9 @@ impl Reconciler {
         (self.on_config)(&config, &self.shared.logs);
         self.governor.set_limit(config.concurrency);
         self.watcher.change(config.discovery.watch);
-        self.shared.server.send_replace(Arc::new(ServerSettings::of(&config)));
+        self.shared
+            .server
+            .send_replace(Arc::new(ServerSettings::of(&config)));
         self.surroundings.upstream = self.model.follow(&config).await;
         self.shown = Shown::of(&loaded);
         self.config = config;
@@ -295,7 +307,11 @@ impl Reconciler {
         for action in plan.actions {
             match action {
                 Action::Ensure(spec) => {
-                    let is_new = plan.summary.reasons.get(&spec.id).is_some_and(|r| r.starts_with("new"));
+                    let is_new = plan
+                        .summary
+                        .reasons
+                        .get(&spec.id)
+                        .is_some_and(|r| r.starts_with("new"));
                     if is_new {
                         self.shared.logs.arcanos(&self.found(&spec));
                     }
@@ -312,19 +328,27 @@ impl Reconciler {
         let rules = &self.config.discovery.rules;
         let rule = rules.iter().find(|rule| rule.name == spec.rule);
         let uses_sdk = rule.is_some_and(|r| r.imports.iter().any(|package| package == "openai"));
-        let kind = if uses_sdk { "OpenAI SDK worker" } else { "worker" };
+        let kind = if uses_sdk {
+            "OpenAI SDK worker"
+        } else {
+            "worker"
+        };
         format!("Found {kind}: {}", spec.file.display())
     }
 
     fn watch(&mut self, list: &WatchList) {
         self.watcher.set(list);
-        self.shared.board.set_problem("discovery.watch", self.watcher.problem());
+        self.shared
+            .board
+            .set_problem("discovery.watch", self.watcher.problem());
     }
 
     fn prepare(&mut self, lock: Option<String>) {
         let discovery = &self.config.discovery;
         if let Some(digest) = lock
-            && self.preparer.begin(&discovery.prepare, &discovery.directory, &digest)
+            && self
+                .preparer
+                .begin(&discovery.prepare, &discovery.directory, &digest)
         {
             self.governor.set_open(false);
         }
@@ -360,7 +384,10 @@ impl Reconciler {
             }
             picture.generation = generation;
             picture.config.error = error;
-            picture.discovery.directory.clone_from(&config.discovery.directory);
+            picture
+                .discovery
+                .directory
+                .clone_from(&config.discovery.directory);
             picture.discovery.watcher = watcher;
             picture.discovery.error = folder_error;
             picture.environment.clone_from(&config.profile);
@@ -368,10 +395,14 @@ impl Reconciler {
         });
         let directory = &config.discovery.directory;
         self.shared.discovery.send_if_modified(|report| {
-            let is_same = report.directory == *directory && report.files == self.discovered.verdicts;
+            let is_same =
+                report.directory == *directory && report.files == self.discovered.verdicts;
             if !is_same {
                 let files = self.discovered.verdicts.clone();
-                *report = Arc::new(DiscoveryReport { directory: directory.clone(), files });
+                *report = Arc::new(DiscoveryReport {
+                    directory: directory.clone(),
+                    files,
+                });
             }
             !is_same
         });
@@ -427,7 +458,9 @@ impl Reconciler {
 fn is_same(old: &Config, new: &Config) -> bool {
     let secrets = |config: &Config| {
         let values = config.secrets.iter();
-        values.map(|s| (s.name.clone(), s.value.expose_secret().to_owned())).collect::<Vec<_>>()
+        values
+            .map(|s| (s.name.clone(), s.value.expose_secret().to_owned()))
+            .collect::<Vec<_>>()
     };
     old.env.available == new.env.available
         && old.env.set == new.env.set

@@ -26,7 +26,11 @@ pub(crate) trait Runtime: Send + Sync {
     fn remove(&self, id: &WorkerId);
 
     /// A person's request. Answers with the epoch that will show it done.
-    fn command<'a>(&'a self, id: &'a WorkerId, verb: Verb) -> Pending<'a, Result<u64, CommandError>>;
+    fn command<'a>(
+        &'a self,
+        id: &'a WorkerId,
+        verb: Verb,
+    ) -> Pending<'a, Result<u64, CommandError>>;
 
     /// Restarts all that should run.
     fn restart_all(&self) -> Pending<'_, Result<(), CommandError>>;

@@ -29,11 +29,7 @@ use super::{
 use crate::{
     config::{Config, Loaded},
     domain::{AiStatus, ConfigStatus, DiscoveryStatus, Generation, Snapshot, Stamp},
-    files::{
-        logs::Logs,
-        state::StateDir,
-        Watcher,
-    },
+    files::{Watcher, logs::Logs, state::StateDir},
     process::Spawner,
 };
 
@@ -95,7 +91,15 @@ impl Engine {
     /// If the folder of workers cannot be made, or changes cannot be followed as the config
     /// demands.
     pub async fn start(options: Options) -> Result<Self, EngineError> {
-        let Options { source, loaded, state, instance, logs, spawner, on_config } = options;
+        let Options {
+            source,
+            loaded,
+            state,
+            instance,
+            logs,
+            spawner,
+            on_config,
+        } = options;
         let config = Arc::new(loaded.config.clone());
         make_directory(&config)?;
         let file = source.file().to_owned();
@@ -175,8 +179,11 @@ impl Engine {
     /// written. No request is taken any more.
     pub async fn shut_down(&self) {
         self.stop.send_replace(true);
-        let reconciler =
-            self.reconciler.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let reconciler = self
+            .reconciler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(reconciler) = reconciler {
             // It ends after the look that may be under way.
             let _ = reconciler.await;
@@ -203,15 +210,21 @@ fn make_directory(config: &Config) -> Result<(), EngineError> {
     if path.exists() {
         return Ok(());
     }
-    std::fs::create_dir_all(path)
-        .map_err(|source| EngineError::Directory { path: path.clone(), source })
+    std::fs::create_dir_all(path).map_err(|source| EngineError::Directory {
+        path: path.clone(),
+        source,
+    })
 }
 
 fn first_picture(config: &Config, file: &std::path::Path) -> Snapshot {
     Snapshot {
         generation: Generation(0),
         workers: std::collections::BTreeMap::new(),
-        config: ConfigStatus { file: file.to_owned(), loaded_at: Stamp::now(), error: None },
+        config: ConfigStatus {
+            file: file.to_owned(),
+            loaded_at: Stamp::now(),
+            error: None,
+        },
         discovery: DiscoveryStatus {
             directory: config.discovery.directory.clone(),
             watcher: "starting".to_owned(),
@@ -225,7 +238,10 @@ fn first_picture(config: &Config, file: &std::path::Path) -> Snapshot {
 }
 
 fn first_report(loaded: &Loaded, file: &std::path::Path) -> ConfigReport {
-    let sources = loaded.sources.iter().map(|(key, source)| (key.clone(), source.as_str()));
+    let sources = loaded
+        .sources
+        .iter()
+        .map(|(key, source)| (key.clone(), source.as_str()));
     ConfigReport {
         generation: Generation(0),
         file: file.to_owned(),

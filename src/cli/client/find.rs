@@ -55,7 +55,10 @@ pub(crate) fn find(globals: &Globals) -> Result<Found, Failure> {
         None if !file.exists() => Err(load::missing(&file)),
         None => Err(Failure::new(
             exit::NOT_RUNNING,
-            format!("no arcanos runs on `{}`", whereabouts.state_directory.display()),
+            format!(
+                "no arcanos runs on `{}`",
+                whereabouts.state_directory.display()
+            ),
         )
         .with_remedy("start one with `arcanos`, or name its config with --config FILE")),
     }
@@ -93,7 +96,10 @@ pub(crate) fn whereabouts(globals: &Globals, file: &Path) -> Whereabouts {
 /// within a second.
 pub(crate) async fn workers(globals: &Globals) -> Option<(u32, Vec<wire::Worker>)> {
     let found = find(globals).ok()?;
-    let mut answer = timeout(BRIEF, found.client.read("/workers")).await.ok()?.ok()?;
+    let mut answer = timeout(BRIEF, found.client.read("/workers"))
+        .await
+        .ok()?
+        .ok()?;
     let workers = understand(answer.get_mut("workers")?.take()).ok()?;
     Some((found.instance.pid, workers))
 }
@@ -102,11 +108,17 @@ fn connect(instance: Instance, token: Option<SecretString>) -> Result<Found, Fai
     let Some(address) = instance.address else {
         return Err(Failure::new(
             exit::NOT_RUNNING,
-            format!("the arcanos with the pid {} has no server to talk to", instance.pid),
+            format!(
+                "the arcanos with the pid {} has no server to talk to",
+                instance.pid
+            ),
         )
         .with_remedy("`arcanos start-workers` has none; `arcanos run` has one"));
     };
-    Ok(Found { client: Client::new(reachable(address), token), instance })
+    Ok(Found {
+        client: Client::new(reachable(address), token),
+        instance,
+    })
 }
 
 /// Who listens on every address is reached on the loopback one.
@@ -130,7 +142,8 @@ fn lenient(file: &Path) -> Whereabouts {
         let told = env::var(variable).ok();
         let written = || table.get(section)?.get(key)?.as_str().map(str::to_owned);
         // What would have to be interpolated is not guessed at.
-        told.or_else(written).filter(|value| !value.is_empty() && !value.contains("${"))
+        told.or_else(written)
+            .filter(|value| !value.is_empty() && !value.contains("${"))
     };
     let directory = key("state", "directory").unwrap_or_else(|| ".arcanos".to_owned());
     let from_file = || {
@@ -139,7 +152,9 @@ fn lenient(file: &Path) -> Whereabouts {
     };
     Whereabouts {
         state_directory: folder.join(directory),
-        token: key("server", "token").or_else(from_file).map(SecretString::from),
+        token: key("server", "token")
+            .or_else(from_file)
+            .map(SecretString::from),
     }
 }
 
@@ -155,15 +170,27 @@ mod tests {
         let file = root.path().join("arcanos.toml");
         for (text, directory, token) in [
             ("[restart]\nmax_atempts = 1\n", ".arcanos", None),
-            ("[state]\ndirectory = \"run\"\n[server]\ntoken = \"t0ken\"\n[x]", "run", Some("t0ken")),
-            ("[server]\ntoken_file = \"the.token\"\n", ".arcanos", Some("from a file")),
+            (
+                "[state]\ndirectory = \"run\"\n[server]\ntoken = \"t0ken\"\n[x]",
+                "run",
+                Some("t0ken"),
+            ),
+            (
+                "[server]\ntoken_file = \"the.token\"\n",
+                ".arcanos",
+                Some("from a file"),
+            ),
             ("[state\n", ".arcanos", None),
         ] {
             std::fs::write(&file, text).unwrap();
             std::fs::write(root.path().join("the.token"), "from a file\n").unwrap();
             let found = lenient(&file);
             assert_eq!(found.state_directory, root.path().join(directory), "{text}");
-            assert_eq!(found.token.as_ref().map(|t| t.expose_secret()), token, "{text}");
+            assert_eq!(
+                found.token.as_ref().map(|t| t.expose_secret()),
+                token,
+                "{text}"
+            );
         }
     }
 

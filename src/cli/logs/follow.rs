@@ -54,7 +54,10 @@ pub(super) async fn run(
     let mut seen = Seen::default();
     let client = find::find(globals)?.client;
     // After a lost connection, what was there before this moment is not wanted again.
-    let later = Logs { since: Some(Timestamp::now()), ..args.clone() };
+    let later = Logs {
+        since: Some(Timestamp::now()),
+        ..args.clone()
+    };
     let first = match n_lines(args) {
         0 => follow_path(&later, MAX_LINES),
         n_lines => follow_path(args, n_lines),
@@ -123,8 +126,14 @@ async fn print(
 async fn search(globals: &Globals, args: &Logs) -> Result<Events, Failure> {
     loop {
         sleep(SEARCH).await;
-        let Ok(found) = find::find(globals) else { continue };
-        match found.client.events(&follow_path(args, MAX_LINES), None).await {
+        let Ok(found) = find::find(globals) else {
+            continue;
+        };
+        match found
+            .client
+            .events(&follow_path(args, MAX_LINES), None)
+            .await
+        {
             Ok(events) => return Ok(events),
             Err(ClientError::Refused { status, message })
                 if status.is_client_error() && status != StatusCode::NOT_FOUND =>
@@ -172,7 +181,9 @@ impl Seen {
 
     /// Whether the line was not printed before; then it counts as printed.
     fn is_new(&mut self, line: &str) -> bool {
-        let Some(at) = line::parts(line).map(|parts| parts.at) else { return true };
+        let Some(at) = line::parts(line).map(|parts| parts.at) else {
+            return true;
+        };
         if let Some(replay) = &mut self.replay {
             if *at < *self.at {
                 return false;
@@ -201,7 +212,11 @@ mod tests {
     use super::*;
 
     fn new_ones<'a>(seen: &mut Seen, lines: &[&'a str]) -> Vec<&'a str> {
-        lines.iter().copied().filter(|line| seen.is_new(line)).collect()
+        lines
+            .iter()
+            .copied()
+            .filter(|line| seen.is_new(line))
+            .collect()
     }
 
     #[test]
@@ -230,7 +245,10 @@ mod tests {
         let lines = ["[2] [a] x", "[1] [a] x", "[1] [a] x", "odd"];
         assert_eq!(new_ones(&mut seen, &lines), lines);
         seen.connection_lost();
-        assert_eq!(new_ones(&mut seen, &["odd", "[3] [a] x"]), ["odd", "[3] [a] x"]);
+        assert_eq!(
+            new_ones(&mut seen, &["odd", "[3] [a] x"]),
+            ["odd", "[3] [a] x"]
+        );
     }
 
     #[test]

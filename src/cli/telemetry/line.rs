@@ -74,6 +74,9 @@ mod tests {
     fn a_line_cannot_be_forged_by_what_it_tells() {
         let mut line = String::new();
         escape_into(&mut line, "✅ a\nb\u{1b}[2J\u{202e}");
-        assert!(line.starts_with("✅ a\\n") && !line.contains(['\n', '\u{1b}', '\u{202e}']), "{line}");
+        assert!(
+            line.starts_with("✅ a\\n") && !line.contains(['\n', '\u{1b}', '\u{202e}']),
+            "{line}"
+        );
     }
 }
