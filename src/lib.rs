@@ -1,4 +1,61 @@
 //! arcanos: a config-driven supervisor with hot reload for AI workers.
+//!
+//! # The idea in one breath
+//!
+//! The disk says what should run. **Read** config and folder → **plan** (pure: desired workers,
+//! difference from what runs) → **act** (each worker's own task drives a pure state machine) →
+//! **publish** (one immutable picture and a stream of events) → **show** (HTTP, command line,
+//! metrics). Every wake-up, whatever its cause, takes this same way. No event is ever
+//! interpreted; it only says "look again".
+//!
+//! ```text
+//! arcanos.toml, env ─► config ─► Config ──────┐
+//! workers/ ─► files::Scanner ─► Listing ──────┴► plan::desired ─► Desired ─┐
+//!             discovery::judge                      what runs (the board) ─┴► plan::reconcile ─► Plan
+//! Action ─► engine::Runtime (local: a task a worker) ─► worker::Machine ─► Effect ─► process, logs
+//!                ▲────────── Spawned, Ready, Exited, Deadline ─────┘
+//! worker tasks ─► engine's board { picture, occurrences } ─► server, cli, metrics
+//! ```
+//!
+//! # Rooms and floors
+//!
+//! A room uses the floors below it, never one above, and siblings only where said. A test holds
+//! this.
+//!
+//! | floor | room | holds |
+//! |---|---|---|
+//! | 0 | [`domain`] | the words of arcanos as types; std, serde and jiff's timestamp |
+//! | 1 | [`text`] | redactor, escapes, line splitting |
+//! | 1 | [`config`] | text in, a checked [`config::Config`] or located errors out |
+//! | 1 | [`discovery`] | which file is a worker, and why (uses config) |
+//! | 1 | [`plan`] | what should run, and the difference from what does (uses config, discovery) |
+//! | 1 | [`worker`] | one worker's life, without I/O |
+//! | 2 | [`process`] | spawn, groups, descendants, the Node channel, the task runner, limits |
+//! | 2 | [`files`] | scan, watch, bounded reads, logs, the state directory |
+//! | 2 | [`openai`] | the preflight and the stand-in: all use of async-openai |
+//! | 3 | [`engine`] | the tokio tasks that join the floors |
+//! | 4 | [`server`] | accept loop, guard, routes, streams, dashboard, metrics |
+//! | 4 | [`cli`] | arguments and one file a subcommand |
+//!
+//! Floors 0 and 1 never await, read no clock and open nothing: they are tested with tables and
+//! random worlds. Floor 4 sees the domain and the engine's [`engine::Handle`]; it never touches a
+//! process or a worker's file.
+//!
+//! # Rules that keep it true
+//!
+//! 1. **Two kinds of change, told apart by type.** [`domain::Launch`] differs → the run is
+//!    replaced; [`domain::Policy`] differs → changed in place. `==` on each half is the whole
+//!    question.
+//! 2. **Level, not edge.** Waiters wait on values; a lost, doubled or reordered event changes
+//!    nothing. Whether a program still writes to a file is asked of the kernel, not guessed from
+//!    events.
+//! 3. **One owner for each worker.** Its task alone starts, signals and reaps it.
+//! 4. **`select!` only names the event.** A synchronous handler decides; effects follow.
+//! 5. **Every channel is bounded**, and its size is a constant with a reason.
+//! 6. **Readers take the last picture** and hold no lock. A slow reader loses its place, never
+//!    the server's time.
+//! 7. **Runs are the runtime's business.** Nothing above `engine::runtime` knows of processes.
+//! 8. **Secrets never leave**: every writer goes through the one redactor.
 
 pub mod cli;
 pub mod config;

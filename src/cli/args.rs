@@ -221,11 +221,7 @@ Examples:
   arcanos logs --all -f")]
 pub struct Logs {
     /// The worker
-    #[arg(
-        value_name = "ID",
-        required_unless_present = "all",
-        conflicts_with = "all"
-    )]
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
     pub worker: Option<String>,
     /// All workers together
     #[arg(long)]
@@ -296,11 +292,7 @@ Examples:
 Waits until the workers run again; exits with 1 and the reason if one does not.")]
 pub struct Restart {
     /// The workers
-    #[arg(
-        value_name = "ID",
-        required_unless_present = "all",
-        conflicts_with = "all"
-    )]
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
     pub workers: Vec<String>,
     /// Every worker that is not stopped by a person
     #[arg(long)]
@@ -340,13 +332,8 @@ pub(crate) fn command() -> clap::Command {
 pub(crate) fn visible_command() -> clap::Command {
     let full = command();
     let bare = clap::Command::new("arcanos").version(env!("CARGO_PKG_VERSION"));
-    let shown = full
-        .get_subcommands()
-        .filter(|sub| !sub.is_hide_set())
-        .cloned();
-    Globals::augment_args(bare)
-        .disable_help_subcommand(true)
-        .subcommands(shown)
+    let shown = full.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned();
+    Globals::augment_args(bare).disable_help_subcommand(true).subcommands(shown)
 }
 
 /// A duration with a unit, more than nothing.

@@ -67,22 +67,16 @@ fn wanted(config: &Config, discovered: &Discovered) -> Vec<Wanted> {
         let rule = format!("rule `{}`", candidate.rule);
         let (wants, reason) = match (&settings.schedule, settings.restart.policy) {
             _ if !settings.enabled => (Wants::Rest, format!("`workers.{id}.enabled = false`")),
-            (Some(schedule), _) => (
-                Wants::Run,
-                format!("{rule}, by schedule `{}`", schedule.expression),
-            ),
+            (Some(schedule), _) => {
+                (Wants::Run, format!("{rule}, by schedule `{}`", schedule.expression))
+            }
             (None, RestartWhen::Always) => {
                 (Wants::Run, format!("{rule}, and again after every exit"))
             }
             (None, RestartWhen::OnFailure | RestartWhen::Never) => (Wants::Run, rule),
         };
         let file = candidate.file.to_string_lossy().into_owned();
-        Wanted {
-            id: id.to_owned(),
-            file,
-            reason,
-            wants,
-        }
+        Wanted { id: id.to_owned(), file, reason, wants }
     };
     discovered.candidates.iter().map(of_candidate).collect()
 }
@@ -96,18 +90,9 @@ fn tell(site: &Site, loaded: &Loaded, folder: &Folder, out: &mut Output) -> Resu
         escape(loaded.config.profile.as_bytes())
     ))?;
     let of_files = folder.discovered.candidates.iter().flat_map(|candidate| {
-        candidate
-            .warnings
-            .iter()
-            .map(|warning| format!("{}: {warning}", candidate.id))
+        candidate.warnings.iter().map(|warning| format!("{}: {warning}", candidate.id))
     });
-    for warning in loaded
-        .warnings
-        .iter()
-        .cloned()
-        .chain(folder.note.clone())
-        .chain(of_files)
-    {
+    for warning in loaded.warnings.iter().cloned().chain(folder.note.clone()).chain(of_files) {
         let text = format!("warning: {}", escape(warning.as_bytes()));
         let text = out.colours().paint(Tone::Busy, &text).into_owned();
         out.line(&text)?;

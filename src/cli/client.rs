@@ -89,16 +89,14 @@ impl From<ClientError> for Failure {
         match error {
             ClientError::Unreachable(..) => Self::new(exit::NOT_RUNNING, error.to_string())
                 .with_remedy("it is starting or ending; try again in a moment"),
-            ClientError::Refused {
-                status: StatusCode::UNAUTHORIZED,
-                ..
-            } => Self::new(exit::FAILED, "the running arcanos wants another token")
-                .with_remedy("it runs with the `server.token` that it was given; see --config"),
-            ClientError::Refused {
-                status: StatusCode::NOT_FOUND,
-                ..
-            } => Self::new(exit::FAILED, error.to_string())
-                .with_remedy("`arcanos status` lists the workers"),
+            ClientError::Refused { status: StatusCode::UNAUTHORIZED, .. } => {
+                Self::new(exit::FAILED, "the running arcanos wants another token")
+                    .with_remedy("it runs with the `server.token` that it was given; see --config")
+            }
+            ClientError::Refused { status: StatusCode::NOT_FOUND, .. } => {
+                Self::new(exit::FAILED, error.to_string())
+                    .with_remedy("`arcanos status` lists the workers")
+            }
             ClientError::Broken(_) => Self::new(exit::FAILED, "the running arcanos hung up"),
             ClientError::Late(_) | ClientError::Odd(_) | ClientError::Refused { .. } => {
                 Self::new(exit::FAILED, error.to_string())
@@ -141,19 +139,13 @@ impl Client {
             let request = self.request(method, path, body)?;
             let (response, _connection) = self.send(request).await?;
             let status = response.status();
-            let body = Limited::new(response.into_body(), MAX_ANSWER)
-                .collect()
-                .await;
-            let body = body
-                .map_err(|e| ClientError::Odd(e.to_string()))?
-                .to_bytes();
+            let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+            let body = body.map_err(|e| ClientError::Odd(e.to_string()))?.to_bytes();
             let body = serde_json::from_slice(&body)
                 .map_err(|_| ClientError::Odd(format!("status {status}, and no JSON")))?;
             Ok(Answer { status, body })
         };
-        timeout(limit, exchange)
-            .await
-            .map_err(|_| ClientError::Late(limit))?
+        timeout(limit, exchange).await.map_err(|_| ClientError::Late(limit))?
     }
 
     /// Opens a stream of events, from the one after `last_id` on where the route knows ids.
@@ -167,23 +159,17 @@ impl Client {
     ) -> Result<Events, ClientError> {
         let mut request = self.request(Method::GET, path, None)?;
         let headers = request.headers_mut();
-        headers.insert(
-            header::ACCEPT,
-            header::HeaderValue::from_static("text/event-stream"),
-        );
+        headers.insert(header::ACCEPT, header::HeaderValue::from_static("text/event-stream"));
         if let Some(id) = last_id.and_then(|id| id.parse().ok()) {
             headers.insert("last-event-id", id);
         }
-        let (response, connection) = timeout(ANSWER, self.send(request))
-            .await
-            .map_err(|_| ClientError::Late(ANSWER))??;
+        let (response, connection) =
+            timeout(ANSWER, self.send(request)).await.map_err(|_| ClientError::Late(ANSWER))??;
         let status = response.status();
         if status.is_success() {
             return Ok(Events::new(response.into_body(), connection));
         }
-        let body = Limited::new(response.into_body(), MAX_ANSWER)
-            .collect()
-            .await;
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
         let body = body.map(|b| b.to_bytes()).unwrap_or_default();
         let body = serde_json::from_slice(&body).unwrap_or_default();
         Err(Answer { status, body }.refusal())
@@ -200,23 +186,16 @@ impl Client {
             .uri(path)
             .header(header::HOST, self.address.to_string())
             .header(header::ACCEPT, "application/json")
-            .header(
-                header::USER_AGENT,
-                concat!("arcanos/", env!("CARGO_PKG_VERSION")),
-            );
+            .header(header::USER_AGENT, concat!("arcanos/", env!("CARGO_PKG_VERSION")));
         if let Some(token) = &self.token {
-            builder = builder.header(
-                header::AUTHORIZATION,
-                format!("Bearer {}", token.expose_secret()),
-            );
+            builder =
+                builder.header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()));
         }
         if body.is_some() {
             builder = builder.header(header::CONTENT_TYPE, "application/json");
         }
         let body = Full::new(Bytes::from(body.unwrap_or_default()));
-        builder
-            .body(body)
-            .map_err(|e| ClientError::Odd(e.to_string()))
+        builder.body(body).map_err(|e| ClientError::Odd(e.to_string()))
     }
 
     async fn send(
@@ -232,10 +211,7 @@ impl Client {
         let (mut sender, connection) = http1::handshake(io).await.map_err(ClientError::Broken)?;
         // The connection's end is seen by whoever reads the answer; the task ends with it.
         let connection = Connection(tokio::spawn(async move { drop(connection.await) }));
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(ClientError::Broken)?;
+        let response = sender.send_request(request).await.map_err(ClientError::Broken)?;
         Ok((response, connection))
     }
 }
@@ -256,11 +232,7 @@ impl Answer {
     /// # Errors
     /// [`ClientError::Refused`].
     pub(crate) fn good(self) -> Result<Value, ClientError> {
-        if self.status.is_success() {
-            Ok(self.body)
-        } else {
-            Err(self.refusal())
-        }
+        if self.status.is_success() { Ok(self.body) } else { Err(self.refusal()) }
     }
 
     /// Why it is no good answer.
@@ -270,10 +242,7 @@ impl Answer {
             || format!("arcanos answers with the status {}", self.status),
             |text| crate::text::escape(text.as_bytes()).into_owned(),
         );
-        ClientError::Refused {
-            status: self.status,
-            message,
-        }
+        ClientError::Refused { status: self.status, message }
     }
 }
 

@@ -36,12 +36,7 @@ pub(crate) fn man(out: &mut Output) -> Result<(), Failure> {
 fn script(shell: SupportedShell) -> String {
     let mut script = Vec::new();
     let generator = clap_complete::Shell::from(shell);
-    clap_complete::generate(
-        generator,
-        &mut args::visible_command(),
-        "arcanos",
-        &mut script,
-    );
+    clap_complete::generate(generator, &mut args::visible_command(), "arcanos", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     match shell {
         SupportedShell::Bash => bash(script),
@@ -51,9 +46,9 @@ fn script(shell: SupportedShell) -> String {
 }
 
 /// Around clap's function comes one that adds the ids.
-fn bash(mut script: String) -> String {
+fn bash(script: String) -> String {
     let commands = TAKES_IDS.join("|");
-    script.push_str(&format!(
+    let wrapper = format!(
         r#"
 _arcanos_with_ids() {{
     _arcanos "$@"
@@ -77,8 +72,8 @@ _arcanos_with_ids() {{
 }}
 complete -F _arcanos_with_ids -o bashdefault -o default arcanos
 "#
-    ));
-    script
+    );
+    script + &wrapper
 }
 
 /// clap's places for ids are filled in.
@@ -104,11 +99,7 @@ _arcanos_files_and_ids() {
             let is_id = takes_ids.iter().any(|name| spec[1..].starts_with(name));
             if is_id || spec.starts_with("':target") {
                 out.push_str(head);
-                out.push_str(if is_id {
-                    "_arcanos_ids' \\"
-                } else {
-                    "_arcanos_files_and_ids' \\"
-                });
+                out.push_str(if is_id { "_arcanos_ids' \\" } else { "_arcanos_files_and_ids' \\" });
                 out.push('\n');
                 continue;
             }
@@ -136,12 +127,11 @@ function __arcanos_ids
 end
 "#,
     );
-    for command in TAKES_IDS {
+    script.extend(TAKES_IDS.map(|command| {
         let files = if command == "why" { "" } else { " -f" };
-        script.push_str(&format!(
-            "complete -c arcanos -n \"__fish_arcanos_using_subcommand {command}\"{files} -a \"(__arcanos_ids)\"\n"
-        ));
-    }
+        let condition = format!("__fish_arcanos_using_subcommand {command}");
+        format!("complete -c arcanos -n \"{condition}\"{files} -a \"(__arcanos_ids)\"\n")
+    }));
     script
 }
 
@@ -157,11 +147,7 @@ mod tests {
 
     #[test]
     fn every_script_knows_commands_and_asks_for_ids() {
-        for shell in [
-            SupportedShell::Bash,
-            SupportedShell::Zsh,
-            SupportedShell::Fish,
-        ] {
+        for shell in [SupportedShell::Bash, SupportedShell::Zsh, SupportedShell::Fish] {
             let script = script(shell);
             for part in ["arcanos", "restart", "start-workers", "__ids"] {
                 assert!(script.contains(part), "{part} in {shell:?}");
@@ -175,26 +161,14 @@ mod tests {
     #[test]
     fn hidden_commands_are_not_offered_by_name() {
         let bash = script(SupportedShell::Bash);
-        let mut lists = bash
-            .lines()
-            .filter(|line| line.trim_start().starts_with("opts="));
-        let offered = lists
-            .find(|list| list.contains("start-workers"))
-            .expect("the commands");
-        assert!(
-            !offered.contains("__ids") && !offered.contains(" man"),
-            "{offered}"
-        );
+        let mut lists = bash.lines().filter(|line| line.trim_start().starts_with("opts="));
+        let offered = lists.find(|list| list.contains("start-workers")).expect("the commands");
+        assert!(!offered.contains("__ids") && !offered.contains(" man"), "{offered}");
     }
 
     #[test]
     fn bash_completes_the_ids_of_the_named_config() {
-        if Command::new("bash")
-            .arg("--version")
-            .stdout(Stdio::null())
-            .status()
-            .is_err()
-        {
+        if Command::new("bash").arg("--version").stdout(Stdio::null()).status().is_err() {
             return;
         }
         let root = tempfile::tempdir().unwrap();
@@ -220,10 +194,7 @@ mod tests {
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
-        let parts: Vec<Vec<&str>> = text
-            .split("--\n")
-            .map(|part| part.lines().collect())
-            .collect();
+        let parts: Vec<Vec<&str>> = text.split("--\n").map(|part| part.lines().collect()).collect();
         assert_eq!(out.stderr, b"", "{}", String::from_utf8_lossy(&out.stderr));
         assert!(text.contains("goal\nplan\n"), "{text}");
         assert!(
@@ -235,16 +206,9 @@ mod tests {
     #[test]
     fn the_man_page_names_every_command() {
         let mut page = Vec::new();
-        clap_mangen::Man::new(args::command())
-            .render(&mut page)
-            .expect("memory takes all");
+        clap_mangen::Man::new(args::command()).render(&mut page).expect("memory takes all");
         let page = String::from_utf8(page).expect("text");
-        for part in [
-            ".TH arcanos 1",
-            "start\\-workers",
-            "run\\-task",
-            "SUBCOMMANDS",
-        ] {
+        for part in [".TH arcanos 1", "start\\-workers", "run\\-task", "SUBCOMMANDS"] {
             assert!(page.contains(part), "{part}");
         }
     }

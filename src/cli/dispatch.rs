@@ -52,9 +52,7 @@ pub fn report(failure: &Failure) -> ExitCode {
             _ => format!("{line}\n"),
         });
         // A closed stderr has no reader to tell.
-        let _ = io::stderr()
-            .lock()
-            .write_all(lines.collect::<String>().as_bytes());
+        let _ = io::stderr().lock().write_all(lines.collect::<String>().as_bytes());
     }
     ExitCode::from(failure.code())
 }

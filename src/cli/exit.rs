@@ -38,23 +38,13 @@ impl Failure {
     /// The message is a lower-case fragment that fits after `error:`.
     #[must_use]
     pub fn new(code: u8, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            details: String::new(),
-            message: message.into(),
-            remedy: None,
-        }
+        Self { code, details: String::new(), message: message.into(), remedy: None }
     }
 
     /// An end before the end that is no fault: nothing is said.
     #[must_use]
     pub(crate) const fn quiet() -> Self {
-        Self {
-            code: DONE,
-            details: String::new(),
-            message: String::new(),
-            remedy: None,
-        }
+        Self { code: DONE, details: String::new(), message: String::new(), remedy: None }
     }
 
     /// Puts lines before the message, as they stand.
@@ -67,10 +57,7 @@ impl Failure {
     /// An end with this exit code of which everything was said already.
     #[must_use]
     pub(crate) fn silent(code: u8) -> Self {
-        Self {
-            code,
-            ..Self::quiet()
-        }
+        Self { code, ..Self::quiet() }
     }
 
     /// Says what the reader can do about it.
@@ -115,10 +102,7 @@ mod tests {
     #[test]
     fn details_come_first() {
         let failure = Failure::new(BAD_USAGE, "it has 1 error").with_details("a.toml:1:1: x: y\n");
-        assert_eq!(
-            failure.to_string(),
-            "a.toml:1:1: x: y\nerror: it has 1 error"
-        );
+        assert_eq!(failure.to_string(), "a.toml:1:1: x: y\nerror: it has 1 error");
     }
 
     #[test]

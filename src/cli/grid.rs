@@ -37,12 +37,7 @@ impl Grid<'_> {
     pub(crate) fn lines(&self, width: Option<u16>, colours: Colours) -> Vec<String> {
         let lines = self.bare();
         let beside = lines.iter().map(|line| line.width()).max().unwrap_or(0);
-        let longest = self
-            .rows
-            .iter()
-            .map(|row| row.note.width())
-            .max()
-            .unwrap_or(0);
+        let longest = self.rows.iter().map(|row| row.note.width()).max().unwrap_or(0);
         let fits = width.is_none_or(|width| beside + longest <= usize::from(width));
         let start = lines[0].find(self.painted).unwrap_or(0);
         let mut out = Vec::with_capacity(lines.len() * 2);
@@ -56,11 +51,7 @@ impl Grid<'_> {
             let is_beside = fits && longest > 0 && !note.is_empty();
             if is_beside {
                 let gap = " ".repeat(beside - line.width());
-                let tone = if row.is_some() {
-                    Tone::Faint
-                } else {
-                    Tone::Strong
-                };
+                let tone = if row.is_some() { Tone::Faint } else { Tone::Strong };
                 out.push(format!("{head}{gap}{}", colours.paint(tone, note)));
                 continue;
             }
@@ -77,19 +68,14 @@ impl Grid<'_> {
     /// The header and the rows without notes and colours, each padded on the right.
     fn bare(&self) -> Vec<String> {
         let mut table = Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled);
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(&self.header);
         for row in &self.rows {
             table.add_row(&row.cells);
         }
         for (index, name) in self.header.iter().enumerate() {
-            let alignment = if self.right.contains(name) {
-                CellAlignment::Right
-            } else {
-                CellAlignment::Left
-            };
+            let alignment =
+                if self.right.contains(name) { CellAlignment::Right } else { CellAlignment::Left };
             if let Some(column) = table.column_mut(index) {
                 column.set_padding((0, 2));
                 column.set_cell_alignment(alignment);
@@ -105,12 +91,7 @@ fn paint(line: &str, start: usize, tone: Option<Tone>, colours: Colours) -> Stri
         return line.to_owned();
     };
     let word = line[start..].split(' ').next().unwrap_or_default();
-    format!(
-        "{}{}{}",
-        &line[..start],
-        colours.paint(tone, word),
-        &line[start + word.len()..]
-    )
+    format!("{}{}{}", &line[..start], colours.paint(tone, word), &line[start + word.len()..])
 }
 
 /// The byte at which this column of the screen begins.
@@ -182,11 +163,7 @@ mod tests {
         let grid = grid("some words of a note");
         assert_eq!(
             grid.lines(Some(40), Colours::Hidden),
-            [
-                "ID    STATE   N  NOTE",
-                "日本  good    1  some words of a note",
-                "b     bad    10"
-            ]
+            ["ID    STATE   N  NOTE", "日本  good    1  some words of a note", "b     bad    10"]
         );
         assert_eq!(
             grid.lines(Some(20), Colours::Hidden),
@@ -198,10 +175,7 @@ mod tests {
                 "b     bad    10"
             ]
         );
-        assert_eq!(
-            grid.lines(None, Colours::Hidden)[0],
-            "ID    STATE   N  NOTE"
-        );
+        assert_eq!(grid.lines(None, Colours::Hidden)[0], "ID    STATE   N  NOTE");
     }
 
     #[test]
@@ -213,22 +187,16 @@ mod tests {
 
     #[test]
     fn a_long_note_is_cut_after_two_lines() {
-        assert_eq!(
-            wrap("one two three four five six", 9),
-            ["one two", "three fo…"]
-        );
+        assert_eq!(wrap("one two three four five six", 9), ["one two", "three fo…"]);
         assert_eq!(wrap("unbreakable", 5), ["unbr…"]);
         assert_eq!(wrap("", 5), [""; 0]);
     }
 
     #[test]
     fn what_is_too_wide_is_cut_with_a_mark() {
-        for (text, width, cut) in [
-            ("abc", 3, "abc"),
-            ("abcd", 3, "ab…"),
-            ("日本語", 4, "日…"),
-            ("日本", 4, "日本"),
-        ] {
+        for (text, width, cut) in
+            [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("日本語", 4, "日…"), ("日本", 4, "日本")]
+        {
             assert_eq!(fit(text, Some(width)), cut);
         }
     }

@@ -46,14 +46,7 @@ pub(crate) fn prepare(globals: &Globals) -> Result<Ground, Failure> {
     })?;
     let last = state.last_instance().map_err(|e| failed(&e))?;
     let instance = Instance::own(&site.file);
-    Ok(Ground {
-        site,
-        loaded,
-        state,
-        last,
-        instance,
-        lock,
-    })
+    Ok(Ground { site, loaded, state, last, instance, lock })
 }
 
 fn held(state: &StateDir, pid: u32) -> Failure {
@@ -72,20 +65,12 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("arcanos.toml");
         std::fs::write(&file, "").unwrap();
-        let globals = Globals {
-            config: Some(file.clone()),
-            ..Globals::default()
-        };
+        let globals = Globals { config: Some(file.clone()), ..Globals::default() };
         let first = prepare(&globals).expect("nobody runs");
         first.state.write_instance(&first.instance).unwrap();
         let failure = prepare(&globals).expect_err("the first one has the lock");
         assert_eq!(failure.code(), exit::ALREADY_RUNNING);
-        assert!(
-            failure
-                .to_string()
-                .contains(&std::process::id().to_string()),
-            "{failure}"
-        );
+        assert!(failure.to_string().contains(&std::process::id().to_string()), "{failure}");
         std::fs::write(&file, "nonsense = 1").unwrap();
         assert_eq!(prepare(&globals).expect_err("bad").code(), exit::BAD_USAGE);
         drop(first);

@@ -41,31 +41,20 @@ enum Fate {
 /// A file cannot be written.
 pub(crate) fn run(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
     let file = load::config_file(globals);
-    let folder = file.parent().unwrap_or(Path::new("")).join("workers");
+    let folder = file.parent().unwrap_or_else(|| Path::new("")).join("workers");
     let has_workers = fs::read_dir(&folder).is_ok_and(|mut files| files.next().is_some());
-    let mut fates = vec![(file.clone(), put(&file, &config::sample())?)];
-    let sample = [
-        ("hello.js", HELLO),
-        ("package.json", PACKAGE),
-        ("package-lock.json", PACKAGE_LOCK),
-    ];
+    let mut fates = vec![(file.clone(), put(&file, config::sample())?)];
+    let sample =
+        [("hello.js", HELLO), ("package.json", PACKAGE), ("package-lock.json", PACKAGE_LOCK)];
     for (name, text) in sample {
         let path = folder.join(name);
         // A folder that was there has its own workers and its own packages.
-        let fate = if has_workers {
-            Fate::WasThere
-        } else {
-            put(&path, text)?
-        };
+        let fate = if has_workers { Fate::WasThere } else { put(&path, text)? };
         fates.push((path, fate));
     }
     if globals.json {
         let list = |wanted: Fate| -> Vec<_> {
-            fates
-                .iter()
-                .filter(|(_, fate)| *fate == wanted)
-                .map(|(path, _)| path)
-                .collect()
+            fates.iter().filter(|(_, fate)| *fate == wanted).map(|(path, _)| path).collect()
         };
         let told = json!({ "written": list(Fate::Written), "kept": list(Fate::WasThere) });
         out.line(&pretty(&told))?;
@@ -89,10 +78,7 @@ fn put(path: &Path, text: &str) -> Result<Fate, Failure> {
     match OpenOptions::new().write(true).create_new(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Fate::WasThere),
         Err(error) => Err(failed(error)),
-        Ok(mut file) => file
-            .write_all(text.as_bytes())
-            .map(|()| Fate::Written)
-            .map_err(failed),
+        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| Fate::Written).map_err(failed),
     }
 }
 
@@ -144,10 +130,7 @@ mod tests {
         let package: serde_json::Value = serde_json::from_str(PACKAGE).expect("JSON");
         assert_eq!(package["private"], true);
         let lock: serde_json::Value = serde_json::from_str(PACKAGE_LOCK).expect("JSON");
-        assert_eq!(
-            lock["packages"][""]["dependencies"],
-            package["dependencies"]
-        );
+        assert_eq!(lock["packages"][""]["dependencies"], package["dependencies"]);
         assert!(!PACKAGE_LOCK.contains("://"), "no registry is named");
     }
 }

@@ -24,10 +24,7 @@ impl Interrupt {
         };
         let interrupt = handler(SignalKind::interrupt())?;
         let terminate = handler(SignalKind::terminate())?;
-        Ok(Self {
-            interrupt,
-            terminate,
-        })
+        Ok(Self { interrupt, terminate })
     }
 
     /// Waits for the next one.

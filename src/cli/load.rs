@@ -42,20 +42,14 @@ pub(crate) struct Site {
 
 /// The config file that is meant, absolute where that can be told.
 pub(crate) fn config_file(globals: &Globals) -> PathBuf {
-    let named = globals
-        .config
-        .as_deref()
-        .unwrap_or(Path::new(DEFAULT_CONFIG));
+    let named = globals.config.as_deref().unwrap_or_else(|| Path::new(DEFAULT_CONFIG));
     std::path::absolute(named).unwrap_or_else(|_| named.to_owned())
 }
 
 /// There is no such config file.
 pub(crate) fn missing(file: &Path) -> Failure {
-    Failure::new(
-        exit::BAD_USAGE,
-        format!("there is no config file `{}`", file.display()),
-    )
-    .with_remedy("`arcanos init` writes one; --config FILE names another")
+    Failure::new(exit::BAD_USAGE, format!("there is no config file `{}`", file.display()))
+        .with_remedy("`arcanos init` writes one; --config FILE names another")
 }
 
 /// The config that is meant, read and checked.
@@ -75,29 +69,16 @@ impl Site {
     pub(crate) fn read(globals: &Globals) -> Result<Self, Failure> {
         let file = config_file(globals);
         let bad = |fault: String| {
-            Failure::new(
-                exit::BAD_USAGE,
-                format!("the config file `{}` {fault}", file.display()),
-            )
+            Failure::new(exit::BAD_USAGE, format!("the config file `{}` {fault}", file.display()))
         };
-        let content = settled(&file)
-            .map_err(&bad)?
-            .ok_or_else(|| missing(&file))?;
+        let content = settled(&file).map_err(&bad)?.ok_or_else(|| missing(&file))?;
         let text = String::from_utf8(content).map_err(|error| {
-            bad(format!(
-                "is no UTF-8 text, from byte {} on",
-                error.utf8_error().valid_up_to()
-            ))
+            bad(format!("is no UTF-8 text, from byte {} on", error.utf8_error().valid_up_to()))
         })?;
         let pairs = env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        Ok(Self {
-            file,
-            text,
-            environment: pairs.collect(),
-            profile: globals.profile.clone(),
-        })
+        Ok(Self { file, text, environment: pairs.collect(), profile: globals.profile.clone() })
     }
 
     /// Checks what was read.
@@ -134,9 +115,7 @@ fn read_text(path: &Path) -> Result<Option<String>, String> {
     let Some(content) = settled(path)? else {
         return Ok(None);
     };
-    String::from_utf8(content)
-        .map(Some)
-        .map_err(|_| "it is no UTF-8 text".to_owned())
+    String::from_utf8(content).map(Some).map_err(|_| "it is no UTF-8 text".to_owned())
 }
 
 /// The content of a file, once no program writes to it; `None` if there is none.
@@ -187,24 +166,15 @@ pub(crate) fn folder(config: &Config, running: &[Worker]) -> Result<Folder, Fail
         let scan = match scanner.scan(&rules, directory, Instant::now()) {
             Err(ScanError::Missing(_)) => {
                 let note = format!("`{}` is missing; it is made at start", directory.display());
-                return Ok(Folder {
-                    note: Some(note),
-                    ..Folder::default()
-                });
+                return Ok(Folder { note: Some(note), ..Folder::default() });
             }
             other => other.map_err(|error| failed(&error))?,
         };
-        match scan
-            .wake
-            .filter(|_| scan.pending && begin.elapsed() < PATIENCE)
-        {
+        match scan.wake.filter(|_| scan.pending && begin.elapsed() < PATIENCE) {
             Some(wake) => thread::sleep(wake.min(PATIENCE)),
             None => {
                 let discovered = judge(&rules, &scan.listing, &holder);
-                return Ok(Folder {
-                    discovered,
-                    note: None,
-                });
+                return Ok(Folder { discovered, note: None });
             }
         }
     }
@@ -227,10 +197,7 @@ mod tests {
     use super::*;
 
     fn globals(file: &Path) -> Globals {
-        Globals {
-            config: Some(file.to_owned()),
-            ..Globals::default()
-        }
+        Globals { config: Some(file.to_owned()), ..Globals::default() }
     }
 
     #[test]
@@ -247,12 +214,9 @@ mod tests {
         let file = root.path().join("arcanos.toml");
         std::fs::write(&file, "[restart]\nmax_atempts = 1\ndelay = 5\n").unwrap();
         let failure = config(&globals(&file)).expect_err("bad").to_string();
-        for part in [
-            "arcanos.toml:2:1: ",
-            "max_atempts = 1\n",
-            "arcanos.toml:3:9: ",
-            "has 2 errors",
-        ] {
+        for part in
+            ["arcanos.toml:2:1: ", "max_atempts = 1\n", "arcanos.toml:3:9: ", "has 2 errors"]
+        {
             assert!(failure.contains(part), "{part:?} in {failure}");
         }
     }

@@ -42,12 +42,7 @@ pub(crate) async fn run(globals: &Globals, args: &Logs, out: &mut Output) -> Res
         out.line(&pretty(&answer))?;
         return Ok(out.flush()?);
     }
-    for text in answer
-        .get("logs")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
+    for text in answer.get("logs").and_then(Value::as_array).into_iter().flatten() {
         let text = line::render(text.as_str().unwrap_or_default(), form, out.colours());
         out.line(&text)?;
     }
@@ -55,19 +50,13 @@ pub(crate) async fn run(globals: &Globals, args: &Logs, out: &mut Output) -> Res
 }
 
 fn n_lines(args: &Logs) -> u16 {
-    args.lines.unwrap_or(if args.since.is_some() {
-        MAX_LINES
-    } else {
-        DEFAULT_LINES
-    })
+    let default = if args.since.is_some() { MAX_LINES } else { DEFAULT_LINES };
+    args.lines.unwrap_or(default)
 }
 
 /// Where the server has these lines.
 fn path(args: &Logs, n_lines: u16) -> String {
-    let whose = args
-        .worker
-        .as_deref()
-        .map_or_else(|| ALL.to_owned(), segment);
+    let whose = args.worker.as_deref().map_or_else(|| ALL.to_owned(), segment);
     let mut path = format!("/workers/logs/{whose}?lines={n_lines}");
     if let Some(stream) = args.stream {
         path.push_str("&stream=");
@@ -88,9 +77,7 @@ mod tests {
     use crate::cli::args::{Cli, Command};
 
     fn args(words: &str) -> Logs {
-        let line = ["arcanos", "logs"]
-            .into_iter()
-            .chain(words.split_whitespace());
+        let line = ["arcanos", "logs"].into_iter().chain(words.split_whitespace());
         match Cli::try_parse_from(line).expect("good usage").command {
             Some(Command::Logs(logs)) => logs,
             other => panic!("not logs: {other:?}"),
@@ -101,10 +88,7 @@ mod tests {
     fn the_query_says_what_is_wanted() {
         for (words, expect) in [
             ("a", "/workers/logs/a?lines=50"),
-            (
-                "a -n 7 --stream stderr",
-                "/workers/logs/a?lines=7&stream=stderr",
-            ),
+            ("a -n 7 --stream stderr", "/workers/logs/a?lines=7&stream=stderr"),
             ("--all", "/workers/logs/arcanos?lines=50"),
             (
                 "a/b --since 2026-11-23T17:00:00Z",

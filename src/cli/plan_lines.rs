@@ -54,8 +54,7 @@ pub(crate) fn difference(wanted: &[Wanted], running: Option<&[Worker]>) -> Plan 
         if !wanted.iter().any(|worker| worker.id == live.id) {
             plan.stopped.push(live.id.clone());
             let file = live.file.as_deref().unwrap_or("its file");
-            plan.reasons
-                .insert(live.id.clone(), format!("{file} is no worker any more"));
+            plan.reasons.insert(live.id.clone(), format!("{file} is no worker any more"));
         }
     }
     plan
@@ -96,21 +95,11 @@ mod tests {
 
     fn wanted(id: &str, wants: Wants) -> Wanted {
         let (file, reason) = (format!("{id}.js"), "rule `openai-node`, line 3".to_owned());
-        Wanted {
-            id: id.to_owned(),
-            file,
-            reason,
-            wants,
-        }
+        Wanted { id: id.to_owned(), file, reason, wants }
     }
 
     fn live(id: &str, changed: Option<bool>) -> Worker {
-        Worker {
-            id: id.to_owned(),
-            pid: Some(7),
-            changed,
-            ..Worker::default()
-        }
+        Worker { id: id.to_owned(), pid: Some(7), changed, ..Worker::default() }
     }
 
     #[test]
@@ -119,10 +108,7 @@ mod tests {
         let lines = of_plan(&plan, Colours::Hidden);
         assert_eq!(
             lines,
-            [
-                "  + a starts: rule `openai-node`, line 3",
-                "    1 worker stays as it is"
-            ]
+            ["  + a starts: rule `openai-node`, line 3", "    1 worker stays as it is"]
         );
     }
 
@@ -150,13 +136,7 @@ mod tests {
     #[test]
     fn an_empty_plan_says_so() {
         assert_eq!(
-            of_plan(
-                &Plan {
-                    unchanged: 2,
-                    ..Plan::default()
-                },
-                Colours::Hidden
-            ),
+            of_plan(&Plan { unchanged: 2, ..Plan::default() }, Colours::Hidden),
             ["  nothing to do: 2 workers stay as they are"]
         );
     }

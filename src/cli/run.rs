@@ -22,12 +22,14 @@ pub(crate) fn run(globals: &Globals) -> Result<(), Failure> {
     supervise::runtime()?.block_on(serve(ground))
 }
 
-async fn serve(ground: Ground) -> Result<(), Failure> {
+async fn serve(mut ground: Ground) -> Result<(), Failure> {
     let settings = ServerSettings::of(&ground.loaded.config);
     let bound = server::bind(&settings).map_err(|error| {
         Failure::new(exit::CANNOT_LISTEN, chain(&error))
             .with_remedy("set another `server.listen`, or PORT; `ss -ltnp` shows who has it")
     })?;
+    // The record that `supervise` writes must name the address: who asks may come at once.
+    ground.instance.address = Some(bound.local_addr());
     let mut instance = ground.instance.clone();
     let supervision = supervise::supervise(ground).await?;
     let state = Arc::clone(&supervision.state);

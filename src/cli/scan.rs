@@ -31,12 +31,7 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
         return Ok(out.flush()?);
     }
     let directory = config.discovery.directory.to_string_lossy();
-    for line in lines(
-        &escape(directory.as_bytes()),
-        &folder,
-        out.table_width(),
-        out.colours(),
-    ) {
+    for line in lines(&escape(directory.as_bytes()), &folder, out.table_width(), out.colours()) {
         out.line(&line)?;
     }
     Ok(out.flush()?)
@@ -52,10 +47,7 @@ pub(crate) async fn ids(globals: &Globals, out: &mut Output) -> Result<(), Failu
         None => {
             let folder = load::config(globals).and_then(|l| load::folder(&l.config, &[]));
             let candidates = folder.map_or_else(|_| Vec::new(), |f| f.discovered.candidates);
-            candidates
-                .iter()
-                .map(|candidate| candidate.id.to_string())
-                .collect()
+            candidates.iter().map(|candidate| candidate.id.to_string()).collect()
         }
     };
     for id in ids {
@@ -71,10 +63,7 @@ fn lines(directory: &str, folder: &Folder, width: Option<u16>, colours: Colours)
     }
     let mut counts = Vec::new();
     for kind in ALL {
-        let n = verdicts
-            .iter()
-            .filter(|verdict| verdict.verdict == kind)
-            .count();
+        let n = verdicts.iter().filter(|verdict| verdict.verdict == kind).count();
         if n > 0 {
             counts.push(format!("{n} {}", word(kind)));
         }
@@ -95,12 +84,8 @@ fn lines(directory: &str, folder: &Folder, width: Option<u16>, colours: Colours)
     lines
 }
 
-const ALL: [VerdictKind; 4] = [
-    VerdictKind::Worker,
-    VerdictKind::Helper,
-    VerdictKind::Rejected,
-    VerdictKind::Ignored,
-];
+const ALL: [VerdictKind; 4] =
+    [VerdictKind::Worker, VerdictKind::Helper, VerdictKind::Rejected, VerdictKind::Ignored];
 
 /// The verdict's word, as JSON has it.
 pub(crate) const fn word(kind: VerdictKind) -> &'static str {
@@ -164,12 +149,7 @@ mod tests {
     fn verdicts_fit_80_columns() {
         let verdicts = vec![
             verdict("goalWatcher.js", VerdictKind::Worker, Some(3), None),
-            verdict(
-                "shared.js",
-                VerdictKind::Helper,
-                None,
-                Some("`goalWatcher.js` imports it"),
-            ),
+            verdict("shared.js", VerdictKind::Helper, None, Some("`goalWatcher.js` imports it")),
             verdict(
                 "plain\u{1b}[2J.js",
                 VerdictKind::Ignored,
@@ -183,14 +163,8 @@ mod tests {
                 Some("the id has the character ' '; allowed are `A-Z a-z 0-9 . _ -`"),
             ),
         ];
-        let discovered = Discovered {
-            verdicts,
-            candidates: Vec::new(),
-        };
-        let folder = Folder {
-            discovered,
-            note: None,
-        };
+        let discovered = Discovered { verdicts, candidates: Vec::new() };
+        let folder = Folder { discovered, note: None };
         insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "snapshots" }, {
             let lines = lines("/srv/workers", &folder, Some(80), Colours::Hidden);
             insta::assert_snapshot!("scan-80", lines.join("\n"));
@@ -199,9 +173,6 @@ mod tests {
 
     #[test]
     fn an_empty_folder_is_no_table() {
-        assert_eq!(
-            lines("/srv", &Folder::default(), None, Colours::Hidden),
-            ["/srv: no files"]
-        );
+        assert_eq!(lines("/srv", &Folder::default(), None, Colours::Hidden), ["/srv: no files"]);
     }
 }

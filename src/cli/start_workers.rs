@@ -27,10 +27,7 @@ async fn watch(ground: Ground, every: Duration) -> Result<(), Failure> {
     let handle = supervision.engine.handle();
     let ended = end.clone();
     let told = async move {
-        while tokio::time::timeout(every, ended.cancelled())
-            .await
-            .is_err()
-        {
+        while tokio::time::timeout(every, ended.cancelled()).await.is_err() {
             // Nobody may be reading any more; the workers run on.
             let _ = writeln!(std::io::stdout(), "{}", status_line(&handle.snapshot()));
         }
@@ -49,18 +46,7 @@ fn status_line(snapshot: &Snapshot) -> String {
         .collect();
     let count = snapshot.workers.len();
     let noun = if count == 1 { "worker" } else { "workers" };
-    let health = if snapshot.is_degraded() {
-        "; degraded"
-    } else {
-        ""
-    };
-    let detail = if shown.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", shown.join(", "))
-    };
-    format!(
-        "[{}] [arcanos] {count} {noun}{detail}{health}",
-        Stamp::now()
-    )
+    let health = if snapshot.is_degraded() { "; degraded" } else { "" };
+    let detail = if shown.is_empty() { String::new() } else { format!(": {}", shown.join(", ")) };
+    format!("[{}] [arcanos] {count} {noun}{detail}{health}", Stamp::now())
 }

@@ -41,11 +41,8 @@ pub(crate) async fn run(globals: &Globals, args: &Status, out: &mut Output) -> R
         return Ok(out.flush()?);
     }
     let picture = fetch(&found).await?;
-    let view = table::View {
-        width: out.table_width(),
-        colours: out.colours(),
-        now: Timestamp::now(),
-    };
+    let view =
+        table::View { width: out.table_width(), colours: out.colours(), now: Timestamp::now() };
     for line in table::lines(&picture, &view) {
         out.line(&line)?;
     }
@@ -60,10 +57,7 @@ async fn fetch(found: &find::Found) -> Result<Picture, ClientError> {
         status: understand(status?)?,
         health: health?,
         pid: found.instance.pid,
-        address: found
-            .instance
-            .address
-            .map_or_else(String::new, |a| format!("http://{a}")),
+        address: found.instance.address.map_or_else(String::new, |a| format!("http://{a}")),
     })
 }
 
@@ -94,7 +88,7 @@ pub(crate) fn json_safe(text: &str) -> String {
             | '\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}' => {
-                safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+                safe.extend(["\\u".to_owned(), format!("{:04x}", u32::from(c))]);
             }
             c => safe.push(c),
         }
@@ -110,13 +104,7 @@ mod tests {
     fn json_output_carries_no_control_characters_and_means_the_same() {
         let value = serde_json::json!({ "a": "x\u{9b}2J\u{7f}\u{202e}\u{1b}\ny" });
         let text = pretty(&value);
-        assert!(
-            text.chars().all(|c| c == '\n' || !c.is_control()),
-            "{text:?}"
-        );
-        assert_eq!(
-            serde_json::from_str::<Value>(&text).expect("still JSON"),
-            value
-        );
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("still JSON"), value);
     }
 }

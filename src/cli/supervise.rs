@@ -51,10 +51,7 @@ pub(super) struct Supervision {
 /// # Errors
 /// The machine refuses.
 pub(super) fn runtime() -> Result<Runtime, Failure> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .enable_all()
-        .build();
+    let runtime = Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
     runtime
         .map_err(|error| Failure::new(exit::FAILED, format!("cannot start the runtime: {error}")))
 }
@@ -64,14 +61,7 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 /// # Errors
 /// What the machine refuses.
 pub(super) async fn supervise(ground: Ground) -> Result<Supervision, Failure> {
-    let Ground {
-        site,
-        loaded,
-        state,
-        last,
-        instance,
-        lock,
-    } = ground;
+    let Ground { site, loaded, state, last, instance, lock } = ground;
     let telemetry = Telemetry::install(&loaded.config.log.level);
     let failed = |error: &dyn std::error::Error| Failure::new(exit::FAILED, chain(error));
     let state = Arc::new(state);
@@ -100,15 +90,9 @@ pub(super) async fn supervise(ground: Ground) -> Result<Supervision, Failure> {
         spawner,
         on_config,
     };
-    let engine = Engine::start(options)
-        .await
-        .map_err(|error| Failure::new(exit::FAILED, chain(&error)))?;
-    Ok(Supervision {
-        engine: Arc::new(engine),
-        state,
-        telemetry,
-        _lock: lock,
-    })
+    let engine =
+        Engine::start(options).await.map_err(|error| Failure::new(exit::FAILED, chain(&error)))?;
+    Ok(Supervision { engine: Arc::new(engine), state, telemetry, _lock: lock })
 }
 
 impl Supervision {
@@ -169,10 +153,7 @@ fn name_the_slow(engine: &Engine) {
     let snapshot = engine.handle().snapshot();
     let names: Vec<&str> = snapshot.workers.keys().map(|id| id.as_str()).collect();
     if !names.is_empty() {
-        tracing::info!(
-            "Waiting for {} to end; press Ctrl-C again to kill.",
-            names.join(", ")
-        );
+        tracing::info!("Waiting for {} to end; press Ctrl-C again to kill.", names.join(", "));
     }
 }
 
@@ -242,7 +223,5 @@ fn redactor_of(config: &Config) -> Result<Arc<Redactor>, String> {
         .map(|secret| (secret.name.clone(), secret.value.expose_secret().to_owned()))
         .collect();
     let redactor = Redactor::new(&secrets, &config.log.redact);
-    redactor
-        .map(Arc::new)
-        .map_err(|error| format!("log.redact: {error}"))
+    redactor.map(Arc::new).map_err(|error| format!("log.redact: {error}"))
 }

@@ -65,19 +65,11 @@ impl Telemetry {
         let redact: Arc<RwLock<Arc<Redact>>> =
             Arc::new(RwLock::new(Arc::new(|line: &str| line.to_owned())));
         let colours = Colours::of(&io::stderr());
-        let lines = Lines {
-            writer: writer.clone(),
-            redact: Arc::clone(&redact),
-            colours,
-        };
+        let lines = Lines { writer: writer.clone(), redact: Arc::clone(&redact), colours };
         let subscriber = tracing_subscriber::registry().with(filter).with(lines);
         // A second call, as in tests, finds a subscriber in place; then that one stays.
         let _ = tracing::subscriber::set_global_default(subscriber);
-        Self {
-            writer,
-            redact,
-            filter: handle,
-        }
+        Self { writer, redact, filter: handle }
     }
 
     /// Takes another filter, unless `ARCANOS_LOG` is set. One that cannot be read is `info`.
@@ -151,11 +143,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         let mut line = String::with_capacity(text.len() + 48);
         let stamp = Stamp::now().to_string();
         line.push_str(&self.colours.paint(Tone::Faint, &stamp));
-        let _ = write!(
-            line,
-            " {} ",
-            self.colours.paint(tone_of(level), &format!("{level:>5}"))
-        );
+        let _ = write!(line, " {} ", self.colours.paint(tone_of(level), &format!("{level:>5}")));
         escape_into(&mut line, &text);
         line.push('\n');
         self.writer.send(line);

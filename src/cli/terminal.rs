@@ -70,11 +70,7 @@ impl Colours {
     pub(crate) fn of(stream: &impl IsTerminal) -> Self {
         let is_unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_some_and(|term| term == "dumb");
-        if stream.is_terminal() && !is_unwanted {
-            Self::Shown
-        } else {
-            Self::Hidden
-        }
+        if stream.is_terminal() && !is_unwanted { Self::Shown } else { Self::Hidden }
     }
 
     /// The text in this tone, where colours are shown.
@@ -96,9 +92,7 @@ pub(crate) struct Output {
 
 impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Output")
-            .field("width", &self.width)
-            .finish_non_exhaustive()
+        f.debug_struct("Output").field("width", &self.width).finish_non_exhaustive()
     }
 }
 
@@ -108,12 +102,7 @@ impl Output {
         let stdout = io::stdout();
         let is_terminal = stdout.is_terminal();
         let colours = Colours::of(&stdout);
-        Self {
-            width: width(),
-            colours,
-            is_terminal,
-            to: Box::new(io::BufWriter::new(stdout)),
-        }
+        Self { width: width(), colours, is_terminal, to: Box::new(io::BufWriter::new(stdout)) }
     }
 
     /// Columns that a table may have; one for a pipe is as wide as it is, and nothing is cut.
@@ -128,9 +117,7 @@ impl Output {
 
     /// Rows of the terminal; `None` where it is none.
     pub(crate) fn height(&self) -> Option<u16> {
-        let size = tcgetwinsize(io::stdout())
-            .ok()
-            .filter(|_| self.is_terminal)?;
+        let size = tcgetwinsize(io::stdout()).ok().filter(|_| self.is_terminal)?;
         Some(size.ws_row).filter(|rows| *rows > 0)
     }
 
@@ -165,11 +152,7 @@ impl Output {
 fn width() -> u16 {
     let told = || env::var("COLUMNS").ok()?.parse().ok();
     let measured = tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col);
-    measured
-        .filter(|columns| *columns > 0)
-        .or_else(told)
-        .unwrap_or(DEFAULT_WIDTH)
-        .max(MIN_WIDTH)
+    measured.filter(|columns| *columns > 0).or_else(told).unwrap_or(DEFAULT_WIDTH).max(MIN_WIDTH)
 }
 
 /// The output cannot be written to.
@@ -192,10 +175,7 @@ mod tests {
 
     #[test]
     fn colours_are_escape_codes_or_nothing() {
-        assert_eq!(
-            Colours::Shown.paint(Tone::Bad, "failed"),
-            "\x1b[31mfailed\x1b[0m"
-        );
+        assert_eq!(Colours::Shown.paint(Tone::Bad, "failed"), "\x1b[31mfailed\x1b[0m");
         assert_eq!(Colours::Hidden.paint(Tone::Bad, "failed"), "failed");
     }
 
@@ -203,9 +183,6 @@ mod tests {
     fn a_reader_that_left_is_no_failure() {
         let left = Failure::from(Gone(io::ErrorKind::BrokenPipe.into()));
         assert_eq!((left.code(), left.message()), (exit::DONE, ""));
-        assert_eq!(
-            Failure::from(Gone(io::ErrorKind::StorageFull.into())).code(),
-            exit::FAILED
-        );
+        assert_eq!(Failure::from(Gone(io::ErrorKind::StorageFull.into())).code(), exit::FAILED);
     }
 }

@@ -112,10 +112,8 @@ fn tell(
         1 => Err(failures.remove(0).1),
         _ => {
             let code = failures[0].1.code();
-            let texts: Vec<_> = failures
-                .iter()
-                .map(|(id, f)| format!("{id}: {}", f.message()))
-                .collect();
+            let texts: Vec<_> =
+                failures.iter().map(|(id, f)| format!("{id}: {}", f.message())).collect();
             Err(Failure::new(code, texts.join("\n       ")))
         }
     }
@@ -131,16 +129,11 @@ pub(crate) async fn restart(
     out: &mut Output,
 ) -> Result<(), Failure> {
     if !args.all {
-        let args = Workers {
-            workers: args.workers,
-            no_wait: args.no_wait,
-        };
+        let args = Workers { workers: args.workers, no_wait: args.no_wait };
         return workers(globals, Verb::Restart, &args, out).await;
     }
     let client = find::find(globals)?.client;
-    let answer = client
-        .ask(Method::POST, "/workers/restart-all", None, Patience::Short)
-        .await?;
+    let answer = client.ask(Method::POST, "/workers/restart-all", None, Patience::Short).await?;
     say(globals, &answer.good()?, out)
 }
 
@@ -158,9 +151,7 @@ pub(crate) async fn run_task(
     let wait = if args.no_wait { "" } else { "?wait=1" };
     let id = segment(&args.worker);
     let path = format!("/workers/run/{id}{wait}");
-    let answer = patiently(&client, &path, Some(input), &args.worker)
-        .await?
-        .good()?;
+    let answer = patiently(&client, &path, Some(input), &args.worker).await?.good()?;
     if globals.json || args.no_wait {
         return say(globals, &answer, out);
     }
@@ -168,11 +159,7 @@ pub(crate) async fn run_task(
     let said = worker.last_activity.and_then(|activity| activity.message);
     // A task's result is the last thing it says.
     let result = said.filter(|text| worker.state == "completed" && text.starts_with("result"));
-    out.line(&format!(
-        "{}: {}",
-        args.worker,
-        escape(worker.state.as_bytes())
-    ))?;
+    out.line(&format!("{}: {}", args.worker, escape(worker.state.as_bytes())))?;
     if let Some(result) = result {
         out.line(&escape(result.as_bytes()))?;
     }
@@ -185,9 +172,7 @@ pub(crate) async fn run_task(
 /// None runs, or the config is bad (exit 2).
 pub(crate) async fn reload(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
     let client = find::find(globals)?.client;
-    let answer = client
-        .ask(Method::POST, "/reload", None, Patience::Long)
-        .await?;
+    let answer = client.ask(Method::POST, "/reload", None, Patience::Long).await?;
     if answer.status == StatusCode::UNPROCESSABLE_ENTITY {
         if globals.json {
             out.line(&pretty(&answer.body))?;
@@ -204,10 +189,7 @@ pub(crate) async fn reload(globals: &Globals, out: &mut Output) -> Result<(), Fa
     for line in plan_lines::of_plan(&plan, out.colours()) {
         out.line(&line)?;
     }
-    out.line(&format!(
-        "generation {}",
-        body.get("generation").unwrap_or(&Value::Null)
-    ))?;
+    out.line(&format!("generation {}", body.get("generation").unwrap_or(&Value::Null)))?;
     Ok(out.flush()?)
 }
 
@@ -221,11 +203,8 @@ fn rejected(answer: &Answer) -> Failure {
         .filter_map(Value::as_str)
         .map(|text| escape(text.as_bytes()).into_owned())
         .collect();
-    let text = if errors.is_empty() {
-        answer.refusal().to_string()
-    } else {
-        errors.join("\n       ")
-    };
+    let text =
+        if errors.is_empty() { answer.refusal().to_string() } else { errors.join("\n       ") };
     Failure::new(exit::BAD_USAGE, text).with_remedy("what runs goes on by the last good config")
 }
 
@@ -252,10 +231,8 @@ async fn patiently(
     }
     let colours = Colours::of(&io::stderr());
     if io::IsTerminal::is_terminal(&io::stderr()) {
-        let word = format!(
-            "waiting for {} … (Ctrl-C leaves it to itself)",
-            escape(worker.as_bytes())
-        );
+        let word =
+            format!("waiting for {} … (Ctrl-C leaves it to itself)", escape(worker.as_bytes()));
         // Nobody needs the word who cannot see it.
         let _ = writeln!(io::stderr(), "{}", colours.paint(Tone::Faint, &word));
     }
@@ -306,10 +283,7 @@ mod tests {
     #[test]
     fn an_input_is_one_json_value() {
         assert_eq!(input(None).as_deref(), Ok("null"));
-        assert_eq!(
-            input(Some(" {\"a\":[1,\"zwei\"]} ")).as_deref(),
-            Ok("{\"a\":[1,\"zwei\"]}")
-        );
+        assert_eq!(input(Some(" {\"a\":[1,\"zwei\"]} ")).as_deref(), Ok("{\"a\":[1,\"zwei\"]}"));
         for bad in ["{oops", "", "1 2"] {
             assert_eq!(input(Some(bad)).expect_err(bad).code(), exit::BAD_USAGE);
         }
@@ -330,10 +304,7 @@ mod tests {
     #[test]
     fn a_rejected_reload_lists_every_error() {
         let body = json!({ "errors": ["arcanos.toml:1:1: a: b", "arcanos.toml:2:1: c: d"] });
-        let answer = Answer {
-            status: StatusCode::UNPROCESSABLE_ENTITY,
-            body,
-        };
+        let answer = Answer { status: StatusCode::UNPROCESSABLE_ENTITY, body };
         let failure = rejected(&answer);
         assert_eq!(failure.code(), exit::BAD_USAGE);
         assert!(failure.message().contains("1:1: a: b") && failure.message().contains("2:1: c: d"));

@@ -52,11 +52,7 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
     let (_, running) = find::workers(globals).await.unwrap_or_default();
     let folder = load::folder(&config, &running)?;
     let name = args.target.to_string_lossy().into_owned();
-    let story = match target::find(
-        &config.discovery.directory,
-        &args.target,
-        &folder.discovered,
-    ) {
+    let story = match target::find(&config.discovery.directory, &args.target, &folder.discovered) {
         Target::File(verdict) => story(&config, &folder.discovered, verdict.clone()),
         Target::PassedOver(reason) => {
             out.line(&escape(reason.as_bytes()))?;
@@ -82,21 +78,12 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
 
 fn story(config: &Config, discovered: &Discovered, verdict: Verdict) -> Story {
     let directory = &config.discovery.directory;
-    let rule = config
-        .discovery
-        .rules
-        .iter()
-        .find(|r| Some(&r.name) == verdict.rule.as_ref());
-    let candidate = discovered
-        .candidates
-        .iter()
-        .find(|c| c.file == verdict.file);
-    let folder = directory.file_name().map_or(Path::new(""), Path::new);
+    let rule = config.discovery.rules.iter().find(|r| Some(&r.name) == verdict.rule.as_ref());
+    let candidate = discovered.candidates.iter().find(|c| c.file == verdict.file);
+    let folder = directory.file_name().map_or_else(|| Path::new(""), Path::new);
     Story {
         path: folder.join(&verdict.file).to_string_lossy().into_owned(),
-        source: verdict
-            .line
-            .and_then(|line| source(&directory.join(&verdict.file), line)),
+        source: verdict.line.and_then(|line| source(&directory.join(&verdict.file), line)),
         packages: rule.map_or_else(Vec::new, |rule| rule.imports.clone()),
         warnings: candidate.map_or_else(Vec::new, |candidate| candidate.warnings.clone()),
         worker: None,
@@ -110,9 +97,7 @@ fn source(path: &Path, line: u32) -> Option<String> {
         return None;
     };
     let text = String::from_utf8_lossy(&content).into_owned();
-    text.lines()
-        .nth(line.checked_sub(1)? as usize)
-        .map(str::to_owned)
+    text.lines().nth(line.checked_sub(1)? as usize).map(str::to_owned)
 }
 
 /// The worker as the running arcanos sees it, if there are both.

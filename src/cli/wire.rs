@@ -116,9 +116,6 @@ mod tests {
             "lastExit":{"code":null,"signal":"SIGKILL","reason":null,"at":"2026-11-23T17:00:00.000Z"}}"#;
         let worker: Worker = serde_json::from_str(text).expect("a worker");
         assert_eq!((worker.pid, worker.uptime_seconds), (None, Some(12.0)));
-        assert_eq!(
-            worker.last_exit.and_then(|exit| exit.how()).as_deref(),
-            Some("SIGKILL")
-        );
+        assert_eq!(worker.last_exit.and_then(|exit| exit.how()).as_deref(), Some("SIGKILL"));
     }
 }

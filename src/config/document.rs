@@ -59,11 +59,7 @@ impl Document {
             .take(MAX_FAULTS)
             .map(|fault| {
                 let at = fault.span().map_or(0, |span| span.start);
-                ConfigError::new(
-                    document.place_at(at),
-                    String::new(),
-                    one_line(fault.message()),
-                )
+                ConfigError::new(document.place_at(at), String::new(), one_line(fault.message()))
             })
             .collect();
         document.tree = document.table(table.get_ref(), &KeyPath::default(), &mut errors);
@@ -112,11 +108,7 @@ impl Document {
         Place::File {
             name: self.name.clone(),
             line,
-            column: self
-                .text
-                .get(start..offset)
-                .map_or(0, |t| t.chars().count())
-                + 1,
+            column: self.text.get(start..offset).map_or(0, |t| t.chars().count()) + 1,
         }
     }
 
@@ -130,10 +122,7 @@ impl Document {
         for (key, value) in table {
             let path = path.key(key.get_ref());
             let converted = self.value(value, &path, errors);
-            let spans = Spans {
-                key: Some(key.span()),
-                value: value.span(),
-            };
+            let spans = Spans { key: Some(key.span()), value: value.span() };
             self.spans.insert(path, spans);
             dict.insert(key.get_ref().to_string(), converted);
         }
@@ -153,10 +142,7 @@ impl Document {
                 for (index, element) in list.iter().enumerate() {
                     let path = path.index(index);
                     converted.push(self.value(element, &path, errors));
-                    let spans = Spans {
-                        key: None,
-                        value: element.span(),
-                    };
+                    let spans = Spans { key: None, value: element.span() };
                     self.spans.insert(path, spans);
                 }
                 Value::from(converted)
@@ -189,10 +175,8 @@ fn owned(value: &DeValue<'_>) -> Option<Value> {
             Some(Value::from(dict))
         }
         DeValue::Array(list) => {
-            let elements: Option<Vec<Value>> = list
-                .iter()
-                .map(|element| owned(element.get_ref()))
-                .collect();
+            let elements: Option<Vec<Value>> =
+                list.iter().map(|element| owned(element.get_ref())).collect();
             elements.map(Value::from)
         }
         scalar => plain(scalar),
@@ -207,9 +191,9 @@ fn plain(value: &DeValue<'_>) -> Option<Value> {
         DeValue::String(text) => Some(Value::from(text.as_ref())),
         DeValue::Boolean(truth) => Some(Value::from(*truth)),
         DeValue::Datetime(date) => Some(Value::from(date.to_string())),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .ok()
-            .map(Value::from),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::from)
+        }
         DeValue::Float(number) => number.as_str().parse::<f64>().ok().map(Value::from),
         DeValue::Array(_) | DeValue::Table(_) => None,
     }

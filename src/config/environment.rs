@@ -64,18 +64,13 @@ pub(super) fn variables(
         variables.files.push(path);
     }
     let process = inputs.environment.iter();
-    variables
-        .available
-        .extend(process.map(|(name, value)| (name.clone(), value.clone())));
+    variables.available.extend(process.map(|(name, value)| (name.clone(), value.clone())));
     variables
 }
 
 fn broken_line(file: &str, line: usize) -> ConfigError {
     ConfigError::new(
-        Place::Dotenv {
-            name: file.to_owned(),
-            line,
-        },
+        Place::Dotenv { name: file.to_owned(), line },
         String::new(),
         "cannot read this line, expected NAME=value, with quotes around a value that holds spaces"
             .to_owned(),

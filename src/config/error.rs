@@ -52,11 +52,7 @@ impl ConfigErrors {
     /// One error about the file as a whole, as that it cannot be read.
     #[must_use]
     pub fn whole(file: &Path, message: impl Into<String>) -> Self {
-        Self(vec![ConfigError::new(
-            Place::Whole(file_name(file)),
-            String::new(),
-            message.into(),
-        )])
+        Self(vec![ConfigError::new(Place::Whole(file_name(file)), String::new(), message.into())])
     }
 
     /// Each error with its line of `text`, the file's content, and a mark under the column.
@@ -69,12 +65,7 @@ impl ConfigErrors {
 
 impl ConfigError {
     pub(super) fn new(place: Place, key: String, message: String) -> Self {
-        Self {
-            place,
-            key,
-            message,
-            hidden: Vec::new(),
-        }
+        Self { place, key, message, hidden: Vec::new() }
     }
 
     /// The error, its line of `text` and a mark under the column, ending in a line break.
@@ -92,11 +83,8 @@ impl ConfigError {
         let (shown, mark) = self.masked(start, source, *column);
         let number = line.to_string();
         let margin = " ".repeat(number.len());
-        let indent: String = shown
-            .chars()
-            .take(mark)
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
-            .collect();
+        let indent: String =
+            shown.chars().take(mark).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         format!("{head}{margin} |\n{number} | {shown}\n{margin} | {indent}^\n")
     }
 

@@ -75,13 +75,7 @@ pub(super) fn read_merged<T: DeserializeOwned>(
     let (misfits, value) = read::<T>(tree);
     for misfit in &misfits {
         let found = misfit.path.find(tree);
-        let text = told(
-            misfit,
-            found,
-            misfit.path.find(written),
-            report,
-            &misfit.path,
-        );
+        let text = told(misfit, found, misfit.path.find(written), report, &misfit.path);
         report.about(layers, &misfit.path, text);
     }
     value
@@ -173,10 +167,6 @@ impl Gone {
 /// Takes a misfit out for good; with an element its whole list, whose other elements would
 /// otherwise be told of by wrong indices.
 fn take_out(path: &KeyPath, tree: &mut Value) {
-    let whole = if path.is_element() {
-        path.parent().unwrap_or_default()
-    } else {
-        path.clone()
-    };
+    let whole = if path.is_element() { path.parent().unwrap_or_default() } else { path.clone() };
     whole.take(tree);
 }

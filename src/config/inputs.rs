@@ -36,10 +36,7 @@ impl Inputs<'_> {
             return (profile, Some(Place::CommandLine("--profile".to_owned())));
         }
         if let Some(profile) = set("ARCANOS_PROFILE") {
-            return (
-                profile,
-                Some(Place::Environment("ARCANOS_PROFILE".to_owned())),
-            );
+            return (profile, Some(Place::Environment("ARCANOS_PROFILE".to_owned())));
         }
         match set("NODE_ENV") {
             Some("production") => ("production", None),

@@ -37,11 +37,8 @@ pub(super) fn fill_in(tree: &mut Value, variables: &BTreeMap<String, String>) ->
     walk(tree, &KeyPath::default(), variables, &mut unfilled);
     for Unfilled { path, .. } in &unfilled {
         // An element goes with its list, so that no other one changes its index.
-        let whole = if path.is_element() {
-            path.parent().unwrap_or_default()
-        } else {
-            path.clone()
-        };
+        let whole =
+            if path.is_element() { path.parent().unwrap_or_default() } else { path.clone() };
         whole.take(tree);
     }
     unfilled

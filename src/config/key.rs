@@ -143,9 +143,7 @@ fn entry<'v>(at: &'v mut Value, step: &Step) -> &'v mut Value {
     if !matches!(at, Value::Dict(..)) {
         *at = Value::from(Dict::new());
     }
-    let Value::Dict(_, table) = at else {
-        unreachable!("it has just been made a table")
-    };
+    let Value::Dict(_, table) = at else { unreachable!("it has just been made a table") };
     let key = match step {
         Step::Key(key) => key.clone(),
         Step::Index(index) => index.to_string(),

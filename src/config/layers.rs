@@ -31,13 +31,8 @@ pub enum Source {
 }
 
 impl Source {
-    const ALL: [Self; 5] = [
-        Self::Default,
-        Self::File,
-        Self::Profile,
-        Self::Environment,
-        Self::CommandLine,
-    ];
+    const ALL: [Self; 5] =
+        [Self::Default, Self::File, Self::Profile, Self::Environment, Self::CommandLine];
 
     /// The word in answers.
     #[must_use]
@@ -86,9 +81,7 @@ impl Layer<'_> {
                 let around = variables.iter().filter(|(key, _)| path.starts_with(key));
                 let nearest = around.max_by_key(|(key, _)| key.steps().len());
                 let within = || variables.iter().find(|(key, _)| key.starts_with(path));
-                let variable = nearest
-                    .or_else(within)
-                    .map(|(_, variable)| variable.clone());
+                let variable = nearest.or_else(within).map(|(_, variable)| variable.clone());
                 Place::Environment(variable.unwrap_or_default())
             }
             Origin::CommandLine => Place::CommandLine(path.to_string()),
@@ -122,15 +115,9 @@ pub(super) struct Layers<'a>(pub(super) Vec<Layer<'a>>);
 impl Layers<'_> {
     /// What the layers come to: tables merged, all else replaced; and the sources of its values.
     pub(super) fn merged(&self) -> (Value, Sources) {
-        let figment = self
-            .0
-            .iter()
-            .fold(Figment::new(), |below, layer| below.merge(layer));
+        let figment = self.0.iter().fold(Figment::new(), |below, layer| below.merge(layer));
         let tree = figment.find_value("").ok();
-        (
-            tree.unwrap_or_else(|| Value::from(Dict::new())),
-            Sources(figment),
-        )
+        (tree.unwrap_or_else(|| Value::from(Dict::new())), Sources(figment))
     }
 
     /// The layer that has the last word on this key, or on the table it would stand in.
@@ -158,10 +145,7 @@ impl Sources {
     pub(super) fn of(&self, value: &Value) -> Source {
         let name = self.0.get_metadata(value.tag()).map(|m| m.name.as_ref());
         let named = |source: &Source| Some(source.as_str()) == name;
-        Source::ALL
-            .into_iter()
-            .find(named)
-            .unwrap_or(Source::Default)
+        Source::ALL.into_iter().find(named).unwrap_or(Source::Default)
     }
 
     /// The source of each value that is no table, by its key.

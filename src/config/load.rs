@@ -57,13 +57,7 @@ pub fn load(inputs: &Inputs<'_>) -> Result<Loaded, ConfigErrors> {
     let mut stack = Stack::new(inputs, &document, tree);
     stack.check_forms();
     let profile = stack.pick_profile(inputs);
-    let Stack {
-        file,
-        variables,
-        command_line,
-        mut report,
-        ..
-    } = stack;
+    let Stack { file, variables, command_line, mut report, .. } = stack;
     let layers = layers(file, variables, command_line, &profile, &document, &name);
     let loaded = resolve(inputs, &layers, &profile, &mut report);
     match loaded {
@@ -114,11 +108,7 @@ impl<'a> Stack<'a> {
         let in_file = KeyPath::of("profiles").find(&self.file.tree);
         let mut known: Vec<&str> = BUILT_IN_PROFILES.to_vec();
         known.extend(
-            in_file
-                .and_then(Value::as_dict)
-                .into_iter()
-                .flatten()
-                .map(|(k, _)| k.as_str()),
+            in_file.and_then(Value::as_dict).into_iter().flatten().map(|(k, _)| k.as_str()),
         );
         if let Some(place) = chosen
             && !known.contains(&profile)
@@ -128,8 +118,7 @@ impl<'a> Stack<'a> {
                 None => format!("expected one of {}", known.join(", ")),
             };
             let text = format!("no profile {}, {hint}", wording::quoted(profile));
-            self.report
-                .push(ConfigError::new(place, String::new(), text));
+            self.report.push(ConfigError::new(place, String::new(), text));
         }
         profile.to_owned()
     }
@@ -147,11 +136,7 @@ fn command_line<'a>(overrides: &[(String, toml::Value)]) -> Layer<'a> {
             KeyPath::of(key).put(&mut tree, value);
         }
     }
-    Layer {
-        source: Source::CommandLine,
-        origin: Origin::CommandLine,
-        tree,
-    }
+    Layer { source: Source::CommandLine, origin: Origin::CommandLine, tree }
 }
 
 /// The layers that count under this profile, the lowest first.
@@ -178,19 +163,8 @@ fn layers<'a>(
     };
     KeyPath::of("profiles").take(&mut defaults);
     KeyPath::of("profiles").take(&mut file.tree);
-    let defaults = Layer {
-        source: Source::Default,
-        origin: Origin::Builtin(name),
-        tree: defaults,
-    };
-    Layers(vec![
-        defaults,
-        file,
-        built_in,
-        in_file,
-        variables,
-        command_line,
-    ])
+    let defaults = Layer { source: Source::Default, origin: Origin::Builtin(name), tree: defaults };
+    Layers(vec![defaults, file, built_in, in_file, variables, command_line])
 }
 
 /// Fills in, reads and checks what the layers come to.
@@ -205,13 +179,7 @@ fn resolve(
     let mut tree = written.clone();
     fill_in(&mut tree, &variables, layers, &sources, report);
     let raw: Option<RawConfig> = extract::read_merged(&tree, &written, layers, report);
-    let scope = check::Scope {
-        inputs,
-        layers,
-        written: &written,
-        variables: &variables,
-        profile,
-    };
+    let scope = check::Scope { inputs, layers, written: &written, variables: &variables, profile };
     let (config, token_file) = check::config(raw.unwrap_or_default(), &scope, report);
     let config = config?;
     let mut files = variables.files;

@@ -30,7 +30,7 @@ macro_rules! table {
         #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub(super) struct $name {
-            $($(#[$doc])* #[serde(default)] pub(super) $key: Option<$type>,)*
+            $($(#[$doc])* pub(super) $key: Option<$type>,)*
         }
 
         impl Overlay for $name {

@@ -115,12 +115,8 @@ impl Report {
         self.errors.dedup();
         if self.untold > 0 {
             let place = document.place(&KeyPath::default(), Part::Key);
-            let text = format!(
-                "{} more errors, to be told once these are mended",
-                self.untold
-            );
-            self.errors
-                .push(ConfigError::new(place, String::new(), text));
+            let text = format!("{} more errors, to be told once these are mended", self.untold);
+            self.errors.push(ConfigError::new(place, String::new(), text));
         }
         ConfigErrors(self.errors)
     }

@@ -60,6 +60,8 @@ fn as_toml(schema: &mut Value) {
                     }
                 }
             }
+            // No key is required but those of a rule, which are named below.
+            object.remove("required");
             if let Some(Value::String(text)) = object.get_mut("description") {
                 *text = text.replace('\n', " ");
             }

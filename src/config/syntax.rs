@@ -50,10 +50,6 @@ fn table_above(document: &Document, line: usize) -> Option<String> {
         let text = document.text().get(document.line(number))?.trim();
         let inner = text.strip_prefix('[')?.trim_start_matches('[');
         let name = inner.split(']').next().unwrap_or(inner);
-        Some(
-            name.chars()
-                .filter(|c| !matches!(c, '"' | '\'' | ' '))
-                .collect(),
-        )
+        Some(name.chars().filter(|c| !matches!(c, '"' | '\'' | ' ')).collect())
     })
 }

@@ -68,12 +68,7 @@ pub(super) struct Reading<T> {
 impl<T> Reading<T> {
     /// A value that is written as text only.
     pub(super) fn text(expected: &'static str, text: fn(&str) -> Option<T>) -> Self {
-        Self {
-            expected,
-            text,
-            integer: |_| None,
-            float: |_| None,
-        }
+        Self { expected, text, integer: |_| None, float: |_| None }
     }
 
     /// Reads a value of these forms.
@@ -134,21 +129,15 @@ value!(
 );
 value!(
     PositiveDuration,
-    Reading::text(
-        r#"a duration with a unit, like "5s", longer than none"#,
-        positive
-    ),
+    Reading::text(r#"a duration with a unit, like "5s", longer than none"#, positive),
     json_schema!({ "type": "string", "pattern": format!("^{DURATION}$|{REFERENCE}") })
 );
 value!(
     TimeLimit,
-    Reading::text(
-        r#"a duration with a unit, like "10m", or "never""#,
-        |text| match text {
-            "never" => Some(None),
-            _ => positive(text).map(Some),
-        }
-    ),
+    Reading::text(r#"a duration with a unit, like "10m", or "never""#, |text| match text {
+        "never" => Some(None),
+        _ => positive(text).map(Some),
+    }),
     json_schema!({ "type": "string", "pattern": format!("^({DURATION}|never)$|{REFERENCE}") })
 );
 value!(
@@ -227,10 +216,7 @@ fn unlimited_or(least: u32) -> Schema {
 /// long those are, and `M` beside `m` is a trap.
 fn duration(text: &str) -> Option<Duration> {
     let vague = |unit: &str| {
-        matches!(
-            unit,
-            "M" | "month" | "months" | "y" | "yr" | "yrs" | "year" | "years"
-        )
+        matches!(unit, "M" | "month" | "months" | "y" | "yr" | "yrs" | "year" | "years")
     };
     if text.split(|c: char| !c.is_alphabetic()).any(vague) {
         return None;
@@ -270,23 +256,9 @@ mod tests {
             ("2d", 172_800_000),
             ("0s", 0),
         ] {
-            assert_eq!(
-                duration(text),
-                Some(Duration::from_millis(millis)),
-                "{text}"
-            );
+            assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
         }
-        for text in [
-            "",
-            "5",
-            "0",
-            "s",
-            "-5s",
-            "5 parsecs",
-            "1M",
-            "2 years",
-            "5s!",
-        ] {
+        for text in ["", "5", "0", "s", "-5s", "5 parsecs", "1M", "2 years", "5s!"] {
             assert_eq!(duration(text), None, "{text}");
         }
         assert_eq!(positive("0s"), None);

@@ -28,11 +28,7 @@ pub(super) fn layer<'a>(environment: &BTreeMap<String, String>, below: &[&Value]
         path.put(&mut tree, value_of(&path, text));
         variables.insert(path, variable.clone());
     }
-    Layer {
-        source: Source::Environment,
-        origin: Origin::Variables(variables),
-        tree,
-    }
+    Layer { source: Source::Environment, origin: Origin::Variables(variables), tree }
 }
 
 /// The key that a variable of this name sets; `None` if it sets none.
@@ -130,10 +126,7 @@ mod tests {
         for (name, key) in [
             ("ARCANOS__SERVER__LISTEN", "server.listen"),
             ("arcanos__server__Listen", "server.listen"),
-            (
-                "ARCANOS__WORKERS__GOALWATCHER__ENABLED",
-                "workers.goalWatcher.enabled",
-            ),
+            ("ARCANOS__WORKERS__GOALWATCHER__ENABLED", "workers.goalWatcher.enabled"),
             ("ARCANOS__WORKERS__Other__ENABLED", "workers.Other.enabled"),
             ("ARCANOS__ENV__SET__API_KEY", "env.set.API_Key"),
             ("ARCANOS__ENV__SET__A__B", "env.set.A__B"),
@@ -150,22 +143,10 @@ mod tests {
             ("ARCANOS__RESTART__DELAY", "5", Value::from(5_i64)),
             ("ARCANOS__RESTART__JITTER", "0.5", Value::from(0.5)),
             ("ARCANOS__MODEL__PREFLIGHT", "false", Value::from(false)),
-            (
-                "ARCANOS__SERVER__TOKEN",
-                "1234567890",
-                Value::from("1234567890"),
-            ),
-            (
-                "ARCANOS__SERVER__TOKEN",
-                "\"quoted\"",
-                Value::from("quoted"),
-            ),
+            ("ARCANOS__SERVER__TOKEN", "1234567890", Value::from("1234567890")),
+            ("ARCANOS__SERVER__TOKEN", "\"quoted\"", Value::from("quoted")),
             ("ARCANOS__ENV__SET__X", "true", Value::from("true")),
-            (
-                "ARCANOS__ENV__FILES",
-                "['a', 'b']",
-                Value::from(vec!["a", "b"]),
-            ),
+            ("ARCANOS__ENV__FILES", "['a', 'b']", Value::from(vec!["a", "b"])),
         ] {
             assert_eq!(set(name, text).1, value, "{name}={text}");
         }

@@ -53,11 +53,7 @@ pub(super) fn unknown_key(key: &str, known: &[&str]) -> String {
     if let Some(nearest) = nearest(key, known) {
         return format!("unknown key, did you mean `{nearest}`?");
     }
-    let listed: Vec<String> = known
-        .iter()
-        .take(MAX_LISTED)
-        .map(|k| format!("`{k}`"))
-        .collect();
+    let listed: Vec<String> = known.iter().take(MAX_LISTED).map(|k| format!("`{k}`")).collect();
     match known.len() {
         0 => "unknown key".to_owned(),
         _ => format!("unknown key, expected one of {}", listed.join(", ")),

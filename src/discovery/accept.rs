@@ -53,36 +53,18 @@ pub(super) fn accept(
     let mut kind = VerdictKind::Ignored;
     for (at, outcome) in &analysis.outcomes {
         let rule = &rules.rules[*at];
-        let hearing = Hearing {
-            rules,
-            listing,
-            rule,
-            file,
-            analysis,
-            reach,
-        };
+        let hearing = Hearing { rules, listing, rule, file, analysis, reach };
         match hearing.decide(*outcome) {
             Ok((line, reason)) => {
-                return Ok(Accepted {
-                    rule: *at,
-                    line,
-                    reason,
-                    is_marked: false,
-                });
+                return Ok(Accepted { rule: *at, line, reason, is_marked: false });
             }
             Err(reason) => reasons.push(format!("rule `{}`: {reason}", rule.name)),
         }
-        if hearing
-            .names_package(analysis, ImportKind::Reexport)
-            .is_some()
-        {
+        if hearing.names_package(analysis, ImportKind::Reexport).is_some() {
             kind = VerdictKind::Helper;
         }
     }
-    Err(Refusal {
-        kind,
-        reason: reasons.join("; "),
-    })
+    Err(Refusal { kind, reason: reasons.join("; ") })
 }
 
 /// One rule and one file.
@@ -139,9 +121,7 @@ impl Hearing<'_> {
         })?;
         let leads = |target: &Path| {
             target == source
-                || reach(target, |file| self.listing.imports_of(file))
-                    .files
-                    .contains(source)
+                || reach(target, |file| self.listing.imports_of(file)).files.contains(source)
         };
         let line = self.analysis.locals.iter().find_map(|local| {
             let known = |path: &Path| self.listing.files.contains_key(path);
@@ -158,16 +138,12 @@ impl Hearing<'_> {
             return format!("only re-exports `{package}` (line {line})");
         }
         let packages = self.rule.packages.iter();
-        let packages: Vec<_> = packages
-            .map(|at| format!("`{}`", self.rules.packages[*at]))
-            .collect();
+        let packages: Vec<_> =
+            packages.map(|at| format!("`{}`", self.rules.packages[*at])).collect();
         let mut reason = format!("imports none of {}", packages.join(", "));
         let broken = self.reach.files.iter().find_map(|path| {
             let fault = self.listing.files.get(path)?.fault()?;
-            Some(format!(
-                "; of what it imports, `{}` is not followed: {fault}",
-                path.display()
-            ))
+            Some(format!("; of what it imports, `{}` is not followed: {fault}", path.display()))
         });
         reason.push_str(&broken.unwrap_or_default());
         reason

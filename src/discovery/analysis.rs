@@ -78,18 +78,16 @@ pub fn analyse(rules: &Rules, rel: &Path, bytes: &[u8]) -> Analysis {
     let wants_code = |rule: &Rule| !rule.packages.is_empty() || rule.on == View::Code;
     let is_code = is_javascript(rel) || fitting.iter().any(|(_, rule)| wants_code(rule));
     let view = is_code.then(|| code_view(text));
-    let (packages, locals) = view.as_ref().map_or_else(Default::default, |view| {
-        module_uses(text, view, &rules.packages)
-    });
+    let (packages, locals) = view
+        .as_ref()
+        .map_or_else(Default::default, |view| module_uses(text, view, &rules.packages));
     let outcome = |(at, rule): (usize, &Rule)| (at, ask(rule, text, view.as_ref()));
     Analysis {
         fingerprint: fingerprint(bytes),
         marker: marker(text),
         packages,
         locals,
-        env_reads: view
-            .as_ref()
-            .map_or_else(Vec::new, |view| env_reads(text, &view.text)),
+        env_reads: view.as_ref().map_or_else(Vec::new, |view| env_reads(text, &view.text)),
         outcomes: fitting.into_iter().map(outcome).collect(),
     }
 }
@@ -131,22 +129,19 @@ fn ask(rule: &Rule, raw: &str, view: Option<&CodeView>) -> Outcome {
 
 /// The first marker in a comment line near the top.
 fn marker(text: &str) -> Option<(Marker, u32)> {
-    text.lines()
-        .take(MARKER_LINES)
-        .zip(1..)
-        .find_map(|(line, number)| {
-            let comment = line.trim_start();
-            let words = ["//", "#", "/*", "*", "--"]
-                .iter()
-                .find_map(|sign| comment.strip_prefix(sign))?
-                .trim_start()
-                .strip_prefix("@arcanos")?;
-            let word = words.strip_prefix([' ', '\t'])?.split_whitespace().next()?;
-            let marker = match word {
-                "worker" => Marker::Worker,
-                "ignore" => Marker::Ignore,
-                _ => return None,
-            };
-            Some((marker, number))
-        })
+    text.lines().take(MARKER_LINES).zip(1..).find_map(|(line, number)| {
+        let comment = line.trim_start();
+        let words = ["//", "#", "/*", "*", "--"]
+            .iter()
+            .find_map(|sign| comment.strip_prefix(sign))?
+            .trim_start()
+            .strip_prefix("@arcanos")?;
+        let word = words.strip_prefix([' ', '\t'])?.split_whitespace().next()?;
+        let marker = match word {
+            "worker" => Marker::Worker,
+            "ignore" => Marker::Ignore,
+            _ => return None,
+        };
+        Some((marker, number))
+    })
 }

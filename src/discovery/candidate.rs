@@ -18,9 +18,8 @@ impl Court<'_> {
         let analysis = |path: &Path| self.listing.files.get(path).and_then(Entry::analysis);
         let own = analysis(file).map(|analysis| analysis.fingerprint);
         let used = case.reach.files.iter();
-        let uses: Vec<(PathBuf, Fingerprint)> = used
-            .filter_map(|path| Some((path.clone(), analysis(path)?.fingerprint)))
-            .collect();
+        let uses: Vec<(PathBuf, Fingerprint)> =
+            used.filter_map(|path| Some((path.clone(), analysis(path)?.fingerprint))).collect();
         let mut hasher = DefaultHasher::new();
         own.hash(&mut hasher);
         uses.hash(&mut hasher);

@@ -152,9 +152,7 @@ impl Lexer<'_> {
                 b'[' => in_class = true,
                 b']' => in_class = false,
                 b'/' if !in_class => {
-                    let flags = self.text[at + 1..]
-                        .iter()
-                        .take_while(|b| b.is_ascii_alphabetic());
+                    let flags = self.text[at + 1..].iter().take_while(|b| b.is_ascii_alphabetic());
                     return Some(at + 1 + flags.count());
                 }
                 _ => {}
@@ -180,17 +178,11 @@ impl Lexer<'_> {
                 }
             }
         };
-        let named = self
-            .named_module()
-            .filter(|_| self.is_specifier(start..end));
+        let named = self.named_module().filter(|_| self.is_specifier(start..end));
         match named {
             Some((kind, at)) => {
                 self.statement = None;
-                self.imports.push(Import {
-                    kind,
-                    at,
-                    specifier: start..end,
-                });
+                self.imports.push(Import { kind, at, specifier: start..end });
             }
             None => self.blank(start..end),
         }
@@ -266,11 +258,7 @@ impl Lexer<'_> {
         };
         match (kind, &mut self.statement) {
             (Some(kind), statement) => {
-                *statement = Some(Statement {
-                    kind,
-                    at: start,
-                    typing: Typing::Open,
-                });
+                *statement = Some(Statement { kind, at: start, typing: Typing::Open });
             }
             (None, Some(statement)) => statement.typing = statement.typing.after_word(word),
             (None, None) => {}

@@ -63,9 +63,7 @@ pub fn resolve(
     specifier: &str,
     mut is_file: impl FnMut(&Path) -> bool,
 ) -> Option<PathBuf> {
-    local_paths(from, specifier)
-        .into_iter()
-        .find(|path| is_file(path))
+    local_paths(from, specifier).into_iter().find(|path| is_file(path))
 }
 
 /// The files that belong to `root`, near ones first, up to the bounds. `imports` says what a

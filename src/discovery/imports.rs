@@ -35,24 +35,14 @@ pub(super) fn module_uses(
         if is_local(specifier) {
             // More than a graph may hold are never followed, so they need not be kept either.
             if locals.len() <= MAX_FILES && seen.insert(specifier) {
-                locals.push(Local {
-                    specifier: specifier.to_owned(),
-                    line: lines.at(import.at),
-                });
+                locals.push(Local { specifier: specifier.to_owned(), line: lines.at(import.at) });
             }
             continue;
         }
         let named = packages.iter().position(|p| is_of_package(specifier, p));
-        let known = |package| {
-            uses.iter()
-                .any(|u| u.package == package && u.kind == import.kind)
-        };
+        let known = |package| uses.iter().any(|u| u.package == package && u.kind == import.kind);
         if let Some(package) = named.filter(|package| !known(*package)) {
-            uses.push(PackageUse {
-                package,
-                kind: import.kind,
-                line: lines.at(import.at),
-            });
+            uses.push(PackageUse { package, kind: import.kind, line: lines.at(import.at) });
         }
     }
     (uses, locals)
@@ -60,9 +50,7 @@ pub(super) fn module_uses(
 
 /// Whether a module's name is this package or a path in it.
 fn is_of_package(specifier: &str, package: &str) -> bool {
-    specifier
-        .strip_prefix(package)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    specifier.strip_prefix(package).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn is_local(specifier: &str) -> bool {
@@ -80,19 +68,13 @@ pub(super) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) const fn of(text: &'a str) -> Self {
-        Self {
-            text: text.as_bytes(),
-            at: 0,
-            line: 1,
-        }
+        Self { text: text.as_bytes(), at: 0, line: 1 }
     }
 
     /// The line of this place, from 1.
     pub(super) fn at(&mut self, place: usize) -> u32 {
         let ends = memchr_iter(b'\n', &self.text[self.at..place.max(self.at)]).count();
-        self.line = self
-            .line
-            .saturating_add(u32::try_from(ends).unwrap_or(u32::MAX));
+        self.line = self.line.saturating_add(u32::try_from(ends).unwrap_or(u32::MAX));
         self.at = place.max(self.at);
         self.line
     }

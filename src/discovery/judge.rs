@@ -97,11 +97,7 @@ impl<'a> Court<'a> {
             };
             match accept(self.rules, self.listing, (file, analysis), &reach) {
                 Ok(accepted) => {
-                    let case = Case {
-                        accepted,
-                        reach,
-                        master: None,
-                    };
+                    let case = Case { accepted, reach, master: None };
                     self.accepted.insert(file, case);
                 }
                 Err(refusal) => {
@@ -222,10 +218,9 @@ impl<'a> Court<'a> {
                     VerdictKind::Ignored,
                     format!("waits for `{name}`, which a program still writes to"),
                 )),
-                Content::Barred {
-                    barrier: Barrier::Open(reason),
-                    ..
-                } => Some((VerdictKind::Rejected, format!("imports `{name}`: {reason}"))),
+                Content::Barred { barrier: Barrier::Open(reason), .. } => {
+                    Some((VerdictKind::Rejected, format!("imports `{name}`: {reason}")))
+                }
                 _ => None,
             }
         })
@@ -239,10 +234,9 @@ impl<'a> Court<'a> {
             (Content::Barred { barrier, .. }, _) => {
                 (VerdictKind::Rejected, barrier.reason().to_owned())
             }
-            (_, Some(importer)) => (
-                VerdictKind::Helper,
-                format!("imported by `{}`", importer.display()),
-            ),
+            (_, Some(importer)) => {
+                (VerdictKind::Helper, format!("imported by `{}`", importer.display()))
+            }
             (Content::Held, None) => (
                 VerdictKind::Ignored,
                 "a program still writes to it; it is read once that has closed it".to_owned(),

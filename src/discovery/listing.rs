@@ -66,10 +66,7 @@ impl Entry {
     /// A file of which nothing but its content is to be said.
     #[must_use]
     pub const fn new(content: Content) -> Self {
-        Self {
-            content,
-            warnings: Vec::new(),
-        }
+        Self { content, warnings: Vec::new() }
     }
 
     /// What the content says, if it was ever read.

@@ -89,24 +89,12 @@ mod tests {
             ("const a = process.env.A_KEY;", "A_KEY"),
             ("process.env['B'] || process.env[\"C\"]", "B C"),
             ("process?.env?.D ?? process . env . E", "D E"),
-            (
-                "const { F, G: g, H = 'x', ...rest } = process.env;",
-                "F G H",
-            ),
+            ("const { F, G: g, H = 'x', ...rest } = process.env;", "F G H"),
             ("process.env.I = '1'; process.env['J'] = '2';", ""),
-            (
-                "if (process.env.K === 'x' || process.env.L == 1) f(process.env.M)",
-                "K L M",
-            ),
-            (
-                "// process.env.N\nconst s = 'process.env.O', t = `process.env.P`;",
-                "",
-            ),
+            ("if (process.env.K === 'x' || process.env.L == 1) f(process.env.M)", "K L M"),
+            ("// process.env.N\nconst s = 'process.env.O', t = `process.env.P`;", ""),
             ("const t = `${process.env.Q}`;", "Q"),
-            (
-                "processx.env.R; process.environment.S; process.env[name]",
-                "",
-            ),
+            ("processx.env.R; process.environment.S; process.env[name]", ""),
         ] {
             let found = env_reads(text, &code_view(text).text).join(" ");
             assert_eq!(found, names, "{text}");

@@ -163,10 +163,7 @@ impl Rules {
     pub(super) fn fitting(&self, rel: &Path) -> impl Iterator<Item = (usize, &Rule)> {
         let name = rel.file_name().unwrap_or_default();
         let name = Path::new(name);
-        self.rules
-            .iter()
-            .enumerate()
-            .filter(move |(_, rule)| rule.files.is_match(name))
+        self.rules.iter().enumerate().filter(move |(_, rule)| rule.files.is_match(name))
     }
 
     /// Why this path is no worker whatever it holds.
@@ -175,10 +172,7 @@ impl Rules {
             return Some(reason);
         }
         if let Some(at) = self.ignore.matches(rel).first() {
-            return Some(format!(
-                "passed over by `{}` of `ignore`",
-                self.ignore_text[*at]
-            ));
+            return Some(format!("passed over by `{}` of `ignore`", self.ignore_text[*at]));
         }
         if !self.recursive && rel.components().count() > 1 {
             return Some("in a folder of its own; `recursive` is off".to_owned());
@@ -190,10 +184,7 @@ impl Rules {
 impl Rule {
     fn compile(rule: &config::Rule, packages: &mut Vec<String>) -> Result<Self, RulesError> {
         let regexes = |patterns: &[String]| -> Result<Vec<Regex>, RulesError> {
-            patterns
-                .iter()
-                .map(|pattern| compile_regex(&rule.name, pattern))
-                .collect()
+            patterns.iter().map(|pattern| compile_regex(&rule.name, pattern)).collect()
         };
         let places = rule.imports.iter().map(|package| {
             let place = packages.iter().position(|known| known == package);
@@ -216,21 +207,15 @@ impl Rule {
 
 /// Lines count: `^` and `$` match at each.
 fn compile_regex(rule: &str, pattern: &str) -> Result<Regex, RulesError> {
-    RegexBuilder::new(pattern)
-        .multi_line(true)
-        .build()
-        .map_err(|source| RulesError::Regex {
-            rule: rule.to_owned(),
-            regex: pattern.to_owned(),
-            source: Box::new(source),
-        })
+    RegexBuilder::new(pattern).multi_line(true).build().map_err(|source| RulesError::Regex {
+        rule: rule.to_owned(),
+        regex: pattern.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 fn globs(patterns: &[String]) -> Result<GlobSet, RulesError> {
-    let fault = |glob: &str, source| RulesError::Glob {
-        glob: glob.to_owned(),
-        source,
-    };
+    let fault = |glob: &str, source| RulesError::Glob { glob: glob.to_owned(), source };
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         let glob: Glob = GlobBuilder::new(pattern)

@@ -83,25 +83,15 @@ impl Board {
     pub(crate) fn occurrences(
         &self,
         after: Option<u64>,
-    ) -> (
-        Option<Vec<Arc<Occurrence>>>,
-        broadcast::Receiver<Arc<Occurrence>>,
-    ) {
+    ) -> (Option<Vec<Arc<Occurrence>>>, broadcast::Receiver<Arc<Occurrence>>) {
         let inner = self.lock();
         let live = self.occurrences.subscribe();
         let Some(after) = after else {
             return (Some(Vec::new()), live);
         };
         let oldest = inner.next_id - inner.history.len() as u64;
-        let is_known = after + 1 >= oldest && after < inner.next_id;
-        let missed = || {
-            inner
-                .history
-                .iter()
-                .filter(|o| o.id > after)
-                .cloned()
-                .collect()
-        };
+        let is_known = after < inner.next_id && after + 1 >= oldest;
+        let missed = || inner.history.iter().filter(|o| o.id > after).cloned().collect();
         (is_known.then(missed), live)
     }
 

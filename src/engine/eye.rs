@@ -59,12 +59,7 @@ pub(super) enum ConfigSight {
 impl Eye {
     pub(super) fn new(source: Source, config: Arc<Config>) -> Result<Self, String> {
         let rules = Rules::compile(&config.discovery).map_err(|error| error.to_string())?;
-        Ok(Self {
-            source,
-            scanner: Scanner::new(),
-            config,
-            rules: Arc::new(rules),
-        })
+        Ok(Self { source, scanner: Scanner::new(), config, rules: Arc::new(rules) })
     }
 
     /// Looks.
@@ -114,20 +109,14 @@ impl Eye {
                  to `{}`",
                 loaded.config.state_directory.display()
             ));
-            loaded
-                .config
-                .state_directory
-                .clone_from(&self.config.state_directory);
+            loaded.config.state_directory.clone_from(&self.config.state_directory);
         }
         if loaded.config.discovery != self.config.discovery {
             match Rules::compile(&loaded.config.discovery) {
                 Ok(rules) => self.rules = Arc::new(rules),
                 Err(error) => {
                     let error = error.to_string();
-                    return ConfigSight::Bad(Fault {
-                        pretty: error.clone(),
-                        errors: vec![error],
-                    });
+                    return ConfigSight::Bad(Fault { pretty: error.clone(), errors: vec![error] });
                 }
             }
         }

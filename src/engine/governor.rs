@@ -28,12 +28,7 @@ pub(crate) struct Turn(Governor);
 impl Governor {
     /// A governor that is open.
     pub(crate) fn new(limit: Option<usize>) -> Self {
-        let line = Line {
-            limit,
-            taken: 0,
-            is_open: true,
-            waiting: VecDeque::new(),
-        };
+        let line = Line { limit, taken: 0, is_open: true, waiting: VecDeque::new() };
         Self(Arc::new(Mutex::new(line)))
     }
 

@@ -122,10 +122,7 @@ impl Handle {
     pub fn occurrences(
         &self,
         after: Option<u64>,
-    ) -> (
-        Option<Vec<Arc<Occurrence>>>,
-        broadcast::Receiver<Arc<Occurrence>>,
-    ) {
+    ) -> (Option<Vec<Arc<Occurrence>>>, broadcast::Receiver<Arc<Occurrence>>) {
         self.0.board.occurrences(after)
     }
 
@@ -173,11 +170,7 @@ impl Handle {
     pub async fn command(&self, name: &str, verb: Verb) -> Result<Ticket, CommandError> {
         let id = WorkerId::parse(name).map_err(|_| CommandError::Unknown(name.to_owned()))?;
         let epoch = self.0.runtime.command(&id, verb).await?;
-        Ok(Ticket {
-            handle: self.clone(),
-            worker: id,
-            epoch,
-        })
+        Ok(Ticket { handle: self.clone(), worker: id, epoch })
     }
 
     /// Restarts every worker that is enabled and not stopped by a person.
@@ -240,11 +233,7 @@ impl Ticket {
         let wants_stop = matches!(verb, Verb::Stop);
         let Some(view) = self.handle.worker(&self.worker) else {
             let reason = "its file was removed".to_owned();
-            let gone = WorkerFailed {
-                worker: self.worker.clone(),
-                state: State::Stopped,
-                reason,
-            };
+            let gone = WorkerFailed { worker: self.worker.clone(), state: State::Stopped, reason };
             return Some(if wants_stop { Ok(()) } else { Err(gone) });
         };
         if view.epoch < self.epoch {
@@ -258,10 +247,7 @@ impl Ticket {
             State::Backoff | State::Failed | State::Stopped => Some(Err(WorkerFailed {
                 worker: self.worker.clone(),
                 state: view.state,
-                reason: view
-                    .reason
-                    .clone()
-                    .unwrap_or_else(|| "it was stopped".to_owned()),
+                reason: view.reason.clone().unwrap_or_else(|| "it was stopped".to_owned()),
             })),
         }
     }

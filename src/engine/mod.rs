@@ -31,6 +31,6 @@ pub use start::{Engine, EngineError, Options};
 #[cfg(test)]
 pub(crate) use {
     board::Board,
-    handle::Shared,
+    handle::{Request, Shared},
     runtime::{Pending, Runtime},
 };

@@ -38,13 +38,7 @@ pub(super) struct ModelDesk {
 
 impl ModelDesk {
     pub(super) fn new(board: Arc<Board>, end: CancellationToken) -> Self {
-        Self {
-            board,
-            stand_in: None,
-            end,
-            question: None,
-            asking: None,
-        }
+        Self { board, stand_in: None, end, question: None, asking: None }
     }
 
     /// Follows the config: the base URL that workers get, if any.

@@ -65,19 +65,8 @@ impl Preparer {
         let is_passed = |name: &str| {
             PASSED.contains(&name) || PASSED_PREFIXES.iter().any(|p| name.starts_with(p))
         };
-        let environment = std::env::vars()
-            .filter(|(name, _)| is_passed(name))
-            .collect();
-        Self {
-            spawner,
-            state,
-            logs,
-            environment,
-            instance,
-            runs: 0,
-            tried: None,
-            task: None,
-        }
+        let environment = std::env::vars().filter(|(name, _)| is_passed(name)).collect();
+        Self { spawner, state, logs, environment, instance, runs: 0, tried: None, task: None }
     }
 
     /// Begins to prepare the folder, unless that was done for this digest of its lock file, was
@@ -109,12 +98,7 @@ impl Preparer {
         };
         let words = format!(
             "{} in {}",
-            [program.clone()]
-                .iter()
-                .chain(args)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(" "),
+            [program.clone()].iter().chain(args).cloned().collect::<Vec<_>>().join(" "),
             folder.display()
         );
         tracing::info!("Preparing packages: {words}");
@@ -138,7 +122,10 @@ impl Preparer {
         let result = task.await.unwrap_or_else(|error| Err(error.to_string()));
         self.task = None;
         match &result {
-            Ok(()) => self.logs.arcanos("Packages are prepared"),
+            Ok(()) => {
+                tracing::info!("Packages are prepared.");
+                self.logs.arcanos("Packages are prepared");
+            }
             Err(error) => {
                 tracing::warn!("{error}");
                 self.logs.arcanos(error);
@@ -168,24 +155,15 @@ struct Job {
 impl Job {
     async fn run(self, command: Command, run: RunId) -> Result<(), String> {
         let program = command.program.clone();
-        let spawned = self
-            .spawner
-            .spawn(command)
-            .await
-            .map_err(|error| match error {
-                SpawnError::Missing { .. } => format!(
-                    "discovery.prepare: `{program}` was not found on PATH; install it, or set \
+        let spawned = self.spawner.spawn(command).await.map_err(|error| match error {
+            SpawnError::Missing { .. } => format!(
+                "discovery.prepare: `{program}` was not found on PATH; install it, or set \
                  `discovery.prepare = []` and install the packages of {} yourself",
-                    self.folder.display()
-                ),
-                other => format!("discovery.prepare: {other}"),
-            })?;
-        let Spawned {
-            mut process,
-            stdout,
-            stderr,
-            ..
-        } = spawned;
+                self.folder.display()
+            ),
+            other => format!("discovery.prepare: {other}"),
+        })?;
+        let Spawned { mut process, stdout, stderr, .. } = spawned;
         let id = WorkerId::parse(NAME).map_err(|error| error.to_string())?;
         let log = self.logs.worker(&id);
         let ended = CancellationToken::new();
@@ -200,16 +178,9 @@ impl Job {
             capture(&log, stderr, Stream::Stderr, &run, &ended),
         );
         if exit != Exit::Code(0) {
-            let query = TailQuery {
-                stream: Some(Stream::Stderr),
-                ..TailQuery::last(3)
-            };
+            let query = TailQuery { stream: Some(Stream::Stderr), ..TailQuery::last(3) };
             let lines = self.logs.tail(Some(&id), &query).await;
-            let last = lines
-                .iter()
-                .map(|line| line.text.as_str())
-                .collect::<Vec<_>>()
-                .join(" / ");
+            let last = lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join(" / ");
             return Err(format!(
                 "discovery.prepare failed in {} ({exit}): {last}; see the lines of [{NAME}] in \
                  the session log. Workers start all the same",

@@ -93,14 +93,8 @@ struct Shown {
 
 impl Shown {
     fn of(loaded: &Loaded) -> Self {
-        let sources = loaded
-            .sources
-            .iter()
-            .map(|(key, source)| (key.clone(), source.as_str()));
-        Self {
-            effective: loaded.effective.clone(),
-            sources: sources.collect(),
-        }
+        let sources = loaded.sources.iter().map(|(key, source)| (key.clone(), source.as_str()));
+        Self { effective: loaded.effective.clone(), sources: sources.collect() }
     }
 }
 
@@ -205,10 +199,7 @@ impl Reconciler {
         };
         let running = self.shared.runtime.observe();
         let looked = tokio::task::spawn_blocking(move || {
-            let holders = running
-                .iter()
-                .map(|spec| (spec.id.clone(), spec.file.clone()))
-                .collect();
+            let holders = running.iter().map(|spec| (spec.id.clone(), spec.file.clone())).collect();
             let sight = eye.look(&holders);
             (eye, sight)
         });
@@ -257,9 +248,7 @@ impl Reconciler {
         if self.fault.as_ref() != Some(&fault) {
             for error in &fault.errors {
                 tracing::error!("{error}");
-                self.shared
-                    .logs
-                    .arcanos(&format!("Config not applied: {error}"));
+                self.shared.logs.arcanos(&format!("Config not applied: {error}"));
             }
             self.is_news = true;
         }
@@ -274,9 +263,7 @@ impl Reconciler {
         (self.on_config)(&config, &self.shared.logs);
         self.governor.set_limit(config.concurrency);
         self.watcher.change(config.discovery.watch);
-        self.shared
-            .server
-            .send_replace(Arc::new(ServerSettings::of(&config)));
+        self.shared.server.send_replace(Arc::new(ServerSettings::of(&config)));
         self.surroundings.upstream = self.model.follow(&config).await;
         self.shown = Shown::of(&loaded);
         self.config = config;
@@ -307,11 +294,8 @@ impl Reconciler {
         for action in plan.actions {
             match action {
                 Action::Ensure(spec) => {
-                    let is_new = plan
-                        .summary
-                        .reasons
-                        .get(&spec.id)
-                        .is_some_and(|r| r.starts_with("new"));
+                    let is_new =
+                        plan.summary.reasons.get(&spec.id).is_some_and(|r| r.starts_with("new"));
                     if is_new {
                         self.shared.logs.arcanos(&self.found(&spec));
                     }
@@ -328,27 +312,19 @@ impl Reconciler {
         let rules = &self.config.discovery.rules;
         let rule = rules.iter().find(|rule| rule.name == spec.rule);
         let uses_sdk = rule.is_some_and(|r| r.imports.iter().any(|package| package == "openai"));
-        let kind = if uses_sdk {
-            "OpenAI SDK worker"
-        } else {
-            "worker"
-        };
+        let kind = if uses_sdk { "OpenAI SDK worker" } else { "worker" };
         format!("Found {kind}: {}", spec.file.display())
     }
 
     fn watch(&mut self, list: &WatchList) {
         self.watcher.set(list);
-        self.shared
-            .board
-            .set_problem("discovery.watch", self.watcher.problem());
+        self.shared.board.set_problem("discovery.watch", self.watcher.problem());
     }
 
     fn prepare(&mut self, lock: Option<String>) {
         let discovery = &self.config.discovery;
         if let Some(digest) = lock
-            && self
-                .preparer
-                .begin(&discovery.prepare, &discovery.directory, &digest)
+            && self.preparer.begin(&discovery.prepare, &discovery.directory, &digest)
         {
             self.governor.set_open(false);
         }
@@ -384,10 +360,7 @@ impl Reconciler {
             }
             picture.generation = generation;
             picture.config.error = error;
-            picture
-                .discovery
-                .directory
-                .clone_from(&config.discovery.directory);
+            picture.discovery.directory.clone_from(&config.discovery.directory);
             picture.discovery.watcher = watcher;
             picture.discovery.error = folder_error;
             picture.environment.clone_from(&config.profile);
@@ -399,10 +372,7 @@ impl Reconciler {
                 report.directory == *directory && report.files == self.discovered.verdicts;
             if !is_same {
                 let files = self.discovered.verdicts.clone();
-                *report = Arc::new(DiscoveryReport {
-                    directory: directory.clone(),
-                    files,
-                });
+                *report = Arc::new(DiscoveryReport { directory: directory.clone(), files });
             }
             !is_same
         });
@@ -458,9 +428,7 @@ impl Reconciler {
 fn is_same(old: &Config, new: &Config) -> bool {
     let secrets = |config: &Config| {
         let values = config.secrets.iter();
-        values
-            .map(|s| (s.name.clone(), s.value.expose_secret().to_owned()))
-            .collect::<Vec<_>>()
+        values.map(|s| (s.name.clone(), s.value.expose_secret().to_owned())).collect::<Vec<_>>()
     };
     old.env.available == new.env.available
         && old.env.set == new.env.set

@@ -57,14 +57,7 @@ impl Source {
         overrides: Vec<(String, toml::Value)>,
         environment: BTreeMap<String, String>,
     ) -> Self {
-        Self {
-            file,
-            profile,
-            overrides,
-            environment,
-            named: Vec::new(),
-            seen: None,
-        }
+        Self { file, profile, overrides, environment, named: Vec::new(), seen: None }
     }
 
     /// The config file, absolute.
@@ -87,12 +80,7 @@ impl Source {
 
     /// Looks at the disk.
     pub fn look(&mut self) -> Look {
-        let name = self
-            .file
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = match read_settled(&self.file, MAX_CONFIG) {
             Ok(Settled::Content(bytes)) => String::from_utf8(bytes).map_err(|error| {
                 let at = error.utf8_error().valid_up_to();
@@ -118,10 +106,7 @@ impl Source {
         }
         let look = match text {
             Ok(text) => self.load(&text),
-            Err(error) => Look::Bad(Fault {
-                pretty: error.clone(),
-                errors: vec![error],
-            }),
+            Err(error) => Look::Bad(Fault { pretty: error.clone(), errors: vec![error] }),
         };
         if matches!(look, Look::Held) {
             return look;
@@ -137,9 +122,9 @@ impl Source {
         let read = |path: &Path| {
             named.borrow_mut().push(path.to_owned());
             match read_settled(path, MAX_CONFIG) {
-                Ok(Settled::Content(bytes)) => String::from_utf8(bytes)
-                    .map(Some)
-                    .map_err(|_| "it is not UTF-8".to_owned()),
+                Ok(Settled::Content(bytes)) => {
+                    String::from_utf8(bytes).map(Some).map_err(|_| "it is not UTF-8".to_owned())
+                }
                 Ok(Settled::Missing) => Ok(None),
                 Ok(Settled::Held) => {
                     is_held.set(true);

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -18,7 +19,7 @@ use super::{
     clock,
     eye::Eye,
     governor::Governor,
-    handle::{Handle, Shared},
+    handle::{Handle, Request, Shared},
     local::{Context, Local, LocalRuntime, Phase},
     model::ModelDesk,
     prepare::Preparer,
@@ -91,74 +92,29 @@ impl Engine {
     /// If the folder of workers cannot be made, or changes cannot be followed as the config
     /// demands.
     pub async fn start(options: Options) -> Result<Self, EngineError> {
-        let Options {
-            source,
-            loaded,
-            state,
-            instance,
-            logs,
-            spawner,
-            on_config,
-        } = options;
-        let config = Arc::new(loaded.config.clone());
-        make_directory(&config)?;
-        let file = source.file().to_owned();
-        let board = Arc::new(Board::new(first_picture(&config, &file)));
+        make_directory(&options.loaded.config)?;
         let (phase, phase_seen) = watch::channel(Phase::Running);
-        let (address, address_seen) = watch::channel(None);
         let (jumps, clock) = watch::channel(0);
-        let tracker = TaskTracker::new();
-        let end = CancellationToken::new();
-        let governor = Governor::new(config.concurrency);
-        let local = Local::new(Context {
-            board: Arc::clone(&board),
-            logs: logs.clone(),
-            spawner: spawner.clone(),
+        let (requests, request_queue) = mpsc::channel(REQUESTS);
+        let (stop, stop_seen) = watch::channel(false);
+        let (tracker, end) = (TaskTracker::new(), CancellationToken::new());
+        let governor = Governor::new(options.loaded.config.concurrency);
+        let shared = share(&options, requests, |board, address| Context {
+            board,
+            logs: options.logs.clone(),
+            spawner: options.spawner.clone(),
             governor: governor.clone(),
-            instance: instance.clone(),
-            address: address_seen,
+            instance: options.instance.clone(),
+            address,
             phase: phase_seen,
             clock,
             tracker: tracker.clone(),
         });
-        let (requests, request_queue) = mpsc::channel(REQUESTS);
-        let shared = Arc::new(Shared {
-            board: Arc::clone(&board),
-            logs: logs.clone(),
-            runtime: Arc::new(LocalRuntime(local)),
-            requests,
-            config: watch::Sender::new(Arc::new(first_report(&loaded, &file))),
-            discovery: watch::Sender::new(Arc::new(DiscoveryReport {
-                directory: config.discovery.directory.clone(),
-                files: Vec::new(),
-            })),
-            server: watch::Sender::new(Arc::new(ServerSettings::of(&config))),
-            address,
-            reloads: ReloadCounters::default(),
-        });
-        let mut model = ModelDesk::new(board, end.clone());
-        let upstream = model.follow(&config).await;
-        let eye = Eye::new(source, Arc::clone(&config)).map_err(EngineError::Rules)?;
-        let beginnings = Beginnings {
-            eye,
-            loaded,
-            config: Arc::clone(&config),
-            file,
-            upstream,
-            watcher: Watcher::new(config.discovery.watch),
-            governor,
-            model,
-            preparer: Preparer::new(spawner, state, logs, instance),
-            on_config,
-        };
-        let (stop, stop_seen) = watch::channel(false);
+        let beginnings = begin(options, &shared, governor, &end).await?;
         let reconciler = Reconciler::new(Arc::clone(&shared), request_queue, beginnings);
         let reconciler = tokio::spawn(reconciler.run(stop_seen));
-        tokio::spawn(async move {
-            if let Err(error) = clock::follow(jumps).await {
-                tracing::debug!(%error, "Jumps of the clock cannot be noticed.");
-            }
-        });
+        tokio::spawn(follow_clock(jumps));
+        tokio::spawn(follow_logs(Handle(Arc::clone(&shared)), end.clone()));
         Ok(Self {
             handle: Handle(shared),
             phase,
@@ -179,11 +135,7 @@ impl Engine {
     /// written. No request is taken any more.
     pub async fn shut_down(&self) {
         self.stop.send_replace(true);
-        let reconciler = self
-            .reconciler
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let reconciler = self.reconciler.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(reconciler) = reconciler {
             // It ends after the look that may be under way.
             let _ = reconciler.await;
@@ -205,26 +157,87 @@ impl Engine {
     }
 }
 
+/// What handles and the reconciler share, around a runtime of this context.
+fn share(
+    options: &Options,
+    requests: mpsc::Sender<Request>,
+    context: impl FnOnce(Arc<Board>, watch::Receiver<Option<SocketAddr>>) -> Context,
+) -> Arc<Shared> {
+    let (config, file) = (&options.loaded.config, options.source.file());
+    let board = Arc::new(Board::new(first_picture(config, file)));
+    let (address, address_seen) = watch::channel(None);
+    let local = Local::new(context(Arc::clone(&board), address_seen));
+    let discovery = DiscoveryReport {
+        directory: config.discovery.directory.clone(),
+        files: Vec::new(),
+    };
+    Arc::new(Shared {
+        board,
+        logs: options.logs.clone(),
+        runtime: Arc::new(LocalRuntime(local)),
+        requests,
+        config: watch::Sender::new(Arc::new(first_report(&options.loaded, file))),
+        discovery: watch::Sender::new(Arc::new(discovery)),
+        server: watch::Sender::new(Arc::new(ServerSettings::of(config))),
+        address,
+        reloads: ReloadCounters::default(),
+    })
+}
+
+/// What the reconciler starts from.
+async fn begin(
+    options: Options,
+    shared: &Shared,
+    governor: Governor,
+    end: &CancellationToken,
+) -> Result<Beginnings, EngineError> {
+    let Options { source, loaded, state, instance, logs, spawner, on_config } = options;
+    let config = Arc::new(loaded.config.clone());
+    let mut model = ModelDesk::new(Arc::clone(&shared.board), end.clone());
+    let upstream = model.follow(&config).await;
+    Ok(Beginnings {
+        file: source.file().to_owned(),
+        eye: Eye::new(source, Arc::clone(&config)).map_err(EngineError::Rules)?,
+        loaded,
+        watcher: Watcher::new(config.discovery.watch),
+        config,
+        upstream,
+        governor,
+        model,
+        preparer: Preparer::new(spawner, state, logs, instance),
+        on_config,
+    })
+}
+
+async fn follow_clock(jumps: watch::Sender<u64>) {
+    if let Err(error) = clock::follow(jumps).await {
+        tracing::debug!(%error, "Jumps of the clock cannot be noticed.");
+    }
+}
+
+/// Shows what is wrong with the logs.
+async fn follow_logs(handle: Handle, end: CancellationToken) {
+    let mut changes = handle.logs().problem_changes();
+    while let Some(Ok(())) = end.run_until_cancelled(changes.changed()).await {
+        let problems = handle.logs().problems();
+        handle.set_problem("log", (!problems.is_empty()).then(|| problems.join("; ")));
+    }
+}
+
 fn make_directory(config: &Config) -> Result<(), EngineError> {
     let path = &config.discovery.directory;
     if path.exists() {
         return Ok(());
     }
-    std::fs::create_dir_all(path).map_err(|source| EngineError::Directory {
-        path: path.clone(),
-        source,
-    })
+    std::fs::create_dir_all(path)
+        .map_err(|source| EngineError::Directory { path: path.clone(), source })
 }
 
 fn first_picture(config: &Config, file: &std::path::Path) -> Snapshot {
     Snapshot {
         generation: Generation(0),
         workers: std::collections::BTreeMap::new(),
-        config: ConfigStatus {
-            file: file.to_owned(),
-            loaded_at: Stamp::now(),
-            error: None,
-        },
+        config: ConfigStatus { file: file.to_owned(), loaded_at: Stamp::now(), error: None },
         discovery: DiscoveryStatus {
             directory: config.discovery.directory.clone(),
             watcher: "starting".to_owned(),
@@ -238,10 +251,7 @@ fn first_picture(config: &Config, file: &std::path::Path) -> Snapshot {
 }
 
 fn first_report(loaded: &Loaded, file: &std::path::Path) -> ConfigReport {
-    let sources = loaded
-        .sources
-        .iter()
-        .map(|(key, source)| (key.clone(), source.as_str()));
+    let sources = loaded.sources.iter().map(|(key, source)| (key.clone(), source.as_str()));
     ConfigReport {
         generation: Generation(0),
         file: file.to_owned(),

@@ -53,11 +53,7 @@ fn control(file: &File, command: c_int, argument: c_int) -> io::Result<()> {
     // take a number, passed as the `long` that the variadic call expects, and no memory is
     // handed over: there is nothing that the kernel could read or write.
     let done = unsafe { libc::fcntl(file.as_raw_fd(), command, c_long::from(argument)) };
-    if done == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    if done == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 #[cfg(test)]

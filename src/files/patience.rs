@@ -17,10 +17,7 @@ impl Patience {
     /// Begins to wait.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self {
-            due: now + Self::FIRST,
-            step: Self::FIRST,
-        }
+        Self { due: now + Self::FIRST, step: Self::FIRST }
     }
 
     /// Goes on waiting, after a look that was in vain. A look before its time changes nothing.

@@ -101,10 +101,7 @@ pub(super) fn read_stamped(path: &Path, limit: u64) -> Result<Reading, ReadError
         return Err(ReadError::TooLarge { size, limit });
     }
     let mut content = Vec::with_capacity(usize::try_from(stamp.size).unwrap_or(0) + 1);
-    (&file)
-        .take(limit + 1)
-        .read_to_end(&mut content)
-        .map_err(ReadError::Io)?;
+    (&file).take(limit + 1).read_to_end(&mut content).map_err(ReadError::Io)?;
     // A program that has begun to write since has left its mark on the times or the size.
     let after = Stamp::of(&file.metadata().map_err(ReadError::Io)?);
     if after != stamp || content.len() as u64 != stamp.size {
@@ -132,19 +129,13 @@ pub(super) fn check_regular(metadata: &Metadata) -> Result<(), ReadError> {
 
 /// Whether an error says that there is nothing at the path.
 pub(super) fn is_missing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn open(path: &Path) -> io::Result<File> {
     // O_NONBLOCK: should a pipe have taken the file's place, opening it does not wait.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)
+    OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
 
 fn settled_writers(file: &File) -> Writers {

@@ -99,9 +99,7 @@ impl StateDir {
             _ => {}
         }
         let state = Self::open_existing(path)?;
-        let mode = fs::metadata(path)
-            .map_err(|e| failed("look at", path, e))?
-            .mode();
+        let mode = fs::metadata(path).map_err(|e| failed("look at", path, e))?.mode();
         if mode & 0o777 != DIRECTORY_MODE {
             fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))
                 .map_err(|e| failed("restrict", path, e))?;
@@ -123,14 +121,9 @@ impl StateDir {
             return Err(StateError::NotDirectory(path.to_owned()));
         }
         if found.uid() != geteuid().as_raw() {
-            return Err(StateError::Foreign {
-                path: path.to_owned(),
-                owner: found.uid(),
-            });
+            return Err(StateError::Foreign { path: path.to_owned(), owner: found.uid() });
         }
-        Ok(Self {
-            path: path.to_owned(),
-        })
+        Ok(Self { path: path.to_owned() })
     }
 
     /// Where it is.
@@ -180,11 +173,7 @@ impl StateDir {
 }
 
 fn failed(action: &'static str, path: &Path, source: io::Error) -> StateError {
-    StateError::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
+    StateError::Io { action, path: path.to_owned(), source }
 }
 
 #[cfg(test)]

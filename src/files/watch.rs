@@ -123,9 +123,9 @@ impl Watcher {
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         match (self.asked, &self.mode) {
-            (Watch::Native, WatchMode::Poll(Some(why))) => Some(format!(
-                "`discovery.watch` is `native`, but changes are not watched: {why}"
-            )),
+            (Watch::Native, WatchMode::Poll(Some(why))) => {
+                Some(format!("`discovery.watch` is `native`, but changes are not watched: {why}"))
+            }
             _ => None,
         }
     }
@@ -220,11 +220,9 @@ impl Shared {
         let matters = |path: &PathBuf| {
             let interest = path.parent().and_then(|folder| interests.get(folder));
             is_watched(path)
-                || interest
-                    .zip(path.file_name())
-                    .is_some_and(|(interest, name)| {
-                        interest.covers(name) || (is_move && interest.covers_arrival(name))
-                    })
+                || interest.zip(path.file_name()).is_some_and(|(interest, name)| {
+                    interest.covers(name) || (is_move && interest.covers_arrival(name))
+                })
         };
         // An overflow of the queue comes without a path.
         let is_called_for = event.paths.is_empty() || event.paths.iter().any(matters);
@@ -240,9 +238,7 @@ impl Shared {
 
     /// Invariant: not held while notify is spoken to, whose thread waits for it.
     fn interests(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Interest>> {
-        self.interests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.interests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -295,10 +291,7 @@ fn explain(error: &notify::Error) -> String {
             "no watchers are left; raise `fs.inotify.max_user_instances`".to_owned()
         }
         ErrorKind::Io(fault) => {
-            let path = error
-                .paths
-                .first()
-                .map(|path| format!("`{}`: ", path.display()));
+            let path = error.paths.first().map(|path| format!("`{}`: ", path.display()));
             format!("{}{fault}", path.unwrap_or_default())
         }
         _ => error.to_string(),

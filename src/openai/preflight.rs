@@ -46,10 +46,7 @@ pub async fn preflight(target: &Target) -> Reachability {
     let upstream = Upstream::of(target);
     let asked = time::timeout(target.timeout, client::ask(target)).await;
     match asked.unwrap_or(Err(Failure::Late)) {
-        Ok(()) => Reachability {
-            reachable: Some(true),
-            error: None,
-        },
+        Ok(()) => Reachability { reachable: Some(true), error: None },
         Err(failure) => upstream.finding(&failure),
     }
 }

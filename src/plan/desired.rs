@@ -46,11 +46,7 @@ pub fn desired(
         .is_some_and(|(c, s)| Arc::ptr_eq(c, config) && s == surroundings);
     let known = |candidate: &Candidate| {
         let is_known = is_same_world && previous.sources.get(&candidate.id) == Some(candidate);
-        previous
-            .workers
-            .get(&candidate.id)
-            .filter(|_| is_known)
-            .cloned()
+        previous.workers.get(&candidate.id).filter(|_| is_known).cloned()
     };
     let mut next = Desired {
         made_with: Some((Arc::clone(config), surroundings.clone())),
@@ -87,10 +83,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
             args,
             file,
             env: environment.vars,
-            cwd: settings
-                .cwd
-                .clone()
-                .unwrap_or_else(|| surroundings.base.clone()),
+            cwd: settings.cwd.clone().unwrap_or_else(|| surroundings.base.clone()),
             ipc: rule.ipc,
             mode: settings.mode.unwrap_or(rule.mode),
             limits: settings.limits,
@@ -111,14 +104,9 @@ fn command(
     let dir = file.parent().unwrap_or(file).to_string_lossy();
     let file = file.to_string_lossy();
     let fill = |word: &String| {
-        word.replace("{file}", &file)
-            .replace("{id}", id.as_str())
-            .replace("{dir}", &dir)
+        word.replace("{file}", &file).replace("{id}", id.as_str()).replace("{dir}", &dir)
     };
     let mut words = words.iter().map(fill);
     let program = words.next().unwrap_or_default();
-    (
-        program,
-        words.chain(settings.args.iter().cloned()).collect(),
-    )
+    (program, words.chain(settings.args.iter().cloned()).collect())
 }

@@ -31,9 +31,7 @@ pub(super) fn environment(
     let mut vars = config.env.inherited.0.clone();
     let own = || config.env.set.0.iter().chain(&settings.env.0);
     vars.extend(own().map(|(name, value)| (name.clone(), value.clone())));
-    let lacks_key = vars
-        .get("OPENAI_API_KEY")
-        .is_none_or(|key| key.trim().is_empty());
+    let lacks_key = vars.get("OPENAI_API_KEY").is_none_or(|key| key.trim().is_empty());
     if let Some(url) = upstream {
         let is_own = own().any(|(name, _)| name == "OPENAI_BASE_URL" || name == "OPENAI_API_BASE");
         if !is_own {
@@ -49,10 +47,7 @@ pub(super) fn environment(
     }
     vars.insert("ARCANOS_WORKER_ID".to_owned(), id.to_string());
     vars.insert("WORKER_MANAGED".to_owned(), "true".to_owned());
-    Environment {
-        vars: EnvMap(vars),
-        lacks_key,
-    }
+    Environment { vars: EnvMap(vars), lacks_key }
 }
 
 fn spare_loopback(vars: &mut BTreeMap<String, String>, name: &str) {

@@ -35,14 +35,9 @@ pub fn reconcile(desired: &Desired, actual: &[Arc<WorkerSpec>]) -> Plan {
             Some(old) => plan.compare(old, spec),
         }
     }
-    for (id, _) in actual
-        .iter()
-        .filter(|(id, _)| !desired.workers.contains_key(**id))
-    {
+    for (id, _) in actual.iter().filter(|(id, _)| !desired.workers.contains_key(**id)) {
         let id = WorkerId::clone(id);
-        plan.summary
-            .reasons
-            .insert(id.clone(), "its file is no worker any more".to_owned());
+        plan.summary.reasons.insert(id.clone(), "its file is no worker any more".to_owned());
         plan.summary.stopped.push(id.clone());
         plan.actions.push(Action::Remove(id));
     }
@@ -54,9 +49,7 @@ impl Plan {
         let id = spec.id.clone();
         self.actions.push(Action::Ensure(Arc::clone(spec)));
         if spec.policy.enabled {
-            self.summary
-                .reasons
-                .insert(id.clone(), format!("new: {}", spec.file.display()));
+            self.summary.reasons.insert(id.clone(), format!("new: {}", spec.file.display()));
             self.summary.started.push(id);
         } else {
             self.summary.unchanged += 1;
@@ -73,10 +66,9 @@ impl Plan {
         let (list, reason) = match (old.policy.enabled, new.policy.enabled) {
             (true, false) => (&mut summary.stopped, "enabled".to_owned()),
             (false, true) => (&mut summary.started, "enabled".to_owned()),
-            _ if old.launch != new.launch => (
-                &mut summary.restarted,
-                launch_difference(&old.launch, &new.launch).join(", "),
-            ),
+            _ if old.launch != new.launch => {
+                (&mut summary.restarted, launch_difference(&old.launch, &new.launch).join(", "))
+            }
             _ if old.policy != new.policy => {
                 (&mut summary.updated, policy_difference(old, new).join(", "))
             }
@@ -93,30 +85,18 @@ impl Plan {
 /// Which parts of a launch differ, by the names people know. Never a value: it may be a secret.
 fn launch_difference(old: &Launch, new: &Launch) -> Vec<String> {
     let parts = [
-        (
-            "command",
-            old.program != new.program || old.args != new.args || old.ipc != new.ipc,
-        ),
+        ("command", old.program != new.program || old.args != new.args || old.ipc != new.ipc),
         ("file path", old.file != new.file),
         ("cwd", old.cwd != new.cwd),
         ("mode", old.mode != new.mode),
         ("limits", old.limits != new.limits),
         ("user", old.user != new.user),
-        (
-            "file content, or that of a file it imports",
-            old.fingerprint != new.fingerprint,
-        ),
+        ("file content, or that of a file it imports", old.fingerprint != new.fingerprint),
     ];
-    let mut names: Vec<String> = parts
-        .iter()
-        .filter(|(_, differs)| *differs)
-        .map(|(name, _)| (*name).to_owned())
-        .collect();
+    let mut names: Vec<String> =
+        parts.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect();
     let (old, new) = (&old.env.0, &new.env.0);
-    let changed = new
-        .iter()
-        .filter(|(name, value)| old.get(*name) != Some(value))
-        .map(|(n, _)| n);
+    let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(value)).map(|(n, _)| n);
     let lost = old.keys().filter(|name| !new.contains_key(*name));
     names.extend(changed.chain(lost).map(|name| format!("env {name}")));
     names
@@ -132,9 +112,5 @@ fn policy_difference(old: &WorkerSpec, new: &WorkerSpec) -> Vec<String> {
         ("reload", old.reload != new.reload),
         ("schedule", old.schedule != new.schedule),
     ];
-    parts
-        .iter()
-        .filter(|(_, differs)| *differs)
-        .map(|(name, _)| (*name).to_owned())
-        .collect()
+    parts.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect()
 }

@@ -151,17 +151,14 @@ pub(super) fn everybody() -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect()
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Our effective capabilities, a bit each (capabilities(7)).
 pub(super) fn capabilities() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let bits = status.lines().find_map(|l| l.strip_prefix("CapEff:"));
-    bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
-        .unwrap_or(0)
+    bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0)
 }
 
 /// A process id for a system call; `None` for 0, which would mean ourselves.
@@ -176,14 +173,8 @@ mod tests {
     #[test]
     fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {
         let text = "42 (a) S 1 (b) R 7 41 42 0 -1 4194560 0 0 0 0 3 4 5 6 20 0 1 0 777 1 2\n";
-        let expected = Stat {
-            state: 'R',
-            parent: 7,
-            group: 41,
-            ticks: 18,
-            start: 777,
-            is_blank: true,
-        };
+        let expected =
+            Stat { state: 'R', parent: 7, group: 41, ticks: 18, start: 777, is_blank: true };
         assert_eq!(parse_stat(text), Some(expected));
         assert_eq!(parse_stat("42 (sh"), None);
     }

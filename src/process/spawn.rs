@@ -130,14 +130,8 @@ impl Spawner {
             .stack_size(STACK_SIZE)
             .spawn(move || bench.work(queue))?;
         let signals = signals.abort_handle();
-        let workshop = Workshop {
-            requests,
-            reaper,
-            signals,
-        };
-        Ok(Self {
-            workshop: Arc::new(workshop),
-        })
+        let workshop = Workshop { requests, reaper, signals };
+        Ok(Self { workshop: Arc::new(workshop) })
     }
 
     /// Spawns a process and returns once it has executed its program.
@@ -153,9 +147,7 @@ impl Spawner {
             step: "execute the program in time",
             errno: Errno::TIMEDOUT.raw_os_error(),
         };
-        let launched = tokio::time::timeout(SPAWN_LIMIT, spawned)
-            .await
-            .unwrap_or(Err(late))?;
+        let launched = tokio::time::timeout(SPAWN_LIMIT, spawned).await.unwrap_or(Err(late))?;
         let process = Process::new(launched.leader).map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::NOMEM);
             SpawnError::before("watch a process", errno)
@@ -171,11 +163,7 @@ impl Spawner {
 
     async fn request(&self, command: Command) -> Result<Launched, SpawnError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request {
-            command,
-            workshop: Arc::clone(&self.workshop),
-            reply,
-        };
+        let request = Request { command, workshop: Arc::clone(&self.workshop), reply };
         let gone = || SpawnError::before("reach the spawning thread", Errno::AGAIN);
         let requests = &self.workshop.requests;
         requests.send(request).await.map_err(|_| gone())?;
@@ -247,11 +235,7 @@ impl Bench {
         let size = (self.has_pipe_privilege || runs <= RUNS_WITH_LARGE_PIPES).then_some(PIPE_SIZE);
         let (stdout, child_stdout) = output_pipe(size)?;
         let (stderr, child_stderr) = output_pipe(size)?;
-        let channel = if command.ipc {
-            Some(channel_pair()?)
-        } else {
-            None
-        };
+        let channel = if command.ipc { Some(channel_pair()?) } else { None };
         let (channel, child_channel) = channel.unzip();
         let stdio = [&self.null, &child_stdout, &child_stderr];
         let plan = Plan {
@@ -276,13 +260,7 @@ impl Bench {
             workshop: Arc::clone(workshop),
             is_reaped: AtomicBool::new(false),
         };
-        Ok(Launched {
-            leader,
-            stdout,
-            stderr,
-            channel,
-            warnings,
-        })
+        Ok(Launched { leader, stdout, stderr, channel, warnings })
     }
 }
 

@@ -1,6 +1,12 @@
 //! Taking connections in.
 
-use std::{fs::File, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use hyper_util::service::TowerToHyperService;
 use rustix::io::Errno;
@@ -28,6 +34,16 @@ const REFUSALS: usize = 16;
 
 /// How long a refused client has for reading the refusal.
 const REFUSAL: Duration = Duration::from_millis(500);
+
+/// The pause after an idle connection was told to go, so that its descriptor is free again.
+const ROOM: Duration = Duration::from_millis(5);
+
+/// How long a failing acceptor is silent once it has said so.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// Clients that are sent away one after another on the reserve, before descriptors are tried
+/// again.
+const AWAY: usize = 16;
 
 /// The head of what a client is told for whom there is no room.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
@@ -65,6 +81,7 @@ impl Door {
     pub(super) async fn accept(self, listener: Listener, stop: CancellationToken) {
         let mut reserve = Reserve::new();
         let mut pause = FIRST_PAUSE;
+        let mut warned: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -80,9 +97,15 @@ impl Door {
                 }
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "A connection could not be accepted.");
-                    self.crowd.make_room();
-                    reserve.turn_one_away(&listener.socket).await;
+                    if warned.is_none_or(|at| at.elapsed() > QUIET) {
+                        warned = Some(Instant::now());
+                        tracing::warn!(%error, "Connections cannot be accepted.");
+                    }
+                    if self.crowd.make_room() {
+                        let _ = timeout(ROOM, stop.cancelled()).await;
+                        continue;
+                    }
+                    reserve.turn_away(&listener.socket).await;
                     let _ = timeout(pause, stop.cancelled()).await;
                     pause = LONGEST_PAUSE.min(pause * 2);
                 }
@@ -97,8 +120,7 @@ impl Door {
         let cap = self.app.max_connections();
         match self.crowd.admit(cap) {
             Some(seat) => {
-                self.tasks
-                    .spawn(connection::drive(self.clone(), stream, peer, seat));
+                self.tasks.spawn(connection::drive(self.clone(), stream, peer, seat));
             }
             None => self.refuse(stream),
         }
@@ -144,9 +166,12 @@ impl Reserve {
         Self(File::open("/dev/null").ok())
     }
 
-    async fn turn_one_away(&mut self, listener: &TcpListener) {
+    async fn turn_away(&mut self, listener: &TcpListener) {
         self.0 = None;
-        if let Some(Ok((stream, _))) = accept_now(listener).await {
+        for _ in 0..AWAY {
+            let Some(Ok((stream, _))) = accept_now(listener).await else {
+                break;
+            };
             let _ = timeout(FIRST_PAUSE, refuse(stream)).await;
         }
         *self = Self::new();

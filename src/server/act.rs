@@ -68,10 +68,7 @@ pub(super) async fn run(
 /// Answers `POST /workers/restart-all`.
 pub(super) async fn restart_all(State(app): State<Arc<App>>) -> Result<Json<Done>, Fault> {
     app.handle.restart_all().await?;
-    Ok(Json(Done::new(
-        "All workers restart initiated".to_owned(),
-        None,
-    )))
+    Ok(Json(Done::new("All workers restart initiated".to_owned(), None)))
 }
 
 /// Answers `POST /reload`.

@@ -39,10 +39,7 @@ impl App {
     pub(super) fn new(handle: Handle, ending: CancellationToken) -> Self {
         let settings = handle.server_settings();
         let first = Arc::clone(&settings.borrow());
-        let streams = Streams {
-            token: first.token.clone(),
-            end: ending.child_token(),
-        };
+        let streams = Streams { token: first.token.clone(), end: ending.child_token() };
         Self {
             handle,
             ending,
@@ -67,11 +64,7 @@ impl App {
 
     /// Cancelled when a stream that is opened now should end.
     pub(super) fn end_of_streams(&self) -> CancellationToken {
-        self.streams
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .end
-            .clone()
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).end.clone()
     }
 
     /// Ends all streams if the token is another one by now: who has it may come back.
@@ -81,10 +74,7 @@ impl App {
         let is_same = streams.token.as_ref().map(SecretString::expose_secret)
             == new.map(SecretString::expose_secret);
         if !is_same {
-            let fresh = Streams {
-                token: new.cloned(),
-                end: self.ending.child_token(),
-            };
+            let fresh = Streams { token: new.cloned(), end: self.ending.child_token() };
             std::mem::replace(&mut *streams, fresh).end.cancel();
         }
     }

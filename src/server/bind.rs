@@ -49,10 +49,7 @@ pub(super) struct Listener {
 pub fn bind(settings: &ServerSettings) -> Result<Bound, BindError> {
     let listener = Listener::bind(settings.listen)?;
     let addresses = watch::Sender::new(listener.address);
-    Ok(Bound {
-        listener,
-        addresses,
-    })
+    Ok(Bound { listener, addresses })
 }
 
 impl Bound {
@@ -91,11 +88,7 @@ fn open(asked: SocketAddr) -> io::Result<Listener> {
     socket.bind(asked)?;
     let socket = socket.listen(BACKLOG)?;
     let address = socket.local_addr()?;
-    Ok(Listener {
-        socket,
-        asked,
-        address,
-    })
+    Ok(Listener { socket, asked, address })
 }
 
 fn remedy(kind: io::ErrorKind, text: &str) -> String {
@@ -127,10 +120,7 @@ mod tests {
         assert_eq!(error.kind, io::ErrorKind::AddrInUse);
         let text = error.to_string();
         assert!(text.contains(&first.address.to_string()), "{text}");
-        assert!(
-            text.contains("another program") && text.contains("server.listen"),
-            "{text}"
-        );
+        assert!(text.contains("another program") && text.contains("server.listen"), "{text}");
     }
 
     #[tokio::test]

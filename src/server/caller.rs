@@ -86,9 +86,7 @@ impl Caller {
             return Err(Fault::too_large(MAX_BODY));
         }
         let whole = Limited::new(body, MAX_BODY).collect();
-        let whole = timeout_at(deadline.into(), whole)
-            .await
-            .map_err(|_| Fault::too_slow())?;
+        let whole = timeout_at(deadline.into(), whole).await.map_err(|_| Fault::too_slow())?;
         let whole = whole.map_err(|error| match error.is::<LengthLimitError>() {
             true => Fault::too_large(MAX_BODY),
             false => Fault::bad_request(format!("the body could not be read: {error}")),
@@ -137,9 +135,7 @@ impl HttpBody for Answer {
 fn tidy(mut head: Parts) -> Result<Parts, Fault> {
     let path = head.uri.path();
     if !query::is_well_encoded(path) {
-        return Err(Fault::bad_request(
-            "the path is not well percent-encoded UTF-8".to_owned(),
-        ));
+        return Err(Fault::bad_request("the path is not well percent-encoded UTF-8".to_owned()));
     }
     let Some(bare) = path.strip_suffix('/').filter(|bare| !bare.is_empty()) else {
         return Ok(head);
@@ -172,18 +168,14 @@ async fn unpanicked<F: Future>(future: F) -> Result<F::Output, Fault> {
 
 fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic without words")
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
 }
 
 /// Puts on what every answer wears.
 fn dress(headers: &mut HeaderMap) {
     const WORN: [(HeaderName, HeaderValue); 3] = [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (
             HeaderName::from_static("cross-origin-resource-policy"),
             HeaderValue::from_static("same-origin"),
@@ -193,7 +185,5 @@ fn dress(headers: &mut HeaderMap) {
 }
 
 fn is_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind == super::stream::CONTENT_TYPE)
+    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == super::stream::CONTENT_TYPE)
 }

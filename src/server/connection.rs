@@ -36,12 +36,7 @@ pub(super) async fn drive(door: Door, stream: TcpStream, peer: SocketAddr, seat:
     let pulse = Arc::clone(&seat.pulse);
     let Door { app, routes, .. } = door;
     let cut = app.cut.clone();
-    let caller = Arc::new(Caller {
-        app,
-        local,
-        pulse: Arc::clone(&pulse),
-        routes,
-    });
+    let caller = Arc::new(Caller { app, local, pulse: Arc::clone(&pulse), routes });
     let service = service_fn(move |request| Arc::clone(&caller).answer(request));
     let io = TokioIo::new(Socket::new(stream, Arc::clone(&pulse)));
     let mut hyper = pin!(builder().serve_connection(io, service));

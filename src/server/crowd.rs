@@ -38,10 +38,7 @@ impl Drop for Seat {
 impl Crowd {
     /// An empty one, whose members may take this long.
     pub(super) fn new(patience: Patience) -> Self {
-        Self {
-            patience,
-            inner: Mutex::default(),
-        }
+        Self { patience, inner: Mutex::default() }
     }
 
     /// A place for a new connection, where the longest idle one goes if there are `cap` already.
@@ -57,11 +54,7 @@ impl Crowd {
         inner.next += 1;
         let pulse = Arc::new(Pulse::new(Instant::now(), self.patience));
         inner.present.insert(number, Arc::clone(&pulse));
-        Some(Seat {
-            crowd: Arc::clone(self),
-            number,
-            pulse,
-        })
+        Some(Seat { crowd: Arc::clone(self), number, pulse })
     }
 
     /// Lets idle ones go until there are at most `cap`, or none is idle.
@@ -70,9 +63,9 @@ impl Crowd {
         while inner.present.len() > cap && inner.dismiss_longest_idle() {}
     }
 
-    /// Lets the longest idle one go, if one is idle.
-    pub(super) fn make_room(&self) {
-        self.lock().dismiss_longest_idle();
+    /// Lets the longest idle one go; says whether one was idle.
+    pub(super) fn make_room(&self) -> bool {
+        self.lock().dismiss_longest_idle()
     }
 
     /// Lets all go, each once it has answered what it is at.
@@ -90,10 +83,7 @@ impl Crowd {
 
 impl Inner {
     fn dismiss_longest_idle(&mut self) -> bool {
-        let idle = self
-            .present
-            .iter()
-            .filter_map(|(n, p)| p.idle_since().map(|at| (at, *n)));
+        let idle = self.present.iter().filter_map(|(n, p)| p.idle_since().map(|at| (at, *n)));
         let Some((_, number)) = idle.min() else {
             return false;
         };
@@ -113,16 +103,11 @@ mod tests {
     #[test]
     fn the_longest_idle_goes_first_and_busy_ones_stay() {
         let crowd = Arc::new(Crowd::new(Patience::default()));
-        let seats: Vec<Seat> = (0..3)
-            .map(|_| crowd.admit(3).expect("there is room"))
-            .collect();
+        let seats: Vec<Seat> = (0..3).map(|_| crowd.admit(3).expect("there is room")).collect();
         seats[0].pulse.received();
         let gone = |seat: &Seat| seat.pulse.is_dismissed(Waker::noop());
         let fourth = crowd.admit(3).expect("the second one makes room");
-        assert_eq!(
-            seats.iter().map(gone).collect::<Vec<_>>(),
-            [false, true, false]
-        );
+        assert_eq!(seats.iter().map(gone).collect::<Vec<_>>(), [false, true, false]);
         seats[2].pulse.received();
         fourth.pulse.received();
         assert!(crowd.admit(3).is_none(), "all are at something");
@@ -133,16 +118,11 @@ mod tests {
     #[test]
     fn a_lower_cap_lets_only_idle_ones_go() {
         let crowd = Arc::new(Crowd::new(Patience::default()));
-        let seats: Vec<Seat> = (0..4)
-            .map(|_| crowd.admit(9).expect("there is room"))
-            .collect();
+        let seats: Vec<Seat> = (0..4).map(|_| crowd.admit(9).expect("there is room")).collect();
         seats[0].pulse.received();
         crowd.shrink(2);
         let gone = |seat: &Seat| seat.pulse.is_dismissed(Waker::noop());
-        assert_eq!(
-            seats.iter().map(gone).collect::<Vec<_>>(),
-            [false, true, true, false]
-        );
+        assert_eq!(seats.iter().map(gone).collect::<Vec<_>>(), [false, true, true, false]);
         crowd.shrink(0);
         assert!(!gone(&seats[0]), "it is at something");
     }

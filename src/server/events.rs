@@ -19,9 +19,7 @@ const UNKNOWN: u64 = u64::MAX - 1;
 
 /// Answers `GET /events`.
 pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let last = headers
-        .get("last-event-id")
-        .map(|value| value.to_str().unwrap_or_default());
+    let last = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
     let after = last.map(|last| last.trim().parse().unwrap_or(UNKNOWN).min(UNKNOWN));
     let (past, live) = app.handle.occurrences(after);
     stream(&app, tell(past, live))
@@ -40,17 +38,10 @@ fn tell(
 ) -> impl Stream<Item = Event> + Send + 'static {
     let must_resync = past.is_none();
     let missed = past.unwrap_or_default().into();
-    unfold(
-        Teller {
-            missed,
-            must_resync,
-            live,
-        },
-        |mut teller| async {
-            let event = teller.next().await?;
-            Some((event, teller))
-        },
-    )
+    unfold(Teller { missed, must_resync, live }, |mut teller| async {
+        let event = teller.next().await?;
+        Some((event, teller))
+    })
 }
 
 impl Teller {

@@ -51,23 +51,12 @@ impl Fault {
         title: impl Into<Cow<'static, str>>,
         message: impl Into<String>,
     ) -> Self {
-        Self {
-            status,
-            code,
-            title: title.into(),
-            message: message.into(),
-            errors: None,
-        }
+        Self { status, code, title: title.into(), message: message.into(), errors: None }
     }
 
     pub(super) fn no_endpoint(path: &str) -> Self {
         let message = format!("there is nothing at `{}`", cut(path));
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            "Endpoint not found",
-            message,
-        )
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Endpoint not found", message)
     }
 
     pub(super) fn no_worker(name: &str) -> Self {
@@ -88,12 +77,7 @@ impl Fault {
     }
 
     pub(super) fn bad_request(message: String) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "bad_request",
-            "Bad request",
-            message,
-        )
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", "Bad request", message)
     }
 
     pub(super) fn forbidden_host(host: &str) -> Self {
@@ -102,31 +86,16 @@ impl Fault {
              `server.allowed_hosts` if it is yours",
             cut(host)
         );
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "forbidden_host",
-            "Host not allowed",
-            message,
-        )
+        Self::new(StatusCode::FORBIDDEN, "forbidden_host", "Host not allowed", message)
     }
 
     pub(super) fn forbidden_origin(origin: &str) -> Self {
         let message = format!("pages of another site (`{}`) may not ask", cut(origin));
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "forbidden_origin",
-            "Origin not allowed",
-            message,
-        )
+        Self::new(StatusCode::FORBIDDEN, "forbidden_origin", "Origin not allowed", message)
     }
 
     pub(super) fn unauthorized(message: &str) -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthorized",
-            "Unauthorized",
-            message,
-        )
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized", message)
     }
 
     pub(super) fn too_large(limit: usize) -> Self {
@@ -137,23 +106,13 @@ impl Fault {
 
     pub(super) fn too_slow() -> Self {
         let message = "the request took more than 10 s to arrive";
-        Self::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "request_timeout",
-            "Request timeout",
-            message,
-        )
+        Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "Request timeout", message)
     }
 
     pub(super) fn full() -> Self {
         let message = "all `server.max_connections` connections are in use; try again soon";
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self::new(
-            status,
-            "too_many_connections",
-            "Too many connections",
-            message,
-        )
+        Self::new(status, "too_many_connections", "Too many connections", message)
     }
 
     pub(super) fn stopping() -> Self {
@@ -175,10 +134,7 @@ impl Fault {
         };
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         let fault = Self::new(status, "invalid_config", "Config rejected", message);
-        Self {
-            errors: Some(errors),
-            ..fault
-        }
+        Self { errors: Some(errors), ..fault }
     }
 
     /// The JSON text of it.
@@ -220,12 +176,7 @@ impl From<QueryError> for Fault {
 impl From<WorkerFailed> for Fault {
     fn from(failed: WorkerFailed) -> Self {
         let title = format!("Worker {} failed", failed.worker);
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "worker_failed",
-            title,
-            failed.to_string(),
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "worker_failed", title, failed.to_string())
     }
 }
 
@@ -234,10 +185,7 @@ impl IntoResponse for Fault {
         let mut response = Response::new(Body::from(self.body()));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         match self.status {
             StatusCode::UNAUTHORIZED => {
                 let scheme = HeaderValue::from_static("Bearer realm=\"arcanos\"");

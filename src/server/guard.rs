@@ -28,9 +28,7 @@ pub(super) struct Access {
 impl Access {
     /// What these settings say.
     pub(super) fn of(settings: &Arc<ServerSettings>) -> Self {
-        Self {
-            settings: Arc::clone(settings),
-        }
+        Self { settings: Arc::clone(settings) }
     }
 
     /// Whether it was made from these settings.
@@ -50,9 +48,7 @@ impl Access {
 
     fn check_host<'a>(&self, local: SocketAddr, head: &'a Parts) -> Result<Authority<'a>, Fault> {
         let Some(text) = only(&head.headers, &header::HOST)? else {
-            return Err(Fault::bad_request(
-                "the request has no Host header".to_owned(),
-            ));
+            return Err(Fault::bad_request("the request has no Host header".to_owned()));
         };
         let accepted = |text: &'a str| {
             let authority = Authority::parse(text)?;
@@ -72,11 +68,7 @@ impl Access {
         // the listen address, also where that is a wildcard.
         host.is_loopback()
             || host == Host::Ip(local.ip().to_canonical())
-            || self
-                .settings
-                .allowed_hosts
-                .iter()
-                .any(|allowed| host.is(allowed))
+            || self.settings.allowed_hosts.iter().any(|allowed| host.is(allowed))
     }
 
     fn check_origin(
@@ -87,11 +79,7 @@ impl Access {
     ) -> Result<(), Fault> {
         if let Some(text) = only(&head.headers, &header::ORIGIN)? {
             let origin = Origin::parse(text).ok_or_else(|| Fault::forbidden_origin(text))?;
-            let is_allowed = self
-                .settings
-                .allowed_hosts
-                .iter()
-                .any(|a| origin.host.is(a));
+            let is_allowed = self.settings.allowed_hosts.iter().any(|a| origin.host.is(a));
             let is_ours = origin.port == local.port() && self.accepts(local, origin.host);
             if !is_allowed && !is_ours && !origin.is_of(target) {
                 return Err(Fault::forbidden_origin(text));
@@ -117,12 +105,8 @@ impl Access {
         let shown = only(&head.headers, &header::AUTHORIZATION)?.and_then(bearer);
         match shown {
             Some(shown) if is_same(token, shown) => Ok(()),
-            Some(_) => Err(Fault::unauthorized(
-                "the token is not the one of `server.token`",
-            )),
-            None => Err(Fault::unauthorized(
-                "send the token as `Authorization: Bearer TOKEN`",
-            )),
+            Some(_) => Err(Fault::unauthorized("the token is not the one of `server.token`")),
+            None => Err(Fault::unauthorized("send the token as `Authorization: Bearer TOKEN`")),
         }
     }
 }
@@ -140,9 +124,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
     let mut values = headers.get_all(name).iter();
     let value = values.next();
     if values.next().is_some() {
-        return Err(Fault::bad_request(format!(
-            "the request has more than one {name} header"
-        )));
+        return Err(Fault::bad_request(format!("the request has more than one {name} header")));
     }
     let text = value.map(|value| value.to_str()).transpose();
     text.map_err(|_| Fault::bad_request(format!("the {name} header is not plain ASCII")))

@@ -51,9 +51,7 @@ impl<'a> Host<'a> {
         }
         let is_label = |label: &str| {
             !label.is_empty()
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         };
         name.split('.').all(is_label).then_some(Self::Name(name))
     }
@@ -95,11 +93,7 @@ impl<'a> Origin<'a> {
             _ => return None,
         };
         let Authority { host, port } = Authority::parse(rest)?;
-        Some(Self {
-            host,
-            port: port.unwrap_or(default_port),
-            default_port,
-        })
+        Some(Self { host, port: port.unwrap_or(default_port), default_port })
     }
 
     /// Whether the page came from where its request goes to.
@@ -131,11 +125,7 @@ mod tests {
             ("localhost", name("localhost"), None),
             ("LocalHost:3000", name("LocalHost"), Some(3000)),
             ("localhost.:3000", name("localhost"), Some(3000)),
-            (
-                "my_host.example-1.com:",
-                name("my_host.example-1.com"),
-                None,
-            ),
+            ("my_host.example-1.com:", name("my_host.example-1.com"), None),
             ("127.0.0.1:80", ip("127.0.0.1"), Some(80)),
             ("127.0.0.1.", ip("127.0.0.1"), None),
             ("[::1]", ip("::1"), None),
@@ -211,20 +201,9 @@ mod tests {
             ("http://127.0.0.1:3000", "localhost:3000", false),
         ] {
             let target = Authority::parse(target).expect("a host");
-            assert_eq!(
-                Origin::parse(text).expect("an origin").is_of(target),
-                expect,
-                "{text}"
-            );
+            assert_eq!(Origin::parse(text).expect("an origin").is_of(target), expect, "{text}");
         }
-        for text in [
-            "null",
-            "",
-            "file://",
-            "chrome-extension://abc",
-            "http://a/b",
-            "http://u@a",
-        ] {
+        for text in ["null", "", "file://", "chrome-extension://abc", "http://a/b", "http://u@a"] {
             assert_eq!(Origin::parse(text), None, "{text}");
         }
     }

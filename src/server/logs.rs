@@ -45,10 +45,7 @@ pub(super) async fn logs(
         ALL | LIFECYCLE => None,
         _ => Some(read::find(&app, &name)?.id.clone()),
     };
-    let Asked {
-        mut query,
-        must_follow,
-    } = Asked::read(&Query::of(&uri)?)?;
+    let Asked { mut query, must_follow } = Asked::read(&Query::of(&uri)?)?;
     if name == LIFECYCLE {
         query.stream.get_or_insert(Stream::Lifecycle);
     }
@@ -59,12 +56,7 @@ pub(super) async fn logs(
     }
     let lines = logs.tail(worker.as_ref(), &query).await;
     let logs = lines.iter().map(LogLine::to_string).collect();
-    Ok(Json(Lines {
-        worker_id: &name,
-        logs,
-        timestamp: Stamp::now(),
-    })
-    .into_response())
+    Ok(Json(Lines { worker_id: &name, logs, timestamp: Stamp::now() }).into_response())
 }
 
 /// The last lines, then all that come, until the worker is gone.
@@ -97,11 +89,7 @@ impl Asked {
         let value = |name| query.value(name);
         let wrong = |name, value: &str, expected| {
             let value = value.to_owned();
-            QueryError::Value {
-                name,
-                value,
-                expected,
-            }
+            QueryError::Value { name, value, expected }
         };
         let lines = match value("lines")? {
             None => LINES,
@@ -117,20 +105,11 @@ impl Asked {
         });
         let since = value("since")?.map(|text| {
             let expected = "a time as `2026-11-23T17:00:00Z`";
-            text.parse()
-                .map(Stamp)
-                .map_err(|_| wrong("since", text, expected))
+            text.parse().map(Stamp).map_err(|_| wrong("since", text, expected))
         });
         let (stream, since) = (stream.transpose()?, since.transpose()?);
         let must_follow = query.asks("follow")?;
-        Ok(Self {
-            query: TailQuery {
-                lines,
-                stream,
-                since,
-            },
-            must_follow,
-        })
+        Ok(Self { query: TailQuery { lines, stream, since }, must_follow })
     }
 }
 
@@ -145,10 +124,7 @@ mod tests {
     #[test]
     fn without_a_wish_the_last_fifty_lines_are_meant() {
         let asked = read("").expect("good");
-        assert_eq!(
-            (asked.query.lines, asked.query.stream, asked.must_follow),
-            (50, None, false)
-        );
+        assert_eq!((asked.query.lines, asked.query.stream, asked.must_follow), (50, None, false));
     }
 
     #[test]
@@ -157,10 +133,7 @@ mod tests {
         let asked = asked.expect("good");
         assert_eq!(asked.query.lines, 5000);
         assert_eq!(asked.query.stream, Some(Stream::Stderr));
-        assert_eq!(
-            asked.query.since.expect("a time").to_string(),
-            "2026-11-23T17:00:00.000Z"
-        );
+        assert_eq!(asked.query.since.expect("a time").to_string(), "2026-11-23T17:00:00.000Z");
         assert!(asked.must_follow);
     }
 

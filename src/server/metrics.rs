@@ -49,11 +49,7 @@ struct Own {
 impl Own {
     fn new(since: Stamp, handle: &Handle) -> Self {
         let reloads = handle.reloads();
-        Self {
-            since,
-            applied: reloads.applied(),
-            rejected: reloads.rejected(),
-        }
+        Self { since, applied: reloads.applied(), rejected: reloads.rejected() }
     }
 }
 
@@ -106,12 +102,7 @@ impl Scrape {
         out.gauges(
             "arcanos_worker_up",
             "Whether the worker is running",
-            views().map(|v| {
-                (
-                    plain(v),
-                    f64::from(u8::from(v.state == WorkerState::Running)),
-                )
-            }),
+            views().map(|v| (plain(v), f64::from(u8::from(v.state == WorkerState::Running)))),
         )?;
         out.gauges(
             "arcanos_worker_state",
@@ -119,10 +110,7 @@ impl Scrape {
             views().flat_map(|v| {
                 WorkerState::ALL.map(|state| {
                     let is_in = f64::from(u8::from(v.state == state));
-                    (
-                        [("worker", v.id.to_string()), ("state", state.to_string())],
-                        is_in,
-                    )
+                    ([("worker", v.id.to_string()), ("state", state.to_string())], is_in)
                 })
             }),
         )?;
@@ -134,11 +122,8 @@ impl Scrape {
         out.counters(
             "arcanos_worker_exits",
             "Ends of its runs, by exit code or signal",
-            views().flat_map(|v| {
-                v.exits
-                    .iter()
-                    .map(|(exit, n)| (exit_labels(v, *exit), *n as f64))
-            }),
+            views()
+                .flat_map(|v| v.exits.iter().map(|(exit, n)| (exit_labels(v, *exit), *n as f64))),
         )?;
         out.gauges(
             "arcanos_worker_attempts",
@@ -183,10 +168,7 @@ impl Scrape {
     }
 
     fn encode_arcanos(&self, out: &mut Sheet<'_>) -> Outcome {
-        let reloads = [
-            ("applied", self.own.applied),
-            ("rejected", self.own.rejected),
-        ];
+        let reloads = [("applied", self.own.applied), ("rejected", self.own.rejected)];
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1.0)];
         out.counters(
             "arcanos_reloads",
@@ -224,16 +206,8 @@ impl Scrape {
             "Address space of arcanos itself",
             number(process::virtual_bytes()),
         )?;
-        out.gauge(
-            "process_open_fds",
-            "Open descriptors",
-            number(process::open_files()),
-        )?;
-        out.gauge(
-            "process_max_fds",
-            "Descriptors there may be",
-            number(process::max_files()),
-        )?;
+        out.gauge("process_open_fds", "Open descriptors", number(process::open_files()))?;
+        out.gauge("process_max_fds", "Descriptors there may be", number(process::max_files()))?;
         out.gauge(
             "process_start_time_seconds",
             "When the status server began, in seconds since 1970",
@@ -255,9 +229,5 @@ impl Collector for Scrape {
 fn exit_labels(view: &WorkerView, exit: Exit) -> [(&'static str, String); 3] {
     let code = exit.code().map(|code| code.to_string()).unwrap_or_default();
     let signal = exit.signal().unwrap_or_default();
-    [
-        ("worker", view.id.to_string()),
-        ("code", code),
-        ("signal", signal),
-    ]
+    [("worker", view.id.to_string()), ("code", code), ("signal", signal)]
 }

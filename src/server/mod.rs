@@ -3,11 +3,11 @@
 //! It sees the engine through its [`Handle`](crate::engine::Handle) only: it never touches a
 //! process, nor a file of a worker. It takes no program, path or environment from a client.
 //!
-//! From the outside in: [`serve`] keeps the listener where the config wants it and ends all in
+//! From the outside in: [`serve()`] keeps the listener where the config wants it and ends all in
 //! the end; `accept` takes connections in and makes room; `connection` drives one of them under
 //! the deadlines of its `pulse`; `caller` takes a request through the `guard` and the `routes`.
 //!
-//! Tasks: one acceptor a listener, one task a connection, all owned by the tracker in [`serve`].
+//! Tasks: one acceptor a listener, one task a connection, all owned by the tracker in [`serve()`].
 //! No channel but `addresses`, a `watch` of where the server listens.
 
 mod accept;

@@ -80,11 +80,7 @@ impl Pictures {
         let at = Instant::now();
         let text = move |picture: &Snapshot, meter: &Meter| json(large, picture, meter);
         let body = self.render(handle, &picture, text).await;
-        *slot.last() = Some(Rendered {
-            picture,
-            at,
-            body: body.clone(),
-        });
+        *slot.last() = Some(Rendered { picture, at, body: body.clone() });
         body
     }
 
@@ -136,9 +132,7 @@ impl Meter {
         for worker in picture.workers.values() {
             if let Some(pid) = worker.pid {
                 let key = (worker.id.clone(), pid);
-                self.usage
-                    .entry(key)
-                    .or_insert_with(|| handle.usage(&worker.id));
+                self.usage.entry(key).or_insert_with(|| handle.usage(&worker.id));
             }
         }
         self
@@ -146,20 +140,14 @@ impl Meter {
 
     /// What the run of this worker uses.
     pub(super) fn of(&self, worker: &WorkerView) -> Option<Usage> {
-        self.usage
-            .get(&(worker.id.clone(), worker.pid?))
-            .copied()
-            .flatten()
+        self.usage.get(&(worker.id.clone(), worker.pid?)).copied().flatten()
     }
 }
 
 fn json(large: Large, picture: &Snapshot, meter: &Meter) -> Bytes {
     let now = Instant::now();
-    let workers = picture
-        .workers
-        .values()
-        .map(|view| wire::Worker::new(view, meter.of(view), now))
-        .collect();
+    let workers =
+        picture.workers.values().map(|view| wire::Worker::new(view, meter.of(view), now)).collect();
     let text = match large {
         Large::Workers => serde_json::to_vec(&wire::Workers { workers }),
         Large::Status => serde_json::to_vec(&wire::Status::new(picture, workers, now)),

@@ -107,21 +107,13 @@ impl Beat {
     }
 
     fn served(&mut self, now: Instant) {
-        let next = if self.is_early {
-            Phase::Reading
-        } else {
-            Phase::Idle
-        };
+        let next = if self.is_early { Phase::Reading } else { Phase::Idle };
         self.is_early = false;
         self.enter(next, now);
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let Patience {
-            request,
-            idle,
-            stall,
-        } = self.patience;
+        let Patience { request, idle, stall } = self.patience;
         let wait = match self.phase {
             Phase::Idle => Some(idle),
             Phase::Reading if self.is_unread => Some(request + APOLOGY),

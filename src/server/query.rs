@@ -14,11 +14,7 @@ pub(super) enum QueryError {
     #[error("`{0}` is given more than once")]
     Twice(&'static str),
     #[error("`{name}={value}` is not understood; write {expected}")]
-    Value {
-        name: &'static str,
-        value: String,
-        expected: &'static str,
-    },
+    Value { name: &'static str, value: String, expected: &'static str },
 }
 
 impl Query {
@@ -36,11 +32,7 @@ impl Query {
 
     /// The value of this name.
     pub(super) fn value(&self, name: &'static str) -> Result<Option<&str>, QueryError> {
-        let mut values = self
-            .0
-            .iter()
-            .filter(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str());
+        let mut values = self.0.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str());
         let value = values.next();
         match values.next() {
             Some(_) => Err(QueryError::Twice(name)),
@@ -55,11 +47,7 @@ impl Query {
             Some("" | "1" | "true") => Ok(true),
             Some(other) => {
                 let value = other.to_owned();
-                Err(QueryError::Value {
-                    name,
-                    value,
-                    expected: "1 or 0",
-                })
+                Err(QueryError::Value { name, value, expected: "1 or 0" })
             }
         }
     }
@@ -110,13 +98,8 @@ mod tests {
         ] {
             assert_eq!(query(text).and_then(|q| q.asks("wait")), expect, "{text}");
         }
-        let error = query("wait=maybe")
-            .and_then(|q| q.asks("wait"))
-            .expect_err("neither");
-        assert_eq!(
-            error.to_string(),
-            "`wait=maybe` is not understood; write 1 or 0"
-        );
+        let error = query("wait=maybe").and_then(|q| q.asks("wait")).expect_err("neither");
+        assert_eq!(error.to_string(), "`wait=maybe` is not understood; write 1 or 0");
     }
 
     #[test]
@@ -143,10 +126,7 @@ mod tests {
         ] {
             assert_eq!(is_well_encoded(text), expect, "{text}");
         }
-        assert_eq!(
-            query("a=%ff").expect_err("not UTF-8"),
-            QueryError::Unreadable
-        );
+        assert_eq!(query("a=%ff").expect_err("not UTF-8"), QueryError::Unreadable);
     }
 
     proptest! {

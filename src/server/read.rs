@@ -28,10 +28,7 @@ use super::{
 pub(super) async fn health(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Fault> {
     let is_strict = Query::of(&uri)?.asks("strict")?;
     let picture = app.handle.snapshot();
-    let own = Own {
-        uptime: uptime(&app),
-        memory_bytes: process::resident_bytes(),
-    };
+    let own = Own { uptime: uptime(&app), memory_bytes: process::resident_bytes() };
     let status = match is_strict && picture.is_degraded() {
         true => StatusCode::SERVICE_UNAVAILABLE,
         false => StatusCode::OK,

@@ -12,16 +12,12 @@ const LIVE: &str = "ARCANOS is live";
 
 /// Answers `GET /`.
 pub(super) async fn root(headers: HeaderMap) -> Response {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok());
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let mut response = match wants_page(accept.unwrap_or_default()) {
         true => page(),
         false => LIVE.into_response(),
     };
-    response
-        .headers_mut()
-        .insert(header::VARY, HeaderValue::from_static("Accept"));
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
     response
 }
 
@@ -29,10 +25,7 @@ fn page() -> Response {
     let policy = HeaderValue::from_static(dashboard::content_security_policy());
     let headers = [
         (header::CONTENT_SECURITY_POLICY, policy),
-        (
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        ),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     (headers, Html(dashboard::page())).into_response()
 }
@@ -53,9 +46,7 @@ fn wants_page(accept: &str) -> bool {
 
 /// The `q` among the parameters of a media range; 1 where there is none.
 fn weight(parameters: &str) -> f32 {
-    let mut pairs = parameters
-        .split(';')
-        .filter_map(|pair| pair.split_once('='));
+    let mut pairs = parameters.split(';').filter_map(|pair| pair.split_once('='));
     let q = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
     q.map_or(1.0, |(_, value)| value.trim().parse().unwrap_or(0.0))
 }
@@ -74,10 +65,7 @@ mod tests {
             ("text/*", false),
             ("text/html", true),
             ("TEXT/HTML; charset=utf-8", true),
-            (
-                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-                true,
-            ),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true),
             ("application/xhtml+xml", true),
             ("text/html;q=0", false),
             ("text/html;level=1;q=0.4, text/plain;q=0.5", false),

@@ -1,6 +1,6 @@
 //! The server's life: where it listens, and how it ends.
 //!
-//! One task of its own ([`serve`]) follows the settings. Each listener has an acceptor; a new one
+//! One task of its own ([`serve()`]) follows the settings. Each listener has an acceptor; a new one
 //! is bound before the old one is told to stop. Requests on connections of the old one are
 //! finished, then those connections close.
 
@@ -43,7 +43,7 @@ pub async fn serve(bound: Bound, handle: Handle, shutdown: CancellationToken) {
     serve_with(bound, handle, shutdown, Patience::default()).await;
 }
 
-/// [`serve`], with this patience for clients.
+/// [`serve()`], with this patience for clients.
 pub(super) async fn serve_with(
     bound: Bound,
     handle: Handle,
@@ -54,21 +54,11 @@ pub(super) async fn serve_with(
     let ending = shutdown.child_token();
     let app = Arc::new(App::new(handle, ending.clone()));
     let door = Door::new(Arc::clone(&app), patience);
-    let Bound {
-        listener,
-        addresses,
-    } = bound;
+    let Bound { listener, addresses } = bound;
     let stop = CancellationToken::new();
     let acceptor = door.tasks.spawn(std::future::ready(()));
     let asked = listener.asked;
-    let mut post = Post {
-        asked,
-        in_vain: None,
-        stop,
-        acceptor,
-        addresses,
-        door,
-    };
+    let mut post = Post { asked, in_vain: None, stop, acceptor, addresses, door };
     post.open(listener);
     post.follow(settings, &shutdown).await;
     post.close().await;
@@ -234,11 +224,7 @@ mod tests {
             ("127.0.0.1:3000", "127.0.0.2:3000", false),
             ("0.0.0.0:3000", "127.0.0.1:3001", false),
         ] {
-            assert_eq!(
-                overlap(a.parse().unwrap(), b.parse().unwrap()),
-                expect,
-                "{a} {b}"
-            );
+            assert_eq!(overlap(a.parse().unwrap(), b.parse().unwrap()), expect, "{a} {b}");
         }
     }
 }

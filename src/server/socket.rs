@@ -39,11 +39,7 @@ struct Farewell {
 impl Socket {
     /// This stream under this pulse.
     pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>) -> Self {
-        Self {
-            stream,
-            pulse,
-            farewell: None,
-        }
+        Self { stream, pulse, farewell: None }
     }
 
     fn told(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {

@@ -40,10 +40,7 @@ pub(super) fn stream(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
     // nginx would otherwise hold events back until its buffer is full.
-    let unbuffered = (
-        HeaderName::from_static("x-accel-buffering"),
-        HeaderValue::from_static("no"),
-    );
+    let unbuffered = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     headers.extend([(Some(unbuffered.0), unbuffered.1)]);
     response
 }

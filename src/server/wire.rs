@@ -27,12 +27,7 @@ pub(super) struct Done {
 impl Done {
     /// It was taken.
     pub(super) fn new(message: String, generation: Option<Generation>) -> Self {
-        Self {
-            success: true,
-            message,
-            timestamp: Stamp::now(),
-            generation,
-        }
+        Self { success: true, message, timestamp: Stamp::now(), generation }
     }
 }
 

@@ -13,9 +13,7 @@ pub fn is_clean(text: &[u8]) -> bool {
     // Without an early exit the compiler makes vector code of this; a block at a time bounds
     // what is looked at in vain.
     text.chunks(256).all(|block| {
-        !block.iter().fold(false, |bad, b| {
-            bad | ((*b < 0x20) & (*b != b'\t')) | (*b >= 0x7f)
-        })
+        !block.iter().fold(false, |bad, b| bad | ((*b < 0x20) & (*b != b'\t')) | (*b >= 0x7f))
     })
 }
 

@@ -29,10 +29,7 @@ pub(super) fn forms(secret: &[u8]) -> BTreeSet<Vec<u8>> {
     let lines: Vec<&[u8]> = secret.split(|b| matches!(b, b'\n' | b'\r')).collect();
     if lines.len() > 1 {
         let long = lines.iter().map(|l| l.trim_ascii());
-        forms.extend(
-            long.filter(|l| l.len() >= SHORTEST_LINE)
-                .map(<[u8]>::to_vec),
-        );
+        forms.extend(long.filter(|l| l.len() >= SHORTEST_LINE).map(<[u8]>::to_vec));
     }
     forms.retain(|form| form.len() >= SHORTEST);
     forms
@@ -103,16 +100,10 @@ fn json(secret: &[u8]) -> Vec<Vec<u8>> {
             ascii.push(c);
         } else {
             let mut units = [0; 2];
-            ascii.extend(
-                c.encode_utf16(&mut units)
-                    .iter()
-                    .map(|u| format!("\\u{u:04x}")),
-            );
+            ascii.extend(c.encode_utf16(&mut units).iter().map(|u| format!("\\u{u:04x}")));
         }
     }
-    [plain.to_owned(), plain.replace('/', "\\/"), ascii]
-        .map(String::into_bytes)
-        .into()
+    [plain.to_owned(), plain.replace('/', "\\/"), ascii].map(String::into_bytes).into()
 }
 
 #[cfg(test)]
@@ -149,12 +140,9 @@ mod tests {
             "dXNlcjE6c2VjcmV0LTAxMjM7bW9yZQ==",
             "OnNlY3JldC0wMTIzOw==",
         ] {
-            let found = forms(b"secret-0123").iter().any(|form| {
-                encoded
-                    .as_bytes()
-                    .windows(form.len())
-                    .any(|window| window == form)
-            });
+            let found = forms(b"secret-0123")
+                .iter()
+                .any(|form| encoded.as_bytes().windows(form.len()).any(|window| window == form));
             assert!(found, "{encoded}");
         }
     }

@@ -41,11 +41,8 @@ impl<'a> Iterator for Lines<'a> {
         };
         let (line, rest) = self.rest.split_at(at + 1);
         self.rest = rest;
-        let (text, end) = if line.ends_with(b"\r\n") {
-            line.split_at(at - 1)
-        } else {
-            line.split_at(at)
-        };
+        let (text, end) =
+            if line.ends_with(b"\r\n") { line.split_at(at - 1) } else { line.split_at(at) };
         Some(Line { text, end })
     }
 }

@@ -33,16 +33,8 @@ impl OpenEnd {
     pub(super) fn new(patterns: &[String]) -> Option<Self> {
         let dfa = DFA::builder()
             .syntax(syntax::Config::new().utf8(false).multi_line(true))
-            .thompson(
-                thompson::Config::new()
-                    .utf8(false)
-                    .nfa_size_limit(Some(COMPILED)),
-            )
-            .configure(
-                DFA::config()
-                    .cache_capacity(CACHE)
-                    .skip_cache_capacity_check(true),
-            )
+            .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(COMPILED)))
+            .configure(DFA::config().cache_capacity(CACHE).skip_cache_capacity_check(true))
             .build_many(patterns)
             .ok()?;
         let cache = Mutex::new(dfa.create_cache());

@@ -54,10 +54,7 @@ impl Redactor {
     /// # Errors
     /// If a pattern does not compile, or all of it is too large.
     pub fn new(secrets: &[(String, String)], patterns: &[String]) -> Result<Self, RedactError> {
-        Ok(Self {
-            literals: Literals::new(secrets)?,
-            patterns: Patterns::new(patterns)?,
-        })
+        Ok(Self { literals: Literals::new(secrets)?, patterns: Patterns::new(patterns)? })
     }
 
     /// The text without secrets; the text itself if there are none in it.
@@ -113,22 +110,14 @@ impl Redactor {
     /// lines can still be open then.
     #[must_use]
     pub fn held_back_after_line(&self, text: &[u8]) -> usize {
-        if self.literals.as_ref().is_some_and(|l| l.has_lines) {
-            self.held_back(text)
-        } else {
-            0
-        }
+        if self.literals.as_ref().is_some_and(|l| l.has_lines) { self.held_back(text) } else { 0 }
     }
 
     /// Where the match begins that has bytes on both sides of `at`.
     fn torn_by(&self, text: &[u8], at: usize) -> Option<usize> {
         let torn = |(start, end): (usize, usize)| (start < at && at < end).then_some(start);
         let literals = self.literals.iter().flat_map(|l| l.matcher.find_iter(text));
-        let patterns = self
-            .patterns
-            .iter()
-            .flat_map(|p| &p.each)
-            .flat_map(|p| p.find_iter(text));
+        let patterns = self.patterns.iter().flat_map(|p| &p.each).flat_map(|p| p.find_iter(text));
         literals
             .map(|m| (m.start(), m.end()))
             .chain(patterns.map(|m| (m.start(), m.end())))
@@ -175,13 +164,7 @@ impl Literals {
             .map_err(|error| RedactError::Secrets(error.to_string()))?;
         let longest = all.iter().map(Vec::len).max().unwrap_or(0);
         let has_lines = all.iter().any(|form| form.contains(&b'\n'));
-        Ok(Some(Self {
-            matcher,
-            forms: all,
-            marks,
-            longest,
-            has_lines,
-        }))
+        Ok(Some(Self { matcher, forms: all, marks, longest, has_lines }))
     }
 
     fn replace(&self, text: &[u8]) -> Option<Vec<u8>> {
@@ -202,9 +185,7 @@ impl Literals {
     fn open_start(&self, text: &[u8]) -> usize {
         let is_open = |at: &usize| {
             let end = &text[*at..];
-            self.forms
-                .iter()
-                .any(|form| form.len() > end.len() && form.starts_with(end))
+            self.forms.iter().any(|form| form.len() > end.len() && form.starts_with(end))
         };
         let first = text.len().saturating_sub(self.longest - 1);
         (first..text.len()).find(is_open).unwrap_or(text.len())
@@ -229,10 +210,9 @@ impl Patterns {
             let of_bytes = format!("(?-u){pattern}");
             let (regex, source) = match compile(&of_bytes) {
                 Ok(regex) => (regex, of_bytes),
-                Err(_) => (
-                    compile(pattern).map_err(|e| pattern_error(pattern, &e))?,
-                    pattern.clone(),
-                ),
+                Err(_) => {
+                    (compile(pattern).map_err(|e| pattern_error(pattern, &e))?, pattern.clone())
+                }
             };
             each.push(regex);
             sources.push(source);
@@ -245,35 +225,20 @@ impl Patterns {
         match &self.open {
             Some(open) => open.start(text),
             // Nothing is known, so the last word waits.
-            None => text
-                .iter()
-                .rposition(u8::is_ascii_whitespace)
-                .map_or(0, |at| at + 1),
+            None => text.iter().rposition(u8::is_ascii_whitespace).map_or(0, |at| at + 1),
         }
     }
 }
 
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern)
-        .multi_line(true)
-        .size_limit(COMPILED)
-        .dfa_size_limit(CACHE)
-        .build()
+    RegexBuilder::new(pattern).multi_line(true).size_limit(COMPILED).dfa_size_limit(CACHE).build()
 }
 
 fn pattern_error(pattern: &str, error: &regex::Error) -> RedactError {
     // The message of a syntax error draws the pattern over several lines; the last says why.
     let text = error.to_string();
-    let reason = text
-        .lines()
-        .last()
-        .unwrap_or_default()
-        .trim()
-        .trim_start_matches("error: ");
-    RedactError::Pattern {
-        pattern: pattern.to_owned(),
-        reason: reason.to_owned(),
-    }
+    let reason = text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
+    RedactError::Pattern { pattern: pattern.to_owned(), reason: reason.to_owned() }
 }
 
 #[cfg(test)]

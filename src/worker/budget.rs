@@ -51,10 +51,7 @@ impl Budget {
         }
         self.spent = self.spent.saturating_add(1);
         let delay = spread(base_delay(policy, self.spent), policy.jitter, chance);
-        Some(Attempt {
-            number: self.spent,
-            delay: delay.max(at_least.unwrap_or_default()),
-        })
+        Some(Attempt { number: self.spent, delay: delay.max(at_least.unwrap_or_default()) })
     }
 }
 
@@ -64,10 +61,7 @@ fn base_delay(policy: &RestartPolicy, attempt: u32) -> Duration {
         Backoff::Fixed => 1,
         Backoff::Exponential => 1_u32 << (attempt - 1).min(MAX_DOUBLINGS),
     };
-    policy
-        .delay
-        .saturating_mul(factor)
-        .min(policy.max_delay.max(policy.delay))
+    policy.delay.saturating_mul(factor).min(policy.max_delay.max(policy.delay))
 }
 
 /// Moves a delay by up to ± `share` of itself.
@@ -109,20 +103,14 @@ mod tests {
 
     #[test]
     fn a_fixed_delay_stays_and_a_growing_one_is_capped() {
-        assert_eq!(
-            delays(&policy(Attempts::Max(2), Backoff::Fixed), 0.5, 9),
-            [5000, 5000]
-        );
+        assert_eq!(delays(&policy(Attempts::Max(2), Backoff::Fixed), 0.5, 9), [5000, 5000]);
         let endless = policy(Attempts::Unlimited, Backoff::Exponential);
         assert_eq!(delays(&endless, 0.5, 100).last(), Some(&300_000));
     }
 
     #[test]
     fn jitter_spreads_to_both_sides_by_its_share() {
-        let policy = RestartPolicy {
-            jitter: 0.1,
-            ..policy(Attempts::Max(1), Backoff::Fixed)
-        };
+        let policy = RestartPolicy { jitter: 0.1, ..policy(Attempts::Max(1), Backoff::Fixed) };
         assert_eq!(delays(&policy, 0.0, 1), [4500]);
         assert_eq!(delays(&policy, 0.5, 1), [5000]);
         assert_eq!(delays(&policy, 1.0, 1), [5500]);

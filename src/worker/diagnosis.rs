@@ -33,14 +33,8 @@ const SIGNS: [Sign; 18] = [
         words: &["429", "quota"],
         meaning: "the OpenAI quota is used up; see the plan and billing of the key",
     },
-    Sign {
-        words: &["invalid_api_key"],
-        meaning: "the upstream refuses the API key (401)",
-    },
-    Sign {
-        words: &["Incorrect API key"],
-        meaning: "the upstream refuses the API key (401)",
-    },
+    Sign { words: &["invalid_api_key"], meaning: "the upstream refuses the API key (401)" },
+    Sign { words: &["Incorrect API key"], meaning: "the upstream refuses the API key (401)" },
     Sign {
         words: &["AuthenticationError", "401"],
         meaning: "the upstream refuses the API key (401)",
@@ -53,38 +47,17 @@ const SIGNS: [Sign; 18] = [
         words: &["404", "model", "does not exist"],
         meaning: "the upstream does not know the model; check AI_MODEL",
     },
-    Sign {
-        words: &["RateLimitError"],
-        meaning: "the upstream limits the rate of requests (429)",
-    },
-    Sign {
-        words: &["EADDRINUSE"],
-        meaning: "a port it wants to listen on is in use",
-    },
-    Sign {
-        words: &["ECONNREFUSED"],
-        meaning: "a server it needs refused the connection",
-    },
-    Sign {
-        words: &["ENOTFOUND"],
-        meaning: "the name of a server it needs cannot be resolved",
-    },
-    Sign {
-        words: &["ENOSPC"],
-        meaning: "the disk is full",
-    },
+    Sign { words: &["RateLimitError"], meaning: "the upstream limits the rate of requests (429)" },
+    Sign { words: &["EADDRINUSE"], meaning: "a port it wants to listen on is in use" },
+    Sign { words: &["ECONNREFUSED"], meaning: "a server it needs refused the connection" },
+    Sign { words: &["ENOTFOUND"], meaning: "the name of a server it needs cannot be resolved" },
+    Sign { words: &["ENOSPC"], meaning: "the disk is full" },
     Sign {
         words: &["Cannot use import statement outside a module"],
         meaning: "it is an ES module in a folder whose package.json lacks `\"type\": \"module\"`",
     },
-    Sign {
-        words: &["SyntaxError"],
-        meaning: "a syntax error",
-    },
-    Sign {
-        words: &["No space left on device"],
-        meaning: "the disk is full",
-    },
+    Sign { words: &["SyntaxError"], meaning: "a syntax error" },
+    Sign { words: &["No space left on device"], meaning: "the disk is full" },
 ];
 
 /// Openings after which Node and Python name a package that is not there.
@@ -132,23 +105,14 @@ fn missing_package(line: &str) -> Option<String> {
 fn error_line<S: AsRef<str>>(last_lines: &[S]) -> Option<String> {
     let is_error = |line: &&str| {
         let head = line.split(':').next().unwrap_or_default();
-        let name = head
-            .strip_prefix("Uncaught ")
-            .unwrap_or(head)
-            .split(" [")
-            .next();
+        let name = head.strip_prefix("Uncaught ").unwrap_or(head).split(" [").next();
         line.contains(": ")
             && name.is_some_and(|n| {
                 (n.ends_with("Error") || n.ends_with("Exception"))
-                    && n.chars()
-                        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
+                    && n.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
             })
     };
-    let line = last_lines
-        .iter()
-        .rev()
-        .map(|line| line.as_ref().trim())
-        .find(is_error)?;
+    let line = last_lines.iter().rev().map(|line| line.as_ref().trim()).find(is_error)?;
     Some(line.chars().take(200).collect())
 }
 
@@ -164,52 +128,16 @@ mod tests {
                 1,
                 "the package `openai` is missing",
             ),
-            (
-                "Error: Cannot find module './gone.js'",
-                1,
-                "`./gone.js` is missing",
-            ),
-            (
-                "ModuleNotFoundError: No module named 'openai'",
-                1,
-                "the package `openai`",
-            ),
+            ("Error: Cannot find module './gone.js'", 1, "`./gone.js` is missing"),
+            ("ModuleNotFoundError: No module named 'openai'", 1, "the package `openai`"),
             ("SyntaxError: Unexpected token '}'", 1, "a syntax error"),
-            (
-                "OpenAIError: Missing credentials. Please pass an `apiKey`",
-                1,
-                "OPENAI_API_KEY",
-            ),
-            (
-                "AuthenticationError: 401 Incorrect API key provided",
-                1,
-                "refuses the API key",
-            ),
-            (
-                "NotFoundError: 404 The model `x` does not exist",
-                1,
-                "does not know the model",
-            ),
-            (
-                "RateLimitError: 429 You exceeded your current quota",
-                1,
-                "quota is used up",
-            ),
-            (
-                "Error: listen EADDRINUSE: address already in use :::3000",
-                1,
-                "in use",
-            ),
-            (
-                "FATAL ERROR: Reached heap limit - JavaScript heap out of memory",
-                134,
-                "its heap",
-            ),
-            (
-                "TypeError: x is not a function\n    at main (a.js:1:1)",
-                1,
-                "TypeError: x is not",
-            ),
+            ("OpenAIError: Missing credentials. Please pass an `apiKey`", 1, "OPENAI_API_KEY"),
+            ("AuthenticationError: 401 Incorrect API key provided", 1, "refuses the API key"),
+            ("NotFoundError: 404 The model `x` does not exist", 1, "does not know the model"),
+            ("RateLimitError: 429 You exceeded your current quota", 1, "quota is used up"),
+            ("Error: listen EADDRINUSE: address already in use :::3000", 1, "in use"),
+            ("FATAL ERROR: Reached heap limit - JavaScript heap out of memory", 134, "its heap"),
+            ("TypeError: x is not a function\n    at main (a.js:1:1)", 1, "TypeError: x is not"),
         ] {
             let lines: Vec<&str> = lines.split('\n').collect();
             let said = diagnose(Exit::Code(exit), &lines).unwrap_or_default();

@@ -30,9 +30,6 @@ impl Now {
     /// The present moment.
     #[must_use]
     pub fn read() -> Self {
-        Self {
-            instant: Instant::now(),
-            wall: Stamp::now(),
-        }
+        Self { instant: Instant::now(), wall: Stamp::now() }
     }
 }

@@ -26,13 +26,8 @@ fn no_command_is_none_and_globals_stand_anywhere() {
 #[test]
 fn logs_take_one_worker_or_all() {
     let cli = parse("logs a -f -n 5 --stream stderr --since 10m").expect("good usage");
-    let Some(Command::Logs(logs)) = cli.command else {
-        panic!("not logs: {cli:?}")
-    };
-    assert_eq!(
-        (logs.worker.as_deref(), logs.lines, logs.follow),
-        (Some("a"), Some(5), true)
-    );
+    let Some(Command::Logs(logs)) = cli.command else { panic!("not logs: {cli:?}") };
+    assert_eq!((logs.worker.as_deref(), logs.lines, logs.follow), (Some("a"), Some(5), true));
     assert_eq!(logs.stream, Some(StreamName::Stderr));
     let age = jiff::Timestamp::now().duration_since(logs.since.expect("a time"));
     assert!((600..630).contains(&age.as_secs()), "{age:?}");
@@ -80,11 +75,7 @@ fn no_line_of_help_is_wider_than_80_columns() {
     let mut command = command();
     command.build();
     let mut texts = vec![command.render_long_help().to_string()];
-    texts.extend(
-        command
-            .get_subcommands_mut()
-            .map(|sub| sub.render_help().to_string()),
-    );
+    texts.extend(command.get_subcommands_mut().map(|sub| sub.render_help().to_string()));
     let lines = texts.iter().flat_map(|text| text.lines());
     let wide: Vec<_> = lines.filter(|line| line.chars().count() > 80).collect();
     assert!(wide.is_empty(), "{}", wide.join("\n"));

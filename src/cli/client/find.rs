@@ -55,10 +55,7 @@ pub(crate) fn find(globals: &Globals) -> Result<Found, Failure> {
         None if !file.exists() => Err(load::missing(&file)),
         None => Err(Failure::new(
             exit::NOT_RUNNING,
-            format!(
-                "no arcanos runs on `{}`",
-                whereabouts.state_directory.display()
-            ),
+            format!("no arcanos runs on `{}`", whereabouts.state_directory.display()),
         )
         .with_remedy("start one with `arcanos`, or name its config with --config FILE")),
     }
@@ -96,10 +93,7 @@ pub(crate) fn whereabouts(globals: &Globals, file: &Path) -> Whereabouts {
 /// within a second.
 pub(crate) async fn workers(globals: &Globals) -> Option<(u32, Vec<wire::Worker>)> {
     let found = find(globals).ok()?;
-    let mut answer = timeout(BRIEF, found.client.read("/workers"))
-        .await
-        .ok()?
-        .ok()?;
+    let mut answer = timeout(BRIEF, found.client.read("/workers")).await.ok()?.ok()?;
     let workers = understand(answer.get_mut("workers")?.take()).ok()?;
     Some((found.instance.pid, workers))
 }
@@ -108,17 +102,11 @@ fn connect(instance: Instance, token: Option<SecretString>) -> Result<Found, Fai
     let Some(address) = instance.address else {
         return Err(Failure::new(
             exit::NOT_RUNNING,
-            format!(
-                "the arcanos with the pid {} has no server to talk to",
-                instance.pid
-            ),
+            format!("the arcanos with the pid {} has no server to talk to", instance.pid),
         )
         .with_remedy("`arcanos start-workers` has none; `arcanos run` has one"));
     };
-    Ok(Found {
-        client: Client::new(reachable(address), token),
-        instance,
-    })
+    Ok(Found { client: Client::new(reachable(address), token), instance })
 }
 
 /// Who listens on every address is reached on the loopback one.
@@ -134,7 +122,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 /// The two keys out of a config that is not good as a whole.
 fn lenient(file: &Path) -> Whereabouts {
-    let folder = file.parent().unwrap_or(Path::new(""));
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let table: toml::Table = text.parse().unwrap_or_default();
     let key = |section: &str, key: &str| {
@@ -142,8 +130,7 @@ fn lenient(file: &Path) -> Whereabouts {
         let told = env::var(variable).ok();
         let written = || table.get(section)?.get(key)?.as_str().map(str::to_owned);
         // What would have to be interpolated is not guessed at.
-        told.or_else(written)
-            .filter(|value| !value.is_empty() && !value.contains("${"))
+        told.or_else(written).filter(|value| !value.is_empty() && !value.contains("${"))
     };
     let directory = key("state", "directory").unwrap_or_else(|| ".arcanos".to_owned());
     let from_file = || {
@@ -152,9 +139,7 @@ fn lenient(file: &Path) -> Whereabouts {
     };
     Whereabouts {
         state_directory: folder.join(directory),
-        token: key("server", "token")
-            .or_else(from_file)
-            .map(SecretString::from),
+        token: key("server", "token").or_else(from_file).map(SecretString::from),
     }
 }
 
@@ -175,22 +160,14 @@ mod tests {
                 "run",
                 Some("t0ken"),
             ),
-            (
-                "[server]\ntoken_file = \"the.token\"\n",
-                ".arcanos",
-                Some("from a file"),
-            ),
+            ("[server]\ntoken_file = \"the.token\"\n", ".arcanos", Some("from a file")),
             ("[state\n", ".arcanos", None),
         ] {
             std::fs::write(&file, text).unwrap();
             std::fs::write(root.path().join("the.token"), "from a file\n").unwrap();
             let found = lenient(&file);
             assert_eq!(found.state_directory, root.path().join(directory), "{text}");
-            assert_eq!(
-                found.token.as_ref().map(|t| t.expose_secret()),
-                token,
-                "{text}"
-            );
+            assert_eq!(found.token.as_ref().map(|t| t.expose_secret()), token, "{text}");
         }
     }
 

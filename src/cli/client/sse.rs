@@ -36,11 +36,7 @@ pub(crate) struct Events {
 
 impl Events {
     pub(super) fn new(body: Incoming, connection: Connection) -> Self {
-        Self {
-            body,
-            parser: Parser::default(),
-            _connection: connection,
-        }
+        Self { body, parser: Parser::default(), _connection: connection }
     }
 
     /// Whether the next event is here already.
@@ -134,11 +130,7 @@ mod tests {
         for chunk in chunks {
             parser.feed(chunk.as_bytes()).expect("short events");
         }
-        parser
-            .ready
-            .into_iter()
-            .map(|e| (e.kind, e.id, e.data))
-            .collect()
+        parser.ready.into_iter().map(|e| (e.kind, e.id, e.data)).collect()
     }
 
     #[test]
@@ -146,11 +138,7 @@ mod tests {
         let text =
             ": hello\n\nevent: line\nid: 7\ndata: one\ndata: two\n\ndata:x\r\n\r\nevent: none\n\n";
         let want = vec![
-            (
-                "line".to_owned(),
-                Some("7".to_owned()),
-                "one\ntwo".to_owned(),
-            ),
+            ("line".to_owned(), Some("7".to_owned()), "one\ntwo".to_owned()),
             ("message".to_owned(), None, "x".to_owned()),
         ];
         assert_eq!(parse(&[text]), want);

@@ -19,9 +19,7 @@ async fn scripted(answers: Vec<String>) -> (SocketAddr, Arc<Mutex<Vec<String>>>)
             let (mut stream, _) = listener.accept().await.expect("a connection");
             let mut request = vec![0; 16 * 1024];
             let length = stream.read(&mut request).await.expect("a request");
-            kept.lock()
-                .await
-                .push(String::from_utf8_lossy(&request[..length]).into_owned());
+            kept.lock().await.push(String::from_utf8_lossy(&request[..length]).into_owned());
             stream.write_all(answer.as_bytes()).await.expect("a reader");
             stream.shutdown().await.expect("a reader");
         }
@@ -43,11 +41,7 @@ async fn a_request_carries_host_and_token_and_brings_the_answer() {
     let body = client.read("/workers").await.expect("a good answer");
     assert_eq!(body, serde_json::json!({ "workers": [] }));
     let request = asked.lock().await[0].to_ascii_lowercase();
-    for part in [
-        "get /workers http/1.1\r\n",
-        &format!("host: {address}\r\n"),
-        "bearer t0ken\r\n",
-    ] {
+    for part in ["get /workers http/1.1\r\n", &format!("host: {address}\r\n"), "bearer t0ken\r\n"] {
         assert!(request.contains(part), "{part} in {request}");
     }
 }
@@ -57,15 +51,9 @@ async fn a_body_is_sent_as_json() {
     let (address, asked) = scripted(vec![json("200 OK", "{}")]).await;
     let body = Some(r#"{"a":1}"#.to_owned());
     let client = Client::new(address, None);
-    client
-        .ask(Method::POST, "/workers/run/t", body, Patience::Long)
-        .await
-        .expect("an answer");
+    client.ask(Method::POST, "/workers/run/t", body, Patience::Long).await.expect("an answer");
     let request = asked.lock().await[0].clone();
-    assert!(
-        request.contains("application/json") && request.ends_with("{\"a\":1}"),
-        "{request}"
-    );
+    assert!(request.contains("application/json") && request.ends_with("{\"a\":1}"), "{request}");
     assert!(!request.to_ascii_lowercase().contains("authorization"));
 }
 
@@ -92,10 +80,7 @@ async fn nobody_there_is_exit_5() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
-    let error = Client::new(address, None)
-        .read("/")
-        .await
-        .expect_err("nobody listens");
+    let error = Client::new(address, None).read("/").await.expect_err("nobody listens");
     assert_eq!(Failure::from(error).code(), exit::NOT_RUNNING);
 }
 
@@ -105,22 +90,12 @@ async fn events_come_one_by_one_until_the_server_ends_the_stream() {
                   id: 1\nevent: line\ndata: one\n\n: still here\n\ndata: two\n\n";
     let (address, asked) = scripted(vec![stream.to_owned(), json("404 Not Found", "{}")]).await;
     let client = Client::new(address, None);
-    let mut events = client
-        .events("/events", Some("41"))
-        .await
-        .expect("a stream");
+    let mut events = client.events("/events", Some("41")).await.expect("a stream");
     let mut seen = Vec::new();
     while let Some(event) = events.next().await.expect("a whole stream") {
         seen.push(event.data);
     }
     assert_eq!(seen, ["one", "two"]);
-    assert!(
-        asked.lock().await[0]
-            .to_ascii_lowercase()
-            .contains("last-event-id: 41")
-    );
-    assert!(matches!(
-        client.events("/x", None).await,
-        Err(ClientError::Refused { .. })
-    ));
+    assert!(asked.lock().await[0].to_ascii_lowercase().contains("last-event-id: 41"));
+    assert!(matches!(client.events("/x", None).await, Err(ClientError::Refused { .. })));
 }

@@ -54,10 +54,7 @@ pub(super) async fn run(
     let mut seen = Seen::default();
     let client = find::find(globals)?.client;
     // After a lost connection, what was there before this moment is not wanted again.
-    let later = Logs {
-        since: Some(Timestamp::now()),
-        ..args.clone()
-    };
+    let later = Logs { since: Some(Timestamp::now()), ..args.clone() };
     let first = match n_lines(args) {
         0 => follow_path(&later, MAX_LINES),
         n_lines => follow_path(args, n_lines),
@@ -129,11 +126,7 @@ async fn search(globals: &Globals, args: &Logs) -> Result<Events, Failure> {
         let Ok(found) = find::find(globals) else {
             continue;
         };
-        match found
-            .client
-            .events(&follow_path(args, MAX_LINES), None)
-            .await
-        {
+        match found.client.events(&follow_path(args, MAX_LINES), None).await {
             Ok(events) => return Ok(events),
             Err(ClientError::Refused { status, message })
                 if status.is_client_error() && status != StatusCode::NOT_FOUND =>
@@ -212,11 +205,7 @@ mod tests {
     use super::*;
 
     fn new_ones<'a>(seen: &mut Seen, lines: &[&'a str]) -> Vec<&'a str> {
-        lines
-            .iter()
-            .copied()
-            .filter(|line| seen.is_new(line))
-            .collect()
+        lines.iter().copied().filter(|line| seen.is_new(line)).collect()
     }
 
     #[test]
@@ -245,10 +234,7 @@ mod tests {
         let lines = ["[2] [a] x", "[1] [a] x", "[1] [a] x", "odd"];
         assert_eq!(new_ones(&mut seen, &lines), lines);
         seen.connection_lost();
-        assert_eq!(
-            new_ones(&mut seen, &["odd", "[3] [a] x"]),
-            ["odd", "[3] [a] x"]
-        );
+        assert_eq!(new_ones(&mut seen, &["odd", "[3] [a] x"]), ["odd", "[3] [a] x"]);
     }
 
     #[test]

@@ -48,9 +48,8 @@ pub(super) struct Parts<'a> {
 /// Takes `[TIME] [ID] text` apart; `None` if it is something else.
 pub(super) fn parts(line: &str) -> Option<Parts<'_>> {
     let (at, rest) = line.strip_prefix('[')?.split_once("] [")?;
-    let (label, text) = rest
-        .split_once("] ")
-        .or_else(|| rest.strip_suffix(']').map(|l| (l, "")))?;
+    let (label, text) =
+        rest.split_once("] ").or_else(|| rest.strip_suffix(']').map(|l| (l, "")))?;
     Some(Parts { at, label, text })
 }
 
@@ -73,11 +72,7 @@ pub(super) fn render(line: &str, form: Form, colours: Colours) -> String {
     let stamp = format!("[{}]", escape(at.as_bytes()));
     let name = format!("[{}]", escape(label.as_bytes()));
     let text = escape(text.as_bytes());
-    format!(
-        "{} {} {text}",
-        colours.paint(Tone::Faint, &stamp),
-        colours.paint(tone, &name)
-    )
+    format!("{} {} {text}", colours.paint(Tone::Faint, &stamp), colours.paint(tone, &name))
 }
 
 /// A worker's colour: the same each time.
@@ -95,11 +90,7 @@ mod tests {
 
     #[test]
     fn a_line_has_a_time_a_name_and_a_text() {
-        let expect = Parts {
-            at: "2026-11-23T17:00:00.000Z",
-            label: "a",
-            text: "[x] y]",
-        };
+        let expect = Parts { at: "2026-11-23T17:00:00.000Z", label: "a", text: "[x] y]" };
         assert_eq!(parts(LINE), Some(expect));
         assert_eq!(parts("[t] [a] ").map(|p| p.text), Some(""));
         assert_eq!(parts("[t] [a]").map(|p| p.text), Some(""));
@@ -126,10 +117,7 @@ mod tests {
         for line in [evil, &evil[1..]] {
             for form in [Form::One, Form::All, Form::Json] {
                 let text = render(line, form, Colours::Hidden);
-                assert!(
-                    !text.chars().any(|c| c.is_control() || c == '\u{202e}'),
-                    "{text:?}"
-                );
+                assert!(!text.chars().any(|c| c.is_control() || c == '\u{202e}'), "{text:?}");
             }
         }
     }

@@ -46,10 +46,7 @@ pub(super) struct View {
 
 /// The summary, the table and the problems.
 pub(super) fn lines(picture: &Picture, view: &View) -> Vec<String> {
-    let mut lines: Vec<_> = summary(picture)
-        .iter()
-        .map(|line| fit(line, view.width))
-        .collect();
+    let mut lines: Vec<_> = summary(picture).iter().map(|line| fit(line, view.width)).collect();
     if picture.status.workers.details.is_empty() {
         lines.push("`arcanos scan` says what the folder holds.".to_owned());
     } else {
@@ -82,42 +79,23 @@ fn summary(picture: &Picture) -> [String; 2] {
     );
     let states: Vec<_> = State::ALL
         .iter()
-        .map(|state| {
-            (
-                state,
-                workers.iter().filter(|w| w.state == state.as_str()).count(),
-            )
-        })
+        .map(|state| (state, workers.iter().filter(|w| w.state == state.as_str()).count()))
         .filter(|(_, n)| *n > 0)
         .map(|(state, n)| format!("{n} {state}"))
         .collect();
     let colon = if states.is_empty() { "" } else { ": " };
-    [
-        who,
-        format!(
-            "{}{colon}{}",
-            plural(workers.len(), "worker"),
-            states.join(", ")
-        ),
-    ]
+    [who, format!("{}{colon}{}", plural(workers.len(), "worker"), states.join(", "))]
 }
 
 fn plural(n: usize, noun: &str) -> String {
-    if n == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{n} {noun}s")
-    }
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 /// One line a worker. A note that does not fit beside it stands below it.
 fn table(picture: &Picture, view: &View) -> Vec<String> {
     let columns = columns(view.width);
     let rows = picture.status.workers.details.iter().map(|worker| Row {
-        cells: columns
-            .iter()
-            .map(|column| column.cell(worker, view.width))
-            .collect(),
+        cells: columns.iter().map(|column| column.cell(worker, view.width)).collect(),
         tone: tone(&worker.state),
         note: note(picture, worker, view.now),
     });
@@ -204,12 +182,10 @@ fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
         (Some(reason), _) if worker.pid.is_none() => parts.push(one_line(reason)),
         (None, Some(how)) if worker.pid.is_none() => parts.push(format!("exited with {how}")),
         (reason, Some(how)) => {
-            let ago = exit
-                .and_then(|exit| exit.at)
-                .map_or_else(String::new, |at| {
-                    let age = Duration::try_from(now.duration_since(at)).unwrap_or(Duration::ZERO);
-                    format!(" {} ago", human_uptime(age))
-                });
+            let ago = exit.and_then(|exit| exit.at).map_or_else(String::new, |at| {
+                let age = Duration::try_from(now.duration_since(at)).unwrap_or(Duration::ZERO);
+                format!(" {} ago", human_uptime(age))
+            });
             let why = reason.map_or(how, |reason| one_line(reason));
             parts.push(format!("last exit{ago}: {why}"));
         }
@@ -220,10 +196,7 @@ fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
     }
     let n_warnings = worker.warnings.as_ref().map_or(0, Vec::len);
     if n_warnings > 0 {
-        parts.push(format!(
-            "{}, see `arcanos why`",
-            plural(n_warnings, "warning")
-        ));
+        parts.push(format!("{}, see `arcanos why`", plural(n_warnings, "warning")));
     }
     parts.join("; ")
 }
@@ -243,9 +216,7 @@ fn one_line(text: &str) -> String {
 }
 
 fn tone(state: &str) -> Option<Tone> {
-    let state = State::ALL
-        .into_iter()
-        .find(|known| known.as_str() == state)?;
+    let state = State::ALL.into_iter().find(|known| known.as_str() == state)?;
     Some(match state {
         State::Running => Tone::Good,
         State::Starting | State::Stopping | State::Backoff => Tone::Busy,

@@ -90,11 +90,7 @@ async fn watch(
         let mut is_stale = false;
         screen.draw(&table_lines(&picture, Duration::ZERO, screen.out))?;
         while !is_stale || asked.elapsed() < CALM {
-            let pause = if is_stale {
-                CALM.saturating_sub(asked.elapsed())
-            } else {
-                TICK
-            };
+            let pause = if is_stale { CALM.saturating_sub(asked.elapsed()) } else { TICK };
             let wake = tokio::select! {
                 // Cancel-safe: see `Interrupt::next`.
                 () = interrupt.next() => Wake::Interrupted,
@@ -146,15 +142,10 @@ async fn wait_for_next(
 fn table_lines(picture: &Picture, age: Duration, out: &Output) -> Vec<String> {
     let mut picture = picture.clone();
     for worker in &mut picture.status.workers.details {
-        worker.uptime_seconds = worker
-            .uptime_seconds
-            .map(|seconds| seconds + age.as_secs_f64());
+        worker.uptime_seconds = worker.uptime_seconds.map(|seconds| seconds + age.as_secs_f64());
     }
-    let view = table::View {
-        width: out.table_width(),
-        colours: out.colours(),
-        now: Timestamp::now(),
-    };
+    let view =
+        table::View { width: out.table_width(), colours: out.colours(), now: Timestamp::now() };
     table::lines(&picture, &view)
 }
 
@@ -186,18 +177,13 @@ impl Screen<'_> {
             self.out.text(&format!("\x1b[{}A", self.n_drawn))?;
         }
         self.out.text("\r\x1b[J")?;
-        let n_shown = if lines.len() > room {
-            room - 1
-        } else {
-            lines.len()
-        };
+        let n_shown = if lines.len() > room { room - 1 } else { lines.len() };
         for line in &lines[..n_shown] {
             self.out.line(line)?;
         }
         self.n_drawn = n_shown;
         if n_shown < lines.len() {
-            self.out
-                .line(&format!("… and {} more lines", lines.len() - n_shown))?;
+            self.out.line(&format!("… and {} more lines", lines.len() - n_shown))?;
             self.n_drawn += 1;
         }
         Ok(self.out.flush()?)

@@ -67,10 +67,7 @@ fn write_all(mut to: impl Write, messages: &Receiver<Message>, n_dropped: &Atomi
         }
         let lost = n_dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            let _ = writeln!(
-                to,
-                "arcanos: {lost} lines were dropped here; stderr was not read"
-            );
+            let _ = writeln!(to, "arcanos: {lost} lines were dropped here; stderr was not read");
         }
     }
 }

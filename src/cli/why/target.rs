@@ -21,18 +21,10 @@ pub(super) enum Target<'a> {
 
 /// Finds it.
 pub(super) fn find<'a>(directory: &Path, target: &OsStr, discovered: &'a Discovered) -> Target<'a> {
-    let of_file = |file: &Path| {
-        discovered
-            .verdicts
-            .iter()
-            .find(|verdict| verdict.file == file)
-    };
+    let of_file = |file: &Path| discovered.verdicts.iter().find(|verdict| verdict.file == file);
     let named = Path::new(target);
     let in_folder = inside(directory, named);
-    let by_path = in_folder
-        .as_deref()
-        .and_then(of_file)
-        .or_else(|| of_file(named));
+    let by_path = in_folder.as_deref().and_then(of_file).or_else(|| of_file(named));
     if let Some(verdict) = by_path {
         return Target::File(verdict);
     }
@@ -62,9 +54,7 @@ fn by_id<'a>(target: &OsStr, discovered: &'a Discovered) -> Option<&'a Verdict> 
     let target = target.to_str()?;
     let has_id = |v: &&Verdict| v.id.as_ref().is_some_and(|id| id.as_str() == target);
     let mut with_id = discovered.verdicts.iter().filter(has_id);
-    let worker = with_id
-        .clone()
-        .find(|verdict| verdict.verdict == VerdictKind::Worker);
+    let worker = with_id.clone().find(|verdict| verdict.verdict == VerdictKind::Worker);
     worker.or_else(|| with_id.next())
 }
 
@@ -101,14 +91,7 @@ mod tests {
 
     fn verdict(file: &str, kind: VerdictKind) -> Verdict {
         let id = WorkerId::of_file_name(file).ok();
-        Verdict {
-            file: file.into(),
-            verdict: kind,
-            id,
-            rule: None,
-            line: None,
-            reason: None,
-        }
+        Verdict { file: file.into(), verdict: kind, id, rule: None, line: None, reason: None }
     }
 
     #[test]
@@ -120,14 +103,9 @@ mod tests {
             fs::write(directory.join(file), "").unwrap();
         }
         fs::write(root.path().join("outside.js"), "").unwrap();
-        let verdicts = vec![
-            verdict("a.js", VerdictKind::Rejected),
-            verdict("a.mjs", VerdictKind::Worker),
-        ];
-        let discovered = Discovered {
-            verdicts,
-            candidates: Vec::new(),
-        };
+        let verdicts =
+            vec![verdict("a.js", VerdictKind::Rejected), verdict("a.mjs", VerdictKind::Worker)];
+        let discovered = Discovered { verdicts, candidates: Vec::new() };
         let find = |target: &Path| find(&directory, target.as_os_str(), &discovered);
         for (target, file) in [
             (directory.join("a.js"), "a.js"),
@@ -135,9 +113,7 @@ mod tests {
             ("a.js".into(), "a.js"),
             ("a".into(), "a.mjs"),
         ] {
-            let Target::File(found) = find(&target) else {
-                panic!("{target:?}")
-            };
+            let Target::File(found) = find(&target) else { panic!("{target:?}") };
             assert_eq!(found.file, Path::new(file), "{target:?}");
         }
         for (target, part) in [
@@ -145,9 +121,7 @@ mod tests {
             (directory.join("deep"), "folder"),
             (root.path().join("outside.js"), "not in the folder"),
         ] {
-            let Target::PassedOver(reason) = find(&target) else {
-                panic!("{target:?}")
-            };
+            let Target::PassedOver(reason) = find(&target) else { panic!("{target:?}") };
             assert!(reason.contains(part), "{reason}");
         }
         assert_eq!(find(&directory.join("nosuch.js")), Target::Unknown);

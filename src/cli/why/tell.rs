@@ -40,10 +40,7 @@ pub(super) fn lines(story: &Story, colours: Colours) -> Result<Vec<String>, Clie
         lines.push(format!("  {}", escape(reason.as_bytes())));
     }
     let at = verdict.line.map(|line| format!("line {line}"));
-    let by = verdict
-        .rule
-        .as_ref()
-        .map(|rule| format!("rule `{}`", escape(rule.as_bytes())));
+    let by = verdict.rule.as_ref().map(|rule| format!("rule `{}`", escape(rule.as_bytes())));
     let grounds: Vec<_> = by.into_iter().chain(at).collect();
     if !grounds.is_empty() {
         lines.push(format!("  by {}", grounds.join(", ")));
@@ -65,19 +62,11 @@ pub(super) fn lines(story: &Story, colours: Colours) -> Result<Vec<String>, Clie
 fn excerpt(number: u32, source: &str, packages: &[String], colours: Colours) -> Vec<String> {
     let indent = source.len() - source.trim_start().len();
     let named = packages.iter().find_map(|package| {
-        [
-            format!("'{package}"),
-            format!("\"{package}"),
-            format!("`{package}"),
-        ]
-        .iter()
-        .find_map(|quoted| {
-            source
-                .find(quoted.as_str())
-                .map(|at| (at + 1, package.len()))
-        })
+        [format!("'{package}"), format!("\"{package}"), format!("`{package}")]
+            .iter()
+            .find_map(|quoted| source.find(quoted.as_str()).map(|at| (at + 1, package.len())))
     });
-    let (start, length) = named.unwrap_or((indent, source.trim().len()));
+    let (start, length) = named.unwrap_or_else(|| (indent, source.trim().len()));
     // Tabs have no width of their own here; one column each keeps the mark under its place.
     let flat = |text: &str| escape(text.replace('\t', " ").as_bytes()).into_owned();
     let before = flat(&source[..start]);
@@ -88,23 +77,15 @@ fn excerpt(number: u32, source: &str, packages: &[String], colours: Colours) -> 
         0 => before,
         _ => format!("…{}", before.chars().skip(skipped).collect::<String>()),
     };
-    let shown = fit(
-        &format!("{before}{marked}{}", flat(&source[start + length..])),
-        Some(MAX_SOURCE),
-    );
-    let room = usize::from(MAX_SOURCE)
-        .saturating_sub(before.width())
-        .max(1);
+    let shown =
+        fit(&format!("{before}{marked}{}", flat(&source[start + length..])), Some(MAX_SOURCE));
+    let room = usize::from(MAX_SOURCE).saturating_sub(before.width()).max(1);
     let mark = "^".repeat(marked.width().clamp(1, room));
     let margin = " ".repeat(number.to_string().len());
     vec![
         format!("  {margin} |"),
         format!("  {number} | {shown}"),
-        format!(
-            "  {margin} | {}{}",
-            " ".repeat(before.width()),
-            colours.paint(Tone::Good, &mark)
-        ),
+        format!("  {margin} | {}{}", " ".repeat(before.width()), colours.paint(Tone::Good, &mark)),
     ]
 }
 
@@ -113,14 +94,14 @@ pub(super) fn life(worker: &Worker, colours: Colours) -> Vec<String> {
     let now = Timestamp::now();
     let mut state = format!("  state: {}", escape(worker.state.as_bytes()));
     if let Some(pid) = worker.pid {
-        state.push_str(&format!(", pid {pid}"));
+        state.extend([", pid ".to_owned(), pid.to_string()]);
     }
     if let Some(seconds) = worker.uptime_seconds.filter(|_| worker.pid.is_some()) {
         let age = human_uptime(Duration::from_secs_f64(seconds.max(0.0)));
-        state.push_str(&format!(", up for {age}"));
+        state.extend([", up for ", &age]);
     }
     if let Some(starts) = worker.starts {
-        state.push_str(&format!(", starts so far: {starts}"));
+        state.extend([", starts so far: ".to_owned(), starts.to_string()]);
     }
     let mut lines = vec![state];
     if let Some(reason) = &worker.reason {
@@ -135,10 +116,7 @@ pub(super) fn life(worker: &Worker, colours: Colours) -> Vec<String> {
     }
     if let Some(at) = worker.next_start_at {
         let wait = Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
-        lines.push(format!(
-            "  next start: in {}, at {at:.0}",
-            human_delay(wait)
-        ));
+        lines.push(format!("  next start: in {}, at {at:.0}", human_delay(wait)));
     }
     if worker.changed == Some(true) {
         lines.push("  changed since it was started; `arcanos restart` applies it".to_owned());
@@ -152,17 +130,12 @@ pub(super) fn life(worker: &Worker, colours: Colours) -> Vec<String> {
 
 fn last_exit(worker: &Worker, now: Timestamp) -> Option<String> {
     let exit = worker.last_exit.as_ref()?;
-    let how = exit
-        .how()
-        .unwrap_or_else(|| "it could not be launched".to_owned());
+    let how = exit.how().unwrap_or_else(|| "it could not be launched".to_owned());
     let ago = exit.at.map_or_else(String::new, |at| {
         let age = Duration::try_from(now.duration_since(at)).unwrap_or(Duration::ZERO);
         format!(", {} ago", human_uptime(age))
     });
-    let why = exit
-        .reason
-        .as_ref()
-        .filter(|reason| Some(*reason) != worker.reason.as_ref());
+    let why = exit.reason.as_ref().filter(|reason| Some(*reason) != worker.reason.as_ref());
     let why = why.map_or_else(String::new, |why| format!(": {}", escape(why.as_bytes())));
     Some(format!("  last exit: {}{ago}{why}", escape(how.as_bytes())))
 }
@@ -181,10 +154,7 @@ mod tests {
             at(3, "const OpenAI = require('openai');", "openai"),
             "    |\n  3 | const OpenAI = require('openai');\n    |                         ^^^^^^"
         );
-        assert_eq!(
-            at(12, "\t#worker ", "openai"),
-            "     |\n  12 |  #worker \n     |  ^^^^^^^"
-        );
+        assert_eq!(at(12, "\t#worker ", "openai"), "     |\n  12 |  #worker \n     |  ^^^^^^^");
         assert_eq!(
             at(1, "日 \"openai\"", "openai"),
             "    |\n  1 | 日 \"openai\"\n    |     ^^^^^^"
@@ -193,11 +163,7 @@ mod tests {
 
     #[test]
     fn minified_code_is_shown_around_the_mark() {
-        let source = format!(
-            "{}require(\"openai\"){}",
-            "x;".repeat(5000),
-            ";y".repeat(5000)
-        );
+        let source = format!("{}require(\"openai\"){}", "x;".repeat(5000), ";y".repeat(5000));
         let text = at(1, &source, "openai");
         let lines: Vec<_> = text.lines().collect();
         assert!(lines.iter().all(|line| line.width() < 180), "{text}");

@@ -20,10 +20,7 @@ pub(super) fn server(
     report: &mut Report,
 ) -> (Option<Server>, Option<PathBuf>) {
     let (token, file) = token(&raw, scope, report);
-    let listen = raw
-        .listen
-        .as_deref()
-        .and_then(|text| listen(text, scope, report));
+    let listen = raw.listen.as_deref().and_then(|text| listen(text, scope, report));
     if let Some(address) = listen
         && !address.ip().is_loopback()
         && token.is_none()

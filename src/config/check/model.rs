@@ -39,10 +39,7 @@ pub(super) fn model(
             checked.map(Upstream::Http)
         }
     };
-    Some(Model {
-        upstream: upstream?,
-        preflight: raw.preflight?,
-    })
+    Some(Model { upstream: upstream?, preflight: raw.preflight? })
 }
 
 /// What `auto` means here: the server the environment names, else what key and profile allow.
@@ -91,10 +88,7 @@ mod tests {
     #[test]
     fn base_urls_are_plain_web_addresses() {
         for (text, url) in [
-            (
-                "http://127.0.0.1:8080/v1/",
-                Some("http://127.0.0.1:8080/v1"),
-            ),
+            ("http://127.0.0.1:8080/v1/", Some("http://127.0.0.1:8080/v1")),
             ("https://models.example", Some("https://models.example")),
             ("ftp://models.example", None),
             ("models.example/v1", None),

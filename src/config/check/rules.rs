@@ -32,35 +32,18 @@ pub(super) fn rules(
 fn rule(raw: RawRule, key: &KeyPath, scope: &Scope<'_>, report: &mut Report) -> Option<Rule> {
     let name = raw.name.filter(|name| !name.trim().is_empty());
     if name.is_none() {
-        missing(
-            key,
-            "name",
-            "a name for verdicts, like \"node\"",
-            scope,
-            report,
-        );
+        missing(key, "name", "a name for verdicts, like \"node\"", scope, report);
     }
     let files = raw.files.filter(|files| !files.is_empty());
     if files.is_none() {
-        missing(
-            key,
-            "files",
-            "globs on file names, like [\"*.js\"]",
-            scope,
-            report,
-        );
+        missing(key, "files", "globs on file names, like [\"*.js\"]", scope, report);
     }
     let command = raw.command.filter(|command| has_program(command));
     if command.is_none() {
         let form = "program and arguments, like [\"node\", \"{file}\"]";
         missing(key, "command", form, scope, report);
     }
-    globs(
-        files.as_deref().unwrap_or_default(),
-        &key.key("files"),
-        scope,
-        report,
-    );
+    globs(files.as_deref().unwrap_or_default(), &key.key("files"), scope, report);
     let [any, all, none] =
         [("any", raw.any), ("all", raw.all), ("none", raw.none)].map(|(list, patterns)| {
             let patterns = patterns.unwrap_or_default();
@@ -84,9 +67,7 @@ fn rule(raw: RawRule, key: &KeyPath, scope: &Scope<'_>, report: &mut Report) -> 
 
 /// Whether the command names a program.
 pub(super) fn has_program(command: &[String]) -> bool {
-    command
-        .first()
-        .is_some_and(|program| !program.trim().is_empty())
+    command.first().is_some_and(|program| !program.trim().is_empty())
 }
 
 fn missing(key: &KeyPath, part: &str, form: &str, scope: &Scope<'_>, report: &mut Report) {

@@ -33,16 +33,10 @@ pub(super) fn schedule(
             format!("{shown} is no time zone, expected an IANA name, like \"Europe/Berlin\"");
         report.about(scope.layers, &key, text);
     }
-    let Some(expression) = raw
-        .schedule
-        .as_deref()
-        .map(str::trim)
-        .filter(|s| !s.is_empty())
-    else {
-        for (part, is_set) in [
-            ("timezone", timezone.is_some()),
-            ("run_at_start", raw.run_at_start == Some(true)),
-        ] {
+    let Some(expression) = raw.schedule.as_deref().map(str::trim).filter(|s| !s.is_empty()) else {
+        for (part, is_set) in
+            [("timezone", timezone.is_some()), ("run_at_start", raw.run_at_start == Some(true))]
+        {
             if is_set {
                 let key = key.key(part);
                 let text = format!("{key}: has no effect without `schedule`");
@@ -86,23 +80,10 @@ mod tests {
 
     #[test]
     fn schedules_are_cron_or_a_span() {
-        for good in [
-            "*/15 * * * *",
-            "0 5 * * MON-FRI",
-            "@daily",
-            "every 10m",
-            "every 1s",
-        ] {
+        for good in ["*/15 * * * *", "0 5 * * MON-FRI", "@daily", "every 10m", "every 1s"] {
             assert_eq!(parse(good), Ok(()), "{good}");
         }
-        for bad in [
-            "* * *",
-            "61 * * * *",
-            "every 5",
-            "every 10ms",
-            "every",
-            "sometimes",
-        ] {
+        for bad in ["* * *", "61 * * * *", "every 5", "every 10ms", "every", "sometimes"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

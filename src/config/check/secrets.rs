@@ -35,10 +35,7 @@ pub(super) fn secrets(
     let mut secrets: Vec<Secret> = variables
         .chain(token)
         .filter(|(_, value)| value.chars().count() >= MIN_SECRET && seen.insert(*value))
-        .map(|(name, value)| Secret {
-            name: name.to_owned(),
-            value: SecretString::from(value),
-        })
+        .map(|(name, value)| Secret { name: name.to_owned(), value: SecretString::from(value) })
         .collect();
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.value.expose_secret().len()));
     secrets

@@ -51,12 +51,7 @@ pub(in crate::config) fn config(
 ) -> (Option<Config>, Option<PathBuf>) {
     let discovery = discovery(raw.discovery.take().unwrap_or_default(), scope, report);
     let env = env(raw.env.take().unwrap_or_default(), scope, report);
-    let model = model(
-        &raw.model.take().unwrap_or_default(),
-        env.as_ref(),
-        scope,
-        report,
-    );
+    let model = model(&raw.model.take().unwrap_or_default(), env.as_ref(), scope, report);
     let log = log(raw.log.take().unwrap_or_default(), scope, report);
     let (server, token_file) = server(raw.server.take().unwrap_or_default(), scope, report);
     let root = KeyPath::default();
@@ -97,12 +92,7 @@ fn discovery(raw: RawDiscovery, scope: &Scope<'_>, report: &mut Report) -> Optio
     globs(&ignore, &KeyPath::of("discovery.ignore"), scope, report);
     let rules = rules(raw.rules.unwrap_or_default(), scope, report);
     Some(Discovery {
-        directory: path(
-            raw.directory.as_deref()?,
-            "discovery.directory",
-            scope,
-            report,
-        ),
+        directory: path(raw.directory.as_deref()?, "discovery.directory", scope, report),
         ignore,
         recursive: raw.recursive?,
         scan_interval: raw.scan_interval?.0,
@@ -236,8 +226,5 @@ pub(super) fn start(raw: &RawStart) -> Option<StartPolicy> {
 
 /// `[stop]`; `None` if a key is missing.
 pub(super) fn stop(raw: &RawStop) -> Option<StopPolicy> {
-    Some(StopPolicy {
-        signal: raw.signal?.0,
-        timeout: raw.timeout?.0,
-    })
+    Some(StopPolicy { signal: raw.signal?.0, timeout: raw.timeout?.0 })
 }

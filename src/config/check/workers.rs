@@ -45,19 +45,11 @@ fn worker(
     (scope, report): (&Scope<'_>, &mut Report),
 ) -> Option<WorkerSettings> {
     let schedule = schedule(&raw, key, scope, report);
-    if raw
-        .command
-        .as_ref()
-        .is_some_and(|command| !has_program(command))
-    {
+    if raw.command.as_ref().is_some_and(|command| !has_program(command)) {
         let text = "empty, expected program and arguments, like [\"node\", \"{file}\"]";
         report.about(scope.layers, &key.key("command"), text.to_owned());
     }
-    if raw
-        .start
-        .as_ref()
-        .is_some_and(|start| start.concurrency.is_some())
-    {
+    if raw.start.as_ref().is_some_and(|start| start.concurrency.is_some()) {
         let text = "counts over all workers, so it can only be set as `start.concurrency`";
         let key = key.key("start").key("concurrency");
         report.about(scope.layers, &key, text.to_owned());
@@ -73,11 +65,7 @@ fn worker(
     if own_start != start(base_start)? {
         warn_of_start(&own_start, key, report);
     }
-    let on_change = raw
-        .reload
-        .take()
-        .unwrap_or_default()
-        .over(base.reload.as_ref()?);
+    let on_change = raw.reload.take().unwrap_or_default().over(base.reload.as_ref()?);
     Some(WorkerSettings {
         enabled: raw.enabled.unwrap_or(true),
         schedule,

@@ -16,10 +16,7 @@ fn the_effective_config_has_every_key_in_the_form_of_the_file() {
     assert_eq!(seen["start"]["run_timeout"], "never");
     assert_eq!(seen["server"]["listen"], "127.0.0.1:8080");
     assert_eq!(seen["server"]["token"], "");
-    assert_eq!(
-        seen["discovery"]["rules"][0]["command"],
-        json!(["node", "{file}"])
-    );
+    assert_eq!(seen["discovery"]["rules"][0]["command"], json!(["node", "{file}"]));
     assert_eq!(seen["workers"]["a"], json!({ "schedule": "every 1m" }));
     assert_eq!(seen.get("profiles"), None);
     assert_eq!(loaded.sources["discovery.rules"].as_str(), "default");
@@ -36,10 +33,7 @@ fn the_effective_config_holds_no_secret() {
     let text = loaded.effective.to_string();
     assert!(!text.contains("hush"), "{text}");
     assert_eq!(loaded.effective["server"]["token"], "[redacted]");
-    assert_eq!(
-        loaded.effective["env"]["set"]["OPENAI_API_KEY"],
-        "[redacted]"
-    );
+    assert_eq!(loaded.effective["env"]["set"]["OPENAI_API_KEY"], "[redacted]");
     assert_eq!(loaded.effective["env"]["set"]["OTHER"], "Bearer [redacted]");
     assert_eq!(
         loaded.effective["workers"]["a"],

@@ -14,10 +14,7 @@ fn dotenv_files_feed_references_and_the_process_wins() {
     )
     .env("BOTH", "process")
     .env("MORE", "more")
-    .file(
-        ".env",
-        "FROM=dot\nBOTH=dot\nLATER=first\nOPENAI_API_KEY=sk-dot\n",
-    )
+    .file(".env", "FROM=dot\nBOTH=dot\nLATER=first\nOPENAI_API_KEY=sk-dot\n")
     .file("more.env", "LATER=second\n");
     let loaded = site.good();
     let set = &loaded.config.env.set.0;
@@ -36,10 +33,7 @@ fn a_broken_dotenv_line_is_named_without_its_value() {
          holds spaces"
     );
     let said = Site::new("env.files = [\"denied\"]\n").said();
-    assert_eq!(
-        said,
-        "arcanos.toml:1:14: env.files[0]: cannot read `denied`: permission denied"
-    );
+    assert_eq!(said, "arcanos.toml:1:14: env.files[0]: cannot read `denied`: permission denied");
 }
 
 #[test]
@@ -84,14 +78,8 @@ fn only_what_is_listed_is_inherited() {
         let env = site(text).good().config.env;
         env.inherited.0.into_keys().collect()
     };
-    assert_eq!(
-        inherited(""),
-        ["LC_TIME", "OPENAI_FROM_FILE", "OPENAI_ORG_ID", "PATH"]
-    );
-    assert_eq!(
-        inherited("env.inherit = [\"PATH\", \"CANARY_*\"]"),
-        ["CANARY_1", "PATH"]
-    );
+    assert_eq!(inherited(""), ["LC_TIME", "OPENAI_FROM_FILE", "OPENAI_ORG_ID", "PATH"]);
+    assert_eq!(inherited("env.inherit = [\"PATH\", \"CANARY_*\"]"), ["CANARY_1", "PATH"]);
     assert_eq!(inherited("env.inherit = [\"*\"]").len(), 6);
 }
 

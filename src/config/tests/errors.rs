@@ -48,9 +48,7 @@ fn durations_and_sizes_show_the_right_form() {
     ] {
         check(
             &format!("[restart]\ndelay = {value}\n"),
-            &[&format!(
-                "arcanos.toml:2:9: restart.delay: found {found}, {form}"
-            )],
+            &[&format!("arcanos.toml:2:9: restart.delay: found {found}, {form}")],
         );
     }
     check(
@@ -203,10 +201,8 @@ fn a_token_is_long_and_given_once() {
     );
     check(
         "[server]\ntoken = \"0123456789abcdef\"\ntoken_file = \"t\"\n",
-        &[
-            "arcanos.toml:3:14: server.token_file: both `token` and `token_file` are set, expected \
-             one of them",
-        ],
+        &["arcanos.toml:3:14: server.token_file: both `token` and `token_file` are set, expected \
+             one of them"],
     );
     check(
         "[server]\nlisten = \"0.0.0.0:1\"\ntoken_file = \"absent\"\n",
@@ -237,10 +233,7 @@ fn text_that_is_no_toml_is_told_by_line_and_column() {
     let said = Site::new("a = \nb = 1\nb = 2\n").said();
     assert_eq!(said.lines().count(), 2, "both errors are told:\n{said}");
     let said = Site::new("[log]\nkeep = 99999999999999999999\n").said();
-    assert_eq!(
-        said,
-        "arcanos.toml:2:8: log.keep: the number is out of range"
-    );
+    assert_eq!(said, "arcanos.toml:2:8: log.keep: the number is out of range");
 }
 
 #[test]
@@ -286,9 +279,7 @@ fn control_characters_of_the_file_are_not_repeated() {
 #[test]
 fn a_flood_of_errors_is_cut_and_counted_in_good_time() {
     let unknown: String = (0..10_000).map(|n| format!("k{n} = {n}\n")).collect();
-    let unset: String = (0..10_000)
-        .map(|n| format!("k{n} = \"${{U{n}}}\"\n"))
-        .collect();
+    let unset: String = (0..10_000).map(|n| format!("k{n} = \"${{U{n}}}\"\n")).collect();
     for text in [unknown, format!("[workers.w.env]\n{unset}")] {
         let errors = Site::new(&text).errors();
         assert!((100..=102).contains(&errors.0.len()), "{}", errors.0.len());

@@ -16,27 +16,15 @@ fn an_empty_file_is_the_defaults() {
     assert_eq!(config.discovery.directory, Path::new("/site/workers"));
     assert_eq!(config.discovery.watch, Watch::Auto);
     let rule = &config.discovery.rules[0];
-    assert_eq!(
-        (rule.name.as_str(), rule.ipc, rule.mode),
-        ("openai-node", true, Mode::Auto)
-    );
+    assert_eq!((rule.name.as_str(), rule.ipc, rule.mode), ("openai-node", true, Mode::Auto));
     assert_eq!(config.restart.max_attempts, Attempts::Max(3));
     assert_eq!(config.restart.max_delay, Duration::from_secs(300));
     assert_eq!(config.concurrency, Some(16));
     assert_eq!(config.start.run_timeout, None);
-    assert_eq!(
-        (config.stop.signal, config.on_change),
-        (15, OnChange::Replace)
-    );
+    assert_eq!((config.stop.signal, config.on_change), (15, OnChange::Replace));
     assert_eq!(config.log.session, Path::new("/site/memory/session.log"));
-    assert_eq!(
-        (config.log.max_size, config.log.max_line),
-        (10_000_000, 16_384)
-    );
-    assert_eq!(
-        config.server.listen,
-        SocketAddr::from(([127, 0, 0, 1], 3000))
-    );
+    assert_eq!((config.log.max_size, config.log.max_line), (10_000_000, 16_384));
+    assert_eq!(config.server.listen, SocketAddr::from(([127, 0, 0, 1], 3000)));
     assert_eq!(config.state_directory, Path::new("/site/.arcanos"));
     assert_eq!(config.env.set.0.keys().collect::<Vec<_>>(), ["AI_MODEL"]);
     assert_eq!(loaded.warnings, [""; 0]);
@@ -72,14 +60,8 @@ fn tables_merge_and_lists_replace() {
     let text = "[env]\nfiles = [\"a\"]\n[env.set]\nX = \"1\"\n[workers.w.env]\nA = \"file\"\n\
                 [profiles.development]\nenv.set.Y = \"2\"\nenv.files = []\nworkers.w.env.B = \"p\"\n";
     let config = Site::new(text).good().config;
-    assert_eq!(
-        config.env.set.0.keys().collect::<Vec<_>>(),
-        ["AI_MODEL", "X", "Y"]
-    );
-    assert_eq!(
-        config.workers["w"].env.0.keys().collect::<Vec<_>>(),
-        ["A", "B"]
-    );
+    assert_eq!(config.env.set.0.keys().collect::<Vec<_>>(), ["AI_MODEL", "X", "Y"]);
+    assert_eq!(config.workers["w"].env.0.keys().collect::<Vec<_>>(), ["A", "B"]);
 }
 
 #[test]
@@ -90,17 +72,10 @@ fn the_profile_is_picked_in_order() {
         (Site::new("").env("NODE_ENV", "production"), "production"),
         (Site::new("").env("NODE_ENV", "test"), "development"),
         (
-            Site::new(staging)
-                .env("NODE_ENV", "production")
-                .env("ARCANOS_PROFILE", "staging"),
+            Site::new(staging).env("NODE_ENV", "production").env("ARCANOS_PROFILE", "staging"),
             "staging",
         ),
-        (
-            Site::new(staging)
-                .env("ARCANOS_PROFILE", "staging")
-                .profile("production"),
-            "production",
-        ),
+        (Site::new(staging).env("ARCANOS_PROFILE", "staging").profile("production"), "production"),
     ] {
         assert_eq!(site.good().config.profile, profile);
     }
@@ -120,18 +95,13 @@ fn an_unknown_profile_is_an_error_where_it_was_chosen() {
 
 #[test]
 fn production_is_built_in_and_the_file_may_change_it() {
-    let production = Site::new("[log]\nsession = \"s.log\"\n")
-        .profile("production")
-        .good();
+    let production = Site::new("[log]\nsession = \"s.log\"\n").profile("production").good();
     let session = &production.config.log.session;
     assert_eq!(session, Path::new("/var/arc/log/session.log"));
     assert_eq!(production.sources["log.session"], Source::Profile);
     let changed = Site::new("[profiles.production]\nlog.session = \"p.log\"\nlog.keep = 1\n");
     let changed = changed.profile("production").good().config.log;
-    assert_eq!(
-        (changed.session.as_path(), changed.keep),
-        (Path::new("/site/p.log"), 1)
-    );
+    assert_eq!((changed.session.as_path(), changed.keep), (Path::new("/site/p.log"), 1));
 }
 
 #[test]
@@ -139,10 +109,7 @@ fn profiles_that_are_not_active_are_checked_but_not_filled_in() {
     let text = "[profiles.live]\nserver.token = \"${NOT_HERE}\"\nrestart.delay = \"${NOR_THIS}\"\n";
     Site::new(text).good();
     let said = Site::new("[profiles.live]\nrestart.delay = 5\n").said();
-    assert!(
-        said.starts_with("arcanos.toml:2:17: profiles.live.restart.delay: found"),
-        "{said}"
-    );
+    assert!(said.starts_with("arcanos.toml:2:17: profiles.live.restart.delay: found"), "{said}");
     let said = Site::new(text).profile("live").said();
     assert_eq!(said.lines().count(), 2, "{said}");
 }
@@ -228,28 +195,11 @@ fn auto_takes_what_the_environment_allows() {
         (Site::new("").env("OPENAI_API_KEY", " "), Upstream::Echo),
         (Site::new("").profile("production"), Upstream::OpenAi),
         (with_key(), Upstream::OpenAi),
-        (
-            with_key().env("OPENAI_BASE_URL", "http://h/v1/"),
-            http("http://h/v1"),
-        ),
-        (
-            Site::new("").file(".env", "OPENAI_API_KEY=sk-dotenv\n"),
-            Upstream::OpenAi,
-        ),
-        (
-            Site::new("env.set.OPENAI_API_KEY = \"k\"\n"),
-            Upstream::OpenAi,
-        ),
-        (
-            Site::new("model.upstream = \"https://h/v1/\"\n"),
-            http("https://h/v1"),
-        ),
+        (with_key().env("OPENAI_BASE_URL", "http://h/v1/"), http("http://h/v1")),
+        (Site::new("").file(".env", "OPENAI_API_KEY=sk-dotenv\n"), Upstream::OpenAi),
+        (Site::new("env.set.OPENAI_API_KEY = \"k\"\n"), Upstream::OpenAi),
+        (Site::new("model.upstream = \"https://h/v1/\"\n"), http("https://h/v1")),
     ] {
-        assert_eq!(
-            site.good().config.model.upstream,
-            upstream,
-            "{:?}",
-            site.environment
-        );
+        assert_eq!(site.good().config.model.upstream, upstream, "{:?}", site.environment);
     }
 }

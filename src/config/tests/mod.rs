@@ -23,10 +23,7 @@ struct Site {
 
 impl Site {
     fn new(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            ..Self::default()
-        }
+        Self { text: text.to_owned(), ..Self::default() }
     }
 
     fn env(mut self, name: &str, value: &str) -> Self {
@@ -70,8 +67,7 @@ impl Site {
 
     #[track_caller]
     fn good(&self) -> Loaded {
-        self.load()
-            .unwrap_or_else(|errors| panic!("a bad config:\n{errors}"))
+        self.load().unwrap_or_else(|errors| panic!("a bad config:\n{errors}"))
     }
 
     #[track_caller]

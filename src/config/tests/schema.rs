@@ -15,10 +15,7 @@ fn every_key_has_a_description_and_every_default_its_place() {
     for table in definitions.values().chain([&schema]) {
         for (key, schema) in table["properties"].as_object().into_iter().flatten() {
             let about = schema["description"].as_str().unwrap_or_default();
-            assert!(
-                !about.is_empty() && !about.contains('\n'),
-                "{key}: {about:?}"
-            );
+            assert!(!about.is_empty() && !about.contains('\n'), "{key}: {about:?}");
             count += 1;
         }
         assert_eq!(table["additionalProperties"], false, "{table}");
@@ -71,10 +68,7 @@ fn the_schema_and_arcanos_reject_alike() {
         "workers.a.limits.cpu = \"x\"",
         "[[discovery.rules]]\nname = \"x\"",
     ] {
-        assert!(
-            problem(&schema, &schema, &from_toml(text)).is_some(),
-            "{text}"
-        );
+        assert!(problem(&schema, &schema, &from_toml(text)).is_some(), "{text}");
         Site::new(text).errors();
     }
 }
@@ -82,12 +76,7 @@ fn the_schema_and_arcanos_reject_alike() {
 #[test]
 fn the_sample_is_good() {
     let loaded = Site::new(sample()).good();
-    assert_eq!(
-        loaded.warnings.len(),
-        1,
-        "only the key that is not set: {:?}",
-        loaded.warnings
-    );
+    assert_eq!(loaded.warnings.len(), 1, "only the key that is not set: {:?}", loaded.warnings);
 }
 
 fn from_toml(text: &str) -> Value {
@@ -109,9 +98,7 @@ fn resolve<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
 fn problem(root: &Value, schema: &Value, value: &Value) -> Option<String> {
     let schema = resolve(root, schema);
     if let Some(choices) = schema["anyOf"].as_array()
-        && choices
-            .iter()
-            .all(|choice| problem(root, choice, value).is_some())
+        && choices.iter().all(|choice| problem(root, choice, value).is_some())
     {
         return Some(format!("{value} fits none of {choices:?}"));
     }
@@ -125,9 +112,7 @@ fn problem(root: &Value, schema: &Value, value: &Value) -> Option<String> {
         Some(other) => panic!("a type this test does not know: {other}"),
         None => true,
     };
-    let is_word = schema["enum"]
-        .as_array()
-        .is_none_or(|words| words.contains(value));
+    let is_word = schema["enum"].as_array().is_none_or(|words| words.contains(value));
     let is_const = schema.get("const").is_none_or(|only| only == value);
     let fits = match (schema["pattern"].as_str(), value.as_str()) {
         (Some(pattern), Some(text)) => regex::Regex::new(pattern).expect("good").is_match(text),
@@ -154,7 +139,5 @@ fn problem(root: &Value, schema: &Value, value: &Value) -> Option<String> {
             None => inner.push((&schema["additionalProperties"], value)),
         }
     }
-    inner
-        .into_iter()
-        .find_map(|(schema, value)| problem(root, schema, value))
+    inner.into_iter().find_map(|(schema, value)| problem(root, schema, value))
 }

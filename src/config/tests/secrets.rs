@@ -36,11 +36,7 @@ fn no_error_repeats_a_secret() {
 
 #[test]
 fn no_error_repeats_a_secret_variable() {
-    for name in [
-        "ARCANOS__SERVER__TOKEN",
-        "ARCANOS__ENV__SET__X",
-        "ARCANOS__API_KEY",
-    ] {
+    for name in ["ARCANOS__SERVER__TOKEN", "ARCANOS__ENV__SET__X", "ARCANOS__API_KEY"] {
         let said = Site::new("[server]\nlisten = 5\n").env(name, SECRET).said();
         assert!(!said.contains("hush"), "{said}");
     }
@@ -69,18 +65,10 @@ fn secrets_are_gathered_from_everywhere_the_longest_first() {
     .env("lower_key", "eeeeeeeee")
     .env("OTHER", "ffffffffffff");
     let config = site.good().config;
-    let seen: Vec<_> = config
-        .secrets
-        .iter()
-        .map(|s| (s.name.as_str(), s.value.expose_secret().len()))
-        .collect();
-    let expected = [
-        ("server.token", 16),
-        ("MINE", 12),
-        ("OWN_KEY", 10),
-        ("lower_key", 9),
-        ("A_KEY", 8),
-    ];
+    let seen: Vec<_> =
+        config.secrets.iter().map(|s| (s.name.as_str(), s.value.expose_secret().len())).collect();
+    let expected =
+        [("server.token", 16), ("MINE", 12), ("OWN_KEY", 10), ("lower_key", 9), ("A_KEY", 8)];
     assert_eq!(seen, expected);
     assert!(!format!("{config:?}").contains("bbbb"));
 }

@@ -9,10 +9,7 @@ use super::super::code::{CodeView, code_view};
 /// The modules that a text names.
 fn modules(text: &str) -> Vec<&str> {
     let CodeView { imports, .. } = code_view(text);
-    imports
-        .iter()
-        .map(|import| &text[import.specifier.clone()])
-        .collect()
+    imports.iter().map(|import| &text[import.specifier.clone()]).collect()
 }
 
 #[test]

@@ -39,11 +39,7 @@ fn a_file_that_reaches_the_package_through_local_files_is_a_worker() {
         ],
     );
     let discovered = found(&rules, &listing);
-    let workers: Vec<_> = discovered
-        .candidates
-        .iter()
-        .map(|c| c.id.as_str())
-        .collect();
+    let workers: Vec<_> = discovered.candidates.iter().map(|c| c.id.as_str()).collect();
     let expected = ["deep", "direct", "dynamic", "index", "missing", "uses-top"];
     assert_eq!(workers, expected);
     let kinds = kinds(&discovered);
@@ -73,10 +69,7 @@ fn markers_decide_alone_where_a_rule_fits_the_name() {
     let listing = folder(
         &rules,
         &[
-            (
-                "on.js",
-                "'use strict';\n// @arcanos worker\nfetch('https://x')",
-            ),
+            ("on.js", "'use strict';\n// @arcanos worker\nfetch('https://x')"),
             ("off.js", "// @arcanos ignore\nimport 'openai'"),
             ("far.js", &far),
             ("on.txt", "# @arcanos worker"),
@@ -88,18 +81,11 @@ fn markers_decide_alone_where_a_rule_fits_the_name() {
         ],
     );
     let discovered = found(&rules, &listing);
-    let workers: Vec<_> = discovered
-        .candidates
-        .iter()
-        .map(|c| c.id.as_str())
-        .collect();
+    let workers: Vec<_> = discovered.candidates.iter().map(|c| c.id.as_str()).collect();
     // `on.js` comes before `on.py` and has the id.
     assert_eq!(workers, ["far", "helper", "on", "uses"]);
     let on = verdict(&discovered, "on.js");
-    assert_eq!(
-        (on.line, on.rule.as_deref()),
-        (Some(2), Some("openai-node"))
-    );
+    assert_eq!((on.line, on.rule.as_deref()), (Some(2), Some("openai-node")));
     assert_eq!(
         verdict(&discovered, "off.js").reason.as_deref(),
         Some("marked `@arcanos ignore` on line 1")
@@ -169,10 +155,7 @@ fn an_id_stays_with_the_file_that_runs_by_it() {
     assert_eq!(candidate(&first, "a").file, Path::new("a.js"));
     let rejected = verdict(&first, "a.mjs");
     assert_eq!(rejected.verdict, VerdictKind::Rejected);
-    assert_eq!(
-        rejected.reason.as_deref(),
-        Some("the id `a` belongs to `a.js` already")
-    );
+    assert_eq!(rejected.reason.as_deref(), Some("the id `a` belongs to `a.js` already"));
     let runs = |_: &WorkerId| Some(PathBuf::from("a.mjs"));
     let later = judge(&rules, &listing, &runs);
     assert_eq!(candidate(&later, "a").file, Path::new("a.mjs"));
@@ -200,11 +183,7 @@ fn a_fingerprint_covers_the_file_and_all_it_imports_and_nothing_else() {
     assert_ne!(before, fingerprint(1, "const d = require('./data.json') "));
     assert_ne!(before, fingerprint(2, "{ }"));
     let discovered = found(&rules, &folder(&rules, &files));
-    let uses: Vec<_> = candidate(&discovered, "a")
-        .uses
-        .iter()
-        .map(|u| &u.0)
-        .collect();
+    let uses: Vec<_> = candidate(&discovered, "a").uses.iter().map(|u| &u.0).collect();
     assert_eq!(uses, ["shared/data.json", "shared/mid.js"].map(Path::new));
 }
 
@@ -220,9 +199,7 @@ fn what_is_broken_is_named_to_the_worker_and_keeps_what_runs() {
         ],
     );
     let broken = Content::Rejected("it has 2 MiB; at most 1 MiB is read".to_owned());
-    listing
-        .files
-        .insert("shared/x.js".into(), Entry::new(broken));
+    listing.files.insert("shared/x.js".into(), Entry::new(broken));
     let own = listing.files[Path::new("open.js")].analysis().cloned();
     let barred = Content::Barred {
         barrier: Barrier::Open("anyone may write to it".to_owned()),
@@ -236,27 +213,19 @@ fn what_is_broken_is_named_to_the_worker_and_keeps_what_runs() {
     );
     let reason = verdict(&discovered, "only.js").reason.as_deref();
     assert!(reason.is_some_and(|text| text.contains("`shared/x.js` is not followed")));
-    assert_eq!(
-        verdict(&discovered, "open.js").verdict,
-        VerdictKind::Rejected
-    );
+    assert_eq!(verdict(&discovered, "open.js").verdict, VerdictKind::Rejected);
     assert_eq!(discovered.candidates.len(), 1);
     let runs = |id: &WorkerId| Some(PathBuf::from(format!("{id}.js")));
     let running = judge(&rules, &listing, &runs);
     assert_eq!(verdict(&running, "open.js").verdict, VerdictKind::Rejected);
-    assert_eq!(
-        candidate(&running, "open").warnings,
-        ["anyone may write to it"]
-    );
+    assert_eq!(candidate(&running, "open").warnings, ["anyone may write to it"]);
 }
 
 #[test]
 fn a_worker_waits_for_a_new_helper_that_is_still_written() {
     let rules = rules(vec![openai()]);
     let mut listing = folder(&rules, &[("a.js", "import './x.js'; import 'openai'")]);
-    listing
-        .files
-        .insert("x.js".into(), Entry::new(Content::Held));
+    listing.files.insert("x.js".into(), Entry::new(Content::Held));
     assert_eq!(found(&rules, &listing).candidates, []);
     let runs = |_: &WorkerId| Some(PathBuf::from("a.js"));
     assert_eq!(judge(&rules, &listing, &runs).candidates.len(), 1);

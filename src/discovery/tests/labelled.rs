@@ -109,10 +109,7 @@ fn verdicts_name_rule_and_line_or_the_reason() {
     let listing = folder(
         &rules,
         &[
-            (
-                "third.js",
-                "'use strict';\n\nconst O = require('openai');\n",
-            ),
+            ("third.js", "'use strict';\n\nconst O = require('openai');\n"),
             ("multi.js", "// a\nimport {\n  O,\n} from 'openai';\n"),
             ("far.js", "\n\nimport './shared/one.js';\n"),
             ("shared/one.js", "import './two.js';"),
@@ -129,32 +126,14 @@ fn verdicts_name_rule_and_line_or_the_reason() {
     for (file, expected) in [
         ("third.js", "worker 3"),
         ("multi.js", "worker 2"),
-        (
-            "far.js",
-            "worker 3: imports `openai` through `shared/two.js`",
-        ),
+        ("far.js", "worker 3: imports `openai` through `shared/two.js`"),
         ("shared/one.js", "helper: imported by `far.js`"),
-        (
-            "plain.js",
-            "ignored: rule `openai-node`: imports none of `openai`",
-        ),
-        (
-            "again.js",
-            "helper: rule `openai-node`: only re-exports `openai` (line 2)",
-        ),
+        ("plain.js", "ignored: rule `openai-node`: imports none of `openai`"),
+        ("again.js", "helper: rule `openai-node`: only re-exports `openai` (line 2)"),
         ("notes.txt", "ignored: no rule's `files` fits the name"),
-        (
-            "_hidden.js",
-            "ignored: passed over: the name begins with `_`",
-        ),
-        (
-            "a.test.js",
-            "ignored: passed over by `**/*.test.*` of `ignore`",
-        ),
-        (
-            "c d.js",
-            "rejected 1: the id has the character ' '; allowed are `A-Z a-z 0-9 . _ -`",
-        ),
+        ("_hidden.js", "ignored: passed over: the name begins with `_`"),
+        ("a.test.js", "ignored: passed over by `**/*.test.*` of `ignore`"),
+        ("c d.js", "rejected 1: the id has the character ' '; allowed are `A-Z a-z 0-9 . _ -`"),
     ] {
         assert_eq!(in_words(verdict(&discovered, file)), expected, "{file}");
     }
@@ -168,9 +147,5 @@ fn in_words(verdict: &Verdict) -> String {
     let kind = format!("{:?}", verdict.verdict).to_lowercase();
     let line = verdict.line.map(|line| format!(" {line}"));
     let reason = verdict.reason.as_ref().map(|reason| format!(": {reason}"));
-    format!(
-        "{kind}{}{}",
-        line.unwrap_or_default(),
-        reason.unwrap_or_default()
-    )
+    format!("{kind}{}{}", line.unwrap_or_default(), reason.unwrap_or_default())
 }

@@ -37,10 +37,7 @@ fn rule(name: &str, files: &[&str]) -> config::Rule {
 
 /// The rule for files that use the SDK.
 fn openai() -> config::Rule {
-    config::Rule {
-        imports: words(&["openai"]),
-        ..rule("openai-node", &["*.js", "*.mjs", "*.cjs"])
-    }
+    config::Rule { imports: words(&["openai"]), ..rule("openai-node", &["*.js", "*.mjs", "*.cjs"]) }
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -67,10 +64,7 @@ fn folder(rules: &Rules, files: &[(&str, &str)]) -> Listing {
         let analysis = analyse(rules, &path, text.as_bytes());
         (path, Entry::new(Content::Analysed(Arc::new(analysis))))
     };
-    Listing {
-        directory: PathBuf::from("/site/workers"),
-        files: files.iter().map(entry).collect(),
-    }
+    Listing { directory: PathBuf::from("/site/workers"), files: files.iter().map(entry).collect() }
 }
 
 /// What is found while nothing runs.

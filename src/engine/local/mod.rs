@@ -102,10 +102,7 @@ impl Local {
     }
 
     fn new_run(&self) -> RunId {
-        RunId::new(
-            &self.context.instance,
-            self.next_run.fetch_add(1, Ordering::Relaxed),
-        )
+        RunId::new(&self.context.instance, self.next_run.fetch_add(1, Ordering::Relaxed))
     }
 
     fn slots(&self) -> MutexGuard<'_, BTreeMap<WorkerId, Slot>> {
@@ -117,9 +114,8 @@ impl Local {
     fn retire(&self, id: &WorkerId) -> bool {
         let mut slots = self.slots();
         let is_ending = *self.context.phase.borrow() != Phase::Running;
-        let is_wanted = slots
-            .get(id)
-            .is_some_and(|slot| matches!(*slot.target.borrow(), Target::Present(_)));
+        let is_wanted =
+            slots.get(id).is_some_and(|slot| matches!(*slot.target.borrow(), Target::Present(_)));
         if is_wanted && !is_ending {
             return false;
         }
@@ -134,10 +130,7 @@ impl Local {
         let unknown = || CommandError::Unknown(id.to_string());
         let requests = self.slots().get(id).map(|slot| slot.requests.clone());
         let (answer, reply) = oneshot::channel();
-        let sent = requests
-            .ok_or_else(unknown)?
-            .send(Request { wish, answer })
-            .await;
+        let sent = requests.ok_or_else(unknown)?.send(Request { wish, answer }).await;
         sent.map_err(|_| unknown())?;
         reply.await.map_err(|_| unknown())?
     }
@@ -197,10 +190,9 @@ impl Runtime for LocalRuntime {
                 if view.state == State::Stopped {
                     continue;
                 }
-                match self.0.ask(id, Wish::Restart).await {
-                    Err(CommandError::Stopping) => return Err(CommandError::Stopping),
-                    // Removed or disabled meanwhile: nothing to restart.
-                    Ok(_) | Err(_) => {}
+                // One that was removed or disabled meanwhile has nothing to restart.
+                if let Err(CommandError::Stopping) = self.0.ask(id, Wish::Restart).await {
+                    return Err(CommandError::Stopping);
                 }
             }
             Ok(())
@@ -210,9 +202,6 @@ impl Runtime for LocalRuntime {
     fn usage(&self, id: &WorkerId) -> Option<Usage> {
         let pid = self.0.context.board.worker(id)?.pid?;
         let used = process::usage(pid)?;
-        Some(Usage {
-            memory_bytes: used.memory_bytes,
-            cpu_seconds: used.cpu_seconds,
-        })
+        Some(Usage { memory_bytes: used.memory_bytes, cpu_seconds: used.cpu_seconds })
     }
 }

@@ -84,38 +84,20 @@ impl Launch {
             Ok(command) => self.context.spawner.spawn(command).await,
             Err(error) => Err(error),
         };
-        let Spawned {
-            process,
-            stdout,
-            stderr,
-            channel,
-            warnings,
-        } = match spawned {
+        let Spawned { process, stdout, stderr, channel, warnings } = match spawned {
             Ok(spawned) => spawned,
             Err(error) => {
                 let is_transient = error.is_transient();
                 let reason = error.to_string();
-                self.tell(Event::SpawnFailed {
-                    run,
-                    reason,
-                    is_transient,
-                })
-                .await;
+                self.tell(Event::SpawnFailed { run, reason, is_transient }).await;
                 return;
             }
         };
         for warning in warnings {
-            self.log.lifecycle(
-                Some(&self.id),
-                &format!("Warning: Worker {}: {warning}", self.spec.id),
-            );
+            self.log
+                .lifecycle(Some(&self.id), &format!("Warning: Worker {}: {warning}", self.spec.id));
         }
-        self.tell(Event::Spawned {
-            run,
-            id: self.id.clone(),
-            pid: process.pid(),
-        })
-        .await;
+        self.tell(Event::Spawned { run, id: self.id.clone(), pid: process.pid() }).await;
         let ended = CancellationToken::new();
         let (log, id) = (self.log.clone(), self.id.clone());
         let out = log.capture(stdout, Stream::Stdout, id.clone(), ended.clone());
@@ -127,12 +109,7 @@ impl Launch {
                 None
             }
         });
-        let life = Life {
-            launch: self,
-            process,
-            channel,
-            signal: None,
-        };
+        let life = Life { launch: self, process, channel, signal: None };
         let (life, exit, (), ()) = {
             let watched = async {
                 let (life, exit) = life.watch().await;
@@ -144,13 +121,7 @@ impl Launch {
             (life, exit, (), ())
         };
         let diagnosis = life.diagnosis(exit).await;
-        life.launch
-            .tell(Event::Exited {
-                run,
-                exit,
-                diagnosis,
-            })
-            .await;
+        life.launch.tell(Event::Exited { run, exit, diagnosis }).await;
     }
 
     async fn tell(&self, event: Event) {
@@ -176,12 +147,7 @@ impl Launch {
             user: launch.user.clone(),
             run: self.id.clone(),
         };
-        process::prepare_node(
-            &mut command,
-            &launch.file,
-            launch.mode,
-            self.input.as_deref(),
-        )?;
+        process::prepare_node(&mut command, &launch.file, launch.mode, self.input.as_deref())?;
         Ok(command)
     }
 }
@@ -240,11 +206,7 @@ impl Life {
             let speaker = self.channel.as_mut().filter(|channel| channel.has_spoken());
             // A run that does not read gets the signal at once.
             let is_told = speaker.is_some_and(|channel| channel.shutdown(timeout).is_ok());
-            let heed = if is_told {
-                HEED.min(timeout / 2)
-            } else {
-                Duration::ZERO
-            };
+            let heed = if is_told { HEED.min(timeout / 2) } else { Duration::ZERO };
             self.signal = Some((Instant::now() + heed, signal));
             if !is_told {
                 self.ask_to_stop();
@@ -274,20 +236,11 @@ impl Life {
         match said {
             Incoming::Ready => self.launch.tell(Event::SaidReady(run)).await,
             Incoming::TaskBegan => self.launch.tell(Event::TaskBegan(run)).await,
-            Incoming::ExitReason {
-                reason,
-                retry_after,
-            } => {
+            Incoming::ExitReason { reason, retry_after } => {
                 self.note(&format!("exit reason: {reason}"));
                 let reason = self.launch.context.logs.redact(&reason);
                 let retry_after = retry_after.and_then(|s| Duration::try_from_secs_f64(s).ok());
-                self.launch
-                    .tell(Event::SaidExitReason {
-                        run,
-                        reason,
-                        retry_after,
-                    })
-                    .await;
+                self.launch.tell(Event::SaidExitReason { run, reason, retry_after }).await;
             }
             Incoming::Log { level, message } => self.note(&format!("{level}: {message}")),
             Incoming::Activity { message } => self.note(&message),
@@ -304,10 +257,7 @@ impl Life {
         self.launch.log.activity(Some(&self.launch.id), message);
         let redacted = self.launch.context.logs.redact(message);
         let shown = text::shown(redacted.as_bytes(), SHOWN);
-        self.launch.activity.send_replace(Some(LastActivity {
-            at: Stamp::now(),
-            message: shown,
-        }));
+        self.launch.activity.send_replace(Some(LastActivity { at: Stamp::now(), message: shown }));
     }
 
     /// Reads what the run said last.
@@ -326,18 +276,11 @@ impl Life {
         if exit.is_success() || self.launch.order.borrow().stop.is_some() {
             return None;
         }
-        let query = TailQuery {
-            stream: Some(Stream::Stderr),
-            ..TailQuery::last(LAST_LINES)
-        };
+        let query = TailQuery { stream: Some(Stream::Stderr), ..TailQuery::last(LAST_LINES) };
         let logs = &self.launch.context.logs;
         let lines = logs.tail(Some(&self.launch.spec.id), &query).await;
         let is_own = |line: &LogLine| line.run.as_ref().is_some_and(|run| *run == self.launch.id);
-        let own: Vec<String> = lines
-            .into_iter()
-            .filter(is_own)
-            .map(|line| line.text)
-            .collect();
+        let own: Vec<String> = lines.into_iter().filter(is_own).map(|line| line.text).collect();
         diagnose(exit, &own)
     }
 }

@@ -75,9 +75,7 @@ impl WorkerLog {
                 tracing::error!(worker = %self.id, %error, "Output of a worker cannot be read.");
             }
         }
-        self.shared()
-            .n_enlarged
-            .fetch_sub(enlarged, Ordering::Relaxed);
+        self.shared().n_enlarged.fetch_sub(enlarged, Ordering::Relaxed);
     }
 }
 
@@ -111,14 +109,7 @@ struct Intake<'a> {
 
 impl<'a> Intake<'a> {
     fn new(log: &'a WorkerLog, stream: Stream, run: RunId) -> Self {
-        Self {
-            log,
-            stream,
-            run,
-            buffer: Vec::new(),
-            begun: 0,
-            waiting: None,
-        }
+        Self { log, stream, run, buffer: Vec::new(), begun: 0, waiting: None }
     }
 
     async fn take_all(&mut self, pipe: &pipe::Receiver, ended: &CancellationToken) {
@@ -163,11 +154,7 @@ impl<'a> Intake<'a> {
         match pipe.try_read_buf(&mut self.buffer) {
             Ok(0) => Pipe::Closed,
             Ok(n) => {
-                self.log
-                    .known
-                    .counters
-                    .bytes
-                    .fetch_add(n as u64, Ordering::Relaxed);
+                self.log.known.counters.bytes.fetch_add(n as u64, Ordering::Relaxed);
                 self.take_in(before).await;
                 Pipe::Open
             }
@@ -216,8 +203,7 @@ impl<'a> Intake<'a> {
 
     /// When the line at hand has waited long enough.
     fn due(&self) -> Option<Instant> {
-        self.waiting
-            .map(|(first, last)| (first + LONGEST_WAIT).min(last + QUIET))
+        self.waiting.map(|(first, last)| (first + LONGEST_WAIT).min(last + QUIET))
     }
 
     /// Passes on the first bytes of the buffer.
@@ -227,9 +213,7 @@ impl<'a> Intake<'a> {
         }
         let bytes = &self.buffer[..n];
         let counters = self.log.counters();
-        counters
-            .lines
-            .fetch_add(memchr_iter(b'\n', bytes).count() as u64, Ordering::Relaxed);
+        counters.lines.fetch_add(memchr_iter(b'\n', bytes).count() as u64, Ordering::Relaxed);
         let begun = match memrchr(b'\n', bytes) {
             Some(at) => n - at - 1,
             None => self.begun + n,
@@ -280,10 +264,7 @@ impl<'a> Intake<'a> {
     /// Gives the buffer back, but for the bytes that wait.
     fn rest(&mut self) {
         let waiting = self.buffer.as_slice().to_vec();
-        self.log
-            .shared()
-            .pool
-            .put(mem::replace(&mut self.buffer, waiting));
+        self.log.shared().pool.put(mem::replace(&mut self.buffer, waiting));
     }
 }
 

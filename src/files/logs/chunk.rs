@@ -95,10 +95,7 @@ impl Text {
 
     /// Bytes in a buffer of the pool, which gets it back in the end.
     pub(super) fn pooled(bytes: Vec<u8>, pool: Arc<Pool>) -> Self {
-        Self {
-            bytes,
-            pool: Some(pool),
-        }
+        Self { bytes, pool: Some(pool) }
     }
 }
 

@@ -53,10 +53,7 @@ fn json_head(chunk: &Chunk) -> Vec<u8> {
     let quoted =
         |text: Option<&str>| text.map_or_else(|| "null".to_owned(), |text| format!("\"{text}\""));
     let (at, worker) = (chunk.at, label(chunk));
-    let (stream, run) = (
-        quoted(stream),
-        quoted(chunk.run.as_ref().map(RunId::as_str)),
-    );
+    let (stream, run) = (quoted(stream), quoted(chunk.run.as_ref().map(RunId::as_str)));
     let mut head = Vec::with_capacity(160);
     write!(
         head,

@@ -78,13 +78,7 @@ pub(super) struct Newest {
 
 impl History {
     pub(super) fn new() -> Self {
-        Self {
-            rings: HashMap::new(),
-            next: 1,
-            n_lines: 0,
-            cost: 0,
-            latest: watch::Sender::new(0),
-        }
+        Self { rings: HashMap::new(), next: 1, n_lines: 0, cost: 0, latest: watch::Sender::new(0) }
     }
 
     /// Remembers a chunk and wakes those who follow it.
@@ -129,11 +123,8 @@ impl History {
         let mut records: Vec<&Record> = Vec::new();
         for ring in self.rings_of(scope) {
             let mut n_lines = 0;
-            let wanted = ring
-                .records
-                .iter()
-                .rev()
-                .filter(|r| r.chunk.stream.is_wanted(query.stream));
+            let wanted =
+                ring.records.iter().rev().filter(|r| r.chunk.stream.is_wanted(query.stream));
             for record in wanted.take_while(|r| query.since.is_none_or(|since| r.chunk.at >= since))
             {
                 if n_lines >= query.lines as u64 {
@@ -155,41 +146,20 @@ impl History {
     pub(super) fn follow(&mut self, scope: &Scope) -> (Place, watch::Receiver<u64>) {
         let number = self.next;
         if scope.is_none() {
-            return (
-                Place {
-                    number,
-                    line: self.n_lines,
-                },
-                self.latest.subscribe(),
-            );
+            return (Place { number, line: self.n_lines }, self.latest.subscribe());
         }
         let ring = self.rings.entry(scope.clone()).or_default();
         let latest = ring.latest.get_or_insert_with(|| watch::Sender::new(0));
-        (
-            Place {
-                number,
-                line: ring.n_lines,
-            },
-            latest.subscribe(),
-        )
+        (Place { number, line: ring.n_lines }, latest.subscribe())
     }
 
     /// The first chunk from this place on, and how many lines between are gone; moves the place.
     pub(super) fn next(&self, scope: &Scope, place: &mut Place) -> Option<(Arc<Chunk>, u64)> {
-        let record = self
-            .rings_of(scope)
-            .filter_map(|r| r.from(place.number))
-            .min_by_key(|r| r.number)?;
-        let line = if scope.is_some() {
-            record.line
-        } else {
-            record.line_of_all
-        };
+        let record =
+            self.rings_of(scope).filter_map(|r| r.from(place.number)).min_by_key(|r| r.number)?;
+        let line = if scope.is_some() { record.line } else { record.line_of_all };
         let gone = line.saturating_sub(place.line);
-        *place = Place {
-            number: record.number + 1,
-            line: line + record.chunk.n_lines(),
-        };
+        *place = Place { number: record.number + 1, line: line + record.chunk.n_lines() };
         Some((Arc::clone(&record.chunk), gone))
     }
 
@@ -209,18 +179,13 @@ impl History {
 impl Ring {
     /// Returns what it cost.
     fn drop_oldest(&mut self) -> usize {
-        let cost = self
-            .records
-            .pop_front()
-            .map_or(0, |record| record.chunk.cost());
+        let cost = self.records.pop_front().map_or(0, |record| record.chunk.cost());
         self.cost -= cost;
         cost
     }
 
     fn from(&self, number: u64) -> Option<&Record> {
-        let at = self
-            .records
-            .partition_point(|record| record.number < number);
+        let at = self.records.partition_point(|record| record.number < number);
         self.records.get(at)
     }
 }

@@ -62,11 +62,7 @@ impl TailQuery {
     /// The last lines of lifecycle and output, so many.
     #[must_use]
     pub const fn last(lines: usize) -> Self {
-        Self {
-            lines,
-            stream: None,
-            since: None,
-        }
+        Self { lines, stream: None, since: None }
     }
 }
 
@@ -82,9 +78,7 @@ impl Logs {
             .name("logs".to_owned())
             .spawn(move || writer.run())
             .map_err(LogError::Thread)?;
-        Ok(Self {
-            handle: Arc::new(Handle { shared }),
-        })
+        Ok(Self { handle: Arc::new(Handle { shared }) })
     }
 
     /// The log of this worker, the same one while the worker is known.
@@ -92,11 +86,7 @@ impl Logs {
     pub fn worker(&self, id: &WorkerId) -> WorkerLog {
         let mut workers = self.handle.shared.workers();
         let known = workers.entry(id.clone()).or_default();
-        WorkerLog {
-            handle: Arc::clone(&self.handle),
-            id: id.clone(),
-            known: Arc::clone(known),
-        }
+        WorkerLog { handle: Arc::clone(&self.handle), id: id.clone(), known: Arc::clone(known) }
     }
 
     /// The worker is gone: its memory is freed, its file closed, those who follow it let go.
@@ -119,9 +109,7 @@ impl Logs {
     pub fn configure(&self, settings: &config::Log, redactor: Arc<Redactor>) {
         let shared = &self.handle.shared;
         shared.set_view(settings, redactor);
-        shared
-            .queue
-            .push(Job::Configure(Box::new(settings.clone())));
+        shared.queue.push(Job::Configure(Box::new(settings.clone())));
     }
 
     /// Opens all files anew, after others moved them away.
@@ -156,12 +144,7 @@ impl Logs {
     /// The text without secrets.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        self.handle
-            .shared
-            .view()
-            .redactor
-            .redact_str(text)
-            .into_owned()
+        self.handle.shared.view().redactor.redact_str(text).into_owned()
     }
 
     /// The last lines of this worker, or of all and arcanos itself; oldest first.
@@ -179,14 +162,7 @@ impl Logs {
         let scope = id.cloned();
         let (place, latest) = self.handle.shared.history().follow(&scope);
         let shared = Arc::clone(&self.handle.shared);
-        Follower {
-            shared,
-            scope,
-            stream,
-            place,
-            latest,
-            current: None,
-        }
+        Follower { shared, scope, stream, place, latest, current: None }
     }
 
     /// The last lines and all that come after them: none is missing, none comes twice.
@@ -203,17 +179,7 @@ impl Logs {
         };
         let lines = self.complete(scope.clone(), query, newest).await;
         let shared = Arc::clone(&self.handle.shared);
-        (
-            lines,
-            Follower {
-                shared,
-                scope,
-                stream: query.stream,
-                place,
-                latest,
-                current: None,
-            },
-        )
+        (lines, Follower { shared, scope, stream: query.stream, place, latest, current: None })
     }
 
     /// Cuts the chunks into lines and adds older ones from the session log.
@@ -227,17 +193,12 @@ impl Logs {
         let recall = Recall {
             session: view.session.clone(),
             scope,
-            query: TailQuery {
-                lines: query.lines - lines.len(),
-                ..*query
-            },
+            query: TailQuery { lines: query.lines - lines.len(), ..*query },
             before: newest.oldest,
             max_line: view.max_line,
         };
         // The disk may hang, and this must not hang with it.
-        let older = spawn_blocking(move || recall.lines())
-            .await
-            .unwrap_or_default();
+        let older = spawn_blocking(move || recall.lines()).await.unwrap_or_default();
         lines.splice(0..0, older);
         lines
     }

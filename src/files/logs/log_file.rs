@@ -75,13 +75,7 @@ struct Failure {
 impl LogFile {
     /// The file at this path, which is opened with the first bytes.
     pub(super) fn new(path: PathBuf, limits: Limits) -> Self {
-        Self {
-            path,
-            limits,
-            open: None,
-            failure: None,
-            unrotated: None,
-        }
+        Self { path, limits, open: None, failure: None, unrotated: None }
     }
 
     /// Where it is.
@@ -200,22 +194,15 @@ impl LogFile {
         self.opened(now).map_err(|error| (0, error))?;
         while written < bytes.len() {
             let rest = &bytes[written..];
-            let (limits, is_stuck) = (
-                self.limits,
-                self.unrotated.is_some_and(|at| now < at + LONGEST_WAIT),
-            );
+            let (limits, is_stuck) =
+                (self.limits, self.unrotated.is_some_and(|at| now < at + LONGEST_WAIT));
             let open = self.opened(now).map_err(|error| (written, error))?;
-            let part = if is_stuck {
-                rest.len()
-            } else {
-                open.fitting(rest, limits.max_size)
-            };
+            let part = if is_stuck { rest.len() } else { open.fitting(rest, limits.max_size) };
             if part == 0 {
                 change = self.rotate(now).or(change);
                 continue;
             }
-            open.put(&rest[..part])
-                .map_err(|(n, error)| (written + n, error))?;
+            open.put(&rest[..part]).map_err(|(n, error)| (written + n, error))?;
             written += part;
         }
         Ok(change)

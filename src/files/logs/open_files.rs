@@ -36,12 +36,7 @@ struct Entry {
 
 impl OpenFiles {
     pub(super) fn new(folder: PathBuf, limits: Limits) -> Self {
-        Self {
-            folder,
-            limits,
-            files: HashMap::new(),
-            n_open: 0,
-        }
+        Self { folder, limits, files: HashMap::new(), n_open: 0 }
     }
 
     /// Appends to this worker's file.
@@ -84,20 +79,13 @@ impl OpenFiles {
             // What is wrong with it must be remembered until it is mended.
             entry.log.is_open() || !entry.log.is_well()
         });
-        self.n_open = self
-            .files
-            .values()
-            .filter(|entry| entry.log.is_open())
-            .count();
+        self.n_open = self.files.values().filter(|entry| entry.log.is_open()).count();
     }
 
     /// When maintenance is due next; `None` if there is nothing to maintain.
     pub(super) fn next_maintenance(&self) -> Option<Instant> {
         let idle_at = |entry: &Entry| entry.log.is_open().then(|| entry.used + IDLE);
-        self.files
-            .values()
-            .filter_map(|e| e.log.retry_at().or_else(|| idle_at(e)))
-            .min()
+        self.files.values().filter_map(|e| e.log.retry_at().or_else(|| idle_at(e))).min()
     }
 
     /// Lets go of this worker's file, whatever it is waiting for; returns its path if it was known.
@@ -116,18 +104,13 @@ impl OpenFiles {
     /// Other limits, or another folder: files in the old one are let go, their paths returned.
     pub(super) fn configure(&mut self, folder: PathBuf, limits: Limits) -> Vec<PathBuf> {
         self.limits = limits;
-        self.files
-            .values_mut()
-            .for_each(|entry| entry.log.set_limits(limits));
+        self.files.values_mut().for_each(|entry| entry.log.set_limits(limits));
         if folder == self.folder {
             return Vec::new();
         }
         self.folder = folder;
         self.n_open = 0;
-        self.files
-            .drain()
-            .map(|(_, entry)| entry.log.path().to_owned())
-            .collect()
+        self.files.drain().map(|(_, entry)| entry.log.path().to_owned()).collect()
     }
 
     /// Closes the file that was not used for longest if there are too many.
@@ -154,13 +137,7 @@ mod tests {
     }
 
     fn files(folder: &tempfile::TempDir) -> OpenFiles {
-        OpenFiles::new(
-            folder.path().to_owned(),
-            Limits {
-                max_size: 1000,
-                keep: 1,
-            },
-        )
+        OpenFiles::new(folder.path().to_owned(), Limits { max_size: 1000, keep: 1 })
     }
 
     #[test]
@@ -169,16 +146,8 @@ mod tests {
         let (mut files, now) = (files(&folder), Instant::now());
         for n in (0..2 * MOST).chain(0..MOST) {
             files.append(&id(n), b"x\n", now + Duration::from_millis(n as u64));
-            let n_open = files
-                .files
-                .values()
-                .filter(|entry| entry.log.is_open())
-                .count();
-            assert!(
-                n_open <= MOST && n_open == files.n_open,
-                "{n_open} of {}",
-                files.n_open
-            );
+            let n_open = files.files.values().filter(|entry| entry.log.is_open()).count();
+            assert!(n_open <= MOST && n_open == files.n_open, "{n_open} of {}", files.n_open);
         }
         let text = |n| fs::read_to_string(folder.path().join(format!("w{n}.log")));
         assert_eq!(text(0).ok().as_deref(), Some("x\nx\n"));
@@ -192,10 +161,7 @@ mod tests {
         fs::create_dir(folder.path().join("w2.log")).expect("a folder in its place");
         files.append(&id(1), b"x\n", now);
         files.append(&id(2), b"x\n", now);
-        assert!(
-            files.next_maintenance() < Some(now + IDLE),
-            "the broken one is tried sooner"
-        );
+        assert!(files.next_maintenance() < Some(now + IDLE), "the broken one is tried sooner");
         files.maintain(now + IDLE, |_, _, _| {});
         assert_eq!((files.n_open, files.files.len()), (0, 1));
         fs::remove_dir(folder.path().join("w2.log")).expect("to remove it");

@@ -33,10 +33,7 @@ impl OpenLog {
         let file = match open_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = path.parent().unwrap_or_else(|| Path::new("."));
-                DirBuilder::new()
-                    .recursive(true)
-                    .mode(0o750)
-                    .create(folder)?;
+                DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
                 open_file(path)?
             }
             other => other?,

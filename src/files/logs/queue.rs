@@ -162,26 +162,16 @@ impl Queue {
         while state.jobs.is_empty() && !state.is_closed {
             state.writer_waits = true;
             state = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
-                None => self
-                    .filled
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
+                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(Duration::ZERO) => break,
                 Some(span) => {
-                    self.filled
-                        .wait_timeout(state, span)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
+                    self.filled.wait_timeout(state, span).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
         state.writer_waits = false;
         std::mem::swap(&mut state.jobs, jobs);
-        if jobs.is_empty() && state.is_closed {
-            Taken::Closed
-        } else {
-            Taken::Open
-        }
+        if jobs.is_empty() && state.is_closed { Taken::Closed } else { Taken::Open }
     }
 
     /// Gives back the room of a job that is done. Output may wait for it again from now on.
@@ -245,11 +235,7 @@ mod tests {
         assert!(first == Err(Full) && waited >= LONGEST_WAIT, "{waited:?}");
         let (second, waited) = push().await;
         assert!(second == Err(Full) && waited < LONGEST_WAIT, "{waited:?}");
-        assert_eq!(
-            queue.push_line(Arc::clone(&chunk)),
-            Ok(()),
-            "lines have room of their own"
-        );
+        assert_eq!(queue.push_line(Arc::clone(&chunk)), Ok(()), "lines have room of their own");
         let mut jobs = VecDeque::new();
         assert_eq!(queue.take(&mut jobs, None), Taken::Open);
         for job in jobs {
@@ -264,9 +250,7 @@ mod tests {
     fn activity_leaves_room_for_lifecycle() {
         let queue = Queue::new();
         let activity = chunk(Stream::Activity, 1000);
-        let n = (0..)
-            .take_while(|_| queue.push_line(Arc::clone(&activity)).is_ok())
-            .count();
+        let n = (0..).take_while(|_| queue.push_line(Arc::clone(&activity)).is_ok()).count();
         assert_eq!(n, LINE_ROOM / activity.cost());
         assert_eq!(queue.push_line(chunk(Stream::Lifecycle, 1000)), Ok(()));
     }

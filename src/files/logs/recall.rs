@@ -105,11 +105,8 @@ impl Recall {
     }
 
     fn read(&self, line: &[u8]) -> Option<LogLine> {
-        let line = if line.starts_with(b"{") {
-            self.read_json(line)
-        } else {
-            self.read_text(line)
-        }?;
+        let line =
+            if line.starts_with(b"{") { self.read_json(line) } else { self.read_text(line) }?;
         let is_old = self.before.is_none_or(|before| line.at < before);
         let is_new = self.query.since.is_none_or(|since| line.at >= since);
         let is_wanted = match line.stream {
@@ -144,13 +141,7 @@ impl Recall {
             _ => Stream::Lifecycle,
         };
         let text = escape(line.message.as_bytes()).into_owned();
-        Some(LogLine {
-            at: stamp(&line.ts)?,
-            worker,
-            stream: Some(stream),
-            run: None,
-            text,
-        })
+        Some(LogLine { at: stamp(&line.ts)?, worker, stream: Some(stream), run: None, text })
     }
 
     /// The worker of this name, if its lines are wanted; `Some(None)` is arcanos itself.

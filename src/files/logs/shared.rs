@@ -68,11 +68,7 @@ pub(super) struct Known {
 
 impl View {
     fn new(settings: &config::Log, redactor: Arc<Redactor>) -> Self {
-        Self {
-            redactor,
-            max_line: settings.max_line,
-            session: settings.session.clone(),
-        }
+        Self { redactor, max_line: settings.max_line, session: settings.session.clone() }
     }
 }
 
@@ -106,9 +102,7 @@ impl Shared {
 
     /// The counters of this worker, while it is known.
     pub(super) fn counters(&self, id: &WorkerId) -> Option<Arc<LogCounters>> {
-        self.workers()
-            .get(id)
-            .map(|known| Arc::clone(&known.counters))
+        self.workers().get(id).map(|known| Arc::clone(&known.counters))
     }
 
     /// Writes a line of arcanos itself.
@@ -165,8 +159,7 @@ impl Shared {
         }
         if !self.troubles.has_general() {
             tracing::warn!("Logs cannot be written fast enough; output is dropped.");
-            self.troubles
-                .begin(None, "written fast enough, or the disk hangs");
+            self.troubles.begin(None, "written fast enough, or the disk hangs");
         }
         self.troubles.add_loss(None, lost);
     }

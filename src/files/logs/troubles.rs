@@ -28,11 +28,7 @@ struct Trouble {
 impl Troubles {
     /// No troubles; paths below `base` will be shown relative to it.
     pub(super) fn none(base: PathBuf) -> Self {
-        Self {
-            by_file: Mutex::default(),
-            changes: watch::Sender::new(0),
-            base,
-        }
+        Self { by_file: Mutex::default(), changes: watch::Sender::new(0), base }
     }
 
     /// The path as it is shown.
@@ -45,9 +41,7 @@ impl Troubles {
         let text = text.to_owned();
         let mut troubles = self.lock();
         let trouble = troubles.entry(file.map(Path::to_owned));
-        trouble
-            .and_modify(|t| t.text.clone_from(&text))
-            .or_insert(Trouble { text, lost: 0 });
+        trouble.and_modify(|t| t.text.clone_from(&text)).or_insert(Trouble { text, lost: 0 });
         drop(troubles);
         self.tell();
     }
@@ -77,14 +71,9 @@ impl Troubles {
     pub(super) fn texts(&self) -> Vec<String> {
         let troubles = self.lock();
         let texts = troubles.iter().map(|(file, Trouble { text, lost })| {
-            let subject = file
-                .as_ref()
-                .map_or_else(|| "the logs".to_owned(), |f| self.show(f).to_string());
-            let cost = if *lost > 0 {
-                format!(" ({lost} bytes lost)")
-            } else {
-                String::new()
-            };
+            let subject =
+                file.as_ref().map_or_else(|| "the logs".to_owned(), |f| self.show(f).to_string());
+            let cost = if *lost > 0 { format!(" ({lost} bytes lost)") } else { String::new() };
             format!("{subject} cannot be {text}{cost}")
         });
         texts.collect()

@@ -41,9 +41,7 @@ impl WorkerLog {
 
     /// Remembers and queues some of its output.
     pub(super) async fn pass(&self, chunk: Chunk) {
-        self.shared()
-            .pass_output(Arc::new(chunk), &self.known)
-            .await;
+        self.shared().pass_output(Arc::new(chunk), &self.known).await;
     }
 
     fn say(&self, stream: Stream, run: Option<&RunId>, text: &str) {

@@ -103,9 +103,7 @@ impl Writer {
             if let Some(counters) = &chunk.counters {
                 counters.dropped.fetch_add(outcome.lost, Ordering::Relaxed);
             }
-            let due = tell(&self.shared, file.path(), &outcome)
-                .then(|| file.retry_at())
-                .flatten();
+            let due = tell(&self.shared, file.path(), &outcome).then(|| file.retry_at()).flatten();
             self.expect_maintenance(due);
         }
         if self.settings.includes.contains(&chunk.stream.kind()) {
@@ -169,10 +167,7 @@ impl Writer {
         });
         let idle = self.session.is_open().then(|| self.session_used + IDLE);
         let session = self.session.retry_at().or(idle);
-        self.maintenance = [session, self.files.next_maintenance()]
-            .into_iter()
-            .flatten()
-            .min();
+        self.maintenance = [session, self.files.next_maintenance()].into_iter().flatten().min();
         if self.maintenance.is_none() {
             self.lines = Vec::new();
             self.shared.pool.clear();
@@ -183,9 +178,7 @@ impl Writer {
     fn end_overflow(&self) {
         if let Some(lost) = self.shared.troubles.end(None) {
             tracing::info!(lost, "Logs are written fast enough again.");
-            self.shared.say(&format!(
-                "Logs are complete again after {lost} bytes were lost"
-            ));
+            self.shared.say(&format!("Logs are complete again after {lost} bytes were lost"));
         }
     }
 }
@@ -195,15 +188,11 @@ fn tell(shared: &Shared, path: &Path, outcome: &Outcome) -> bool {
     match &outcome.change {
         Some(Change::Failed(error)) => {
             tracing::warn!(path = %path.display(), error, "Log cannot be written.");
-            shared
-                .troubles
-                .begin(Some(path), &format!("written: {error}"));
+            shared.troubles.begin(Some(path), &format!("written: {error}"));
         }
         Some(Change::Unrotated(error)) => {
             tracing::warn!(path = %path.display(), error, "Log cannot be rotated.");
-            shared
-                .troubles
-                .begin(Some(path), &format!("rotated: {error}"));
+            shared.troubles.begin(Some(path), &format!("rotated: {error}"));
         }
         Some(Change::Recovered) | None => {}
     }
@@ -213,16 +202,11 @@ fn tell(shared: &Shared, path: &Path, outcome: &Outcome) -> bool {
     {
         tracing::info!(path = %path.display(), lost, "Log can be written again.");
         let path = shared.troubles.show(path);
-        shared.say(&format!(
-            "Log {path} can be written again, {lost} bytes were lost"
-        ));
+        shared.say(&format!("Log {path} can be written again, {lost} bytes were lost"));
     }
     outcome.change.is_some()
 }
 
 fn limits(settings: &config::Log) -> Limits {
-    Limits {
-        max_size: settings.max_size,
-        keep: settings.keep,
-    }
+    Limits { max_size: settings.max_size, keep: settings.keep }
 }

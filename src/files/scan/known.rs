@@ -117,15 +117,8 @@ impl Pass<'_> {
 
     pub(super) fn remember(&mut self, path: &Path, entry: Entry, stamp: Option<Stamp>) -> Look {
         let is_root = self.rules.is_eligible(path);
-        let known = Known {
-            entry,
-            stamp,
-            home: None,
-            is_root,
-            is_outdated: false,
-            hold: None,
-            gone: None,
-        };
+        let known =
+            Known { entry, stamp, home: None, is_root, is_outdated: false, hold: None, gone: None };
         self.known.insert(path.to_path_buf(), known);
         Look::Present
     }

@@ -57,10 +57,7 @@ pub(super) fn list(rules: &Rules, directory: &Path) -> Result<List, ScanError> {
     if is_open(|| canonical.clone(), metadata.mode()) {
         return Err(ScanError::Open(directory.to_path_buf()));
     }
-    let mut list = List {
-        canonical,
-        ..List::default()
-    };
+    let mut list = List { canonical, ..List::default() };
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         match names(directory, &folder) {
@@ -81,11 +78,8 @@ pub(super) fn list(rules: &Rules, directory: &Path) -> Result<List, ScanError> {
 /// read-only nobody may, whatever the mode: such are the config maps of a cluster.
 pub(super) fn is_open(path: impl FnOnce() -> PathBuf, mode: u32) -> bool {
     mode & OTHERS_WRITE != 0
-        && !rustix::fs::statvfs(path()).is_ok_and(|system| {
-            system
-                .f_flag
-                .contains(rustix::fs::StatVfsMountFlags::RDONLY)
-        })
+        && !rustix::fs::statvfs(path())
+            .is_ok_and(|system| system.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }
 
 fn enters(rules: &Rules, name: &Name) -> bool {
@@ -109,10 +103,7 @@ fn names(directory: &Path, folder: &Path) -> std::io::Result<Vec<Name>> {
             Ok(kind) if kind.is_symlink() => Kind::Link,
             _ => Kind::Other,
         };
-        names.push(Name {
-            path: folder.join(name),
-            kind,
-        });
+        names.push(Name { path: folder.join(name), kind });
     }
     Ok(names)
 }

@@ -81,8 +81,7 @@ impl<'a> Pass<'a> {
         }
         self.look_for_the_gone();
         self.follow_imports();
-        self.known
-            .retain(|path, _| self.looks.get(path) == Some(&Look::Present));
+        self.known.retain(|path, _| self.looks.get(path) == Some(&Look::Present));
         if let Some((file, _)) = self.known.iter().find(|(_, known)| known.is_outdated) {
             return Err(ScanError::Busy(file.clone()));
         }
@@ -91,10 +90,7 @@ impl<'a> Pass<'a> {
             self.folders.extend(known.home.clone());
         }
         Ok(Scan {
-            listing: Listing {
-                directory: self.directory.to_path_buf(),
-                files,
-            },
+            listing: Listing { directory: self.directory.to_path_buf(), files },
             pending: self.wake.is_some(),
             wake: self.wake,
             folders: self.folders,
@@ -162,10 +158,7 @@ impl<'a> Pass<'a> {
         if let Some(look) = self.looks.get(path) {
             return *look;
         }
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             self.folders.insert(self.directory.join(folder));
         }
         let look = self.look_anew(path);

@@ -36,17 +36,8 @@ fn files_and_what_they_import_are_read_and_nothing_else() {
     let scan = site.settled();
     assert_eq!(site.ids(&scan), ["a"]);
     let files = &scan.listing.files;
-    let listed: Vec<_> = files
-        .keys()
-        .map(|path| path.display().to_string())
-        .collect();
-    let expected = [
-        "_draft.js",
-        "a.js",
-        "notes.txt",
-        "shared/one.js",
-        "shared/two.js",
-    ];
+    let listed: Vec<_> = files.keys().map(|path| path.display().to_string()).collect();
+    let expected = ["_draft.js", "a.js", "notes.txt", "shared/one.js", "shared/two.js"];
     assert_eq!(listed, expected);
     assert_eq!(files[Path::new("notes.txt")].content, Content::Unread);
     assert!(scan.folders.contains(&site.at("shared")));
@@ -63,27 +54,12 @@ fn a_file_that_a_program_writes_is_new_or_changed_once_it_is_closed() {
     let first = site.settled();
     let mut new = File::create(site.at("a.js")).unwrap();
     new.write_all(SDK.as_bytes()).unwrap();
-    let mut old = OpenOptions::new()
-        .write(true)
-        .truncate(true)
-        .open(site.at("b.js"))
-        .unwrap();
+    let mut old = OpenOptions::new().write(true).truncate(true).open(site.at("b.js")).unwrap();
     site.write("c.js", SDK);
     let during = site.scan();
-    assert!(
-        during.pending
-            && during
-                .wake
-                .is_some_and(|wake| wake <= Duration::from_secs(1))
-    );
-    assert_eq!(
-        during.listing.files[Path::new("a.js")].content,
-        Content::Held
-    );
-    assert!(
-        site.found(&during).contains(&site.found(&first)[0]),
-        "b is as it was"
-    );
+    assert!(during.pending && during.wake.is_some_and(|wake| wake <= Duration::from_secs(1)));
+    assert_eq!(during.listing.files[Path::new("a.js")].content, Content::Held);
+    assert!(site.found(&during).contains(&site.found(&first)[0]), "b is as it was");
     drop(new);
     old.write_all(b"import 'openai'; f();\n").unwrap();
     drop(old);
@@ -95,10 +71,7 @@ fn a_file_that_a_program_writes_is_new_or_changed_once_it_is_closed() {
         }
     };
     assert_eq!(site.ids(&after), ["a", "b", "c"]);
-    assert!(
-        !site.found(&after).contains(&site.found(&first)[0]),
-        "b is new"
-    );
+    assert!(!site.found(&after).contains(&site.found(&first)[0]), "b is new");
     assert_eq!(after.wake, None);
 }
 
@@ -123,11 +96,7 @@ fn a_file_counts_as_removed_only_after_a_while() {
     assert_eq!(site.ids(&scan), ["a", "z"]);
     assert!(!scan.pending);
     fs::remove_file(site.at("a.js")).unwrap();
-    assert_eq!(
-        site.scan().wake,
-        Some(ABSENCE),
-        "a new absence is counted anew"
-    );
+    assert_eq!(site.scan().wake, Some(ABSENCE), "a new absence is counted anew");
 }
 
 #[test]
@@ -198,11 +167,7 @@ fn odd_things_are_rejected_and_never_waited_for() {
         ("zero.js", "a device"),
         ("big.js", "at most 1 MiB is read"),
     ] {
-        assert!(
-            reason(&scan, name).contains(part),
-            "{name}: {}",
-            reason(&scan, name)
-        );
+        assert!(reason(&scan, name).contains(part), "{name}: {}", reason(&scan, name));
     }
 }
 
@@ -244,10 +209,8 @@ fn what_anyone_may_write_to_starts_nothing_and_keeps_what_runs() {
     assert!(reason(&scan, "a.js").contains("anyone may write to it (mode 666)"));
     let runs = |id: &WorkerId| Some(PathBuf::from(format!("{id}.js")));
     let running = judge(&site.rules, &scan.listing, &runs).candidates;
-    let running: Vec<_> = running
-        .into_iter()
-        .map(|c| (c.id.to_string(), c.fingerprint.0))
-        .collect();
+    let running: Vec<_> =
+        running.into_iter().map(|c| (c.id.to_string(), c.fingerprint.0)).collect();
     assert_eq!(running, first);
     allow(site.at("a.js"), 0o664);
     allow(site.at("shared"), 0o755);
@@ -276,11 +239,7 @@ fn a_folder_that_is_gone_takes_nothing_with_it() {
     fs::remove_file(site.workers()).unwrap();
     fs::create_dir(site.workers()).unwrap();
     let again = site.settled();
-    assert_eq!(
-        site.found(&again),
-        site.found(&first),
-        "its absence begins now"
-    );
+    assert_eq!(site.found(&again), site.found(&first), "its absence begins now");
 }
 
 #[test]
@@ -290,10 +249,7 @@ fn new_rules_are_asked_about_files_that_have_not_changed() {
     site.write("b.js", "import 'ai';");
     let scan = site.settled();
     assert_eq!(site.ids(&scan), ["a"]);
-    let writer = OpenOptions::new()
-        .append(true)
-        .open(site.at("a.js"))
-        .unwrap();
+    let writer = OpenOptions::new().append(true).open(site.at("a.js")).unwrap();
     site.rules = rules("ai", Recursion::Off);
     let error = site.try_scan().unwrap_err();
     assert!(matches!(error, ScanError::Busy(_)), "{error}");

@@ -73,9 +73,7 @@ impl StateDir {
                     let holder = holder(&mut file);
                     let is_known = holder.as_ref().is_some_and(Identity::is_alive);
                     if is_known || Instant::now() >= deadline {
-                        return Err(LockError::Held {
-                            pid: holder.map_or(0, |h| h.pid),
-                        });
+                        return Err(LockError::Held { pid: holder.map_or(0, |h| h.pid) });
                     }
                     thread::sleep(PAUSE);
                 }

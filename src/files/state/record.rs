@@ -40,39 +40,18 @@ impl Instance {
     /// This process, with a new random name, not listening yet.
     #[must_use]
     pub fn own(config: &Path) -> Self {
-        let Identity {
-            pid,
-            start_time,
-            boot_id,
-        } = Identity::own();
+        let Identity { pid, start_time, boot_id } = Identity::own();
         // The hasher's keys are random: the same facts give another name each time.
         let seed = (pid, start_time, SystemTime::now());
         let id = format!("{:016x}", RandomState::new().hash_one(seed));
-        Self {
-            pid,
-            start_time,
-            boot_id,
-            id,
-            address: None,
-            config: config.to_owned(),
-        }
+        Self { pid, start_time, boot_id, id, address: None, config: config.to_owned() }
     }
 
     /// Whether its process still runs; one with the same pid is not taken for it.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        let Self {
-            pid,
-            start_time,
-            boot_id,
-            ..
-        } = self.clone();
-        Identity {
-            pid,
-            start_time,
-            boot_id,
-        }
-        .is_alive()
+        let Self { pid, start_time, boot_id, .. } = self.clone();
+        Identity { pid, start_time, boot_id }.is_alive()
     }
 }
 
@@ -93,10 +72,7 @@ impl StateDir {
     /// # Errors
     /// The file cannot be written.
     pub fn write_instance(&self, instance: &Instance) -> Result<(), StateError> {
-        if self
-            .read_instance()?
-            .is_some_and(|earlier| earlier.id != instance.id)
-        {
+        if self.read_instance()?.is_some_and(|earlier| earlier.id != instance.id) {
             self.retire_instance()?;
         }
         self.write_record(INSTANCE, instance)
@@ -157,9 +133,7 @@ impl StateDir {
     /// A record that cannot be understood counts as none: it was torn or is from another version,
     /// and what it says can be found out anew.
     fn read_record<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StateError> {
-        Ok(self
-            .read(name)?
-            .and_then(|content| serde_json::from_slice(&content).ok()))
+        Ok(self.read(name)?.and_then(|content| serde_json::from_slice(&content).ok()))
     }
 
     fn write_record<T: Serialize>(&self, name: &str, record: &T) -> Result<(), StateError> {
@@ -180,11 +154,7 @@ impl Identity {
     /// This process.
     pub(super) fn own() -> Self {
         let pid = std::process::id();
-        Self {
-            pid,
-            start_time: start_time(pid).unwrap_or(0),
-            boot_id: boot_id(),
-        }
+        Self { pid, start_time: start_time(pid).unwrap_or(0), boot_id: boot_id() }
     }
 
     /// Whether the process runs now.

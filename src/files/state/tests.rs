@@ -28,21 +28,12 @@ fn links_files_and_nothing_are_no_state_directories() {
     let (root, state) = site();
     let link = root.path().join("link");
     symlink(state.path(), &link).unwrap();
-    assert!(matches!(
-        StateDir::open(&link),
-        Err(StateError::NotDirectory(_))
-    ));
+    assert!(matches!(StateDir::open(&link), Err(StateError::NotDirectory(_))));
     let file = root.path().join("file");
     fs::write(&file, "").unwrap();
-    assert!(matches!(
-        StateDir::open(&file),
-        Err(StateError::NotDirectory(_))
-    ));
+    assert!(matches!(StateDir::open(&file), Err(StateError::NotDirectory(_))));
     let missing = root.path().join("missing");
-    assert!(matches!(
-        StateDir::open_existing(&missing),
-        Err(StateError::Missing(_))
-    ));
+    assert!(matches!(StateDir::open_existing(&missing), Err(StateError::Missing(_))));
     assert!(!missing.exists());
 }
 
@@ -53,10 +44,7 @@ fn a_directory_of_another_user_is_refused() {
     }
     let (_root, state) = site();
     std::os::unix::fs::chown(state.path(), Some(65534), None).unwrap();
-    assert!(matches!(
-        StateDir::open(state.path()),
-        Err(StateError::Foreign { owner: 65534, .. })
-    ));
+    assert!(matches!(StateDir::open(state.path()), Err(StateError::Foreign { owner: 65534, .. })));
 }
 
 #[test]
@@ -76,10 +64,7 @@ fn of_twenty_at_once_one_has_the_lock_and_the_others_know_its_pid() {
     });
     assert_eq!(locks.iter().filter(|lock| lock.is_ok()).count(), 1);
     for lock in locks.iter().filter_map(|lock| lock.as_ref().err()) {
-        assert!(
-            matches!(lock, LockError::Held { pid } if *pid == std::process::id()),
-            "{lock:?}"
-        );
+        assert!(matches!(lock, LockError::Held { pid } if *pid == std::process::id()), "{lock:?}");
     }
 }
 
@@ -98,11 +83,7 @@ fn the_lock_is_free_once_its_holder_is_gone() {
 fn a_child_does_not_keep_the_lock() {
     let (_root, state) = site();
     let lock = state.lock().expect("nobody has it");
-    let mut child = Command::new("sleep")
-        .arg("60")
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
     drop(lock);
     let second = state.lock();
     child.kill().unwrap();
@@ -130,10 +111,7 @@ fn another_process_that_holds_the_lock_is_named() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(ready, "ready\n");
-    assert!(
-        matches!(second, Err(LockError::Held { pid }) if pid == child.id()),
-        "{second:?}"
-    );
+    assert!(matches!(second, Err(LockError::Held { pid }) if pid == child.id()), "{second:?}");
     state.lock().expect("its holder was killed");
 }
 
@@ -148,15 +126,9 @@ fn a_record_reads_as_it_was_written_and_is_private() {
     let file = state.path().join("instance.json");
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
     fs::write(&file, "{\"pid\": 1").unwrap();
-    assert_eq!(
-        state.read_instance().unwrap(),
-        None,
-        "a torn record is none"
-    );
-    let names: Vec<_> = fs::read_dir(state.path())
-        .unwrap()
-        .map(|f| f.unwrap().file_name())
-        .collect();
+    assert_eq!(state.read_instance().unwrap(), None, "a torn record is none");
+    let names: Vec<_> =
+        fs::read_dir(state.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
     assert_eq!(names, ["instance.json"], "no drafts are left");
 }
 
@@ -166,20 +138,11 @@ fn only_the_very_process_counts_as_alive() {
     assert!(own.is_alive());
     assert_eq!(own.id.len(), 16);
     assert_ne!(own.id, Instance::own("arcanos.toml".as_ref()).id);
-    let later = Instance {
-        start_time: own.start_time + 1,
-        ..own.clone()
-    };
-    let other_boot = Instance {
-        boot_id: "another".to_owned(),
-        ..own.clone()
-    };
+    let later = Instance { start_time: own.start_time + 1, ..own.clone() };
+    let other_boot = Instance { boot_id: "another".to_owned(), ..own.clone() };
     let mut child = Command::new("true").spawn().unwrap();
     child.wait().unwrap();
-    let gone = Instance {
-        pid: child.id(),
-        ..own
-    };
+    let gone = Instance { pid: child.id(), ..own };
     for instance in [later, other_boot, gone] {
         assert!(!instance.is_alive(), "{instance:?}");
     }
@@ -189,24 +152,13 @@ fn only_the_very_process_counts_as_alive() {
 fn the_record_of_the_last_one_outlives_the_next_one() {
     let (root, state) = site();
     let config = root.path().join("arcanos.toml");
-    let killed = Instance {
-        pid: 1,
-        start_time: 1,
-        ..Instance::own(&config)
-    };
+    let killed = Instance { pid: 1, start_time: 1, ..Instance::own(&config) };
     state.write_instance(&killed).unwrap();
-    assert_eq!(
-        state.last_instance().unwrap().as_ref(),
-        Some(&killed),
-        "killed: its record stands"
-    );
+    assert_eq!(state.last_instance().unwrap().as_ref(), Some(&killed), "killed: its record stands");
     let own = Instance::own(&config);
     state.write_instance(&own).unwrap();
     assert_eq!(state.last_instance().unwrap().as_ref(), Some(&killed));
-    let listening = Instance {
-        address: Some("127.0.0.1:1".parse().unwrap()),
-        ..own.clone()
-    };
+    let listening = Instance { address: Some("127.0.0.1:1".parse().unwrap()), ..own.clone() };
     state.write_instance(&listening).unwrap();
     assert_eq!(
         state.last_instance().unwrap().as_ref(),

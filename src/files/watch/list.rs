@@ -62,9 +62,7 @@ impl WatchList {
     }
 
     pub(super) fn folders(&self) -> impl Iterator<Item = (&Path, &Interest)> {
-        self.0
-            .iter()
-            .map(|(path, interest)| (path.as_path(), interest))
+        self.0.iter().map(|(path, interest)| (path.as_path(), interest))
     }
 
     fn name(&mut self, path: &Path) {
@@ -84,10 +82,7 @@ impl Interest {
     pub(super) fn covers(&self, name: &OsStr) -> bool {
         self.names.contains(name)
             || name.as_encoded_bytes().starts_with(b"..")
-            || self
-                .rules
-                .as_ref()
-                .is_some_and(|rules| rules.is_of_interest(name))
+            || self.rules.as_ref().is_some_and(|rules| rules.is_of_interest(name))
     }
 
     /// Whether it matters that something by this name comes or goes: it may be a folder that

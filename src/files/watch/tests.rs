@@ -37,9 +37,7 @@ impl Folder {
     }
 
     fn at(&self, name: &str) -> PathBuf {
-        fs::canonicalize(self.root.path())
-            .expect("a folder")
-            .join(name)
+        fs::canonicalize(self.root.path()).expect("a folder").join(name)
     }
 
     /// Watches these files.
@@ -133,10 +131,7 @@ fn a_folder_that_is_moved_and_made_anew_is_watched_anew() {
     for _ in 0..10 {
         fs::write(folder.at("away/a.toml"), "").unwrap();
     }
-    assert!(
-        folder.is_quiet_until("in/a.toml"),
-        "the moved one is let go"
-    );
+    assert!(folder.is_quiet_until("in/a.toml"), "the moved one is let go");
 }
 
 #[test]
@@ -178,11 +173,7 @@ fn missing_events_are_explained() {
         asked: Watch::Native,
         ..Watcher::new(Watch::Poll)
     };
-    assert!(
-        watcher
-            .problem()
-            .is_some_and(|text| text.contains("`native`"))
-    );
+    assert!(watcher.problem().is_some_and(|text| text.contains("`native`")));
     assert_eq!(watcher.interval(DEADLINE), FALLBACK_INTERVAL);
 }
 

@@ -50,11 +50,7 @@ pub(super) enum Failure {
     /// A success that does not describe a model.
     NotAModel,
     /// An answer with this status other than success.
-    Refused {
-        status: u16,
-        code: Option<String>,
-        message: String,
-    },
+    Refused { status: u16, code: Option<String>, message: String },
 }
 
 /// Asks for the model.
@@ -210,9 +206,8 @@ fn api_error(body: &[u8]) -> ApiError {
     let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let error = body.get("error").unwrap_or(&body);
     let text = |key: &str| error.get(key).and_then(Value::as_str).map(str::to_owned);
-    let message = text("message")
-        .or_else(|| text("detail"))
-        .or_else(|| error.as_str().map(str::to_owned));
+    let message =
+        text("message").or_else(|| text("detail")).or_else(|| error.as_str().map(str::to_owned));
     ApiError {
         message: message.unwrap_or_default(),
         r#type: text("type"),
@@ -225,10 +220,7 @@ fn api_error(body: &[u8]) -> ApiError {
 /// What an error of `async-openai` means.
 fn failure(error: OpenAIError) -> Failure {
     match error {
-        OpenAIError::ApiError(ApiErrorResponse {
-            status_code,
-            api_error,
-        }) => Failure::Refused {
+        OpenAIError::ApiError(ApiErrorResponse { status_code, api_error }) => Failure::Refused {
             status: status_code.as_u16(),
             code: api_error.code,
             message: api_error.message,

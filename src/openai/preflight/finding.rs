@@ -56,20 +56,16 @@ impl<'a> Upstream<'a> {
                     .to_owned(),
             ),
             Failure::NoModel => (Some(false), "`AI_MODEL` is empty".to_owned()),
-            Failure::BadUrl => (
-                Some(false),
-                "the upstream is not an `http://` or `https://` URL".to_owned(),
-            ),
+            Failure::BadUrl => {
+                (Some(false), "the upstream is not an `http://` or `https://` URL".to_owned())
+            }
             Failure::NoClient(cause) => (None, format!("{name} was not asked: {cause}")),
             Failure::Unreachable(cause) => {
                 (Some(false), format!("{name} cannot be reached: {cause}"))
             }
             Failure::Late => (
                 Some(false),
-                format!(
-                    "{name} cannot be reached: no answer within {} s",
-                    self.seconds
-                ),
+                format!("{name} cannot be reached: no answer within {} s", self.seconds),
             ),
             Failure::BrokenOff(cause) => (None, format!("{name} broke off: {cause}")),
             Failure::NotAModel => (
@@ -78,16 +74,11 @@ impl<'a> Upstream<'a> {
                     "{name} cannot tell: its answer about the model is not one of OpenAI's API"
                 ),
             ),
-            Failure::Refused {
-                status,
-                code,
-                message,
-            } => self.refused(*status, code.as_deref(), message),
+            Failure::Refused { status, code, message } => {
+                self.refused(*status, code.as_deref(), message)
+            }
         };
-        Reachability {
-            reachable,
-            error: Some(error),
-        }
+        Reachability { reachable, error: Some(error) }
     }
 
     /// What an answer with this status means.
@@ -105,18 +96,14 @@ impl<'a> Upstream<'a> {
         let answered = format!("{status} {reason}");
         let answered = answered.trim_end();
         match status {
-            401 | 403 => (
-                Some(false),
-                format!("{name} refused `OPENAI_API_KEY` with {answered}{said}"),
-            ),
+            401 | 403 => {
+                (Some(false), format!("{name} refused `OPENAI_API_KEY` with {answered}{said}"))
+            }
             404 | 405 | 501 => (
                 None,
                 format!("{name} cannot tell: it does not answer `GET /models/ID` ({answered})"),
             ),
-            _ => (
-                None,
-                format!("{name} cannot tell: it answered {answered}{said}"),
-            ),
+            _ => (None, format!("{name} cannot tell: it answered {answered}{said}")),
         }
     }
 
@@ -142,20 +129,15 @@ impl<'a> Upstream<'a> {
             .map(|word| unmasked(word, key))
             .collect();
         let words: String = words.join(" ").chars().take(MESSAGE_LIMIT).collect();
-        if words.is_empty() {
-            words
-        } else {
-            format!(": {words}")
-        }
+        if words.is_empty() { words } else { format!(": {words}") }
     }
 }
 
 /// The word, or the mark if it is a key with its middle blanked, as `sk-ab***yz` is.
 fn unmasked(word: &str, key: &str) -> String {
     let bare = word.trim_start_matches(['\'', '"', '`', '(', ':']);
-    let begins_like_key = key
-        .get(..TELLING_PREFIX)
-        .is_some_and(|beginning| bare.starts_with(beginning));
+    let begins_like_key =
+        key.get(..TELLING_PREFIX).is_some_and(|beginning| bare.starts_with(beginning));
     if begins_like_key || word.contains("***") {
         let closing = word.chars().last().filter(|c| ".,;".contains(*c));
         let closing = closing.map(String::from).unwrap_or_default();

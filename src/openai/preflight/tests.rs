@@ -43,12 +43,7 @@ impl Scripted {
                 reply(stream, &answer, &kept).await;
             }
         });
-        Self {
-            url,
-            heads,
-            connections,
-            serving,
-        }
+        Self { url, heads, connections, serving }
     }
 
     fn heads(&self) -> Vec<String> {
@@ -104,23 +99,12 @@ async fn a_known_model_is_reachable_and_asked_for_once_with_the_key() {
     for (model, path, body) in [
         ("gpt-good", "gpt-good", full),
         ("ft:gpt-3.5:me::v2", "ft:gpt-3.5:me::v2", r#"{"id":"x"}"#),
-        (
-            "org/mo del?",
-            "org%2Fmo%20del%3F",
-            r#"{"id":"x","created":99999999999}"#,
-        ),
+        ("org/mo del?", "org%2Fmo%20del%3F", r#"{"id":"x","created":99999999999}"#),
         (" gpt-good\n", "gpt-good", full),
     ] {
         let server = Scripted::new(answer(200, body)).await;
         let found = preflight(&target(&server.url, model)).await;
-        assert_eq!(
-            found,
-            Reachability {
-                reachable: Some(true),
-                error: None
-            },
-            "{model}"
-        );
+        assert_eq!(found, Reachability { reachable: Some(true), error: None }, "{model}");
         let heads = server.heads();
         assert_eq!(heads.len(), 1, "{heads:?}");
         let line = format!("GET /v1/models/{path} HTTP/1.1\r\n");
@@ -147,12 +131,7 @@ fn refusals() -> Vec<BadAnswer> {
             Some(false),
             "refused `OPENAI_API_KEY` with 401 Unauthorized: Incorrect API key",
         ),
-        (
-            401,
-            "<html>no</html>".to_owned(),
-            Some(false),
-            "refused `OPENAI_API_KEY` with 401",
-        ),
+        (401, "<html>no</html>".to_owned(), Some(false), "refused `OPENAI_API_KEY` with 401"),
         (
             403,
             wrapped("null", "Country not supported"),
@@ -195,12 +174,7 @@ fn shrugs() -> Vec<BadAnswer> {
             None,
             "does not answer `GET /models/ID`",
         ),
-        (
-            405,
-            String::new(),
-            None,
-            "does not answer `GET /models/ID` (405 Method Not Allowed)",
-        ),
+        (405, String::new(), None, "does not answer `GET /models/ID` (405 Method Not Allowed)"),
         (501, String::new(), None, "does not answer `GET /models/ID`"),
         (
             429,
@@ -208,20 +182,10 @@ fn shrugs() -> Vec<BadAnswer> {
             None,
             "answered 429 Too Many Requests: slow down",
         ),
-        (
-            500,
-            "boom".to_owned(),
-            None,
-            "answered 500 Internal Server Error",
-        ),
+        (500, "boom".to_owned(), None, "answered 500 Internal Server Error"),
         (503, String::new(), None, "answered 503"),
         (302, String::new(), None, "answered 302"),
-        (
-            200,
-            "<html>welcome</html>".to_owned(),
-            None,
-            "not one of OpenAI's API",
-        ),
+        (200, "<html>welcome</html>".to_owned(), None, "not one of OpenAI's API"),
         (200, "x".repeat(1 << 20), None, "not one of OpenAI's API"),
     ]
 }
@@ -231,11 +195,7 @@ async fn a_bad_answer_is_explained_and_never_asked_for_again() {
     for (status, body, reachable, told) in refusals().into_iter().chain(shrugs()) {
         let server = Scripted::new(answer(status, &body)).await;
         let found = preflight(&target(&server.url, "gpt-x")).await;
-        assert_eq!(
-            found.reachable, reachable,
-            "{status} {:.80}: {found:?}",
-            body
-        );
+        assert_eq!(found.reachable, reachable, "{status} {:.80}: {found:?}", body);
         assert!(error(&found).contains(told), "{status}: {found:?}");
         assert_eq!(server.heads().len(), 1, "{status}");
         assert_eq!(server.connections.load(Ordering::SeqCst), 1, "{status}");
@@ -255,10 +215,7 @@ async fn the_key_is_never_repeated() {
         let told = error(&found);
         assert!(!told.contains("CANAR"), "{told}");
         assert!(!told.contains("6789"), "{told}");
-        assert!(
-            told.ends_with("[redacted OPENAI_API_KEY]. See https://example.com."),
-            "{told}"
-        );
+        assert!(told.ends_with("[redacted OPENAI_API_KEY]. See https://example.com."), "{told}");
     }
 }
 
@@ -270,18 +227,12 @@ async fn nobody_there_and_nobody_answering_is_unreachable() {
     silent.timeout = Duration::from_millis(100);
     let found = preflight(&silent).await;
     assert_eq!(found.reachable, Some(false));
-    assert!(
-        error(&found).contains("no answer within 0.1 s"),
-        "{found:?}"
-    );
+    assert!(error(&found).contains("no answer within 0.1 s"), "{found:?}");
 
     drop(listener);
     let found = preflight(&target(&url, "m")).await;
     assert_eq!(found.reachable, Some(false));
-    assert!(
-        error(&found).contains("cannot be reached: Connection refused"),
-        "{found:?}"
-    );
+    assert!(error(&found).contains("cannot be reached: Connection refused"), "{found:?}");
 }
 
 #[tokio::test]
@@ -307,14 +258,8 @@ async fn what_cannot_be_asked_is_not_asked() {
         (of(None, " \n", "m"), "`OPENAI_API_KEY` is not set"),
         (of(here, "sk-with\nbreak", "m"), "no HTTP header may hold"),
         (of(here, "sk-good", " "), "`AI_MODEL` is empty"),
-        (
-            of(Some("nonsense"), "sk-good", "m"),
-            "not an `http://` or `https://` URL",
-        ),
-        (
-            of(Some("ftp://127.0.0.1/v1"), "sk-good", "m"),
-            "not an `http://` or `https://` URL",
-        ),
+        (of(Some("nonsense"), "sk-good", "m"), "not an `http://` or `https://` URL"),
+        (of(Some("ftp://127.0.0.1/v1"), "sk-good", "m"), "not an `http://` or `https://` URL"),
     ] {
         let found = preflight(&target).await;
         assert_eq!(found.reachable, Some(false), "{target:?}");
@@ -334,17 +279,9 @@ async fn a_server_without_tls_is_unreachable_by_https() {
 
 #[tokio::test]
 async fn the_stand_in_is_reachable_for_any_model() {
-    let standin = StandIn::start(CancellationToken::new())
-        .await
-        .expect("a port");
+    let standin = StandIn::start(CancellationToken::new()).await.expect("a port");
     let mut target = target(&standin.url(), "gpt-4o-mini");
     target.key = SecretString::from("");
     let found = preflight(&target).await;
-    assert_eq!(
-        found,
-        Reachability {
-            reachable: Some(true),
-            error: None
-        }
-    );
+    assert_eq!(found, Reachability { reachable: Some(true), error: None });
 }

@@ -33,21 +33,15 @@ impl Answer {
         let digest = question.digest;
         let remark = format!("{MARK} question {digest:016x}");
         let text = match &question.form {
-            Form::Text => format!(
-                "{remark}: no model was asked. You said: \"{}\"",
-                excerpt(&question.last)
-            ),
+            Form::Text => {
+                format!("{remark}: no model was asked. You said: \"{}\"", excerpt(&question.last))
+            }
             Form::Object => {
                 json!({ "answer": remark, "question": excerpt(&question.last) }).to_string()
             }
             Form::Fitting(schema) => schema::instance(schema, &remark).to_string(),
         };
-        Self {
-            told: text.split_whitespace().count(),
-            asked: question.words,
-            digest,
-            text,
-        }
+        Self { told: text.split_whitespace().count(), asked: question.words, digest, text }
     }
 
     /// The text in pieces of a word each, with the space before it.
@@ -71,9 +65,5 @@ fn excerpt(text: &str) -> String {
     let kept: Vec<&str> = words.by_ref().take(EXCERPT_WORDS).collect();
     let kept = kept.join(" ");
     let cut: String = kept.chars().take(EXCERPT_CHARS).collect();
-    if words.next().is_some() || cut.len() < kept.len() {
-        format!("{cut} …")
-    } else {
-        cut
-    }
+    if words.next().is_some() || cut.len() < kept.len() { format!("{cut} …") } else { cut }
 }

@@ -52,10 +52,7 @@ fn choices(body: &Map<String, Value>) -> Result<u64, Refusal> {
         Some(n) => n
             .as_u64()
             .filter(|n| (1..=MAX_CHOICES).contains(n))
-            .ok_or(Refusal::Invalid {
-                parameter: "n",
-                expected: "a number from 1 to 128",
-            }),
+            .ok_or(Refusal::Invalid { parameter: "n", expected: "a number from 1 to 128" }),
     }
 }
 
@@ -105,11 +102,7 @@ fn chunks(answer: &Answer, choices: u64, shown: Usage) -> Vec<Value> {
     };
     let mut chunks = Vec::new();
     for index in 0..choices {
-        chunks.push(delta(
-            index,
-            json!({ "role": "assistant", "content": "" }),
-            None,
-        ));
+        chunks.push(delta(index, json!({ "role": "assistant", "content": "" }), None));
         for piece in answer.pieces() {
             chunks.push(delta(index, json!({ "content": piece }), None));
         }

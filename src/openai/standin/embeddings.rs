@@ -43,10 +43,7 @@ pub(super) async fn embed(body: Body) -> Result<Response, Refusal> {
         .chain([format!(r#"],"model":"{MODEL}","usage":{usage}}}"#)])
         .map(|frame| Ok::<_, Infallible>(Bytes::from(frame)));
     let content_type = HeaderValue::from_static("application/json");
-    Ok((
-        [(header::CONTENT_TYPE, content_type)],
-        Body::from_stream(stream::iter(frames)),
-    )
+    Ok(([(header::CONTENT_TYPE, content_type)], Body::from_stream(stream::iter(frames)))
         .into_response())
 }
 
@@ -73,10 +70,7 @@ impl Input {
             }
             _ => return None,
         };
-        Some(Self {
-            digest: digest.value(),
-            words,
-        })
+        Some(Self { digest: digest.value(), words })
     }
 }
 
@@ -119,12 +113,10 @@ fn inputs(body: &Map<String, Value>) -> Result<Vec<Input>, Refusal> {
         }
         one => Input::of(one).map(|input| vec![input]),
     };
-    inputs
-        .filter(|inputs| (1..=MAX_INPUTS).contains(&inputs.len()))
-        .ok_or(Refusal::Invalid {
-            parameter: "input",
-            expected: "a text, a list of tokens, or a list of 1 to 2048 of these",
-        })
+    inputs.filter(|inputs| (1..=MAX_INPUTS).contains(&inputs.len())).ok_or(Refusal::Invalid {
+        parameter: "input",
+        expected: "a text, a list of tokens, or a list of 1 to 2048 of these",
+    })
 }
 
 fn dimensions(body: &Map<String, Value>) -> Result<usize, Refusal> {
@@ -135,10 +127,7 @@ fn dimensions(body: &Map<String, Value>) -> Result<usize, Refusal> {
     wanted
         .filter(|wanted| (1..=MAX_DIMENSIONS).contains(wanted))
         .and_then(|wanted| usize::try_from(wanted).ok())
-        .ok_or(Refusal::Invalid {
-            parameter: "dimensions",
-            expected: "a number from 1 to 4096",
-        })
+        .ok_or(Refusal::Invalid { parameter: "dimensions", expected: "a number from 1 to 4096" })
 }
 
 /// A vector of length 1, drawn by `SplitMix64` from this seed.

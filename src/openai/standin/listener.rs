@@ -62,11 +62,7 @@ impl StandIn {
         let cancel = cancel.child_token();
         let tasks = TaskTracker::new();
         tasks.spawn(accept(listener, tasks.clone(), cancel.clone()));
-        Ok(Self {
-            address,
-            tasks,
-            stop: cancel.drop_guard(),
-        })
+        Ok(Self { address, tasks, stop: cancel.drop_guard() })
     }
 
     /// Its base URL, as `OPENAI_BASE_URL` wants it: `http://127.0.0.1:PORT/v1`.
@@ -89,9 +85,8 @@ impl StandIn {
 async fn accept(listener: TcpListener, tasks: TaskTracker, cancel: CancellationToken) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let router = routes::router();
-    while let Some(Ok(permit)) = cancel
-        .run_until_cancelled(Arc::clone(&permits).acquire_owned())
-        .await
+    while let Some(Ok(permit)) =
+        cancel.run_until_cancelled(Arc::clone(&permits).acquire_owned()).await
     {
         match cancel.run_until_cancelled(listener.accept()).await {
             None => return,

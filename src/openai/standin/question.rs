@@ -33,22 +33,17 @@ impl Question {
     /// Reads the body of a chat completion.
     pub(super) fn of_chat(body: &Map<String, Value>) -> Result<Self, Refusal> {
         let messages = body.get("messages").ok_or(Refusal::Missing("messages"))?;
-        let messages = messages
-            .as_array()
-            .filter(|messages| !messages.is_empty())
-            .ok_or(Refusal::Invalid {
+        let messages = messages.as_array().filter(|messages| !messages.is_empty()).ok_or(
+            Refusal::Invalid {
                 parameter: "messages",
                 expected: "a list with at least one message",
-            })?;
+            },
+        )?;
         let mut gathered = Gathered::default();
         for message in messages {
             gathered.add_message(message, "messages")?;
         }
-        let form = form(
-            body.get("response_format"),
-            "response_format",
-            "/json_schema/schema",
-        )?;
+        let form = form(body.get("response_format"), "response_format", "/json_schema/schema")?;
         Ok(gathered.question(form))
     }
 
@@ -101,10 +96,7 @@ impl Gathered {
     /// Adds a message, or an item that holds no text (a call of a tool, its output).
     fn add_message(&mut self, message: &Value, parameter: &'static str) -> Result<(), Refusal> {
         let Value::Object(fields) = message else {
-            return Err(Refusal::Invalid {
-                parameter,
-                expected: "a list of objects",
-            });
+            return Err(Refusal::Invalid { parameter, expected: "a list of objects" });
         };
         let role = fields.get("role").and_then(Value::as_str).unwrap_or("");
         match fields.get("content") {
@@ -134,10 +126,8 @@ impl Gathered {
 
 /// The texts of a message's parts; what is not text (pictures, sound) is passed over.
 fn joined(parts: &[Value]) -> String {
-    let texts: Vec<&str> = parts
-        .iter()
-        .filter_map(|part| part.get("text").and_then(Value::as_str))
-        .collect();
+    let texts: Vec<&str> =
+        parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect();
     texts.join(" ")
 }
 
@@ -153,9 +143,9 @@ fn form(
     match format.get("type").and_then(Value::as_str) {
         Some("text") => Ok(Form::Text),
         Some("json_object") => Ok(Form::Object),
-        Some("json_schema") => Ok(format
-            .pointer(schema)
-            .map_or(Form::Object, |schema| Form::Fitting(schema.clone()))),
+        Some("json_schema") => {
+            Ok(format.pointer(schema).map_or(Form::Object, |schema| Form::Fitting(schema.clone())))
+        }
         _ => Err(Refusal::Invalid {
             parameter,
             expected: "a type of `text`, `json_object` or `json_schema`",

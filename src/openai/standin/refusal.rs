@@ -17,10 +17,7 @@ pub(super) enum Refusal {
     #[error("missing required parameter: `{0}`")]
     Missing(&'static str),
     #[error("invalid value for `{parameter}`: expected {expected}")]
-    Invalid {
-        parameter: &'static str,
-        expected: &'static str,
-    },
+    Invalid { parameter: &'static str, expected: &'static str },
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: usize },
     #[error("the body did not arrive within {seconds} s")]

@@ -13,10 +13,7 @@ use super::{CREATED, MODEL, answer::Answer, question::Question, refusal::Refusal
 pub(super) async fn respond(body: Body) -> Result<Response, Refusal> {
     let body = routes::read(body).await?;
     let answer = Answer::to(&Question::of_response(&body)?);
-    let reply = Reply {
-        answer: &answer,
-        body: &body,
-    };
+    let reply = Reply { answer: &answer, body: &body };
     if body.get("stream").and_then(Value::as_bool) == Some(true) {
         return Ok(stream::of_events(reply.events()));
     }
@@ -32,10 +29,8 @@ struct Reply<'a> {
 impl Reply<'_> {
     fn completed(&self) -> Value {
         let (asked, told) = (self.answer.asked, self.answer.told);
-        let mut response = self.response(
-            "completed",
-            &json!([self.message("completed", &[part(&self.answer.text)])]),
-        );
+        let mut response = self
+            .response("completed", &json!([self.message("completed", &[part(&self.answer.text)])]));
         response["usage"] = json!({
             "input_tokens": asked,
             "input_tokens_details": { "cached_tokens": 0 },
@@ -52,10 +47,7 @@ impl Reply<'_> {
         let mut events = vec![
             json!({ "type": "response.created", "response": begun }),
             json!({ "type": "response.in_progress", "response": begun }),
-            item_event(
-                "response.output_item.added",
-                &self.message("in_progress", &[]),
-            ),
+            item_event("response.output_item.added", &self.message("in_progress", &[])),
             self.part_event("response.content_part.added", &part("")),
         ];
         for piece in self.answer.pieces() {

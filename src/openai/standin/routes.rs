@@ -40,9 +40,7 @@ pub(super) fn router() -> Router {
 pub(super) async fn read(body: Body) -> Result<Map<String, Value>, Refusal> {
     let bytes = time::timeout(BODY_TIMEOUT, body::to_bytes(body, BODY_LIMIT))
         .await
-        .map_err(|_| Refusal::TooSlow {
-            seconds: BODY_TIMEOUT.as_secs(),
-        })?
+        .map_err(|_| Refusal::TooSlow { seconds: BODY_TIMEOUT.as_secs() })?
         .map_err(|error| unread(&error))?;
     match serde_json::from_slice(&bytes) {
         Ok(Value::Object(fields)) => Ok(fields),
@@ -72,10 +70,7 @@ async fn guard(request: Request, next: Next) -> Response {
     };
     let headers = response.headers_mut();
     headers.insert("x-arcanos-upstream", HeaderValue::from_static("echo"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -96,15 +91,9 @@ fn is_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
 }
 
 async fn unknown_route(method: Method, uri: Uri) -> Refusal {
-    Refusal::UnknownRoute {
-        method: method.to_string(),
-        path: uri.path().to_owned(),
-    }
+    Refusal::UnknownRoute { method: method.to_string(), path: uri.path().to_owned() }
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Refusal {
-    Refusal::WrongMethod {
-        method: method.to_string(),
-        path: uri.path().to_owned(),
-    }
+    Refusal::WrongMethod { method: method.to_string(), path: uri.path().to_owned() }
 }

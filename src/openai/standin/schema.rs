@@ -17,12 +17,7 @@ const MAX_CHARS: u64 = 1_000;
 
 /// An instance of `schema` whose free texts are `remark`.
 pub(super) fn instance(schema: &Value, remark: &str) -> Value {
-    Maker {
-        root: schema,
-        remark,
-        left: MAX_VALUES,
-    }
-    .make(schema, 0)
+    Maker { root: schema, remark, left: MAX_VALUES }.make(schema, 0)
 }
 
 struct Maker<'a> {
@@ -107,10 +102,8 @@ impl<'a> Maker<'a> {
             return Vec::new();
         };
         let bound = |key: &str| schema.get(key).and_then(Value::as_u64);
-        let wanted = bound("minItems")
-            .unwrap_or(1)
-            .max(1)
-            .min(bound("maxItems").unwrap_or(u64::MAX));
+        let wanted =
+            bound("minItems").unwrap_or(1).max(1).min(bound("maxItems").unwrap_or(u64::MAX));
         let mut made = Vec::new();
         while (made.len() as u64) < wanted && self.left > 0 {
             made.push(self.make(items, depth + 1));
@@ -123,11 +116,9 @@ impl<'a> Maker<'a> {
 fn kind(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::String(kind)) => kind,
-        Some(Value::Array(kinds)) => kinds
-            .iter()
-            .filter_map(Value::as_str)
-            .find(|kind| *kind != "null")
-            .unwrap_or("null"),
+        Some(Value::Array(kinds)) => {
+            kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or("null")
+        }
         _ if schema.get("properties").is_some() => "object",
         _ if schema.get("items").is_some() => "array",
         _ => "string",
@@ -191,11 +182,7 @@ fn integer(schema: &Value) -> Value {
     };
     let step = bound("multipleOf").filter(|step| *step > 0).unwrap_or(1);
     let over = value.rem_euclid(step);
-    json!(if over == 0 {
-        value
-    } else {
-        value.saturating_add(step - over)
-    })
+    json!(if over == 0 { value } else { value.saturating_add(step - over) })
 }
 
 #[cfg(test)]
@@ -212,42 +199,21 @@ mod tests {
             (json!({ "type": "string" }), json!(remark)),
             (json!({}), json!(remark)),
             (json!({ "type": "string", "maxLength": 4 }), json!("[arc")),
-            (
-                json!({ "type": "string", "minLength": 22 }),
-                json!("[arcanos stand-in] r.."),
-            ),
-            (
-                json!({ "type": "string", "format": "date" }),
-                json!("2025-01-01"),
-            ),
+            (json!({ "type": "string", "minLength": 22 }), json!("[arcanos stand-in] r..")),
+            (json!({ "type": "string", "format": "date" }), json!("2025-01-01")),
             (json!({ "type": ["null", "integer"] }), json!(1)),
             (json!({ "type": "integer", "minimum": 3 }), json!(3)),
-            (
-                json!({ "type": "integer", "exclusiveMaximum": 0 }),
-                json!(-1),
-            ),
-            (
-                json!({ "type": "integer", "minimum": 7, "multipleOf": 5 }),
-                json!(10),
-            ),
-            (
-                json!({ "type": "number", "minimum": 0, "maximum": 1 }),
-                json!(0.5),
-            ),
+            (json!({ "type": "integer", "exclusiveMaximum": 0 }), json!(-1)),
+            (json!({ "type": "integer", "minimum": 7, "multipleOf": 5 }), json!(10)),
+            (json!({ "type": "number", "minimum": 0, "maximum": 1 }), json!(0.5)),
             (json!({ "enum": ["low", "high"] }), json!("low")),
             (json!({ "const": 4 }), json!(4)),
-            (
-                json!({ "type": "array", "items": { "type": "boolean" } }),
-                json!([true]),
-            ),
+            (json!({ "type": "array", "items": { "type": "boolean" } }), json!([true])),
             (
                 json!({ "type": "array", "items": { "type": "null" }, "minItems": 2 }),
                 json!([null, null]),
             ),
-            (
-                json!({ "type": "array", "items": { "type": "null" }, "maxItems": 0 }),
-                json!([]),
-            ),
+            (json!({ "type": "array", "items": { "type": "null" }, "maxItems": 0 }), json!([])),
             (json!({ "type": "object" }), json!({})),
             (
                 json!({ "properties": { "a": { "const": 1 }, "b": { "const": 2 } }, "required": ["b"] }),

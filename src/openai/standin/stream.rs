@@ -18,20 +18,15 @@ const DONE: &str = "data: [DONE]\n\n";
 
 /// Chunks of a chat: data without a name, closed by `[DONE]`.
 pub(super) fn of_chunks(chunks: Vec<Value>) -> Response {
-    let frames = chunks
-        .into_iter()
-        .map(|chunk| format!("data: {chunk}\n\n"))
-        .chain([DONE.to_owned()]);
+    let frames =
+        chunks.into_iter().map(|chunk| format!("data: {chunk}\n\n")).chain([DONE.to_owned()]);
     response(frames.collect())
 }
 
 /// Events of a response: each named by its `type`.
 pub(super) fn of_events(events: Vec<Value>) -> Response {
     let frames = events.into_iter().map(|event| {
-        let name = event
-            .get("type")
-            .and_then(Value::as_str)
-            .unwrap_or("message");
+        let name = event.get("type").and_then(Value::as_str).unwrap_or("message");
         format!("event: {name}\ndata: {event}\n\n")
     });
     response(frames.collect())
@@ -40,9 +35,5 @@ pub(super) fn of_events(events: Vec<Value>) -> Response {
 fn response(frames: Vec<String>) -> Response {
     let frames = stream::iter(frames).map(|frame| Ok::<_, Infallible>(Bytes::from(frame)));
     let content_type = HeaderValue::from_static("text/event-stream; charset=utf-8");
-    (
-        [(header::CONTENT_TYPE, content_type)],
-        Body::from_stream(frames),
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, content_type)], Body::from_stream(frames)).into_response()
 }

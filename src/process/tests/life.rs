@@ -23,19 +23,15 @@ async fn a_run_ends_by_code_or_by_signal() {
 #[tokio::test]
 async fn output_is_kept_to_its_last_byte() {
     let done = run(sh("echo out; echo err >&2; printf 'no newline'")).await;
-    assert_eq!(
-        (done.stdout.as_str(), done.stderr.as_str()),
-        ("out\nno newline", "err\n")
-    );
+    assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("out\nno newline", "err\n"));
 }
 
 #[tokio::test]
 async fn a_child_is_given_what_it_should_have_and_nothing_else() {
-    let mut command = sh(
-        "ls -l /proc/self/fd | sed -n 's/.* \\([0-9]*\\) -> /\\1 /p' | grep -v /proc/
+    let mut command =
+        sh("ls -l /proc/self/fd | sed -n 's/.* \\([0-9]*\\) -> /\\1 /p' | grep -v /proc/
         ps -o pgid= -p $$ | tr -d ' '; echo $$; pwd; ulimit -c; umask
-        cat /proc/self/oom_score_adj; grep -E 'Sig(Blk|Ign)' /proc/self/status; env | sort",
-    );
+        cat /proc/self/oom_score_adj; grep -E 'Sig(Blk|Ign)' /proc/self/status; env | sort");
     command.env.push(("A".to_owned(), "old".to_owned()));
     command.env.push(("A".to_owned(), "new".to_owned()));
     command.cwd = "/usr".into();
@@ -52,23 +48,12 @@ async fn a_child_is_given_what_it_should_have_and_nothing_else() {
     // `ls` in a pipeline has a pipe for 1; 2 is the run's, and there are no more.
     let fds = lines.iter().filter(|line| line.contains("pipe:")).count();
     assert_eq!(fds, 2, "{done:?}");
-    assert!(
-        !lines.iter().any(|line| line.contains("socket:")),
-        "{done:?}"
-    );
-    let own = lines
-        .iter()
-        .position(|line| *line == "/usr")
-        .expect("the folder");
+    assert!(!lines.iter().any(|line| line.contains("socket:")), "{done:?}");
+    let own = lines.iter().position(|line| *line == "/usr").expect("the folder");
     assert_eq!(lines[own - 1], lines[own - 2], "its own group: {done:?}");
     assert_eq!(lines[own + 1], "0", "no core dumps");
-    let names = lines
-        .iter()
-        .filter_map(|l| l.split_once('='))
-        .map(|(n, _)| n);
-    let names: Vec<&str> = names
-        .filter(|n| !["PWD", "OLDPWD", "SHLVL", "_"].contains(n))
-        .collect();
+    let names = lines.iter().filter_map(|l| l.split_once('=')).map(|(n, _)| n);
+    let names: Vec<&str> = names.filter(|n| !["PWD", "OLDPWD", "SHLVL", "_"].contains(n)).collect();
     assert_eq!(names, ["A", "ARCANOS_RUN_ID", "PATH"]);
 }
 
@@ -84,16 +69,10 @@ async fn many_children_at_once_share_no_descriptor() {
     let mut seen = std::collections::HashSet::new();
     for task in spawns.collect::<Vec<_>>() {
         let done: Done = within(task).await.expect("it ends");
-        let lines = done
-            .stdout
-            .lines()
-            .filter(|l| l.contains("pipe:") || l.contains("socket:"));
+        let lines = done.stdout.lines().filter(|l| l.contains("pipe:") || l.contains("socket:"));
         let mine: Vec<&str> = lines.collect();
         assert_eq!(mine.len(), 3, "{done:?}");
-        assert!(
-            mine.iter().all(|fd| seen.insert((*fd).to_owned())),
-            "{done:?}"
-        );
+        assert!(mine.iter().all(|fd| seen.insert((*fd).to_owned())), "{done:?}");
     }
 }
 
@@ -117,10 +96,7 @@ async fn what_cannot_be_spawned_says_why_with_the_path() {
     let spawner = Spawner::start().expect("threads");
     for (command, expected) in [
         (command("/no/such/program", &[]), "`/no/such/program`"),
-        (
-            command("no-such-program", &[]),
-            "`no-such-program` on the worker's PATH",
-        ),
+        (command("no-such-program", &[]), "`no-such-program` on the worker's PATH"),
         (command(&plain, &[]), "plain`: Permission denied"),
         (command(&garbage, &[]), "garbage`: it is neither"),
         (command(&orphan, &[]), "orphan`: its interpreter"),
@@ -130,21 +106,11 @@ async fn what_cannot_be_spawned_says_why_with_the_path() {
         (stranger, "`no-such-user-here`: there is no such user"),
     ] {
         let error = within(spawner.spawn(command)).await.err().expect(expected);
-        assert!(
-            error.to_string().contains(expected),
-            "{error} has {expected}"
-        );
+        assert!(error.to_string().contains(expected), "{error} has {expected}");
         assert!(!error.is_transient(), "{error}");
     }
-    let missing = within(spawner.spawn(command("no-such-program", &[])))
-        .await
-        .err();
-    assert_eq!(
-        missing,
-        Some(SpawnError::Missing {
-            path: "no-such-program".to_owned()
-        })
-    );
+    let missing = within(spawner.spawn(command("no-such-program", &[]))).await.err();
+    assert_eq!(missing, Some(SpawnError::Missing { path: "no-such-program".to_owned() }));
 }
 
 #[tokio::test]
@@ -182,11 +148,7 @@ async fn everything_a_run_started_dies_with_it() {
         let mut spawned = spawn(&spawner, sh(&format!("{script}; exit 5"))).await;
         let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
         let escapee = pid(&first_line(&mut stdout).await);
-        assert_eq!(
-            within(spawned.process.exited()).await,
-            Exit::Code(5),
-            "{script}"
-        );
+        assert_eq!(within(spawned.process.exited()).await, Exit::Code(5), "{script}");
         assert!(!is_alive(escapee), "{script}");
         assert_eq!(spawned.process.left_behind(), 0);
         until("the orphan to be reaped", || proc::stat(escapee).is_none()).await;
@@ -196,11 +158,7 @@ async fn everything_a_run_started_dies_with_it() {
 #[tokio::test]
 async fn an_exit_is_seen_though_pipes_stay_open_and_other_runs_are_left_alone() {
     let spawner = Spawner::start().expect("threads");
-    let mut other = spawn(
-        &spawner,
-        sh("setsid sh -c 'echo $$; exec sleep 300' & sleep 300"),
-    )
-    .await;
+    let mut other = spawn(&spawner, sh("setsid sh -c 'echo $$; exec sleep 300' & sleep 300")).await;
     let mut stdout = Receiver::from_owned_fd(other.stdout).expect("a pipe");
     let stranger = pid(&first_line(&mut stdout).await);
     let start = Instant::now();
@@ -216,11 +174,8 @@ async fn an_exit_is_seen_though_pipes_stay_open_and_other_runs_are_left_alone() 
 #[tokio::test]
 async fn orphans_of_a_living_run_are_reaped() {
     let spawner = Spawner::start().expect("threads");
-    let mut spawned = spawn(
-        &spawner,
-        sh("(sh -c 'echo $$; exec sleep 0.05' &); exec sleep 300"),
-    )
-    .await;
+    let mut spawned =
+        spawn(&spawner, sh("(sh -c 'echo $$; exec sleep 0.05' &); exec sleep 300")).await;
     let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
     let orphan = pid(&first_line(&mut stdout).await);
     until("no zombie", || proc::stat(orphan).is_none()).await;
@@ -240,10 +195,7 @@ async fn waiting_may_be_cancelled_and_a_dropped_run_dies() {
         assert!(waiting.await.is_err());
     }
     drop(spawned.process);
-    until("both to be gone", || {
-        [child, leader].iter().all(|p| proc::stat(*p).is_none())
-    })
-    .await;
+    until("both to be gone", || [child, leader].iter().all(|p| proc::stat(*p).is_none())).await;
 }
 
 #[tokio::test]
@@ -255,10 +207,7 @@ async fn a_thousand_runs_that_end_together_leave_nothing() {
             tokio::spawn(async move {
                 let mut spawned =
                     spawn(&spawner, sh("setsid sleep 300 & sleep 300 & exit 7")).await;
-                (
-                    spawned.process.pid(),
-                    within(spawned.process.exited()).await,
-                )
+                (spawned.process.pid(), within(spawned.process.exited()).await)
             })
         })
         .collect();
@@ -274,10 +223,7 @@ async fn a_thousand_runs_that_end_together_leave_nothing() {
     };
     // Other tests run beside this one; theirs come and go.
     until("nothing of ours", || {
-        !proc::adopted()
-            .unwrap_or_default()
-            .iter()
-            .any(|p| mine(p) && sleeping(p))
+        !proc::adopted().unwrap_or_default().iter().any(|p| mine(p) && sleeping(p))
     })
     .await;
 }
@@ -302,15 +248,10 @@ async fn a_user_is_become_wholly() {
     }
     let mut command = sh("id -u; id -g; id -G; grep NoNewPrivs /proc/self/status");
     command.user = Some("nobody".to_owned());
-    let nobody = nix::unistd::User::from_name("nobody")
-        .expect("users")
-        .expect("nobody");
+    let nobody = nix::unistd::User::from_name("nobody").expect("users").expect("nobody");
     let (uid, gid) = (nobody.uid, nobody.gid);
     let done = run(command).await;
-    assert_eq!(
-        done.stdout,
-        format!("{uid}\n{gid}\n{gid}\nNoNewPrivs:\t1\n")
-    );
+    assert_eq!(done.stdout, format!("{uid}\n{gid}\n{gid}\nNoNewPrivs:\t1\n"));
 }
 
 #[tokio::test]
@@ -350,11 +291,7 @@ async fn runs_die_with_arcanos_and_the_next_ends_what_is_left() {
     let instance = format!("doomed{}", std::process::id());
     let me = std::env::current_exe().expect("this program");
     let mut supervisor = std::process::Command::new(me)
-        .args([
-            "process::tests::life::doomed_supervisor",
-            "--exact",
-            "--ignored",
-        ])
+        .args(["process::tests::life::doomed_supervisor", "--exact", "--ignored"])
         .env("DOOMED", &instance)
         .env("FILE", &file)
         .stdout(std::process::Stdio::null())
@@ -364,19 +301,13 @@ async fn runs_die_with_arcanos_and_the_next_ends_what_is_left() {
     let pids = fs::read_to_string(&file).expect("the pids");
     let (leader, escapee) = pids.trim().split_once(' ').expect("two");
     let (leader, escapee) = (pid(leader), pid(escapee));
-    until("the escapee to be itself", || {
-        proc::stat(escapee).is_some_and(|s| s.group == escapee)
-    })
-    .await;
+    until("the escapee to be itself", || proc::stat(escapee).is_some_and(|s| s.group == escapee))
+        .await;
     supervisor.kill().expect("it dies");
     supervisor.wait().expect("it is dead");
     until("the leader to die with it", || !is_alive(leader)).await;
     assert!(is_alive(escapee));
-    assert_eq!(
-        end_leftovers("doomed", &[]),
-        0,
-        "a prefix of the name is another instance"
-    );
+    assert_eq!(end_leftovers("doomed", &[]), 0, "a prefix of the name is another instance");
     assert_eq!(end_leftovers(&instance, &[]), 1);
     assert!(!is_alive(escapee));
     assert_eq!(end_leftovers(&instance, &[]), 0);
@@ -384,10 +315,7 @@ async fn runs_die_with_arcanos_and_the_next_ends_what_is_left() {
 
 #[tokio::test]
 async fn a_record_ends_only_the_process_that_it_is_about() {
-    let mut child = std::process::Command::new("sleep")
-        .arg("300")
-        .spawn()
-        .expect("it starts");
+    let mut child = std::process::Command::new("sleep").arg("300").spawn().expect("it starts");
     let id = child.id();
     let record = |start_time: u64, boot_id: &str| Leftover {
         pid: id,

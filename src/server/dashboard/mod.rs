@@ -53,9 +53,7 @@ pub(crate) fn content_security_policy() -> &'static str {
 
 fn assemble() -> Assembled {
     let script = SCRIPT.concat();
-    let page = PAGE
-        .replace("/*STYLE*/", STYLE)
-        .replace("/*SCRIPT*/", &script);
+    let page = PAGE.replace("/*STYLE*/", STYLE).replace("/*SCRIPT*/", &script);
     let policy = format!(
         "default-src 'none'; script-src '{}'; style-src '{}'; connect-src 'self'; \
          img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
@@ -84,10 +82,7 @@ mod tests {
         }
         assert!(!page.contains("/*SCRIPT*/") && !page.contains("/*STYLE*/"));
         // The one address in it is the name of SVG's elements, which nobody asks for.
-        let others = page
-            .replace("http://www.w3.org/2000/svg", "")
-            .matches("://")
-            .count();
+        let others = page.replace("http://www.w3.org/2000/svg", "").matches("://").count();
         assert_eq!(others, 0);
     }
 
@@ -95,10 +90,7 @@ mod tests {
     fn no_part_ends_the_element_it_stands_in() {
         for part in SCRIPT.iter().chain([&STYLE]) {
             for end in ["</script", "<!--", "</style"] {
-                assert!(
-                    !part.to_ascii_lowercase().contains(end),
-                    "`{end}` in a part"
-                );
+                assert!(!part.to_ascii_lowercase().contains(end), "`{end}` in a part");
             }
         }
     }
@@ -106,13 +98,7 @@ mod tests {
     #[test]
     fn the_script_never_makes_markup_out_of_text() {
         for part in SCRIPT {
-            for way in [
-                "innerHTML",
-                "outerHTML",
-                "insertAdjacentHTML",
-                "document.write",
-                "eval(",
-            ] {
+            for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
                 assert!(!part.contains(way), "`{way}` in the script");
             }
         }

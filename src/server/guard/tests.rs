@@ -44,22 +44,14 @@ fn the_host_must_be_ours_on_every_route() {
         ("127.0.0.1@evil.com", 403),
     ] {
         for line in ["GET /health", "POST /reload", "GET /nosuch"] {
-            assert_eq!(
-                ask(&access, line, &[("host", host)]),
-                status,
-                "{line} at {host}"
-            );
+            assert_eq!(ask(&access, line, &[("host", host)]), status, "{line} at {host}");
         }
     }
     assert_eq!(ask(&access, "GET /", &[]), 400, "no host");
     let two = [("host", "localhost"), ("host", "evil.com")];
     assert_eq!(ask(&access, "GET /", &two), 400, "two hosts");
     let host = [("host", "localhost")];
-    assert_eq!(
-        ask(&access, "GET http://evil.com/", &host),
-        403,
-        "the request line counts too"
-    );
+    assert_eq!(ask(&access, "GET http://evil.com/", &host), 403, "the request line counts too");
 }
 
 #[test]
@@ -67,10 +59,7 @@ fn the_address_that_the_connection_came_to_is_ours() {
     let access = access(None, &[]);
     let host = [("host", "192.168.1.5:3000")];
     assert_eq!(ask_at(&access, "192.168.1.5:3000", "GET /", &host), 200);
-    assert_eq!(
-        ask_at(&access, "[::ffff:192.168.1.5]:3000", "GET /", &host),
-        200
-    );
+    assert_eq!(ask_at(&access, "[::ffff:192.168.1.5]:3000", "GET /", &host), 200);
     assert_eq!(ask_at(&access, "192.168.1.6:3000", "GET /", &host), 403);
 }
 
@@ -93,15 +82,8 @@ fn a_page_of_another_site_gets_nothing() {
             assert_eq!(ask(&access, line, &headers), status, "{line} from {origin}");
         }
     }
-    let mapped = [
-        ("host", "localhost:8080"),
-        ("origin", "http://localhost:8080"),
-    ];
-    assert_eq!(
-        ask(&access, "POST /reload", &mapped),
-        200,
-        "a forwarded port is same-origin"
-    );
+    let mapped = [("host", "localhost:8080"), ("origin", "http://localhost:8080")];
+    assert_eq!(ask(&access, "POST /reload", &mapped), 200, "a forwarded port is same-origin");
 }
 
 #[test]
@@ -127,22 +109,10 @@ fn a_token_guards_all_but_health_and_page() {
         headers.extend(value.map(|value| ("authorization", value)));
         ask(&access, line, &headers)
     };
-    for line in [
-        "GET /health",
-        "HEAD /health",
-        "GET /health/",
-        "GET /",
-        "GET /?x=1",
-    ] {
+    for line in ["GET /health", "HEAD /health", "GET /health/", "GET /", "GET /?x=1"] {
         assert_eq!(with(line, None), 200, "{line}");
     }
-    for line in [
-        "GET /workers",
-        "POST /health",
-        "GET /nosuch",
-        "GET //",
-        "GET /health/x",
-    ] {
+    for line in ["GET /workers", "POST /health", "GET /nosuch", "GET //", "GET /health/x"] {
         assert_eq!(with(line, None), 401, "{line}");
         assert_eq!(with(line, Some("Bearer s3cret")), 200, "{line}");
     }
@@ -158,10 +128,7 @@ fn a_token_guards_all_but_health_and_page() {
     ] {
         assert_eq!(with("GET /workers", Some(value)), status, "{value:?}");
     }
-    assert_eq!(
-        with("GET /workers?token=s3cret", None),
-        StatusCode::UNAUTHORIZED.as_u16()
-    );
+    assert_eq!(with("GET /workers?token=s3cret", None), StatusCode::UNAUTHORIZED.as_u16());
 }
 
 proptest! {

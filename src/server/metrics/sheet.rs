@@ -32,9 +32,7 @@ impl Sheet<'_> {
         help: &str,
         values: impl IntoIterator<Item = (L, f64)>,
     ) -> Outcome {
-        let values = values
-            .into_iter()
-            .map(|(labels, value)| (labels, ConstGauge::new(value)));
+        let values = values.into_iter().map(|(labels, value)| (labels, ConstGauge::new(value)));
         self.family(name, help, values)
     }
 
@@ -45,9 +43,7 @@ impl Sheet<'_> {
         help: &str,
         values: impl IntoIterator<Item = (L, f64)>,
     ) -> Outcome {
-        let values = values
-            .into_iter()
-            .map(|(labels, value)| (labels, ConstCounter::new(value)));
+        let values = values.into_iter().map(|(labels, value)| (labels, ConstCounter::new(value)));
         self.family(name, help, values)
     }
 
@@ -74,7 +70,6 @@ impl Sheet<'_> {
         help: &str,
         kind: MetricType,
     ) -> Result<MetricEncoder<'s>, fmt::Error> {
-        self.0
-            .encode_descriptor(name, &format!("{help}."), None, kind)
+        self.0.encode_descriptor(name, &format!("{help}."), None, kind)
     }
 }

@@ -11,11 +11,7 @@ fn a_first_request_has_ten_seconds_from_the_connect() {
     let mut beat = Beat::new(start, Patience::default());
     assert_eq!(beat.deadline(), Some(start + REQUEST));
     beat.arrived(start + 3 * SECOND);
-    assert_eq!(
-        beat.deadline(),
-        Some(start + REQUEST),
-        "a byte buys no time"
-    );
+    assert_eq!(beat.deadline(), Some(start + REQUEST), "a byte buys no time");
     assert_eq!(beat.idle_since(), None, "it is at something");
 }
 
@@ -51,10 +47,6 @@ fn a_client_that_does_not_read_is_neither_idle_nor_spared() {
     beat.stalled = Some(start);
     assert_eq!(beat.deadline(), Some(start + STALL));
     beat.served(start);
-    assert_eq!(
-        beat.deadline(),
-        Some(start + STALL),
-        "the earlier of the two"
-    );
+    assert_eq!(beat.deadline(), Some(start + STALL), "the earlier of the two");
     assert_eq!(beat.idle_since(), None);
 }

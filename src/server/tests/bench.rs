@@ -57,27 +57,13 @@ impl Bench {
         change(&mut settings);
         let runtime = Arc::new(Fake::default());
         let reloads = Arc::default();
-        let handle = engine(
-            &folder,
-            &settings,
-            Arc::clone(&runtime),
-            Arc::clone(&reloads),
-        );
+        let handle = engine(&folder, &settings, Arc::clone(&runtime), Arc::clone(&reloads));
         let bound = bind(&settings).expect("a free port");
         let (address, addresses) = (bound.local_addr(), bound.addresses());
         let shutdown = CancellationToken::new();
         let serving = serve_with(bound, handle.clone(), shutdown.clone(), patience);
         let task = tokio::spawn(serving);
-        Self {
-            handle,
-            runtime,
-            address,
-            addresses,
-            shutdown,
-            task,
-            reloads,
-            _folder: folder,
-        }
+        Self { handle, runtime, address, addresses, shutdown, task, reloads, _folder: folder }
     }
 
     /// Shows a worker in this state.
@@ -130,18 +116,13 @@ impl Bench {
     }
 
     pub(super) async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address)
-            .await
-            .expect("the server listens")
+        TcpStream::connect(self.address).await.expect("the server listens")
     }
 
     /// Ends the server, and waits for it.
     pub(super) async fn end(self) {
         self.shutdown.cancel();
-        timeout(SOON, self.task)
-            .await
-            .expect("the server ends")
-            .expect("without a panic");
+        timeout(SOON, self.task).await.expect("the server ends").expect("without a panic");
     }
 }
 
@@ -149,9 +130,7 @@ impl Bench {
 pub(super) async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     // A reset after the answer is an end too.
-    let _ = timeout(SOON, stream.read_to_end(&mut bytes))
-        .await
-        .expect("the server closes");
+    let _ = timeout(SOON, stream.read_to_end(&mut bytes)).await.expect("the server closes");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -160,10 +139,7 @@ pub(super) async fn read_until(stream: &mut TcpStream, text: &str) -> String {
     let mut bytes = Vec::new();
     let reading = async {
         while !String::from_utf8_lossy(&bytes).contains(text) {
-            let n = stream
-                .read_buf(&mut bytes)
-                .await
-                .expect("the stream goes on");
+            let n = stream.read_buf(&mut bytes).await.expect("the stream goes on");
             assert_ne!(n, 0, "closed after {}", String::from_utf8_lossy(&bytes));
         }
     };
@@ -193,22 +169,12 @@ pub(super) struct Reply {
 impl Reply {
     pub(super) fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|code| code.parse().ok())
-            .unwrap_or(0);
-        Self {
-            status,
-            head: head.to_ascii_lowercase(),
-            body: body.to_owned(),
-        }
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+        Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.head
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
     pub(super) fn json(&self) -> serde_json::Value {
@@ -219,12 +185,7 @@ impl Reply {
 /// The answer with what differs from time to time put aside.
 pub(super) fn settled(reply: &Reply) -> String {
     let mut wire = reply.json();
-    for path in [
-        "/timestamp",
-        "/system/uptimeSeconds",
-        "/system/memoryBytes",
-        "/system/pid",
-    ] {
+    for path in ["/timestamp", "/system/uptimeSeconds", "/system/memoryBytes", "/system/pid"] {
         if let Some(value) = wire.pointer_mut(path) {
             assert!(value.is_string() || value.is_number(), "{path} of {wire}");
             *value = "…".into();

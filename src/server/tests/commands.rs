@@ -20,10 +20,7 @@ async fn commands_reach_the_engine_and_are_answered_in_known_words() {
         let wire = reply.json();
         assert_eq!(reply.status, 200);
         assert_eq!(wire["message"], format!("Worker a {verb} initiated"));
-        assert_eq!(
-            (&wire["success"], &wire["generation"]),
-            (&json!(true), &json!(1))
-        );
+        assert_eq!((&wire["success"], &wire["generation"]), (&json!(true), &json!(1)));
         assert!(wire["timestamp"].is_string());
     }
     let wire = bench.post("/workers/restart-all/", "").await.json();
@@ -41,24 +38,12 @@ async fn commands_reach_the_engine_and_are_answered_in_known_words() {
 async fn a_request_that_waits_hears_how_it_went() {
     let bench = Bench::new().await;
     bench.put("a", State::Running);
-    assert_eq!(
-        bench.post("/workers/restart/a?wait=1", "").await.status,
-        200
-    );
+    assert_eq!(bench.post("/workers/restart/a?wait=1", "").await.status, 200);
     bench.put("a", State::Failed);
     let reply = bench.post("/workers/restart/a?wait=1", "").await;
     let wire = reply.json();
-    assert_eq!(
-        (reply.status, &wire["code"]),
-        (500, &json!("worker_failed"))
-    );
-    assert!(
-        wire["message"]
-            .as_str()
-            .unwrap()
-            .contains("it exited with 9"),
-        "{wire}"
-    );
+    assert_eq!((reply.status, &wire["code"]), (500, &json!("worker_failed")));
+    assert!(wire["message"].as_str().unwrap().contains("it exited with 9"), "{wire}");
 }
 
 #[tokio::test]
@@ -68,19 +53,12 @@ async fn what_the_engine_refuses_is_said() {
     for (refusal, status, code) in [
         (CommandError::Unknown("a".into()), 404, "worker_not_found"),
         (CommandError::Disabled(id("a")), 409, "disabled"),
-        (
-            CommandError::AlreadyRunning(id("a")),
-            409,
-            "already_running",
-        ),
+        (CommandError::AlreadyRunning(id("a")), 409, "already_running"),
         (CommandError::Stopping, 503, "shutting_down"),
     ] {
         *bench.runtime.refusal.lock().unwrap() = Some(refusal);
         let reply = bench.post("/workers/start/a", "").await;
-        assert_eq!(
-            (reply.status, reply.json()["code"].as_str()),
-            (status, Some(code))
-        );
+        assert_eq!((reply.status, reply.json()["code"].as_str()), (status, Some(code)));
     }
     assert_eq!(bench.post("/workers/restart-all", "").await.status, 503);
 }
@@ -91,10 +69,7 @@ async fn a_bad_input_starts_nothing() {
     bench.put("a", State::Stopped);
     for body in ["{", "not json", "{} {}"] {
         let reply = bench.post("/workers/run/a", body).await;
-        assert_eq!(
-            (reply.status, &reply.json()["code"]),
-            (400, &json!("bad_request"))
-        );
+        assert_eq!((reply.status, &reply.json()["code"]), (400, &json!("bad_request")));
     }
     assert_eq!(bench.post("/workers/run/nosuch", "{").await.status, 404);
     assert_eq!(bench.runtime.asked.lock().unwrap().len(), 0);
@@ -104,10 +79,8 @@ async fn a_bad_input_starts_nothing() {
 async fn a_reload_tells_its_plan_or_what_is_wrong() {
     let bench = Bench::new().await;
     let refused = report(ReloadResult::Applied, &["state.directory needs a restart"]);
-    *bench.reloads.lock().unwrap() = vec![
-        report(ReloadResult::Rejected, &["arcanos.toml:1:1: x"]),
-        refused,
-    ];
+    *bench.reloads.lock().unwrap() =
+        vec![report(ReloadResult::Rejected, &["arcanos.toml:1:1: x"]), refused];
     let reply = bench.post("/reload", "").await;
     insta::assert_snapshot!(settled(&reply), @r#"
     {
@@ -130,18 +103,8 @@ async fn a_reload_tells_its_plan_or_what_is_wrong() {
     }
     "#);
     let reply = bench.post("/reload", "").await;
-    assert_eq!(
-        (reply.status, &reply.json()["code"]),
-        (422, &json!("invalid_config"))
-    );
+    assert_eq!((reply.status, &reply.json()["code"]), (422, &json!("invalid_config")));
     assert_eq!(reply.json()["errors"], json!(["arcanos.toml:1:1: x"]));
     assert_eq!(reply.json()["success"], false);
-    assert!(
-        bench
-            .post("/reload", "")
-            .await
-            .json()
-            .get("errors")
-            .is_none()
-    );
+    assert!(bench.post("/reload", "").await.json().get("errors").is_none());
 }

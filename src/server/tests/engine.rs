@@ -17,10 +17,8 @@ use crate::{
         WorkerId, WorkerSpec, WorkerView,
     },
     engine::{
-        CommandError, ConfigReport, DiscoveryReport, Handle, ServerSettings, Verb,
-        board::Board,
-        handle::{Request, Shared},
-        runtime::{Pending, Runtime},
+        Board, CommandError, ConfigReport, DiscoveryReport, Handle, Pending, Request, Runtime,
+        ServerSettings, Shared, Verb,
     },
     files::logs::Logs,
     text::Redactor,
@@ -59,14 +57,8 @@ impl Runtime for Fake {
     }
 
     fn usage(&self, _: &WorkerId) -> Option<Usage> {
-        assert!(
-            !*self.must_panic.lock().unwrap(),
-            "a fault that a test asked for"
-        );
-        Some(Usage {
-            memory_bytes: 4096,
-            cpu_seconds: 0.25,
-        })
+        assert!(!*self.must_panic.lock().unwrap(), "a fault that a test asked for");
+        Some(Usage { memory_bytes: 4096, cpu_seconds: 0.25 })
     }
 }
 
@@ -122,11 +114,7 @@ fn picture() -> Snapshot {
     Snapshot {
         generation: Generation(1),
         workers: BTreeMap::new(),
-        config: ConfigStatus {
-            file: "/srv/arcanos.toml".into(),
-            loaded_at: moment(),
-            error: None,
-        },
+        config: ConfigStatus { file: "/srv/arcanos.toml".into(), loaded_at: moment(), error: None },
         discovery: DiscoveryStatus {
             directory: "/srv/workers".into(),
             watcher: "native".to_owned(),
@@ -166,10 +154,7 @@ pub(super) fn worker(name: &str, state: State) -> WorkerView {
         pid: is_up.then_some(4711),
         run_id: Some(RunId::new("i", 7)),
         model: Some("gpt-4o-mini".to_owned()),
-        started: is_up.then(|| Started {
-            at: moment(),
-            instant: Instant::now(),
-        }),
+        started: is_up.then(|| Started { at: moment(), instant: Instant::now() }),
         last_run_at: Some(moment()),
         attempts: 1,
         max_attempts: Attempts::Max(3),
@@ -197,11 +182,7 @@ pub(super) fn report(result: ReloadResult, errors: &[&str]) -> ReloadReport {
         generation: Generation(2),
         at: moment(),
         result,
-        plan: PlanSummary {
-            started: vec![id("a")],
-            unchanged: 3,
-            ..PlanSummary::default()
-        },
+        plan: PlanSummary { started: vec![id("a")], unchanged: 3, ..PlanSummary::default() },
         errors: errors.iter().map(|error| (*error).to_owned()).collect(),
     }
 }

@@ -15,10 +15,7 @@ async fn is_live(address: SocketAddr) -> bool {
     let Ok(mut stream) = TcpStream::connect(address).await else {
         return false;
     };
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     read_until(&mut stream, "ARCANOS is live").await;
     true
 }
@@ -33,10 +30,7 @@ async fn free() -> SocketAddr {
 async fn the_engine_hears_where_the_server_listens() {
     let bench = Bench::new().await;
     let mut told = bench.handle.0.address.subscribe();
-    let told = timeout(SOON, told.wait_for(Option::is_some))
-        .await
-        .unwrap()
-        .unwrap();
+    let told = timeout(SOON, told.wait_for(Option::is_some)).await.unwrap().unwrap();
     assert_eq!(*told, Some(bench.address));
 }
 
@@ -47,24 +41,15 @@ async fn a_new_address_is_taken_and_open_requests_finish_on_the_old_one() {
     let mut waiting = bench.connect().await;
     let text = b"POST /workers/restart/a?wait=1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
     waiting.write_all(text).await.unwrap();
-    wait_until("the restart", || {
-        bench.runtime.asked.lock().unwrap().len() == 1
-    })
-    .await;
+    wait_until("the restart", || bench.runtime.asked.lock().unwrap().len() == 1).await;
     let new = free().await;
     bench.addresses.mark_unchanged();
     bench.configure(|s| s.listen = new);
-    timeout(SOON, bench.addresses.changed())
-        .await
-        .unwrap()
-        .unwrap();
+    timeout(SOON, bench.addresses.changed()).await.unwrap().unwrap();
     assert_eq!(*bench.addresses.borrow(), new);
     assert!(is_live(new).await);
     let old = bench.address;
-    wait_until("the old address to be free", || {
-        std::net::TcpListener::bind(old).is_ok()
-    })
-    .await;
+    wait_until("the old address to be free", || std::net::TcpListener::bind(old).is_ok()).await;
     bench.put("a", State::Running);
     read_until(&mut waiting, "restart initiated").await;
     assert_eq!(*bench.handle.0.address.borrow(), Some(new));
@@ -76,10 +61,7 @@ async fn a_busy_address_is_a_problem_until_it_is_free() {
     let busy = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let wanted = busy.local_addr().unwrap();
     bench.configure(|s| s.listen = wanted);
-    wait_until("the problem", || {
-        !bench.handle.snapshot().problems.is_empty()
-    })
-    .await;
+    wait_until("the problem", || !bench.handle.snapshot().problems.is_empty()).await;
     let problem = bench.handle.snapshot().problems[0].clone();
     assert!(problem.contains(&wanted.to_string()), "{problem}");
     assert!(
@@ -99,10 +81,7 @@ async fn a_wish_that_is_taken_back_is_no_problem() {
     let busy = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let wanted = busy.local_addr().unwrap();
     bench.configure(|s| s.listen = wanted);
-    wait_until("the problem", || {
-        !bench.handle.snapshot().problems.is_empty()
-    })
-    .await;
+    wait_until("the problem", || !bench.handle.snapshot().problems.is_empty()).await;
     bench.configure(|s| s.listen = "127.0.0.1:0".parse().unwrap());
     wait_until("no problem", || bench.handle.snapshot().problems.is_empty()).await;
     assert_eq!(*bench.addresses.borrow(), bench.address);

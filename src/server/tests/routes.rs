@@ -57,14 +57,9 @@ async fn health_tells_how_everything_stands() {
     }
     "#);
     assert_eq!(bench.get("/health?strict=1").await.status, 200);
-    bench
-        .handle
-        .set_problem("x", Some("the disk is full".to_owned()));
+    bench.handle.set_problem("x", Some("the disk is full".to_owned()));
     let reply = bench.get("/health").await;
-    assert_eq!(
-        (reply.status, &reply.json()["status"]),
-        (200, &json!("degraded"))
-    );
+    assert_eq!((reply.status, &reply.json()["status"]), (200, &json!("degraded")));
     assert_eq!(reply.json()["problems"], json!(["the disk is full"]));
     assert_eq!(bench.get("/health?strict=1").await.status, 503);
     assert_eq!(bench.get("/health?strict=perhaps").await.status, 400);
@@ -119,18 +114,9 @@ async fn a_worker_is_shown_with_all_that_is_known_of_it() {
     "#);
     bench.put("a", State::Running);
     let wire = bench.get("/workers/a").await.json();
-    assert_eq!(
-        (&wire["pid"], &wire["maxAttempts"]),
-        (&json!(4711), &json!(3))
-    );
-    assert_eq!(
-        (&wire["memoryBytes"], &wire["cpuSeconds"]),
-        (&json!(4096), &json!(0.25))
-    );
-    assert!(
-        wire["uptimeSeconds"].as_f64().is_some_and(|age| age < 10.0),
-        "{wire}"
-    );
+    assert_eq!((&wire["pid"], &wire["maxAttempts"]), (&json!(4711), &json!(3)));
+    assert_eq!((&wire["memoryBytes"], &wire["cpuSeconds"]), (&json!(4096), &json!(0.25)));
+    assert!(wire["uptimeSeconds"].as_f64().is_some_and(|age| age < 10.0), "{wire}");
     assert_eq!(bench.get("/workers").await.json()["workers"][0]["id"], "a");
 }
 
@@ -148,12 +134,7 @@ async fn the_status_keeps_the_shape_of_the_node_system() {
     }
     let mut wire = bench.get("/workers/status").await.json();
     let details = wire["workers"]["details"].take();
-    let ids: Vec<_> = details
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|w| w["id"].clone())
-        .collect();
+    let ids: Vec<_> = details.as_array().unwrap().iter().map(|w| w["id"].clone()).collect();
     assert_eq!(ids, ["a", "b", "c", "d", "e"]);
     wire["timestamp"] = "…".into();
     insta::assert_snapshot!(serde_json::to_string_pretty(&wire).unwrap(), @r#"
@@ -201,9 +182,7 @@ async fn a_change_is_seen_by_the_very_next_request() {
         bench.put("a", state);
         for path in ["/workers/status", "/workers"] {
             let wire = bench.get(path).await.json();
-            let details = wire
-                .pointer("/workers/details/0")
-                .or_else(|| wire.pointer("/workers/0"));
+            let details = wire.pointer("/workers/details/0").or_else(|| wire.pointer("/workers/0"));
             assert_eq!(details.unwrap()["state"], state.as_str(), "{path}");
         }
     }
@@ -225,10 +204,7 @@ async fn config_and_discovery_are_shown_as_they_are() {
     let bench = Bench::new().await;
     let config = bench.get("/config").await.json();
     assert_eq!(config["sources"]["server.token"], "file");
-    assert_eq!(
-        (&config["generation"], &config["lastReload"]),
-        (&json!(1), &json!(null))
-    );
+    assert_eq!((&config["generation"], &config["lastReload"]), (&json!(1), &json!(null)));
     let discovery = bench.get("/discovery/").await.json();
     assert_eq!(discovery, json!({"directory": "/srv/workers", "files": []}));
 }
@@ -237,17 +213,11 @@ async fn config_and_discovery_are_shown_as_they_are() {
 async fn the_root_knows_browsers() {
     let bench = Bench::new().await;
     assert_eq!(bench.get("/").await.body, "ARCANOS is live");
-    let page = bench
-        .ask("GET", "/", &[("Accept", "text/html,*/*;q=0.8")], "")
-        .await;
+    let page = bench.ask("GET", "/", &[("Accept", "text/html,*/*;q=0.8")], "").await;
     assert!(page.body.to_lowercase().contains("<html"));
-    assert_eq!(
-        page.header("content-type"),
-        Some("text/html; charset=utf-8")
-    );
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     assert!(
-        page.header("content-security-policy")
-            .is_some_and(|p| p.contains("default-src 'none'"))
+        page.header("content-security-policy").is_some_and(|p| p.contains("default-src 'none'"))
     );
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
 }
@@ -277,17 +247,9 @@ async fn metrics_name_the_workers_there_are() {
         "arcanos_generation 1.0",
         "# EOF",
     ] {
-        assert!(
-            reply.body.lines().any(|l| l == line),
-            "{line} in\n{}",
-            reply.body
-        );
+        assert!(reply.body.lines().any(|l| l == line), "{line} in\n{}", reply.body);
     }
-    assert!(
-        reply.body.contains("\nprocess_cpu_seconds_total "),
-        "{}",
-        reply.body
-    );
+    assert!(reply.body.contains("\nprocess_cpu_seconds_total "), "{}", reply.body);
     bench.handle.0.board.remove(&id("b"));
     assert!(!bench.get("/metrics").await.body.contains("worker=\"b\""));
 }
@@ -318,11 +280,7 @@ async fn unknown_paths_workers_and_methods_are_told_apart() {
     ] {
         let (method, path) = line.split_once(' ').unwrap();
         let reply = bench.ask(method, path, &[], "").await;
-        assert_eq!(
-            (reply.status, &reply.json()["error"]),
-            (status, &json!(error)),
-            "{line}"
-        );
+        assert_eq!((reply.status, &reply.json()["error"]), (status, &json!(error)), "{line}");
         let allow = reply.header("allow");
         let expect = match (status, path.starts_with("/workers/restart")) {
             (405, true) => Some("post"),
@@ -356,11 +314,7 @@ async fn every_answer_wears_the_same_headers() {
         let origin = format!("http://{}", bench.address);
         let reply = bench.ask(method, path, &[("Origin", &origin)], "").await;
         assert_eq!(reply.header("cache-control"), Some("no-store"), "{line}");
-        assert_eq!(
-            reply.header("x-content-type-options"),
-            Some("nosniff"),
-            "{line}"
-        );
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{line}");
         assert!(!reply.head.contains("access-control"), "{line}");
     }
 }
@@ -369,14 +323,9 @@ async fn every_answer_wears_the_same_headers() {
 async fn head_and_a_trailing_slash_are_no_difference() {
     let bench = Bench::new().await;
     bench.put("a", State::Running);
-    for path in [
-        "/health",
-        "/workers",
-        "/workers/a",
-        "/workers/status",
-        "/workers/logs/a",
-        "/metrics",
-    ] {
+    for path in
+        ["/health", "/workers", "/workers/a", "/workers/status", "/workers/logs/a", "/metrics"]
+    {
         let head = bench.ask("HEAD", path, &[], "").await;
         assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
         let slash = bench.get(&format!("{path}/?x=1")).await;
@@ -392,10 +341,7 @@ async fn a_panic_costs_one_request() {
     bench.put("a", State::Running);
     *bench.runtime.must_panic.lock().unwrap() = true;
     let reply = bench.get("/workers/a").await;
-    assert_eq!(
-        (reply.status, &reply.json()["code"]),
-        (500, &json!("internal_error"))
-    );
+    assert_eq!((reply.status, &reply.json()["code"]), (500, &json!("internal_error")));
     *bench.runtime.must_panic.lock().unwrap() = false;
     assert_eq!(bench.get("/workers/a").await.status, 200);
 }

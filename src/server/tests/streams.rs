@@ -15,15 +15,8 @@ async fn open(bench: &Bench, path: &str, headers: &str) -> TcpStream {
     let text = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
     stream.write_all(text.as_bytes()).await.unwrap();
     let head = read_until(&mut stream, "retry: ").await;
-    assert!(
-        head.to_lowercase()
-            .contains("content-type: text/event-stream"),
-        "{head}"
-    );
-    assert!(
-        head.to_lowercase().contains("cache-control: no-store"),
-        "{head}"
-    );
+    assert!(head.to_lowercase().contains("content-type: text/event-stream"), "{head}");
+    assert!(head.to_lowercase().contains("cache-control: no-store"), "{head}");
     stream
 }
 
@@ -34,10 +27,7 @@ async fn what_happens_is_told_as_it_happens() {
     bench.put("a", State::Starting);
     let seen = read_until(&mut stream, "\"a is starting\"").await;
     assert!(seen.contains("id: 1\n"), "{seen}");
-    assert!(
-        seen.contains("\"type\":\"worker\",\"worker\":\"a\",\"state\":\"starting\""),
-        "{seen}"
-    );
+    assert!(seen.contains("\"type\":\"worker\",\"worker\":\"a\",\"state\":\"starting\""), "{seen}");
     bench.handle.set_problem("x", Some("trouble".to_owned()));
     read_until(&mut stream, "health is degraded").await;
 }
@@ -50,10 +40,7 @@ async fn who_comes_back_gets_what_it_missed() {
     }
     let mut stream = open(&bench, "/events", "Last-Event-ID: 1\r\n").await;
     let seen = read_until(&mut stream, "id: 3\n").await;
-    assert!(
-        seen.contains("id: 2\n") && !seen.contains("id: 1\n"),
-        "{seen}"
-    );
+    assert!(seen.contains("id: 2\n") && !seen.contains("id: 1\n"), "{seen}");
     assert!(!seen.contains("resync"), "{seen}");
     bench.put("a", State::Stopped);
     read_until(&mut stream, "id: 4\n").await;
@@ -79,21 +66,11 @@ async fn the_last_lines_are_shown_in_the_session_logs_form() {
     }
     log.activity(None, "an activity");
     let wire = bench.get("/workers/logs/a").await.json();
-    let lines: Vec<_> = wire["logs"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|l| l.as_str().unwrap())
-        .collect();
+    let lines: Vec<_> =
+        wire["logs"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
     assert_eq!((wire["workerId"].as_str(), lines.len()), (Some("a"), 50));
-    assert!(
-        lines[0].ends_with("Z] [a] line 11") && lines[49].ends_with("[a] line 60"),
-        "{wire}"
-    );
-    let wire = bench
-        .get("/workers/logs/a?lines=2&stream=activity")
-        .await
-        .json();
+    assert!(lines[0].ends_with("Z] [a] line 11") && lines[49].ends_with("[a] line 60"), "{wire}");
+    let wire = bench.get("/workers/logs/a?lines=2&stream=activity").await.json();
     assert_eq!(wire["logs"].as_array().unwrap().len(), 1);
     assert_eq!(bench.get("/workers/logs/a?lines=0").await.status, 400);
 }
@@ -102,17 +79,10 @@ async fn the_last_lines_are_shown_in_the_session_logs_form() {
 async fn arcanos_has_lines_of_its_own() {
     let bench = Bench::new().await;
     bench.handle.logs().arcanos("hello from arcanos");
-    bench
-        .handle
-        .logs()
-        .worker(&id("a"))
-        .lifecycle(None, "launched");
+    bench.handle.logs().worker(&id("a")).lifecycle(None, "launched");
     for name in ["arcanos", "WorkerManager"] {
         let reply = bench.get(&format!("/workers/logs/{name}")).await;
-        assert!(
-            reply.body.contains("[arcanos] hello from arcanos"),
-            "{reply:?}"
-        );
+        assert!(reply.body.contains("[arcanos] hello from arcanos"), "{reply:?}");
         assert!(reply.body.contains("[a] launched"), "{reply:?}");
     }
 }
@@ -128,17 +98,10 @@ async fn lines_are_followed_from_the_last_ones_on() {
     let seen = read_until(&mut stream, "line 2").await;
     assert!(!seen.contains("line 1"), "{seen}");
     log.lifecycle(None, "line 3");
-    bench
-        .handle
-        .logs()
-        .worker(&id("b"))
-        .lifecycle(None, "noise");
+    bench.handle.logs().worker(&id("b")).lifecycle(None, "noise");
     log.lifecycle(None, "line 4");
     let seen = read_until(&mut stream, "line 4").await;
-    assert!(
-        seen.contains("event: line\ndata: [") && seen.contains("line 3"),
-        "{seen}"
-    );
+    assert!(seen.contains("event: line\ndata: [") && seen.contains("line 3"), "{seen}");
     assert!(!seen.contains("noise"), "{seen}");
     bench.handle.logs().forget(&id("a"));
     read_until(&mut stream, "0\r\n\r\n").await;
@@ -156,19 +119,11 @@ async fn streams_do_not_keep_the_server_from_ending() {
     let mut waiting = bench.connect().await;
     let text = b"POST /workers/restart/a?wait=1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
     waiting.write_all(text).await.unwrap();
-    wait_until("the restart", || {
-        bench.runtime.asked.lock().unwrap().len() == 1
-    })
-    .await;
+    wait_until("the restart", || bench.runtime.asked.lock().unwrap().len() == 1).await;
     let ending = bench.end();
-    timeout(Duration::from_millis(900), ending)
-        .await
-        .expect("before the drain's deadline");
+    timeout(Duration::from_millis(900), ending).await.expect("before the drain's deadline");
     for stream in &mut streams {
-        assert!(
-            read_to_end(stream).await.ends_with("0\r\n\r\n"),
-            "streams end in good order"
-        );
+        assert!(read_to_end(stream).await.ends_with("0\r\n\r\n"), "streams end in good order");
     }
     assert!(read_to_end(&mut waiting).await.contains("shutting_down"));
     drop(idle);
@@ -198,8 +153,6 @@ async fn a_stream_whose_client_went_is_let_go() {
         bench.configure(|s| s.max_connections = 1);
         while bench.get("/health").await.status != 200 {}
     };
-    timeout(SOON, come_back)
-        .await
-        .expect("the connections are let go");
+    timeout(SOON, come_back).await.expect("the connections are let go");
     assert!(n_tasks() <= before);
 }

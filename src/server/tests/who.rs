@@ -6,30 +6,17 @@ use crate::{domain::State, server::pulse::Patience};
 #[tokio::test]
 async fn strangers_are_refused_before_anything_is_looked_up() {
     let bench = Bench::new().await;
-    for (host, status) in [
-        ("evil.com", 403),
-        ("localhost.evil.com", 403),
-        ("localhost", 200),
-    ] {
+    for (host, status) in [("evil.com", 403), ("localhost.evil.com", 403), ("localhost", 200)] {
         let text = format!("GET /workers HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        assert_eq!(
-            Reply::parse(&bench.raw(text.as_bytes()).await).status,
-            status,
-            "{host}"
-        );
+        assert_eq!(Reply::parse(&bench.raw(text.as_bytes()).await).status, status, "{host}");
     }
-    let none = bench
-        .raw(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
-        .await;
+    let none = bench.raw(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n").await;
     assert_eq!(Reply::parse(&none).status, 400);
     let evil = [("Origin", "https://evil.example")];
     for line in ["POST /workers/restart/a", "GET /nosuch", "GET /events"] {
         let (method, path) = line.split_once(' ').unwrap();
         let reply = bench.ask(method, path, &evil, "").await;
-        assert_eq!(
-            (reply.status, reply.json()["code"].as_str()),
-            (403, Some("forbidden_origin"))
-        );
+        assert_eq!((reply.status, reply.json()["code"].as_str()), (403, Some("forbidden_origin")));
     }
     assert_eq!(bench.runtime.asked.lock().unwrap().len(), 0);
 }
@@ -40,20 +27,11 @@ async fn a_token_counts_from_the_request_after_its_edit() {
     bench.put("a", State::Running);
     let ask = async |token: &str| {
         let value = format!("Bearer {token}");
-        bench
-            .ask("GET", "/workers", &[("Authorization", &value)], "")
-            .await
-            .status
+        bench.ask("GET", "/workers", &[("Authorization", &value)], "").await.status
     };
     let reply = bench.get("/nosuch").await;
-    assert_eq!(
-        (reply.status, reply.json()["code"].as_str()),
-        (401, Some("unauthorized"))
-    );
-    assert_eq!(
-        reply.header("www-authenticate"),
-        Some("bearer realm=\"arcanos\"")
-    );
+    assert_eq!((reply.status, reply.json()["code"].as_str()), (401, Some("unauthorized")));
+    assert_eq!(reply.header("www-authenticate"), Some("bearer realm=\"arcanos\""));
     assert_eq!(bench.get("/health").await.status, 200);
     assert_eq!((ask("first").await, ask("second").await), (200, 401));
     bench.configure(|s| s.token = Some("second".into()));

@@ -67,19 +67,9 @@ impl<'a> Health<'a> {
     /// The health by this picture.
     pub(in crate::server) fn new(picture: &'a Snapshot, own: Own) -> Self {
         let mut workers = BTreeMap::from([("total", picture.workers.len())]);
-        workers.extend(
-            picture
-                .counts()
-                .0
-                .into_iter()
-                .map(|(state, n)| (state.as_str(), n)),
-        );
+        workers.extend(picture.counts().0.into_iter().map(|(state, n)| (state.as_str(), n)));
         Self {
-            status: if picture.is_degraded() {
-                "degraded"
-            } else {
-                "OK"
-            },
+            status: if picture.is_degraded() { "degraded" } else { "OK" },
             timestamp: Stamp::now(),
             service: "ARCANOS",
             version: env!("CARGO_PKG_VERSION"),

@@ -51,10 +51,7 @@ impl<'a> Status<'a> {
         now: Instant,
     ) -> Self {
         let all = || picture.workers.values();
-        let active: Vec<_> = all()
-            .filter(|w| w.state == State::Running)
-            .map(|w| &w.id)
-            .collect();
+        let active: Vec<_> = all().filter(|w| w.state == State::Running).map(|w| &w.id).collect();
         let errors: BTreeMap<_, _> = all()
             .filter(|w| matches!(w.state, State::Backoff | State::Failed))
             .map(|w| (&w.id, w.reason.as_deref().unwrap_or(w.state.as_str())))
@@ -69,12 +66,8 @@ impl<'a> Status<'a> {
             },
             workers: StatusWorkers {
                 active,
-                last_run_timestamps: all()
-                    .filter_map(|w| Some((&w.id, w.last_run_at?)))
-                    .collect(),
-                uptime: all()
-                    .filter_map(|w| Some((&w.id, human_uptime(age(w, now)?))))
-                    .collect(),
+                last_run_timestamps: all().filter_map(|w| Some((&w.id, w.last_run_at?))).collect(),
+                uptime: all().filter_map(|w| Some((&w.id, human_uptime(age(w, now)?)))).collect(),
                 errors,
                 details,
             },

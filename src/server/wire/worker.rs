@@ -102,15 +102,11 @@ impl<'a> Worker<'a> {
             warnings: &view.warnings,
             memory_bytes: usage.map(|usage| usage.memory_bytes),
             cpu_seconds: usage.map(|usage| (usage.cpu_seconds * 1000.0).round() / 1000.0),
-            log: Log {
-                bytes: log.bytes,
-                lines: log.lines,
-                dropped: log.dropped,
-            },
-            last_activity: view.last_activity.as_ref().map(|activity| Activity {
-                at: activity.at,
-                message: &activity.message,
-            }),
+            log: Log { bytes: log.bytes, lines: log.lines, dropped: log.dropped },
+            last_activity: view
+                .last_activity
+                .as_ref()
+                .map(|activity| Activity { at: activity.at, message: &activity.message }),
         }
     }
 }

@@ -7,19 +7,13 @@ use super::*;
 const KEY: &str = "CANARYkey0123456789abcdef";
 
 fn redactor(secrets: &[(&str, &str)], patterns: &[&str]) -> Redactor {
-    let secrets: Vec<_> = secrets
-        .iter()
-        .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-        .collect();
+    let secrets: Vec<_> = secrets.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
     let patterns: Vec<_> = patterns.iter().map(|p| (*p).to_owned()).collect();
     Redactor::new(&secrets, &patterns).expect("good patterns")
 }
 
 fn usual() -> Redactor {
-    redactor(
-        &[("API_KEY", KEY), ("SHORT", "1234567")],
-        &["sk-[A-Za-z0-9_-]{16,}", "card-[0-9]{6}"],
-    )
+    redactor(&[("API_KEY", KEY), ("SHORT", "1234567")], &["sk-[A-Za-z0-9_-]{16,}", "card-[0-9]{6}"])
 }
 
 #[test]
@@ -31,15 +25,9 @@ fn secrets_and_matches_are_replaced_and_the_rest_stays() {
             "CANARYkey0123456789abcdefCANARYkey0123456789abcdef",
             "[redacted API_KEY][redacted API_KEY]",
         ),
-        (
-            "Basic Q0FOQVJZa2V5MDEyMzQ1Njc4OWFiY2RlZg==",
-            "Basic [redacted API_KEY]",
-        ),
+        ("Basic Q0FOQVJZa2V5MDEyMzQ1Njc4OWFiY2RlZg==", "Basic [redacted API_KEY]"),
         ("1234567 is too short", "1234567 is too short"),
-        (
-            "sk-abcdefghijklmnopqrstuv sk-short",
-            "[redacted pattern] sk-short",
-        ),
+        ("sk-abcdefghijklmnopqrstuv sk-short", "[redacted pattern] sk-short"),
         ("card-123456 card-12", "[redacted pattern] card-12"),
         ("$0 ${x} stays", "$0 ${x} stays"),
     ] {
@@ -80,12 +68,7 @@ fn only_what_may_still_become_a_secret_waits() {
         (b"task", 2),
     ];
     for (text, held) in table {
-        assert_eq!(
-            usual().held_back(text),
-            held,
-            "{:?}",
-            String::from_utf8_lossy(text)
-        );
+        assert_eq!(usual().held_back(text), held, "{:?}", String::from_utf8_lossy(text));
     }
 }
 
@@ -109,9 +92,8 @@ fn patterns_are_of_lines_and_of_bytes_but_may_need_unicode() {
 #[test]
 fn a_bad_pattern_is_named_with_the_reason() {
     for pattern in ["sk-[", "(?:a{1000}){1000}{1000}"] {
-        let error = Redactor::new(&[], &[pattern.to_owned()])
-            .expect_err("a bad pattern")
-            .to_string();
+        let error =
+            Redactor::new(&[], &[pattern.to_owned()]).expect_err("a bad pattern").to_string();
         assert!(error.contains(pattern) && !error.contains('\n'), "{error}");
     }
 }

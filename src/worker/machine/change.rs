@@ -68,10 +68,7 @@ impl Machine {
         self.wants_candidate = false;
         if !self.spec.policy.enabled {
             if self.main().is_some() {
-                out.push(Effect::Log(
-                    Tone::Info,
-                    format!("Stopping worker: {}", self.id),
-                ));
+                out.push(Effect::Log(Tone::Info, format!("Stopping worker: {}", self.id)));
             }
             self.rest = Rest::Stopped;
             self.stop_runs(&Then::Rest, now, out);
@@ -131,16 +128,9 @@ impl Machine {
     /// Tries the changed launch beside the running one, unless that is what runs already.
     fn overlap(&mut self, now: Now, out: &mut Vec<Effect>) {
         let stop = self.spec.policy.stop;
-        let is_back = self
-            .launched
-            .as_ref()
-            .is_some_and(|l| l.launch == self.spec.launch);
+        let is_back = self.launched.as_ref().is_some_and(|l| l.launch == self.spec.launch);
         self.wants_candidate = !is_back;
-        for run in self
-            .runs
-            .iter_mut()
-            .filter(|run| run.role == Role::Candidate)
-        {
+        for run in self.runs.iter_mut().filter(|run| run.role == Role::Candidate) {
             run.stop(Then::Retire, stop, now, out);
         }
     }

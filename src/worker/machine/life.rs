@@ -41,11 +41,7 @@ impl Machine {
             self.launched = Some(Arc::clone(&self.spec));
         }
         let spec = Arc::clone(&self.spec);
-        out.push(Effect::Spawn {
-            run: key,
-            spec,
-            input: wanted.input,
-        });
+        out.push(Effect::Spawn { run: key, spec, input: wanted.input });
     }
 
     pub(super) fn on_spawned(
@@ -102,21 +98,15 @@ impl Machine {
 
     pub(super) fn on_said_ready(&mut self, key: RunKey, now: Now, out: &mut Vec<Effect>) {
         let by_message = self.spec.policy.start.ready == ReadyRule::Message;
-        let is_starting = self
-            .runs
-            .iter()
-            .any(|run| run.key == key && run.stage == Stage::Starting);
+        let is_starting =
+            self.runs.iter().any(|run| run.key == key && run.stage == Stage::Starting);
         if by_message && is_starting {
             self.ready(key, now, out);
         }
     }
 
     pub(super) fn on_clock_moved(&mut self, now: Now) {
-        if self
-            .schedule
-            .as_ref()
-            .is_some_and(crate::worker::Schedule::follows_the_wall)
-        {
+        if self.schedule.as_ref().is_some_and(crate::worker::Schedule::follows_the_wall) {
             self.retick(now);
         }
     }
@@ -165,11 +155,9 @@ impl Machine {
                 let reason = format!("it ran longer than `start.run_timeout` = {}", limit());
                 run.stop(Then::Fail(reason), stop, now, out);
             }
-            Stage::Stopping {
-                asked: Some(asked),
-                is_killed,
-                ..
-            } if !*is_killed && now.instant >= *asked + stop.timeout => {
+            Stage::Stopping { asked: Some(asked), is_killed, .. }
+                if !*is_killed && now.instant >= *asked + stop.timeout =>
+            {
                 *is_killed = true;
                 out.push(Effect::Kill(key));
             }
@@ -226,10 +214,7 @@ impl Machine {
         }
         let is_bad = !exit.is_success() && !run.is_stopping();
         let tone = if is_bad { Tone::Warn } else { Tone::Info };
-        out.push(Effect::Log(
-            tone,
-            format!("Worker {} exited with {exit}", self.id),
-        ));
+        out.push(Effect::Log(tone, format!("Worker {} exited with {exit}", self.id)));
         *self.facts.exits.entry(exit).or_default() += 1;
         let reason = reason_of(&run, exit, diagnosis);
         self.facts.last_exit = Some(LastExit {
@@ -240,30 +225,12 @@ impl Machine {
         });
         match (run.role, run.stage.clone()) {
             (Role::Retiring, _) => {}
-            (
-                Role::Candidate,
-                Stage::Stopping {
-                    then: Then::Again { .. },
-                    ..
-                },
-            ) => {
+            (Role::Candidate, Stage::Stopping { then: Then::Again { .. }, .. }) => {
                 self.wants_candidate = true;
             }
-            (
-                Role::Candidate,
-                Stage::Stopping {
-                    then: Then::Rest | Then::Retire,
-                    ..
-                },
-            ) => {}
+            (Role::Candidate, Stage::Stopping { then: Then::Rest | Then::Retire, .. }) => {}
             (Role::Candidate, _) => self.candidate_failed(&run, reason.unwrap_or_default(), out),
-            (
-                Role::Main,
-                Stage::Stopping {
-                    then: Then::Fail(_),
-                    ..
-                },
-            ) => {
+            (Role::Main, Stage::Stopping { then: Then::Fail(_), .. }) => {
                 self.failed(&run, reason.unwrap_or_default(), now, out);
             }
             (Role::Main, Stage::Stopping { then, .. }) => self.after_stop(then, now, out),
@@ -297,10 +264,7 @@ impl Machine {
 
     fn after_stop(&mut self, then: Then, now: Now, out: &mut Vec<Effect>) {
         match then {
-            Then::Again { by_person } => self.begin(Wanted {
-                input: None,
-                by_person,
-            }),
+            Then::Again { by_person } => self.begin(Wanted { input: None, by_person }),
             Then::Rest | Then::Retire => self.rest = Rest::Stopped,
             Then::Fail(reason) => {
                 // It never had a process: there is no run to speak of.
@@ -372,11 +336,7 @@ fn announce(run: &mut Run, out: &mut Vec<Effect>) {
 
 /// Why a run ended, in words; nothing where it just did its work or was asked to end.
 fn reason_of(run: &Run, exit: Exit, diagnosis: Option<String>) -> Option<String> {
-    if let Stage::Stopping {
-        then: Then::Fail(reason),
-        ..
-    } = &run.stage
-    {
+    if let Stage::Stopping { then: Then::Fail(reason), .. } = &run.stage {
         return Some(reason.clone());
     }
     let own = run.exit_reason.clone();

@@ -248,28 +248,16 @@ impl Machine {
         match event {
             Event::Admitted => self.on_admitted(now, &mut out),
             Event::Spawned { run, id, pid } => self.on_spawned(run, id, pid, now, &mut out),
-            Event::SpawnFailed {
-                run,
-                reason,
-                is_transient,
-            } => {
+            Event::SpawnFailed { run, reason, is_transient } => {
                 self.on_spawn_failed(run, reason, is_transient, now, &mut out);
             }
             Event::SaidReady(run) => self.on_said_ready(run, now, &mut out),
             Event::TaskBegan(run) => self.with_run(run, |run| run.is_task = true),
-            Event::SaidExitReason {
-                run,
-                reason,
-                retry_after,
-            } => self.with_run(run, |run| {
+            Event::SaidExitReason { run, reason, retry_after } => self.with_run(run, |run| {
                 run.exit_reason = Some(reason);
                 run.retry_after = retry_after;
             }),
-            Event::Exited {
-                run,
-                exit,
-                diagnosis,
-            } => {
+            Event::Exited { run, exit, diagnosis } => {
                 self.on_exited(run, exit, diagnosis, now, &mut out);
             }
             Event::Deadline => {}
@@ -292,15 +280,8 @@ impl Machine {
             _ => None,
         };
         let policy = &self.spec.policy;
-        let runs = self
-            .runs
-            .iter()
-            .filter_map(|run| run.deadline(policy))
-            .min();
-        [resting, runs, self.tick.map(|tick| tick.instant)]
-            .into_iter()
-            .flatten()
-            .min()
+        let runs = self.runs.iter().filter_map(|run| run.deadline(policy)).min();
+        [resting, runs, self.tick.map(|tick| tick.instant)].into_iter().flatten().min()
     }
 
     /// The worker's file is gone.
@@ -330,10 +311,7 @@ impl Machine {
     fn leave(&mut self, why: Leaving, now: Now) -> Vec<Effect> {
         let mut out = Vec::new();
         if self.leaving == Leaving::No && self.main().is_some() {
-            out.push(Effect::Log(
-                Tone::Info,
-                format!("Stopping worker: {}", self.id),
-            ));
+            out.push(Effect::Log(Tone::Info, format!("Stopping worker: {}", self.id)));
         }
         self.leaving = why;
         self.wanted = None;
@@ -378,11 +356,7 @@ impl Machine {
     fn stop_runs(&mut self, then: &Then, now: Now, out: &mut Vec<Effect>) {
         let stop = self.spec.policy.stop;
         for run in &mut self.runs {
-            let then = if run.role == Role::Main {
-                then.clone()
-            } else {
-                Then::Retire
-            };
+            let then = if run.role == Role::Main { then.clone() } else { Then::Retire };
             run.stop(then, stop, now, out);
         }
     }
@@ -397,11 +371,7 @@ impl Machine {
 
     fn retick(&mut self, now: Now) {
         let is_active = self.spec.policy.enabled && !self.is_held && self.leaving == Leaving::No;
-        self.tick = self
-            .schedule
-            .as_ref()
-            .filter(|_| is_active)
-            .and_then(|s| s.next(now, None));
+        self.tick = self.schedule.as_ref().filter(|_| is_active).and_then(|s| s.next(now, None));
     }
 
     /// Where a worker that just appeared, or is enabled again, begins.

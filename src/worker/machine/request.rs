@@ -65,23 +65,13 @@ impl Machine {
             Wish::Run(input) => self.wish_run(input, now, &mut out)?,
         }
         self.settle(&mut out);
-        Ok(Outcome {
-            epoch: self.epoch,
-            effects: out,
-        })
+        Ok(Outcome { epoch: self.epoch, effects: out })
     }
 
     fn wish_start(&mut self, now: Now) {
         self.release(now);
-        match self
-            .runs
-            .iter_mut()
-            .find(|run| run.role == super::Role::Main)
-        {
-            Some(Run {
-                stage: Stage::Stopping { then, .. },
-                ..
-            }) => {
+        match self.runs.iter_mut().find(|run| run.role == super::Role::Main) {
+            Some(Run { stage: Stage::Stopping { then, .. }, .. }) => {
                 *then = Then::Again { by_person: true };
                 self.epoch += 1;
             }
@@ -100,10 +90,7 @@ impl Machine {
         self.facts.note = None;
         self.rest = Rest::Stopped;
         self.retick(now);
-        out.push(Effect::Log(
-            Tone::Info,
-            format!("Stopping worker: {}", self.id),
-        ));
+        out.push(Effect::Log(Tone::Info, format!("Stopping worker: {}", self.id)));
         self.stop_runs(&Then::Rest, now, out);
     }
 
@@ -113,10 +100,7 @@ impl Machine {
         }
         self.release(now);
         self.wants_candidate = false;
-        out.push(Effect::Log(
-            Tone::Info,
-            format!("Restarting worker: {}", self.id),
-        ));
+        out.push(Effect::Log(Tone::Info, format!("Restarting worker: {}", self.id)));
         if self.main().is_some() {
             self.epoch += 1;
             self.stop_runs(&Then::Again { by_person: true }, now, out);
@@ -178,9 +162,6 @@ impl Machine {
 
     fn begin_by_person(&mut self, input: Option<String>) {
         self.epoch += 1;
-        self.begin(Wanted {
-            input,
-            by_person: true,
-        });
+        self.begin(Wanted { input, by_person: true });
     }
 }

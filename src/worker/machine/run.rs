@@ -86,10 +86,7 @@ impl Run {
             stage: Stage::Spawning,
             id: None,
             pid: None,
-            started: Started {
-                at: now.wall,
-                instant: now.instant,
-            },
+            started: Started { at: now.wall, instant: now.instant },
             by_person: false,
             is_task: false,
             has_shown_life: false,
@@ -119,17 +116,12 @@ impl Run {
             Stage::Spawning => return None,
             Stage::Starting => {
                 let alive = (start.ready == ReadyRule::Alive).then(|| from + start.alive_after);
-                [alive, Some(from + start.timeout), limit]
-                    .into_iter()
-                    .flatten()
-                    .min()
+                [alive, Some(from + start.timeout), limit].into_iter().flatten().min()
             }
             Stage::Running => limit,
-            Stage::Stopping {
-                asked: Some(asked),
-                is_killed: false,
-                ..
-            } => Some(*asked + policy.stop.timeout),
+            Stage::Stopping { asked: Some(asked), is_killed: false, .. } => {
+                Some(*asked + policy.stop.timeout)
+            }
             Stage::Stopping { .. } => None,
         };
         [own, life].into_iter().flatten().min()
@@ -142,11 +134,7 @@ impl Run {
             return;
         }
         let asked = self.pid.map(|_| now.instant);
-        self.stage = Stage::Stopping {
-            asked,
-            is_killed: false,
-            then: next,
-        };
+        self.stage = Stage::Stopping { asked, is_killed: false, then: next };
         if asked.is_some() {
             out.push(stop_effect(self.key, policy));
         }
@@ -163,10 +151,7 @@ impl Run {
     ) {
         self.id = Some(id);
         self.pid = Some(pid);
-        self.started = Started {
-            at: now.wall,
-            instant: now.instant,
-        };
+        self.started = Started { at: now.wall, instant: now.instant };
         match &mut self.stage {
             Stage::Stopping { asked, .. } => {
                 *asked = Some(now.instant);
@@ -183,9 +168,5 @@ impl Run {
 }
 
 const fn stop_effect(run: RunKey, policy: StopPolicy) -> Effect {
-    Effect::Stop {
-        run,
-        signal: policy.signal,
-        timeout: policy.timeout,
-    }
+    Effect::Stop { run, signal: policy.signal, timeout: policy.timeout }
 }

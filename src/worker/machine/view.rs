@@ -65,13 +65,7 @@ impl Machine {
             last_exit: facts.last_exit.clone(),
             reason: facts.reason.clone().filter(|_| has_failed),
             changed: launched.is_some_and(|launched| launched.launch != self.spec.launch),
-            warnings: self
-                .spec
-                .warnings
-                .iter()
-                .chain(&facts.note)
-                .cloned()
-                .collect(),
+            warnings: self.spec.warnings.iter().chain(&facts.note).cloned().collect(),
             log,
             last_activity: activity,
             exits: facts.exits.clone(),

@@ -40,15 +40,7 @@ fn wire_health(problems: &[&str]) -> crate::cli::wire::Health {
 
 fn render(picture: &Picture, width: Option<u16>, colours: Colours) -> String {
     let now = "2026-11-23T17:00:00Z".parse().expect("a moment");
-    lines(
-        picture,
-        &View {
-            width,
-            colours,
-            now,
-        },
-    )
-    .join("\n")
+    lines(picture, &View { width, colours, now }).join("\n")
 }
 
 #[test]
@@ -73,16 +65,13 @@ fn no_line_is_wider_than_the_terminal() {
 fn colours_change_no_text_and_mark_every_state() {
     let plain = render(&picture(), Some(80), Colours::Hidden);
     let painted = render(&picture(), Some(80), Colours::Shown);
-    for part in [
-        "\u{1b}[32mrunning\u{1b}[0m",
-        "\u{1b}[33mbackoff\u{1b}[0m",
-        "\u{1b}[2mcompleted\u{1b}[0m",
-    ] {
+    for part in
+        ["\u{1b}[32mrunning\u{1b}[0m", "\u{1b}[33mbackoff\u{1b}[0m", "\u{1b}[2mcompleted\u{1b}[0m"]
+    {
         assert!(painted.contains(part), "{part:?} in {painted:?}");
     }
-    let stripped = regex::Regex::new("\u{1b}\\[[0-9]+m")
-        .expect("a pattern")
-        .replace_all(&painted, "");
+    let stripped =
+        regex::Regex::new("\u{1b}\\[[0-9]+m").expect("a pattern").replace_all(&painted, "");
     assert_eq!(stripped, plain);
 }
 
@@ -94,17 +83,11 @@ fn hostile_text_steers_no_terminal() {
     worker.state = "run\u{7}ning".to_owned();
     picture.health.problems = vec!["\u{1b}]0;x\u{7}".to_owned()];
     let text = render(&picture, None, Colours::Hidden);
-    assert!(
-        text.chars().all(|c| c == '\n' || !c.is_control()),
-        "{text:?}"
-    );
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
 }
 
 #[test]
 fn an_empty_folder_says_where_to_look() {
-    let picture = Picture {
-        health: wire_health(&[]),
-        ..Picture::default()
-    };
+    let picture = Picture { health: wire_health(&[]), ..Picture::default() };
     assert!(render(&picture, Some(80), Colours::Hidden).contains("0 workers\n`arcanos scan`"));
 }

@@ -22,11 +22,7 @@ impl Site {
     fn new(max_size: u64, keep: u32) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let log = LogFile::new(folder.path().join("logs/a.log"), Limits { max_size, keep });
-        Self {
-            folder,
-            log,
-            now: Instant::now(),
-        }
+        Self { folder, log, now: Instant::now() }
     }
 
     /// Appends a while later, so that the path is looked at.
@@ -57,10 +53,7 @@ fn file_and_folder_are_made_for_owner_and_group() {
     let mut site = Site::new(100, 1);
     assert_eq!(site.append("one\n"), fine());
     for (name, mode) in [("a.log", 0o640), ("", 0o750)] {
-        let found = fs::metadata(site.path(name))
-            .expect("it was made")
-            .permissions()
-            .mode();
+        let found = fs::metadata(site.path(name)).expect("it was made").permissions().mode();
         assert_eq!(found & 0o777 & !mode, 0, "{name}: {found:o}");
     }
 }
@@ -85,10 +78,7 @@ fn a_full_file_is_rotated_and_the_oldest_removed() {
         ["line 5\n", "line 4\n", "line 3\n"]
     );
     assert!(!site.path("a.log.3").exists());
-    site.log.set_limits(Limits {
-        max_size: 10,
-        keep: 0,
-    });
+    site.log.set_limits(Limits { max_size: 10, keep: 0 });
     site.append("line 6\n");
     assert_eq!(site.text("a.log"), "line 6\n");
     assert!(!site.path("a.log.1").exists() && !site.path("a.log.2").exists());
@@ -107,11 +97,8 @@ fn a_line_is_never_parted_unless_it_alone_is_too_long() {
             site.append(chunk);
         }
         let names = ["a.log", "a.log.1", "a.log.2", "a.log.3"];
-        let seen: Vec<String> = names
-            .iter()
-            .filter(|n| site.path(n).exists())
-            .map(|n| site.text(n))
-            .collect();
+        let seen: Vec<String> =
+            names.iter().filter(|n| site.path(n).exists()).map(|n| site.text(n)).collect();
         assert_eq!(seen, files, "{chunks:?}");
     }
 }
@@ -122,10 +109,7 @@ fn a_file_that_was_moved_removed_or_truncated_is_found_again() {
     site.append("1\n");
     fs::rename(site.path("a.log"), site.path("moved")).expect("to move it");
     site.append("2\n");
-    assert_eq!(
-        (site.text("moved"), site.text("a.log")),
-        ("1\n".into(), "2\n".into())
-    );
+    assert_eq!((site.text("moved"), site.text("a.log")), ("1\n".into(), "2\n".into()));
     fs::remove_file(site.path("a.log")).expect("to remove it");
     site.append("3\n");
     assert_eq!(site.text("a.log"), "3\n");
@@ -145,50 +129,25 @@ fn a_moved_file_is_written_on_until_it_is_looked_for_or_reopened() {
     site.log.append(b"2\n", site.now);
     site.log.close();
     site.log.append(b"3\n", site.now);
-    assert_eq!(
-        (site.text("moved"), site.text("a.log")),
-        ("1\n2\n".into(), "3\n".into())
-    );
+    assert_eq!((site.text("moved"), site.text("a.log")), ("1\n2\n".into(), "3\n".into()));
 }
 
 #[test]
 fn a_pipe_or_a_link_in_its_place_is_refused_and_what_it_cost_is_counted() {
     let make_link = |path: &Path| symlink("/etc/hostname", path).expect("a link");
     let make_pipe = |path: &Path| {
-        assert!(
-            Command::new("mkfifo")
-                .arg(path)
-                .status()
-                .expect("mkfifo runs")
-                .success()
-        );
+        assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo runs").success());
     };
     let make_device = |path: &Path| symlink("/dev/full", path).expect("a link");
     let makes: [fn(&Path); 3] = [make_pipe, make_link, make_device];
-    let reasons = [
-        "it is not a regular file",
-        "it is a symbolic link",
-        "it is a symbolic link",
-    ];
+    let reasons = ["it is not a regular file", "it is a symbolic link", "it is a symbolic link"];
     for (make, reason) in makes.into_iter().zip(reasons) {
         let mut site = Site::new(1_000_000, 1);
         fs::create_dir(site.path("")).expect("a folder");
         make(&site.path("a.log"));
-        assert_eq!(
-            site.append("first\n"),
-            Outcome {
-                lost: 0,
-                change: failed(reason)
-            }
-        );
+        assert_eq!(site.append("first\n"), Outcome { lost: 0, change: failed(reason) });
         let big = "x".repeat(KEPT - 1) + "\n";
-        assert_eq!(
-            site.append(&big),
-            Outcome {
-                lost: KEPT as u64,
-                change: None
-            }
-        );
+        assert_eq!(site.append(&big), Outcome { lost: KEPT as u64, change: None });
         fs::remove_file(site.path("a.log")).expect("to remove it");
         assert_eq!(site.append("last\n").change, Some(Change::Recovered));
         assert_eq!(site.text("a.log"), "first\nlast\n");
@@ -208,14 +167,8 @@ fn it_is_tried_again_ever_more_rarely_and_without_new_bytes() {
         site.now = at;
     }
     fs::remove_dir(site.path("a.log")).expect("to remove it");
-    assert_eq!(
-        site.log.retry(site.now + SECOND).change,
-        Some(Change::Recovered)
-    );
-    assert_eq!(
-        (site.text("a.log"), site.log.retry_at()),
-        ("kept\n".into(), None)
-    );
+    assert_eq!(site.log.retry(site.now + SECOND).change, Some(Change::Recovered));
+    assert_eq!((site.text("a.log"), site.log.retry_at()), ("kept\n".into(), None));
 }
 
 #[test]
@@ -224,13 +177,7 @@ fn it_does_not_count_as_mended_before_it_takes_new_bytes() {
     fs::create_dir_all(site.path("a.log")).expect("a folder in its place");
     let too_long = "x".repeat(KEPT + 1);
     let lost = too_long.len() as u64;
-    assert_eq!(
-        site.append(&too_long),
-        Outcome {
-            lost,
-            change: failed("is a directory")
-        }
-    );
+    assert_eq!(site.append(&too_long), Outcome { lost, change: failed("is a directory") });
     assert_eq!(site.append(&too_long), Outcome { lost, change: None });
     assert!(site.log.retry_at().is_some());
 }
@@ -240,11 +187,7 @@ fn a_file_that_cannot_be_rotated_is_written_on() {
     let mut site = Site::new(4, 1);
     fs::create_dir_all(site.path("a.log.1/in the way")).expect("a folder");
     site.append("1\n");
-    let Outcome {
-        lost: 0,
-        change: Some(Change::Unrotated(_)),
-    } = site.append("222\n")
-    else {
+    let Outcome { lost: 0, change: Some(Change::Unrotated(_)) } = site.append("222\n") else {
         panic!("it cannot be rotated");
     };
     assert_eq!(site.append("333\n"), fine());
@@ -275,9 +218,7 @@ fn a_full_disk_costs_what_does_not_fit_and_then_it_goes_on() {
     fs::create_dir(site.path("")).expect("a folder");
     let mount = |options: &str| {
         let mut command = Command::new("mount");
-        command
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(site.path(""));
+        command.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(site.path(""));
         command.output().is_ok_and(|output| output.status.success())
     };
     if !mount("size=64k") {
@@ -290,27 +231,16 @@ fn a_full_disk_costs_what_does_not_fit_and_then_it_goes_on() {
         lost += outcome.lost;
         changes.extend(outcome.change);
     }
-    let is_remounted = Command::new("mount")
-        .args(["-o", "remount,size=1m"])
-        .arg(site.path(""))
-        .status();
+    let is_remounted =
+        Command::new("mount").args(["-o", "remount,size=1m"]).arg(site.path("")).status();
     let recovered = site.append("end\n");
     let text = site.text("a.log");
     site.log.close();
     let unmounted = Command::new("umount").arg(site.path("")).status();
     assert!(is_remounted.is_ok_and(|s| s.success()) && unmounted.is_ok_and(|s| s.success()));
     assert_eq!(changes, [Change::Failed("no space left on device".into())]);
-    assert_eq!(
-        recovered,
-        Outcome {
-            lost: 0,
-            change: Some(Change::Recovered)
-        }
-    );
-    assert!(
-        text.lines().all(|l| l == line.trim_end() || l == "end"),
-        "no line is torn"
-    );
+    assert_eq!(recovered, Outcome { lost: 0, change: Some(Change::Recovered) });
+    assert!(text.lines().all(|l| l == line.trim_end() || l == "end"), "no line is torn");
     assert_eq!(text.len() as u64 + lost, 2000 * 100 + 4);
 }
 

@@ -14,30 +14,19 @@ async fn bytes_arrive_as_they_were_written() {
     let bytes = b"a\0b\rc\x1b[2Jd\r\n\x88\xff\nlast without end";
     site.write("a", bytes).await;
     site.logs.flush(Duration::from_secs(10)).await;
-    assert_eq!(
-        std::fs::read(site.path("logs/a.log")).expect("a file"),
-        bytes
-    );
+    assert_eq!(std::fs::read(site.path("logs/a.log")).expect("a file"), bytes);
     let counts = site.logs.worker(&super::site::id("a")).counters().read();
-    assert_eq!(
-        (counts.bytes, counts.lines, counts.dropped),
-        (bytes.len() as u64, 2, 0)
-    );
+    assert_eq!((counts.bytes, counts.lines, counts.dropped), (bytes.len() as u64, 2, 0));
 }
 
 #[tokio::test]
 async fn both_streams_keep_their_order() {
     let site = Site::new();
-    let mut pipes = [
-        site.pipe("a", Stream::Stdout),
-        site.pipe("a", Stream::Stderr),
-    ];
+    let mut pipes = [site.pipe("a", Stream::Stdout), site.pipe("a", Stream::Stderr)];
     for n in 1..=6 {
         pipes[n % 2].write(format!("line {n}\n")).await;
         wait_until("the line to arrive", async || {
-            site.text("logs/a.log")
-                .await
-                .ends_with(&format!("line {n}\n"))
+            site.text("logs/a.log").await.ends_with(&format!("line {n}\n"))
         })
         .await;
     }
@@ -50,15 +39,8 @@ async fn a_prompt_appears_within_a_second() {
     let mut pipe = site.pipe("a", Stream::Stdout);
     let begin = Instant::now();
     pipe.write("Password? ").await;
-    wait_until("the prompt", async || {
-        site.text("logs/a.log").await == "Password? "
-    })
-    .await;
-    assert!(
-        begin.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        begin.elapsed()
-    );
+    wait_until("the prompt", async || site.text("logs/a.log").await == "Password? ").await;
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
     pipe.write("thanks\n").await;
     pipe.close().await;
     assert_eq!(site.text("logs/a.log").await, "Password? thanks\n");
@@ -70,15 +52,9 @@ async fn a_key_that_comes_in_pieces_never_appears() {
     let site = Site::new();
     let mut pipe = site.pipe("a", Stream::Stdout);
     pipe.write(format!("half {}", &KEY[..11])).await;
-    wait_until("what comes before it", async || {
-        site.text("logs/a.log").await == "half "
-    })
-    .await;
+    wait_until("what comes before it", async || site.text("logs/a.log").await == "half ").await;
     pipe.write(format!("{} whole\nsk-abcdef", &KEY[11..])).await;
-    wait_until("the line", async || {
-        site.text("logs/a.log").await.ends_with("whole\n")
-    })
-    .await;
+    wait_until("the line", async || site.text("logs/a.log").await.ends_with("whole\n")).await;
     for byte in "ghijklmnopq".bytes() {
         pipe.write([byte]).await;
     }
@@ -97,10 +73,7 @@ async fn a_pipe_that_others_hold_open_is_left_after_its_run_has_ended() {
     let begin = Instant::now();
     pipe.ended.cancel();
     pipe.done().await;
-    assert!(
-        begin.elapsed() >= Duration::from_millis(190),
-        "it is drained for a while"
-    );
+    assert!(begin.elapsed() >= Duration::from_millis(190), "it is drained for a while");
     assert_eq!(site.text("logs/a.log").await, "the last words");
 }
 
@@ -124,16 +97,10 @@ async fn a_flood_arrives_whole() {
     }
     pipe.close().await;
     let counts = site.logs.worker(&super::site::id("a")).counters().read();
-    assert_eq!(
-        (counts.bytes, counts.lines, counts.dropped),
-        (8_000_000, 80_000, 0)
-    );
+    assert_eq!((counts.bytes, counts.lines, counts.dropped), (8_000_000, 80_000, 0));
     assert!(site.text("logs/a.log").await == text, "every byte is there");
     assert_eq!(site.session().await.len(), 80_000);
-    assert_eq!(
-        site.tail(Some("a"), TailQuery::last(5000)).await.len(),
-        5000
-    );
+    assert_eq!(site.tail(Some("a"), TailQuery::last(5000)).await.len(), 5000);
 }
 
 #[tokio::test]
@@ -145,11 +112,7 @@ async fn an_endless_line_is_kept_whole_and_shown_in_part() {
     pipe.close().await;
     assert_eq!(site.text("logs/a.log").await.len(), 1_000_006);
     let session = site.session().await;
-    assert!(
-        session[0].starts_with("[a] xxxxxxxxxx… [cut, "),
-        "{}",
-        session[0]
-    );
+    assert!(session[0].starts_with("[a] xxxxxxxxxx… [cut, "), "{}", session[0]);
     assert!(session[1].starts_with("[a] … [cut, "), "{}", session[1]);
     assert!(session.len() < 300, "{} lines", session.len());
     assert_eq!(session.last().map(String::as_str), Some("[a] next"));
@@ -163,18 +126,13 @@ async fn a_worker_at_rest_holds_no_buffer() {
     let pool = &site.logs.handle.shared.pool;
     wait_until("the buffer to be back", async || pool.n_spare() == 1).await;
     pipe.write("two\n").await;
-    wait_until("the line", async || {
-        site.text("logs/a.log").await == "one\ntwo\n"
-    })
-    .await;
+    wait_until("the line", async || site.text("logs/a.log").await == "one\ntwo\n").await;
     assert_eq!(pool.n_spare(), 1);
 }
 
 #[test]
 fn a_capture_at_rest_takes_less_than_a_kilobyte() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let _entered = runtime.as_ref().expect("a runtime").enter();
     let site = Site::new();
     let (read, _write) = rustix::pipe::pipe().expect("a pipe");

@@ -32,15 +32,9 @@ async fn the_last_lines_come_oldest_first_and_of_the_wanted_stream() {
     pipe.write("err\n").await;
     pipe.close().await;
     site.write("b", "other\n").await;
-    let of = |stream| TailQuery {
-        stream: Some(stream),
-        ..TailQuery::last(50)
-    };
+    let of = |stream| TailQuery { stream: Some(stream), ..TailQuery::last(50) };
     for (query, expected) in [
-        (
-            TailQuery::last(50),
-            &["[a] up", "[a] out 1", "[a] out 2", "[a] err"][..],
-        ),
+        (TailQuery::last(50), &["[a] up", "[a] out 1", "[a] out 2", "[a] err"][..]),
         (TailQuery::last(2), &["[a] out 2", "[a] err"]),
         (of(Stream::Stdout), &["[a] out 1", "[a] out 2"]),
         (of(Stream::Stderr), &["[a] err"]),
@@ -50,10 +44,7 @@ async fn the_last_lines_come_oldest_first_and_of_the_wanted_stream() {
     ] {
         assert_eq!(site.tail(Some("a"), query).await, expected, "{query:?}");
     }
-    assert_eq!(
-        site.tail(None, TailQuery::last(2)).await,
-        ["[a] err", "[b] other"]
-    );
+    assert_eq!(site.tail(None, TailQuery::last(2)).await, ["[a] err", "[b] other"]);
 }
 
 #[tokio::test]
@@ -74,34 +65,15 @@ async fn the_last_lines_outlive_arcanos() {
         site.write("a", numbered(3001, 3003)).await;
         site.restart().await;
         let begin = Instant::now();
-        wait_until("a later millisecond", async || {
-            begin.elapsed().as_millis() > 1
-        })
-        .await;
+        wait_until("a later millisecond", async || begin.elapsed().as_millis() > 1).await;
         site.write("a", "esc \x1b\n").await;
-        let expected = [
-            "[a] line 3000",
-            "[a] line 3001",
-            "[a] line 3002",
-            "[a] line 3003",
-            "[a] esc \\x1b",
-        ];
-        assert_eq!(
-            site.tail(Some("a"), TailQuery::last(5)).await,
-            expected,
-            "{format:?}"
-        );
+        let expected =
+            ["[a] line 3000", "[a] line 3001", "[a] line 3002", "[a] line 3003", "[a] esc \\x1b"];
+        assert_eq!(site.tail(Some("a"), TailQuery::last(5)).await, expected, "{format:?}");
         let all = site.tail(Some("a"), TailQuery::last(3004)).await;
-        assert_eq!(
-            (all.len(), all[0].as_str()),
-            (3004, "[a] line 1"),
-            "{format:?}"
-        );
+        assert_eq!((all.len(), all[0].as_str()), (3004, "[a] line 1"), "{format:?}");
         site.restart().await;
-        assert_eq!(
-            site.tail(Some("a"), TailQuery::last(1)).await,
-            ["[a] esc \\x1b"]
-        );
+        assert_eq!(site.tail(Some("a"), TailQuery::last(1)).await, ["[a] esc \\x1b"]);
     }
 }
 
@@ -130,8 +102,7 @@ async fn lines_in_memory_are_not_read_back_again() {
 async fn memory_keeps_the_latest_lines_and_no_more_than_it_may() {
     let site = Site::with(|settings| settings.includes.clear());
     for worker in 0..20 {
-        site.write(&format!("w{worker}"), numbered(1, 150_000))
-            .await;
+        site.write(&format!("w{worker}"), numbered(1, 150_000)).await;
     }
     let cost = site.logs.handle.shared.history().cost();
     assert!(cost <= 16 * 1024 * 1024, "{cost}");
@@ -144,23 +115,15 @@ async fn a_follower_goes_on_where_the_tail_ended() {
     let site = Site::new();
     let mut pipe = site.pipe("a", Stream::Stdout);
     pipe.write(numbered(1, 10)).await;
-    wait_until("the lines", async || {
-        site.tail(Some("a"), TailQuery::last(50)).await.len() == 10
-    })
-    .await;
-    let (tail, mut follower) = site
-        .logs
-        .tail_and_follow(Some(&id("a")), &TailQuery::last(3))
+    wait_until("the lines", async || site.tail(Some("a"), TailQuery::last(50)).await.len() == 10)
         .await;
+    let (tail, mut follower) = site.logs.tail_and_follow(Some(&id("a")), &TailQuery::last(3)).await;
     assert_eq!(texts(&tail), ["[a] line 8", "[a] line 9", "[a] line 10"]);
     pipe.write(numbered(11, 12)).await;
     site.write("b", "other\n").await;
     site.logs.worker(&id("a")).activity(None, "busy");
     pipe.write("line 13\n").await;
-    assert_eq!(
-        take(&mut follower, 3).await,
-        ["[a] line 11", "[a] line 12", "[a] line 13"]
-    );
+    assert_eq!(take(&mut follower, 3).await, ["[a] line 11", "[a] line 12", "[a] line 13"]);
 }
 
 #[tokio::test]
@@ -172,10 +135,7 @@ async fn a_follower_of_all_hears_all_and_one_of_a_stream_that_stream() {
     site.write("a", "one\n").await;
     site.logs.worker(&id("a")).activity(None, "busy");
     site.write("b", "two\n").await;
-    assert_eq!(
-        take(&mut all, 3).await,
-        ["[arcanos] Hello", "[a] one", "[b] two"]
-    );
+    assert_eq!(take(&mut all, 3).await, ["[arcanos] Hello", "[a] one", "[b] two"]);
     assert_eq!(take(&mut activity, 1).await, ["[a] busy"]);
 }
 
@@ -192,10 +152,7 @@ async fn a_follower_loses_nothing_over_new_settings() {
         site.logs.configure(&site.settings, super::site::redactor());
     }
     let expected: Vec<String> = (1..=2000).map(|n| format!("[a] line {n}")).collect();
-    assert!(
-        reader.await.expect("no panic") == expected,
-        "every line once"
-    );
+    assert!(reader.await.expect("no panic") == expected, "every line once");
     pipe.close().await;
     let mut in_files = 0;
     for n in 0..3 {

@@ -60,11 +60,7 @@ impl Site {
         };
         change(&mut settings);
         let logs = Logs::open(&settings, redactor()).expect("a thread");
-        Self {
-            folder,
-            settings,
-            logs,
-        }
+        Self { folder, settings, logs }
     }
 
     /// Arcanos again over the same files.
@@ -80,11 +76,7 @@ impl Site {
         let ended = CancellationToken::new();
         let token = ended.clone();
         let task = tokio::spawn(async move { log.capture(read, stream, run(), token).await });
-        Pipe {
-            end: Some(write.into()),
-            ended,
-            task,
-        }
+        Pipe { end: Some(write.into()), ended, task }
     }
 
     /// What the worker writes in one go, to its standard output.
@@ -161,10 +153,7 @@ pub(super) fn run() -> RunId {
 }
 
 pub(super) fn texts(lines: &[LogLine]) -> Vec<String> {
-    lines
-        .iter()
-        .map(|line| format!("[{}] {}", line.label(), line.text))
-        .collect()
+    lines.iter().map(|line| format!("[{}] {}", line.label(), line.text)).collect()
 }
 
 /// Lines `first..=last`, numbered.

@@ -15,11 +15,7 @@ async fn the_text_form_has_one_line_an_event() {
     let worker = site.logs.worker(&id("a"));
     site.logs.arcanos("Hello");
     worker.lifecycle(None, "Launching worker: a");
-    site.write(
-        "a",
-        "plain\r\nforged\r[2026-01-01T00:00:00.000Z] [b] x\n\x1b[2J\n",
-    )
-    .await;
+    site.write("a", "plain\r\nforged\r[2026-01-01T00:00:00.000Z] [b] x\n\x1b[2J\n").await;
     worker.activity(Some(&run()), &format!("two\nlines with {KEY}"));
     let expected = [
         "[arcanos] Hello",
@@ -31,10 +27,7 @@ async fn the_text_form_has_one_line_an_event() {
     ];
     assert_eq!(site.session().await, expected);
     let text = site.text("session.log").await;
-    assert!(
-        text.starts_with("[20") && text.as_bytes()[25..27] == *b"] ",
-        "{text}"
-    );
+    assert!(text.starts_with("[20") && text.as_bytes()[25..27] == *b"] ", "{text}");
 }
 
 #[tokio::test]
@@ -75,10 +68,7 @@ async fn only_what_is_included_goes_into_the_session_log() {
     site.write("a", "words\n").await;
     assert_eq!(site.session().await, ["[a] up"]);
     assert_eq!(site.text("logs/a.log").await, "words\n");
-    assert_eq!(
-        site.tail(Some("a"), TailQuery::last(9)).await,
-        ["[a] up", "[a] words"]
-    );
+    assert_eq!(site.tail(Some("a"), TailQuery::last(9)).await, ["[a] up", "[a] words"]);
 }
 
 #[tokio::test]
@@ -86,10 +76,7 @@ async fn new_settings_hold_for_what_comes_after_them() {
     let mut site = Site::new();
     let mut pipe = site.pipe("a", Stream::Stdout);
     pipe.write(numbered(1, 3)).await;
-    wait_until("the lines", async || {
-        site.text("logs/a.log").await == numbered(1, 3)
-    })
-    .await;
+    wait_until("the lines", async || site.text("logs/a.log").await == numbered(1, 3)).await;
     site.settings.session = site.path("other/session.jsonl");
     site.settings.directory = site.path("other/logs");
     site.settings.format = LogFormat::Json;
@@ -98,10 +85,7 @@ async fn new_settings_hold_for_what_comes_after_them() {
     pipe.close().await;
     assert_eq!(site.text("logs/a.log").await, numbered(1, 3));
     assert_eq!(site.text("other/logs/a.log").await, numbered(4, 6));
-    assert_eq!(
-        site.session().await,
-        ["[a] line 1", "[a] line 2", "[a] line 3"]
-    );
+    assert_eq!(site.session().await, ["[a] line 1", "[a] line 2", "[a] line 3"]);
     assert_eq!(site.text("other/session.jsonl").await.lines().count(), 3);
 }
 
@@ -126,22 +110,13 @@ async fn a_file_that_cannot_be_written_is_a_problem_until_it_can() {
     let site = Site::new();
     fs::create_dir(site.path("logs")).expect("a folder");
     let fifo = site.path("logs/a.log");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&fifo)
-            .status()
-            .expect("mkfifo runs")
-            .success()
-    );
+    assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
     let mut changes = site.logs.problem_changes();
     site.write("a", numbered(1, 5000)).await;
     site.write("b", "fine\n").await;
     assert_eq!(site.text("logs/b.log").await, "fine\n");
     let counts = site.logs.worker(&id("a")).counters().read();
-    assert!(
-        counts.dropped > 0 && counts.dropped < counts.bytes,
-        "{counts:?}"
-    );
+    assert!(counts.dropped > 0 && counts.dropped < counts.bytes, "{counts:?}");
     let problem = format!(
         "{} cannot be written: it is not a regular file ({} bytes lost)",
         fifo.display(),
@@ -155,10 +130,10 @@ async fn a_file_that_cannot_be_written_is_a_problem_until_it_can() {
     assert_eq!(site.logs.problems(), [""; 0]);
     wait_until("the last line", async || site.session().await.len() == 5002).await;
     let session = site.session().await;
-    assert!(session[5001].ends_with(&format!(
-        "can be written again, {} bytes were lost",
-        counts.dropped
-    )));
+    assert!(
+        session[5001]
+            .ends_with(&format!("can be written again, {} bytes were lost", counts.dropped))
+    );
     assert!(numbered(1, 5000).starts_with(&site.text("logs/a.log").await));
 }
 

@@ -66,9 +66,7 @@ async fn another_question_gets_another_answer() {
 async fn a_streamed_chat_joins_to_the_whole_answer() {
     let site = Site::new().await;
     let messages = json!([{ "role": "user", "content": "Tell me  three\nwords, ä ö ü" }]);
-    let whole = site
-        .post("/v1/chat/completions", &json!({ "messages": messages }))
-        .await;
+    let whole = site.post("/v1/chat/completions", &json!({ "messages": messages })).await;
     let whole = content(&whole);
     for (options, asked) in [
         (Value::Null, false),

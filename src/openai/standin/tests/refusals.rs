@@ -21,46 +21,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const CHAT: &str = "/v1/chat/completions";
 
 /// Method, path, body; status and code.
-type Refused = (
-    &'static str,
-    &'static str,
-    &'static str,
-    u16,
-    Option<&'static str>,
-);
+type Refused = (&'static str, &'static str, &'static str, u16, Option<&'static str>);
 
 const REFUSED: &[Refused] = &[
     ("POST", CHAT, "{", 400, None),
     ("POST", CHAT, "[]", 400, None),
     ("POST", CHAT, "{}", 400, Some("missing_required_parameter")),
-    (
-        "POST",
-        CHAT,
-        r#"{"messages":[]}"#,
-        400,
-        Some("invalid_value"),
-    ),
-    (
-        "POST",
-        CHAT,
-        r#"{"messages":["x"]}"#,
-        400,
-        Some("invalid_value"),
-    ),
-    (
-        "POST",
-        CHAT,
-        r#"{"messages":[{"role":"user","content":7}]}"#,
-        400,
-        Some("invalid_value"),
-    ),
-    (
-        "POST",
-        CHAT,
-        r#"{"messages":[{"content":"x"}],"n":0}"#,
-        400,
-        Some("invalid_value"),
-    ),
+    ("POST", CHAT, r#"{"messages":[]}"#, 400, Some("invalid_value")),
+    ("POST", CHAT, r#"{"messages":["x"]}"#, 400, Some("invalid_value")),
+    ("POST", CHAT, r#"{"messages":[{"role":"user","content":7}]}"#, 400, Some("invalid_value")),
+    ("POST", CHAT, r#"{"messages":[{"content":"x"}],"n":0}"#, 400, Some("invalid_value")),
     (
         "POST",
         CHAT,
@@ -68,27 +38,9 @@ const REFUSED: &[Refused] = &[
         400,
         Some("invalid_value"),
     ),
-    (
-        "POST",
-        "/v1/responses",
-        "{}",
-        400,
-        Some("missing_required_parameter"),
-    ),
-    (
-        "POST",
-        "/v1/embeddings",
-        r#"{"input":[]}"#,
-        400,
-        Some("invalid_value"),
-    ),
-    (
-        "POST",
-        "/v1/embeddings",
-        r#"{"input":"x","dimensions":1000000}"#,
-        400,
-        Some("invalid_value"),
-    ),
+    ("POST", "/v1/responses", "{}", 400, Some("missing_required_parameter")),
+    ("POST", "/v1/embeddings", r#"{"input":[]}"#, 400, Some("invalid_value")),
+    ("POST", "/v1/embeddings", r#"{"input":"x","dimensions":1000000}"#, 400, Some("invalid_value")),
     ("GET", "/v1/unknown", "", 404, Some("unknown_url")),
     ("GET", "/", "", 404, Some("unknown_url")),
     ("GET", CHAT, "", 405, Some("method_not_supported")),
@@ -99,12 +51,7 @@ async fn what_cannot_be_answered_is_refused_in_openais_shape() {
     let site = Site::new().await;
     for &(method, path, body, status, code) in REFUSED {
         let reply = site.call(method, path, body).await;
-        assert_eq!(
-            reply.status.as_u16(),
-            status,
-            "{method} {path} {body}: {}",
-            reply.text
-        );
+        assert_eq!(reply.status.as_u16(), status, "{method} {path} {body}: {}", reply.text);
         assert_eq!(reply.headers["x-arcanos-upstream"], "echo");
         let error = &reply.json()["error"];
         assert_eq!(
@@ -112,11 +59,7 @@ async fn what_cannot_be_answered_is_refused_in_openais_shape() {
             (&json!(code), &json!("invalid_request_error")),
             "{body}"
         );
-        assert!(
-            error["message"]
-                .as_str()
-                .is_some_and(|text| !text.is_empty())
-        );
+        assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()));
         if status == 405 {
             assert_eq!(reply.headers["allow"], "POST");
         }
@@ -160,18 +103,11 @@ async fn cancelling_ends_open_connections_and_frees_the_port() {
     let site = Site::new().await;
     let host = site.host();
     let mut idle = TcpStream::connect(&host).await.expect("a listener");
-    idle.write_all(b"GET /v1/models HTTP/1.1\r\n")
-        .await
-        .expect("a write");
+    idle.write_all(b"GET /v1/models HTTP/1.1\r\n").await.expect("a write");
     site.cancel.cancel();
-    time::timeout(PATIENCE, site.standin.stop())
-        .await
-        .expect("an end");
+    time::timeout(PATIENCE, site.standin.stop()).await.expect("an end");
     let mut rest = Vec::new();
     let closed = time::timeout(PATIENCE, idle.read_to_end(&mut rest)).await;
     assert!(closed.is_ok(), "the connection stays open");
-    assert!(
-        TcpStream::connect(&host).await.is_err(),
-        "the port stays open"
-    );
+    assert!(TcpStream::connect(&host).await.is_err(), "the port stays open");
 }

@@ -38,10 +38,7 @@ fn a_run_that_never_gets_ready_is_stopped_and_counts_as_failed() {
     world.pass(30_001);
     let view = world.view();
     assert_eq!((view.state, view.attempts), (State::Backoff, 1));
-    assert!(
-        view.reason
-            .is_some_and(|reason| reason.contains("start.timeout"))
-    );
+    assert!(view.reason.is_some_and(|reason| reason.contains("start.timeout")));
 }
 
 #[test]
@@ -49,15 +46,8 @@ fn three_attempts_then_failed() {
     let mut world = World::new(spec(1, |_| ()), &[(1, CRASHES)]);
     world.pass(60_000);
     let view = world.view();
-    assert_eq!(
-        (view.state, view.starts, view.attempts),
-        (State::Failed, 4, 3)
-    );
-    let gaps: Vec<u64> = world
-        .spawns
-        .windows(2)
-        .map(|w| (w[1] - w[0]).as_secs())
-        .collect();
+    assert_eq!((view.state, view.starts, view.attempts), (State::Failed, 4, 3));
+    let gaps: Vec<u64> = world.spawns.windows(2).map(|w| (w[1] - w[0]).as_secs()).collect();
     assert_eq!(gaps, [5, 10, 20]);
     assert_eq!(world.said("Restarting worker a (attempt 2/3) in 10s"), 1);
     assert_eq!(world.said("Worker a failed too many times, giving up"), 1);
@@ -98,18 +88,11 @@ fn a_worker_that_asks_for_more_time_gets_it() {
     let mut world = World::new(spec(1, |_| ()), &[(1, Behaviour::Ends(Exit::Code(1), 50))]);
     let reason = "session limit".to_owned();
     let retry_after = Some(Duration::from_secs(90));
-    world.tell(Event::SaidExitReason {
-        run: RunKey(0),
-        reason,
-        retry_after,
-    });
+    world.tell(Event::SaidExitReason { run: RunKey(0), reason, retry_after });
     world.pass(80_000);
     let view = world.view();
     assert_eq!((view.state, view.starts), (State::Backoff, 1));
-    assert!(
-        view.reason
-            .is_some_and(|reason| reason.contains("session limit"))
-    );
+    assert!(view.reason.is_some_and(|reason| reason.contains("session limit")));
     world.pass(20_000);
     assert!(world.view().starts > 1);
 }
@@ -146,16 +129,10 @@ fn a_stopped_worker_only_shows_an_edit_until_it_is_started() {
     world.pass(100);
     world.apply(spec(10, |_| ()));
     world.pass(5000);
-    assert_eq!(
-        (world.state(), world.view().changed),
-        (State::Stopped, true)
-    );
+    assert_eq!((world.state(), world.view().changed), (State::Stopped, true));
     assert!(world.ask(Wish::Start));
     world.pass(2000);
-    assert_eq!(
-        (world.state(), world.view().changed),
-        (State::Running, false)
-    );
+    assert_eq!((world.state(), world.view().changed), (State::Running, false));
 }
 
 #[test]
@@ -172,11 +149,7 @@ fn fifty_restarts_at_once_are_one() {
 
 #[test]
 fn an_edit_gives_a_failed_worker_a_fresh_budget() {
-    let make = |version| {
-        spec(version, |s| {
-            s.policy.restart.max_attempts = Attempts::Max(1)
-        })
-    };
+    let make = |version| spec(version, |s| s.policy.restart.max_attempts = Attempts::Max(1));
     let mut world = World::new(make(1), &[(1, CRASHES), (6, CRASHES)]);
     world.pass(60_000);
     assert_eq!(world.state(), State::Failed);
@@ -189,9 +162,7 @@ fn an_edit_gives_a_failed_worker_a_fresh_budget() {
 fn a_changed_policy_leaves_the_run_alone() {
     let mut world = World::new(spec(0, |_| ()), &[]);
     world.pass(2000);
-    world.apply(spec(0, |s| {
-        s.policy.restart.max_attempts = Attempts::Max(9)
-    }));
+    world.apply(spec(0, |s| s.policy.restart.max_attempts = Attempts::Max(9)));
     world.pass(2000);
     let view = world.view();
     assert_eq!((view.starts, view.max_attempts), (1, Attempts::Max(9)));
@@ -222,15 +193,9 @@ fn an_overlap_keeps_the_old_run_until_the_new_one_is_ready() {
     world.pass(2000);
     world.apply(make(10));
     world.pass(500);
-    assert_eq!(
-        (world.alive(), world.state(), world.view().changed),
-        (2, State::Running, true)
-    );
+    assert_eq!((world.alive(), world.state(), world.view().changed), (2, State::Running, true));
     world.pass(1000);
-    assert_eq!(
-        (world.alive(), world.state(), world.view().changed),
-        (1, State::Running, false)
-    );
+    assert_eq!((world.alive(), world.state(), world.view().changed), (1, State::Running, false));
 }
 
 #[test]
@@ -245,11 +210,7 @@ fn an_overlap_that_fails_keeps_the_old_run_and_tries_once_an_edit() {
         (world.alive(), view.state, view.starts, view.changed),
         (1, State::Running, 2, true)
     );
-    assert!(
-        view.warnings
-            .iter()
-            .any(|warning| warning.contains("the old run is kept"))
-    );
+    assert!(view.warnings.iter().any(|warning| warning.contains("the old run is kept")));
     world.apply(make(10));
     world.pass(5000);
     assert_eq!((world.view().starts, world.view().changed), (3, false));
@@ -276,8 +237,5 @@ fn an_input_reaches_a_running_script_as_a_message() {
     assert!(world.ask(Wish::Run(Some("[1]".to_owned()))));
     assert_eq!(world.said("delivered [1]"), 1);
     world.tell(Event::TaskBegan(RunKey(0)));
-    assert!(
-        !world.ask(Wish::Run(None)),
-        "a task at work takes no other input"
-    );
+    assert!(!world.ask(Wish::Run(None)), "a task at work takes no other input");
 }

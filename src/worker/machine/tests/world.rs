@@ -86,10 +86,7 @@ pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<Wo
                 timeout: seconds(30),
                 run_timeout: None,
             },
-            stop: StopPolicy {
-                signal: 15,
-                timeout: seconds(10),
-            },
+            stop: StopPolicy { signal: 15, timeout: seconds(10) },
             reload: OnChange::Replace,
             schedule: None,
         },
@@ -101,10 +98,7 @@ pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<Wo
 impl World {
     pub(super) fn new(spec: Arc<WorkerSpec>, behaviours: &[(u64, Behaviour)]) -> Self {
         let wall = Stamp("2026-11-23T12:00:00Z".parse().expect("a good timestamp"));
-        let now = Now {
-            instant: Instant::now(),
-            wall,
-        };
+        let now = Now { instant: Instant::now(), wall };
         let on_change = spec.policy.reload;
         let (machine, effects) = Machine::new(spec, None, 7, now);
         let mut world = Self {
@@ -167,19 +161,12 @@ impl World {
         while let Some(at) = self.next_due().filter(|at| *at <= until) {
             self.go_to(at.max(self.now.instant));
             let ended = self.processes.iter().find_map(|(key, process)| {
-                process
-                    .ends_at
-                    .filter(|(end, _)| *end <= at)
-                    .map(|(_, exit)| (*key, exit))
+                process.ends_at.filter(|(end, _)| *end <= at).map(|(_, exit)| (*key, exit))
             });
             match ended {
                 Some((run, exit)) => {
                     self.processes.remove(&run);
-                    self.tell(Event::Exited {
-                        run,
-                        exit,
-                        diagnosis: None,
-                    });
+                    self.tell(Event::Exited { run, exit, diagnosis: None });
                 }
                 None => self.tell(Event::Deadline),
             }
@@ -188,11 +175,7 @@ impl World {
     }
 
     fn next_due(&self) -> Option<Instant> {
-        let ends = self
-            .processes
-            .values()
-            .filter_map(|p| p.ends_at.map(|(at, _)| at))
-            .min();
+        let ends = self.processes.values().filter_map(|p| p.ends_at.map(|(at, _)| at)).min();
         [ends, self.machine.deadline()].into_iter().flatten().min()
     }
 
@@ -219,18 +202,10 @@ impl World {
 
     fn spawn(&mut self, run: RunKey, spec: &WorkerSpec) {
         let version = spec.launch.fingerprint.0;
-        let behaviour = self
-            .behaviours
-            .get(&version)
-            .copied()
-            .unwrap_or(Behaviour::Lives);
+        let behaviour = self.behaviours.get(&version).copied().unwrap_or(Behaviour::Lives);
         if let Behaviour::Unspawnable(is_transient) = behaviour {
             let reason = "no such program".to_owned();
-            return self.tell(Event::SpawnFailed {
-                run,
-                reason,
-                is_transient,
-            });
+            return self.tell(Event::SpawnFailed { run, reason, is_transient });
         }
         assert!(!self.gone, "a run is spawned after the worker is gone");
         self.spawns.push(self.now.instant);
@@ -241,18 +216,12 @@ impl World {
             _ => None,
         };
         self.processes.insert(run, Process { behaviour, ends_at });
-        self.tell(Event::Spawned {
-            run,
-            id: RunId::new("i", run.0),
-            pid: 100,
-        });
+        self.tell(Event::Spawned { run, id: RunId::new("i", run.0), pid: 100 });
     }
 
     fn stop(&mut self, run: RunKey) {
-        let is_stubborn = self
-            .processes
-            .get(&run)
-            .is_some_and(|p| p.behaviour == Behaviour::Stubborn);
+        let is_stubborn =
+            self.processes.get(&run).is_some_and(|p| p.behaviour == Behaviour::Stubborn);
         if !is_stubborn {
             self.end(run, Exit::Signal(15));
         }
@@ -268,16 +237,9 @@ impl World {
 
     /// What must hold whatever happens.
     fn watch(&self) {
-        let most = if self.on_change == OnChange::Overlap {
-            3
-        } else {
-            2
-        };
+        let most = if self.on_change == OnChange::Overlap { 3 } else { 2 };
         assert!(self.alive() <= most, "{} runs at once", self.alive());
-        if matches!(
-            self.state(),
-            State::Stopped | State::Failed | State::Completed
-        ) {
+        if matches!(self.state(), State::Stopped | State::Failed | State::Completed) {
             assert_eq!(self.alive(), 0, "a run lives in state {}", self.state());
         }
         if self.gone {
@@ -344,10 +306,7 @@ fn random_world(on_change: OnChange, steps: &[Step]) {
                 let _ = world.ask(wish.clone());
             }
         }
-        if matches!(
-            step,
-            Step::Edit(_) | Step::Touch | Step::Disable | Step::Enable
-        ) {
+        if matches!(step, Step::Edit(_) | Step::Touch | Step::Disable | Step::Enable) {
             world.apply(make(version, enabled));
         }
     }
