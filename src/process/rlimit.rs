@@ -35,5 +35,5 @@ pub(super) fn for_worker(wanted: Option<u64>) -> Option<(u64, u64)> {
 }
 
 fn original() -> Rlimit {
-    ORIGINAL.get_or_init(|| getrlimit(Resource::Nofile)).clone()
+    *ORIGINAL.get_or_init(|| getrlimit(Resource::Nofile))
 }

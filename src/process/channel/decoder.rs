@@ -55,13 +55,11 @@ impl Decoder {
         if let Some(held) = self.held.take() {
             return Some(held);
         }
-        while let Some(message) = self.next_frame() {
-            if self.skipped == 0 {
-                return Some(message);
-            }
-            self.held = Some(message);
-            return self.take_skipped();
+        let message = self.next_frame();
+        if self.skipped == 0 {
+            return message;
         }
+        self.held = message;
         self.take_skipped()
     }
 
