@@ -244,10 +244,7 @@ impl Config {
     /// The settings of this worker: its table, or what a worker without one has.
     #[must_use]
     pub fn worker(&self, id: &str) -> WorkerSettings {
-        self.workers
-            .get(id)
-            .cloned()
-            .unwrap_or_else(|| self.default_worker())
+        self.workers.get(id).cloned().unwrap_or_else(|| self.default_worker())
     }
 
     /// What a worker without a table has.

@@ -96,10 +96,7 @@ pub fn signal_name(number: i32) -> String {
 pub fn signal_number(name: &str) -> Option<i32> {
     let upper = name.to_ascii_uppercase();
     let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
-    SIGNALS
-        .iter()
-        .find(|(_, known)| known.strip_prefix("SIG") == Some(bare))
-        .map(|(n, _)| *n)
+    SIGNALS.iter().find(|(_, known)| known.strip_prefix("SIG") == Some(bare)).map(|(n, _)| *n)
 }
 
 #[cfg(test)]

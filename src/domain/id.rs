@@ -8,16 +8,8 @@ use serde::Serialize;
 const MAX_LENGTH: usize = 64;
 
 /// Words that the command line and the routes use for themselves.
-const RESERVED: [&str; 8] = [
-    "arcanos",
-    "status",
-    "logs",
-    "start",
-    "stop",
-    "restart",
-    "restart-all",
-    "run",
-];
+const RESERVED: [&str; 8] =
+    ["arcanos", "status", "logs", "start", "stop", "restart", "restart-all", "run"];
 
 /// The name of a worker: its file name without the last extension.
 ///
@@ -156,15 +148,10 @@ mod tests {
 
     #[test]
     fn an_id_is_the_file_name_without_its_last_extension() {
-        for (name, id) in [
-            ("goalWatcher.js", "goalWatcher"),
-            ("a.b-c_d.sh", "a.b-c_d"),
-            ("9.sh", "9"),
-        ] {
-            assert_eq!(
-                WorkerId::of_file_name(name).map(|i| i.to_string()),
-                Ok(id.to_owned())
-            );
+        for (name, id) in
+            [("goalWatcher.js", "goalWatcher"), ("a.b-c_d.sh", "a.b-c_d"), ("9.sh", "9")]
+        {
+            assert_eq!(WorkerId::of_file_name(name).map(|i| i.to_string()), Ok(id.to_owned()));
         }
     }
 

@@ -87,21 +87,14 @@ mod tests {
     fn stamps_have_three_digits_of_milliseconds() {
         let stamp = |text: &str| Stamp(text.parse().expect("a good timestamp")).to_string();
         assert_eq!(stamp("2026-11-23T17:00:00Z"), "2026-11-23T17:00:00.000Z");
-        assert_eq!(
-            stamp("2026-11-23T17:00:00.1239Z"),
-            "2026-11-23T17:00:00.123Z"
-        );
+        assert_eq!(stamp("2026-11-23T17:00:00.1239Z"), "2026-11-23T17:00:00.123Z");
     }
 
     #[test]
     fn uptimes_read_like_the_node_systems() {
-        for (seconds, text) in [
-            (0, "0s"),
-            (3, "3s"),
-            (125, "2m 5s"),
-            (3840, "1h 4m"),
-            (90000, "25h 0m"),
-        ] {
+        for (seconds, text) in
+            [(0, "0s"), (3, "3s"), (125, "2m 5s"), (3840, "1h 4m"), (90000, "25h 0m")]
+        {
             assert_eq!(human_uptime(Duration::from_secs(seconds)), text);
         }
     }

@@ -136,11 +136,7 @@ impl Bench {
             workshop: Arc::clone(workshop),
             is_reaped: AtomicBool::new(false),
         };
-        Ok(Launched {
-            leader,
-            ends: ours,
-            warnings,
-        })
+        Ok(Launched { leader, ends: ours, warnings })
     }
 
     /// The pipes and the channel of a run: our ends and its own.
@@ -152,16 +148,8 @@ impl Bench {
         let (stderr, their_stderr) = output_pipe(size)?;
         let channel = if ipc { Some(channel_pair()?) } else { None };
         let (channel, their_channel) = channel.unzip();
-        let ours = Ends {
-            stdout,
-            stderr,
-            channel,
-        };
-        let theirs = Ends {
-            stdout: their_stdout,
-            stderr: their_stderr,
-            channel: their_channel,
-        };
+        let ours = Ends { stdout, stderr, channel };
+        let theirs = Ends { stdout: their_stdout, stderr: their_stderr, channel: their_channel };
         Ok((ours, theirs))
     }
 }

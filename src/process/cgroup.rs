@@ -54,9 +54,7 @@ impl Cgroups {
         match made {
             Ok(group) => Some(group),
             Err(reason) => {
-                warnings.push(format!(
-                    "limits.memory and limits.cpu are not applied: {reason}"
-                ));
+                warnings.push(format!("limits.memory and limits.cpu are not applied: {reason}"));
                 None
             }
         }
@@ -74,10 +72,7 @@ impl RunGroup {
             }
             if let Some(processors) = cpu {
                 let quota = (processors * CPU_PERIOD).max(CPU_MIN_QUOTA);
-                fs::write(
-                    folder.join("cpu.max"),
-                    format!("{quota:.0} {CPU_PERIOD:.0}"),
-                )?;
+                fs::write(folder.join("cpu.max"), format!("{quota:.0} {CPU_PERIOD:.0}"))?;
             }
             let flags = OFlags::WRONLY | OFlags::CLOEXEC;
             Ok(open(folder.join("cgroup.procs"), flags, Mode::empty())?)
@@ -126,10 +121,7 @@ fn find_home() -> Result<PathBuf, String> {
     let controllers = fs::read_to_string(&file).unwrap_or_default();
     for needed in ["memory", "cpu"] {
         if !controllers.split_ascii_whitespace().any(|c| c == needed) {
-            return Err(format!(
-                "the cgroup v2 `{}` has no {needed} controller",
-                own.display()
-            ));
+            return Err(format!("the cgroup v2 `{}` has no {needed} controller", own.display()));
         }
     }
     enable(&own).map_err(|error| format!("the cgroup v2 `{}`: {error}", own.display()))?;
@@ -162,11 +154,7 @@ fn remove_stale(own: &Path) {
         return;
     };
     for entry in entries.flatten() {
-        if entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with("arcanos-run-")
-        {
+        if entry.file_name().to_string_lossy().starts_with("arcanos-run-") {
             let _ = fs::remove_dir(entry.path());
         }
     }

@@ -69,16 +69,9 @@ impl SpawnError {
     /// A failure of what we do for a child before there is one.
     pub(super) fn before(step: &'static str, errno: Errno) -> Self {
         if is_shortage(errno) {
-            return Self::Starved {
-                step,
-                errno: errno.raw_os_error(),
-            };
+            return Self::Starved { step, errno: errno.raw_os_error() };
         }
-        Self::Failed {
-            step,
-            path: String::new(),
-            reason: words(errno),
-        }
+        Self::Failed { step, path: String::new(), reason: words(errno) }
     }
 
     /// A failure in the child itself.
@@ -96,10 +89,7 @@ impl SpawnError {
             Step::Exec => ("execute", program.to_owned()),
         };
         if is_shortage(errno) {
-            return Self::Starved {
-                step,
-                errno: errno.raw_os_error(),
-            };
+            return Self::Starved { step, errno: errno.raw_os_error() };
         }
         let reason = match (failure.step, errno) {
             (Step::Exec, Errno::NOENT) => {
@@ -127,13 +117,6 @@ fn words(errno: Errno) -> String {
 
 /// What passes by itself. A program that is being written is executable once it is closed.
 fn is_shortage(errno: Errno) -> bool {
-    [
-        Errno::AGAIN,
-        Errno::MFILE,
-        Errno::NFILE,
-        Errno::NOMEM,
-        Errno::NOBUFS,
-        Errno::TXTBSY,
-    ]
-    .contains(&errno)
+    [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::TXTBSY]
+        .contains(&errno)
 }

@@ -35,10 +35,8 @@ pub struct Leftover {
 pub fn end_leftovers(instance: &str, records: &[Leftover]) -> usize {
     let deadline = Instant::now() + SWEEP_LIMIT;
     let boot = proc::boot_id();
-    let records: Vec<&Leftover> = records
-        .iter()
-        .filter(|record| Some(&record.boot_id) == boot.as_ref())
-        .collect();
+    let records: Vec<&Leftover> =
+        records.iter().filter(|record| Some(&record.boot_id) == boot.as_ref()).collect();
     let mut killed = HashSet::new();
     loop {
         let remains = find(instance, &records);
@@ -81,9 +79,7 @@ fn find(instance: &str, records: &[&Leftover]) -> Vec<(u32, u64)> {
         .filter(|(pid, group)| pid == group || records.iter().any(|r| r.pid == *group))
         .map(|(_, group)| group)
         .collect();
-    let members = everybody
-        .iter()
-        .filter(|(_, stat)| groups.contains(&stat.group));
+    let members = everybody.iter().filter(|(_, stat)| groups.contains(&stat.group));
     found.extend(members.map(|(pid, _)| *pid));
     add_descendants(&mut found, &everybody);
     found.remove(&us);

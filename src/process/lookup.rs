@@ -36,15 +36,11 @@ pub(super) fn resolve(
         }
     }
     // Exec will say what is wrong with it.
-    not_executable.ok_or_else(|| SpawnError::Missing {
-        path: program.to_owned(),
-    })
+    not_executable.ok_or_else(|| SpawnError::Missing { path: program.to_owned() })
 }
 
 fn missing(path: &Path) -> SpawnError {
-    SpawnError::Missing {
-        path: path.display().to_string(),
-    }
+    SpawnError::Missing { path: path.display().to_string() }
 }
 
 #[cfg(test)]
@@ -72,9 +68,8 @@ mod tests {
             ("b/none", Err(root.join("b/none").display().to_string())),
         ] {
             let found = resolve(program, Some(&path), root);
-            let expected = expected
-                .map(|p| root.join(p))
-                .map_err(|path| SpawnError::Missing { path });
+            let expected =
+                expected.map(|p| root.join(p)).map_err(|path| SpawnError::Missing { path });
             assert_eq!(found, expected, "{program}");
         }
     }

@@ -127,9 +127,7 @@ pub(super) fn mark(pid: u32) -> Mark {
     environ
         .split(|byte| *byte == 0)
         .find_map(|entry| entry.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="))
-        .map_or(Mark::None, |run| {
-            Mark::Run(String::from_utf8_lossy(run).into_owned())
-        })
+        .map_or(Mark::None, |run| Mark::Run(String::from_utf8_lossy(run).into_owned()))
 }
 
 fn environ(pid: u32) -> Option<Vec<u8>> {
@@ -175,17 +173,14 @@ pub(super) fn everybody() -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect()
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Our effective capabilities, a bit each (capabilities(7)).
 pub(super) fn capabilities() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let bits = status.lines().find_map(|l| l.strip_prefix("CapEff:"));
-    bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
-        .unwrap_or(0)
+    bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0)
 }
 
 /// A process id for a system call; `None` for 0, which would mean ourselves.
@@ -200,14 +195,8 @@ mod tests {
     #[test]
     fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {
         let text = "42 (a) S 1 (b) R 7 41 42 0 -1 4194560 0 0 0 0 3 4 5 6 20 0 1 0 777 1 2\n";
-        let expected = Stat {
-            state: 'R',
-            parent: 7,
-            group: 41,
-            ticks: 18,
-            start: 777,
-            is_bare: false,
-        };
+        let expected =
+            Stat { state: 'R', parent: 7, group: 41, ticks: 18, start: 777, is_bare: false };
         assert_eq!(parse_stat(text), Some(expected));
         assert_eq!(parse_stat("42 (sh"), None);
     }

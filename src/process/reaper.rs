@@ -88,10 +88,7 @@ struct Abandoned {
 impl Reaper {
     /// Starts the thread.
     pub(super) fn start() -> io::Result<Arc<Self>> {
-        let reaper = Arc::new(Self {
-            state: Mutex::default(),
-            wake: Condvar::new(),
-        });
+        let reaper = Arc::new(Self { state: Mutex::default(), wake: Condvar::new() });
         let mine = Arc::clone(&reaper);
         thread::Builder::new()
             .name("arcanos-reap".to_owned())
@@ -158,10 +155,7 @@ impl Reaper {
             if state.stop {
                 return None;
             }
-            state = self
-                .wake
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.look = false;
         sweeps.append(&mut state.sweeps);
@@ -171,13 +165,7 @@ impl Reaper {
 
 impl Sweep {
     fn new(run: RunId, group: Option<Pid>, done: Option<oneshot::Sender<usize>>) -> Self {
-        Self {
-            run,
-            group,
-            start: Instant::now(),
-            left: 0,
-            done,
-        }
+        Self { run, group, start: Instant::now(), left: 0, done }
     }
 
     /// Whether nothing is left of the run, as far as this look can tell, or it has been long enough.
@@ -198,10 +186,7 @@ impl Abandoned {
     /// Whether the leader is reaped; reaps it if it is dead, and has its run swept.
     fn is_reaped(&self, sweeps: &mut Vec<Sweep>) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-        if matches!(
-            waitid(WaitId::PidFd(self.leader.as_fd()), options),
-            Ok(None)
-        ) {
+        if matches!(waitid(WaitId::PidFd(self.leader.as_fd()), options), Ok(None)) {
             return false;
         }
         sweeps.push(Sweep::new(self.run.clone(), None, None));
@@ -249,17 +234,12 @@ fn reap_orphan(pid: u32) -> bool {
 /// Kills all processes of the sweeps, and counts them there.
 fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> Look {
     let runs: HashMap<String, usize> = by(sweeps, |sweep| Some(sweep.run.to_string()));
-    let groups: HashMap<u32, usize> = by(sweeps, |sweep| {
-        Some(sweep.group?.as_raw_pid().cast_unsigned())
-    });
+    let groups: HashMap<u32, usize> =
+        by(sweeps, |sweep| Some(sweep.group?.as_raw_pid().cast_unsigned()));
     for sweep in sweeps.iter_mut() {
         sweep.left = 0;
     }
-    let mut look = Look {
-        dying: Vec::new(),
-        is_whole: false,
-        has_unknown: false,
-    };
+    let mut look = Look { dying: Vec::new(), is_whole: false, has_unknown: false };
     // Each with the sweep that its parent belongs to.
     let mut family: Vec<(u32, Option<usize>)> = orphans.iter().map(|pid| (*pid, None)).collect();
     while let Some((pid, inherited)) = family.pop() {
@@ -293,8 +273,7 @@ fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> Look {
 
 fn by<K: Hash + Eq>(sweeps: &[Sweep], key: impl Fn(&Sweep) -> Option<K>) -> HashMap<K, usize> {
     let keys = sweeps.iter().enumerate();
-    keys.filter_map(|(index, sweep)| Some((key(sweep)?, index)))
-        .collect()
+    keys.filter_map(|(index, sweep)| Some((key(sweep)?, index))).collect()
 }
 
 /// Kills the one process that has this id and started then, and returns its pidfd.
@@ -313,10 +292,8 @@ pub(super) fn await_death<'a>(dying: impl IntoIterator<Item = &'a OwnedFd>, dead
     let mut waiting: Vec<&OwnedFd> = dying.into_iter().collect();
     while !waiting.is_empty() {
         let rest = deadline.saturating_duration_since(Instant::now());
-        let mut fds: Vec<PollFd<'_>> = waiting
-            .iter()
-            .map(|pidfd| PollFd::new(*pidfd, PollFlags::IN))
-            .collect();
+        let mut fds: Vec<PollFd<'_>> =
+            waiting.iter().map(|pidfd| PollFd::new(*pidfd, PollFlags::IN)).collect();
         let timeout = Timespec::try_from(rest).unwrap_or_default();
         if rest.is_zero() || poll(&mut fds, Some(&timeout)).is_err() {
             return;

@@ -13,10 +13,7 @@ static ORIGINAL: OnceLock<Rlimit> = OnceLock::new();
 /// Returns the limit now in force; `None` is no limit.
 pub fn raise_descriptor_limit() -> Option<u64> {
     let original = original();
-    let raised = Rlimit {
-        current: original.maximum,
-        maximum: original.maximum,
-    };
+    let raised = Rlimit { current: original.maximum, maximum: original.maximum };
     match setrlimit(Resource::Nofile, raised) {
         Ok(()) => original.maximum,
         Err(_) => original.current,

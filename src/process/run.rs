@@ -70,8 +70,7 @@ impl Process {
     ///
     /// An unknown number is sent as SIGTERM.
     pub fn signal_group(&self, signal: i32) {
-        self.leader
-            .signal(Signal::from_named_raw(signal).unwrap_or(Signal::TERM));
+        self.leader.signal(Signal::from_named_raw(signal).unwrap_or(Signal::TERM));
     }
 
     /// Asks the run to end: the signal, and SIGCONT, so that a stopped process acts on it.
@@ -143,11 +142,7 @@ impl Process {
         if proc::adopted().is_none_or(|orphans| orphans.is_empty()) {
             return 0;
         }
-        let answer = self
-            .leader
-            .workshop
-            .reaper
-            .sweep(&self.leader.run, self.leader.pid);
+        let answer = self.leader.workshop.reaper.sweep(&self.leader.run, self.leader.pid);
         // The reaper keeps its own deadline; this one is for a reaper that is itself held up.
         let answer = tokio::time::timeout(SWEEP_LIMIT + SWEEP_LIMIT / 4, answer).await;
         let left = answer.map_or(1, |left| left.unwrap_or(0));

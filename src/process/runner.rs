@@ -24,12 +24,8 @@ const TASK: &str = "ARCANOS_TASK";
 /// The variable that holds the input of a run, as JSON.
 const INPUT: &str = "ARCANOS_INPUT";
 
-static URL: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "data:text/javascript;base64,{}",
-        base64(bare(RUNNER).as_bytes())
-    )
-});
+static URL: LazyLock<String> =
+    LazyLock::new(|| format!("data:text/javascript;base64,{}", base64(bare(RUNNER).as_bytes())));
 
 /// Makes a command call the default export of its `file`, if the mode says so and it runs Node.
 ///
@@ -48,12 +44,8 @@ pub fn prepare_node(
         command.env.push((INPUT.to_owned(), input.to_owned()));
     }
     if is_called(command, file, mode)? {
-        command
-            .env
-            .push((TASK.to_owned(), mode.as_str().to_owned()));
-        command
-            .args
-            .splice(0..0, ["--import".to_owned(), URL.clone()]);
+        command.env.push((TASK.to_owned(), mode.as_str().to_owned()));
+        command.args.splice(0..0, ["--import".to_owned(), URL.clone()]);
     }
     Ok(())
 }
@@ -158,9 +150,6 @@ mod tests {
         let mut command = command("python3");
         let prepared = prepare_node(&mut command, Path::new("/w/a.py"), Mode::Auto, Some("[1]"));
         assert_eq!(prepared, Ok(()));
-        assert_eq!(
-            command.env,
-            [("ARCANOS_INPUT".to_owned(), "[1]".to_owned())]
-        );
+        assert_eq!(command.env, [("ARCANOS_INPUT".to_owned(), "[1]".to_owned())]);
     }
 }

@@ -83,14 +83,8 @@ impl Spawner {
             .stack_size(STACK_SIZE)
             .spawn(move || bench.work(queue))?;
         let signals = signals.abort_handle();
-        let workshop = Workshop {
-            requests,
-            reaper,
-            signals,
-        };
-        Ok(Self {
-            workshop: Arc::new(workshop),
-        })
+        let workshop = Workshop { requests, reaper, signals };
+        Ok(Self { workshop: Arc::new(workshop) })
     }
 
     /// Spawns a process and returns once it has executed its program.
@@ -106,9 +100,7 @@ impl Spawner {
             step: "execute the program in time",
             errno: Errno::TIMEDOUT.raw_os_error(),
         };
-        let launched = tokio::time::timeout(SPAWN_LIMIT, spawned)
-            .await
-            .unwrap_or(Err(late))?;
+        let launched = tokio::time::timeout(SPAWN_LIMIT, spawned).await.unwrap_or(Err(late))?;
         let process = Process::new(launched.leader).map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::NOMEM);
             SpawnError::before("watch a process", errno)
@@ -124,11 +116,7 @@ impl Spawner {
 
     async fn request(&self, command: Command) -> Result<Launched, SpawnError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request {
-            command,
-            workshop: Arc::clone(&self.workshop),
-            reply,
-        };
+        let request = Request { command, workshop: Arc::clone(&self.workshop), reply };
         let gone = || SpawnError::before("reach the spawning thread", Errno::AGAIN);
         let requests = &self.workshop.requests;
         requests.send(request).await.map_err(|_| gone())?;

@@ -8,10 +8,7 @@
 //!
 //! It does not look anything up: programs, users and limits arrive resolved in a [`Plan`].
 
-#![expect(
-    unsafe_code,
-    reason = "no safe interface clones with a death signal, limits and a user"
-)]
+#![expect(unsafe_code, reason = "no safe interface clones with a death signal, limits and a user")]
 
 use std::{
     cell::Cell,
@@ -83,10 +80,7 @@ pub(super) fn clone_process(plan: &Plan, stack: &mut Stack) -> Result<(Pid, Owne
     };
     let cloned = if pid < 0 { Err(last_errno()) } else { Ok(pid) };
     restore_signals(signals);
-    let pid = cloned.map_err(|errno| Failure {
-        step: Step::Clone,
-        errno,
-    })?;
+    let pid = cloned.map_err(|errno| Failure { step: Step::Clone, errno })?;
     // SAFETY: with CLONE_PIDFD the kernel has stored a new descriptor there that nobody else owns.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let pid = Pid::from_raw(pid).expect("clone gives the parent a positive id");
@@ -118,13 +112,7 @@ fn block_signals() -> u64 {
     // SAFETY: both sets are of the size that is passed, and live through the call.
     unsafe {
         let (all, old) = (&raw const all, &raw mut old);
-        libc::syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_SETMASK,
-            all,
-            old,
-            SIGSET_SIZE,
-        );
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, all, old, SIGSET_SIZE);
     }
     old
 }
@@ -134,13 +122,7 @@ fn restore_signals(mask: u64) {
     // SAFETY: the set is of the size that is passed, and lives through the call.
     unsafe {
         let (mask, none) = (&raw const mask, ptr::null_mut::<u64>());
-        libc::syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_SETMASK,
-            mask,
-            none,
-            SIGSET_SIZE,
-        );
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, mask, none, SIGSET_SIZE);
     }
 }
 
@@ -170,19 +152,14 @@ fn become_program(frame: &Frame<'_>) -> Result<std::convert::Infallible, Failure
         check(Step::Group, libc::syscall(libc::SYS_setpgid, 0, 0))?;
         if let Some(procs) = plan.cgroup {
             // "0" is whoever writes it.
-            check(
-                Step::Cgroup,
-                libc::syscall(libc::SYS_write, procs, c"0".as_ptr(), 1),
-            )?;
+            check(Step::Cgroup, libc::syscall(libc::SYS_write, procs, c"0".as_ptr(), 1))?;
         }
     }
     set_limits(plan)?;
     set_oom_score(&plan.oom_score);
     place_descriptors(plan)?;
     // SAFETY: a system call with a pointer into the plan.
-    check(Step::Directory, unsafe {
-        libc::syscall(libc::SYS_chdir, plan.cwd.as_ptr())
-    })?;
+    check(Step::Directory, unsafe { libc::syscall(libc::SYS_chdir, plan.cwd.as_ptr()) })?;
     if let Some(identity) = &plan.identity {
         become_user(identity)?;
     }
@@ -194,19 +171,13 @@ fn become_program(frame: &Frame<'_>) -> Result<std::convert::Infallible, Failure
         libc::syscall(libc::SYS_execve, plan.program.as_ptr(), argv, envp)
     };
     check(Step::Exec, failed)?;
-    Err(Failure {
-        step: Step::Exec,
-        errno: Errno::INVAL,
-    })
+    Err(Failure { step: Step::Exec, errno: Errno::INVAL })
 }
 
 /// What a system call said, as a failure of the step.
 fn check(step: Step, answer: c_long) -> Result<c_long, Failure> {
     if answer < 0 {
-        return Err(Failure {
-            step,
-            errno: last_errno(),
-        });
+        return Err(Failure { step, errno: last_errno() });
     }
     Ok(answer)
 }
@@ -230,20 +201,11 @@ fn set_limits(plan: &Plan) -> Result<(), Failure> {
     let files = plan.open_files.map(|limit| (libc::RLIMIT_NOFILE, limit));
     let limits = [Some((libc::RLIMIT_CORE, (0, 0))), files];
     for (resource, (soft, hard)) in limits.into_iter().flatten() {
-        let limit = libc::rlimit64 {
-            rlim_cur: soft,
-            rlim_max: hard,
-        };
+        let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
         let none = ptr::null_mut::<libc::rlimit64>();
         // SAFETY: the limit lives through the call; 0 is the caller itself.
         let answer = unsafe {
-            libc::syscall(
-                libc::SYS_prlimit64,
-                0,
-                resource as c_int,
-                &raw const limit,
-                none,
-            )
+            libc::syscall(libc::SYS_prlimit64, 0, resource as c_int, &raw const limit, none)
         };
         check(Step::Limits, answer)?;
     }
@@ -305,34 +267,16 @@ fn become_user(identity: &Identity) -> Result<(), Failure> {
     unsafe {
         let (count, list) = (identity.groups.len(), identity.groups.as_ptr());
         check(Step::User, libc::syscall(libc::SYS_setgroups, count, list))?;
-        check(
-            Step::User,
-            libc::syscall(libc::SYS_setresgid, gid, gid, gid),
-        )?;
-        check(
-            Step::User,
-            libc::syscall(libc::SYS_setresuid, uid, uid, uid),
-        )?;
+        check(Step::User, libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
+        check(Step::User, libc::syscall(libc::SYS_setresuid, uid, uid, uid))?;
         let [real, effective, saved] = &mut users;
-        check(
-            Step::User,
-            libc::syscall(libc::SYS_getresuid, real, effective, saved),
-        )?;
+        check(Step::User, libc::syscall(libc::SYS_getresuid, real, effective, saved))?;
         let [real, effective, saved] = &mut groups;
-        check(
-            Step::User,
-            libc::syscall(libc::SYS_getresgid, real, effective, saved),
-        )?;
-        check(
-            Step::User,
-            libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
-        )?;
+        check(Step::User, libc::syscall(libc::SYS_getresgid, real, effective, saved))?;
+        check(Step::User, libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
     }
     if users != [uid; 3] || groups != [gid; 3] {
-        return Err(Failure {
-            step: Step::User,
-            errno: Errno::PERM,
-        });
+        return Err(Failure { step: Step::User, errno: Errno::PERM });
     }
     Ok(())
 }
@@ -342,20 +286,10 @@ fn become_user(identity: &Identity) -> Result<(), Failure> {
 fn die_with(parent: c_long) -> Result<(), Failure> {
     // SAFETY: only numbers.
     unsafe {
-        let set = libc::syscall(
-            libc::SYS_prctl,
-            libc::PR_SET_PDEATHSIG,
-            libc::SIGKILL,
-            0,
-            0,
-            0,
-        );
+        let set = libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0);
         check(Step::DeathSignal, set)?;
         if libc::syscall(libc::SYS_getppid) != parent {
-            return Err(Failure {
-                step: Step::DeathSignal,
-                errno: Errno::SRCH,
-            });
+            return Err(Failure { step: Step::DeathSignal, errno: Errno::SRCH });
         }
     }
     Ok(())

@@ -70,13 +70,7 @@ async fn spawn(spawner: &Spawner, command: Command) -> Spawned {
 }
 
 async fn finish(spawned: Spawned) -> Done {
-    let Spawned {
-        mut process,
-        stdout,
-        stderr,
-        channel,
-        ..
-    } = spawned;
+    let Spawned { mut process, stdout, stderr, channel, .. } = spawned;
     let said = async {
         let mut said = Vec::new();
         if let Some(fd) = channel {
@@ -89,12 +83,7 @@ async fn finish(spawned: Spawned) -> Done {
     };
     let all = async { tokio::join!(process.exited(), text(stdout), text(stderr), said) };
     let (exit, stdout, stderr, said) = within(all).await;
-    Done {
-        exit,
-        stdout,
-        stderr,
-        said,
-    }
+    Done { exit, stdout, stderr, said }
 }
 
 async fn run(command: Command) -> Done {

@@ -105,11 +105,7 @@ impl Decoder {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let frame = if line.len() > MAX_FRAME {
-                None
-            } else {
-                Frame::parse(line)
-            };
+            let frame = if line.len() > MAX_FRAME { None } else { Frame::parse(line) };
             self.heard |= frame.is_some();
             match frame {
                 None => self.skipped += 1,
@@ -173,21 +169,15 @@ mod tests {
     }
 
     fn activity(message: &str) -> Incoming {
-        Incoming::Activity {
-            message: message.to_owned(),
-        }
+        Incoming::Activity { message: message.to_owned() }
     }
 
     #[test]
     fn garbage_between_messages_is_counted_and_passed_over() {
         let bytes = b"\"ready\"\n{bad\n\xff\n\n \n[1,2\n{\"cmd\":\"NODE_X\"}\n\"on\"\nlast";
         let (all, _) = decode([&bytes[..]]);
-        let expected = [
-            Incoming::Ready,
-            Incoming::Skipped(3),
-            activity("on"),
-            Incoming::Skipped(1),
-        ];
+        let expected =
+            [Incoming::Ready, Incoming::Skipped(3), activity("on"), Incoming::Skipped(1)];
         assert_eq!(all, expected);
     }
 
@@ -210,23 +200,14 @@ mod tests {
     fn the_largest_frame_still_counts() {
         let fits = format!("\"{}\"\n", "x".repeat(MAX_FRAME - 2));
         let over = format!("\"{}\"\n\"next\"\n", "x".repeat(MAX_FRAME - 1));
-        assert_eq!(
-            decode([fits.as_bytes()]).0,
-            [activity(&"x".repeat(MAX_FRAME - 2))]
-        );
-        assert_eq!(
-            decode([over.as_bytes()]).0,
-            [Incoming::Skipped(1), activity("next")]
-        );
+        assert_eq!(decode([fits.as_bytes()]).0, [activity(&"x".repeat(MAX_FRAME - 2))]);
+        assert_eq!(decode([over.as_bytes()]).0, [Incoming::Skipped(1), activity("next")]);
     }
 
     #[test]
     fn handles_are_owed_an_answer() {
         let frame = b"{\"cmd\":\"NODE_HANDLE\",\"msg\":\"with it\"}\n\"later\"\n";
-        assert_eq!(
-            decode([&frame[..]]),
-            (vec![activity("with it"), activity("later")], 1)
-        );
+        assert_eq!(decode([&frame[..]]), (vec![activity("with it"), activity("later")], 1));
     }
 
     fn line() -> impl Strategy<Value = Vec<u8>> {

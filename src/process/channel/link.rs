@@ -205,10 +205,7 @@ impl Channel {
             let Some(frame) = self.queue.front() else {
                 return;
             };
-            match self
-                .stream
-                .try_write(frame.get(self.written..).unwrap_or_default())
-            {
+            match self.stream.try_write(frame.get(self.written..).unwrap_or_default()) {
                 Ok(written) => self.written += written,
                 Err(error) if is_temporary(&error) => return,
                 // Who does not read any more may still have something to say.
@@ -240,8 +237,5 @@ impl Channel {
 }
 
 fn is_temporary(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

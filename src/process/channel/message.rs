@@ -60,9 +60,7 @@ impl Frame {
         if command == "NODE_HANDLE" {
             let message = value.get_mut("msg").map(Value::take);
             let message = message.filter(|m| !m.is_null());
-            return Some(Self::Handle(
-                message.map(|m| understand(&m.to_string(), &m)),
-            ));
+            return Some(Self::Handle(message.map(|m| understand(&m.to_string(), &m))));
         }
         // As Node decides it: a prefix, and something after it.
         if command.starts_with("NODE_") && command.len() > "NODE_".len() {
@@ -77,9 +75,7 @@ fn understand(text: &str, value: &Value) -> Incoming {
         Value::String(word) if word == "ready" => return Incoming::Ready,
         Value::Object(object) => object,
         other => {
-            return Incoming::Activity {
-                message: words(other, text),
-            };
+            return Incoming::Activity { message: words(other, text) };
         }
     };
     match object.get("type").and_then(Value::as_str) {
@@ -88,24 +84,16 @@ fn understand(text: &str, value: &Value) -> Incoming {
             level: level(object),
             message: object.get("message").map_or_else(String::new, plain),
         },
-        Some("result") => Incoming::Result {
-            value: result(object, text),
-        },
+        Some("result") => Incoming::Result { value: result(object, text) },
         Some("exit_reason") => Incoming::ExitReason {
             reason: object.get("reason").map_or_else(String::new, plain),
             retry_after: retry_after(object),
         },
         Some("activity") if object.len() == 2 => match object.get("message") {
-            Some(Value::String(message)) => Incoming::Activity {
-                message: message.clone(),
-            },
-            _ => Incoming::Activity {
-                message: text.to_owned(),
-            },
+            Some(Value::String(message)) => Incoming::Activity { message: message.clone() },
+            _ => Incoming::Activity { message: text.to_owned() },
         },
-        _ => Incoming::Activity {
-            message: text.to_owned(),
-        },
+        _ => Incoming::Activity { message: text.to_owned() },
     }
 }
 
@@ -122,10 +110,7 @@ fn level(object: &Map<String, Value>) -> String {
     let named = object.get("level").and_then(Value::as_str);
     let named =
         named.filter(|l| l.len() <= MAX_LEVEL && l.bytes().all(|b| b.is_ascii_alphabetic()));
-    named
-        .filter(|l| !l.is_empty())
-        .unwrap_or("info")
-        .to_ascii_lowercase()
+    named.filter(|l| !l.is_empty()).unwrap_or("info").to_ascii_lowercase()
 }
 
 fn retry_after(object: &Map<String, Value>) -> Option<f64> {
@@ -141,11 +126,7 @@ fn result(object: &Map<String, Value>, text: &str) -> String {
         .and_then(|rest| rest.strip_suffix('}'))
         .filter(|_| object.len() == 2);
     written.map_or_else(
-        || {
-            object
-                .get("value")
-                .map_or_else(|| "null".to_owned(), Value::to_string)
-        },
+        || object.get("value").map_or_else(|| "null".to_owned(), Value::to_string),
         str::to_owned,
     )
 }
@@ -182,9 +163,7 @@ mod tests {
     }
 
     fn activity(text: &str) -> Incoming {
-        Incoming::Activity {
-            message: text.to_owned(),
-        }
+        Incoming::Activity { message: text.to_owned() }
     }
 
     #[test]
@@ -193,42 +172,26 @@ mod tests {
             level: level.to_owned(),
             message: message.to_owned(),
         };
-        let result = |value: &str| Incoming::Result {
-            value: value.to_owned(),
-        };
-        let leaving = |retry_after| Incoming::ExitReason {
-            reason: "quota".to_owned(),
-            retry_after,
-        };
+        let result = |value: &str| Incoming::Result { value: value.to_owned() };
+        let leaving =
+            |retry_after| Incoming::ExitReason { reason: "quota".to_owned(), retry_after };
         for (line, expected) in [
             (r#""ready""#, Incoming::Ready),
             (r#"{"type":"ready"}"#, Incoming::Ready),
             (r#""plain words""#, activity("plain words")),
-            (
-                r#"{"type":"activity","message":"at work"}"#,
-                activity("at work"),
-            ),
+            (r#"{"type":"activity","message":"at work"}"#, activity("at work")),
             (
                 r#"{"type":"activity","message":"x","n":1}"#,
                 activity(r#"{"type":"activity","message":"x","n":1}"#),
             ),
-            (
-                r#"{"type":"activity","message":7}"#,
-                activity(r#"{"type":"activity","message":7}"#),
-            ),
+            (r#"{"type":"activity","message":7}"#, activity(r#"{"type":"activity","message":7}"#)),
             (r#"{"z":1,"a":2}"#, activity(r#"{"z":1,"a":2}"#)),
             ("[1,2]", activity("[1,2]")),
             ("null", activity("null")),
             (r#"{"type":7}"#, activity(r#"{"type":7}"#)),
             (r#"{"cmd":"NODE_"}"#, activity(r#"{"cmd":"NODE_"}"#)),
-            (
-                r#"{"type":"log","level":"WARN","message":"m"}"#,
-                log("warn", "m"),
-            ),
-            (
-                r#"{"type":"log","message":{"a":1}}"#,
-                log("info", r#"{"a":1}"#),
-            ),
+            (r#"{"type":"log","level":"WARN","message":"m"}"#, log("warn", "m")),
+            (r#"{"type":"log","message":{"a":1}}"#, log("info", r#"{"a":1}"#)),
             (r#"{"type":"log","level":"a b"}"#, log("info", "")),
             (
                 r#"{"type":"result","value":{"z":1,"a":12345678901234567890123}}"#,
@@ -236,14 +199,8 @@ mod tests {
             ),
             (r#"{"value":[1], "type":"result"}"#, result("[1]")),
             (r#"{"type":"result"}"#, result("null")),
-            (
-                r#"{"type":"exit_reason","reason":"quota","retry_after":2.5}"#,
-                leaving(Some(2.5)),
-            ),
-            (
-                r#"{"type":"exit_reason","reason":"quota","retry_after":-1}"#,
-                leaving(None),
-            ),
+            (r#"{"type":"exit_reason","reason":"quota","retry_after":2.5}"#, leaving(Some(2.5))),
+            (r#"{"type":"exit_reason","reason":"quota","retry_after":-1}"#, leaving(None)),
         ] {
             assert_eq!(message(line), Some(expected), "{line}");
         }
@@ -251,10 +208,7 @@ mod tests {
 
     #[test]
     fn what_node_says_to_node_is_no_message() {
-        assert!(matches!(
-            Frame::parse(br#"{"cmd":"NODE_OTHER"}"#),
-            Some(Frame::Internal)
-        ));
+        assert!(matches!(Frame::parse(br#"{"cmd":"NODE_OTHER"}"#), Some(Frame::Internal)));
         let handle = br#"{"cmd":"NODE_HANDLE","type":"net.Server","msg":"hello"}"#;
         let Some(Frame::Handle(Some(inner))) = Frame::parse(handle) else {
             panic!("a handle with a message");
@@ -268,10 +222,7 @@ mod tests {
     #[test]
     fn json_is_compacted_without_touching_texts_and_numbers() {
         for (text, expected) in [
-            (
-                "{ \"b\" : [1, 2.50 ],\n \"a\": \"x \\\" \\\\\" }",
-                r#"{"b":[1,2.50],"a":"x \" \\"}"#,
-            ),
+            ("{ \"b\" : [1, 2.50 ],\n \"a\": \"x \\\" \\\\\" }", r#"{"b":[1,2.50],"a":"x \" \\"}"#),
             (" 1e400 ", "1e400"),
             ("\"a\u{2028} b\"", "\"a\u{2028} b\""),
         ] {

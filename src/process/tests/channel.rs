@@ -15,9 +15,7 @@ fn script(folder: &tempfile::TempDir, body: &str) -> PathBuf {
 }
 
 fn activity(message: &str) -> Incoming {
-    Incoming::Activity {
-        message: message.to_owned(),
-    }
+    Incoming::Activity { message: message.to_owned() }
 }
 
 async fn open(spawner: &Spawner, command: super::Command) -> (Spawned, Channel) {
@@ -49,10 +47,7 @@ async fn a_node_worker_speaks_as_under_fork() {
     let Some(Incoming::Activity { message }) = within(channel.recv()).await else {
         panic!("an answer");
     };
-    let same = [
-        got,
-        activity(r#"{"got":{"type":"shutdown","timeoutMs":2000}}"#),
-    ];
+    let same = [got, activity(r#"{"got":{"type":"shutdown","timeoutMs":2000}}"#)];
     assert!(same.contains(&activity(&message)), "{message}");
     assert_eq!(within(channel.recv()).await, None);
     assert_eq!(channel.shutdown(Duration::ZERO), Err(Refused::Closed));
@@ -70,10 +65,7 @@ async fn a_passed_handle_holds_up_nothing() {
     let spawner = Spawner::start().expect("threads");
     let command = node(&script(&folder, body), Mode::Script, None);
     let (mut spawned, mut channel) = open(&spawner, command).await;
-    assert_eq!(
-        within(channel.recv()).await,
-        Some(activity("with a handle"))
-    );
+    assert_eq!(within(channel.recv()).await, Some(activity("with a handle")));
     assert_eq!(within(channel.recv()).await, Some(activity("after")));
     assert_eq!(within(channel.recv()).await, None);
     assert_eq!(within(spawned.process.exited()).await, Exit::Code(0));

@@ -45,11 +45,7 @@ async fn everything_a_run_started_dies_with_it() {
         let mut spawned = spawn(&spawner, sh(&format!("{script}; exit 5"))).await;
         let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
         let escapee = pid(&first_line(&mut stdout).await);
-        assert_eq!(
-            within(spawned.process.exited()).await,
-            Exit::Code(5),
-            "{script}"
-        );
+        assert_eq!(within(spawned.process.exited()).await, Exit::Code(5), "{script}");
         assert!(!is_alive(escapee), "{script}");
         assert_eq!(spawned.process.left_behind(), 0);
         until("the orphan to be reaped", || proc::stat(escapee).is_none()).await;
@@ -59,11 +55,7 @@ async fn everything_a_run_started_dies_with_it() {
 #[tokio::test]
 async fn an_exit_is_seen_though_pipes_stay_open_and_other_runs_are_left_alone() {
     let spawner = Spawner::start().expect("threads");
-    let mut other = spawn(
-        &spawner,
-        sh("setsid sh -c 'echo $$; exec sleep 300' & sleep 300"),
-    )
-    .await;
+    let mut other = spawn(&spawner, sh("setsid sh -c 'echo $$; exec sleep 300' & sleep 300")).await;
     let mut stdout = Receiver::from_owned_fd(other.stdout).expect("a pipe");
     let stranger = pid(&first_line(&mut stdout).await);
     let start = Instant::now();
@@ -79,11 +71,8 @@ async fn an_exit_is_seen_though_pipes_stay_open_and_other_runs_are_left_alone() 
 #[tokio::test]
 async fn orphans_of_a_living_run_are_reaped() {
     let spawner = Spawner::start().expect("threads");
-    let mut spawned = spawn(
-        &spawner,
-        sh("(sh -c 'echo $$; exec sleep 0.05' &); exec sleep 300"),
-    )
-    .await;
+    let mut spawned =
+        spawn(&spawner, sh("(sh -c 'echo $$; exec sleep 0.05' &); exec sleep 300")).await;
     let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
     let orphan = pid(&first_line(&mut stdout).await);
     until("no zombie", || proc::stat(orphan).is_none()).await;
@@ -103,10 +92,7 @@ async fn waiting_may_be_cancelled_and_a_dropped_run_dies() {
         assert!(waiting.await.is_err());
     }
     drop(spawned.process);
-    until("both to be gone", || {
-        [child, leader].iter().all(|p| proc::stat(*p).is_none())
-    })
-    .await;
+    until("both to be gone", || [child, leader].iter().all(|p| proc::stat(*p).is_none())).await;
 }
 
 #[tokio::test]
@@ -156,11 +142,7 @@ async fn runs_die_with_arcanos_and_the_next_ends_what_is_left() {
     let instance = format!("doomed{}", std::process::id());
     let me = std::env::current_exe().expect("this program");
     let mut supervisor = std::process::Command::new(me)
-        .args([
-            "process::tests::ending::doomed_supervisor",
-            "--exact",
-            "--ignored",
-        ])
+        .args(["process::tests::ending::doomed_supervisor", "--exact", "--ignored"])
         .env("DOOMED", &instance)
         .env("FILE", &file)
         .stdout(std::process::Stdio::null())
@@ -170,19 +152,13 @@ async fn runs_die_with_arcanos_and_the_next_ends_what_is_left() {
     let pids = fs::read_to_string(&file).expect("the pids");
     let (leader, escapee) = pids.trim().split_once(' ').expect("two");
     let (leader, escapee) = (pid(leader), pid(escapee));
-    until("the escapee to be itself", || {
-        proc::stat(escapee).is_some_and(|s| s.group == escapee)
-    })
-    .await;
+    until("the escapee to be itself", || proc::stat(escapee).is_some_and(|s| s.group == escapee))
+        .await;
     supervisor.kill().expect("it dies");
     supervisor.wait().expect("it is dead");
     until("the leader to die with it", || !is_alive(leader)).await;
     assert!(is_alive(escapee));
-    assert_eq!(
-        end_leftovers("doomed", &[]),
-        0,
-        "a prefix of the name is another instance"
-    );
+    assert_eq!(end_leftovers("doomed", &[]), 0, "a prefix of the name is another instance");
     // The `mv` may still be at it too.
     assert!(end_leftovers(&instance, &[]) >= 1);
     assert!(!is_alive(escapee));
@@ -191,10 +167,7 @@ async fn runs_die_with_arcanos_and_the_next_ends_what_is_left() {
 
 #[tokio::test]
 async fn a_record_ends_only_the_process_that_it_is_about() {
-    let mut child = std::process::Command::new("sleep")
-        .arg("300")
-        .spawn()
-        .expect("it starts");
+    let mut child = std::process::Command::new("sleep").arg("300").spawn().expect("it starts");
     let id = child.id();
     let record = |start_time: u64, boot_id: &str| Leftover {
         pid: id,

@@ -25,19 +25,15 @@ async fn a_run_ends_by_code_or_by_signal() {
 #[tokio::test]
 async fn output_is_kept_to_its_last_byte() {
     let done = run(sh("echo out; echo err >&2; printf 'no newline'")).await;
-    assert_eq!(
-        (done.stdout.as_str(), done.stderr.as_str()),
-        ("out\nno newline", "err\n")
-    );
+    assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("out\nno newline", "err\n"));
 }
 
 #[tokio::test]
 async fn a_child_is_given_what_it_should_have_and_nothing_else() {
-    let mut command = sh(
-        "ls -l /proc/self/fd | sed -n 's/.* \\([0-9]*\\) -> /\\1 /p' | grep -v /proc/
+    let mut command =
+        sh("ls -l /proc/self/fd | sed -n 's/.* \\([0-9]*\\) -> /\\1 /p' | grep -v /proc/
         ps -o pgid= -p $$ | tr -d ' '; echo $$; pwd; ulimit -c; umask
-        cat /proc/self/oom_score_adj; grep -E 'Sig(Blk|Ign)' /proc/self/status; env | sort",
-    );
+        cat /proc/self/oom_score_adj; grep -E 'Sig(Blk|Ign)' /proc/self/status; env | sort");
     command.env.push(("A".to_owned(), "old".to_owned()));
     command.env.push(("A".to_owned(), "new".to_owned()));
     command.cwd = "/usr".into();
@@ -54,23 +50,12 @@ async fn a_child_is_given_what_it_should_have_and_nothing_else() {
     // `ls` in a pipeline has a pipe for 1; 2 is the run's, and there are no more.
     let fds = lines.iter().filter(|line| line.contains("pipe:")).count();
     assert_eq!(fds, 2, "{done:?}");
-    assert!(
-        !lines.iter().any(|line| line.contains("socket:")),
-        "{done:?}"
-    );
-    let own = lines
-        .iter()
-        .position(|line| *line == "/usr")
-        .expect("the folder");
+    assert!(!lines.iter().any(|line| line.contains("socket:")), "{done:?}");
+    let own = lines.iter().position(|line| *line == "/usr").expect("the folder");
     assert_eq!(lines[own - 1], lines[own - 2], "its own group: {done:?}");
     assert_eq!(lines[own + 1], "0", "no core dumps");
-    let names = lines
-        .iter()
-        .filter_map(|l| l.split_once('='))
-        .map(|(n, _)| n);
-    let names: Vec<&str> = names
-        .filter(|n| !["PWD", "OLDPWD", "SHLVL", "_"].contains(n))
-        .collect();
+    let names = lines.iter().filter_map(|l| l.split_once('=')).map(|(n, _)| n);
+    let names: Vec<&str> = names.filter(|n| !["PWD", "OLDPWD", "SHLVL", "_"].contains(n)).collect();
     assert_eq!(names, ["A", "ARCANOS_RUN_ID", "PATH"]);
 }
 
@@ -86,16 +71,10 @@ async fn many_children_at_once_share_no_descriptor() {
     let mut seen = std::collections::HashSet::new();
     for task in spawns.collect::<Vec<_>>() {
         let done: Done = within(task).await.expect("it ends");
-        let lines = done
-            .stdout
-            .lines()
-            .filter(|l| l.contains("pipe:") || l.contains("socket:"));
+        let lines = done.stdout.lines().filter(|l| l.contains("pipe:") || l.contains("socket:"));
         let mine: Vec<&str> = lines.collect();
         assert_eq!(mine.len(), 3, "{done:?}");
-        assert!(
-            mine.iter().all(|fd| seen.insert((*fd).to_owned())),
-            "{done:?}"
-        );
+        assert!(mine.iter().all(|fd| seen.insert((*fd).to_owned())), "{done:?}");
     }
 }
 
@@ -119,10 +98,7 @@ async fn what_cannot_be_spawned_says_why_with_the_path() {
     let spawner = Spawner::start().expect("threads");
     for (command, expected) in [
         (command("/no/such/program", &[]), "`/no/such/program`"),
-        (
-            command("no-such-program", &[]),
-            "`no-such-program` on the worker's PATH",
-        ),
+        (command("no-such-program", &[]), "`no-such-program` on the worker's PATH"),
         (command(&plain, &[]), "plain`: Permission denied"),
         (command(&garbage, &[]), "garbage`: it is neither"),
         (command(&orphan, &[]), "orphan`: its interpreter"),
@@ -132,21 +108,11 @@ async fn what_cannot_be_spawned_says_why_with_the_path() {
         (stranger, "`no-such-user-here`: there is no such user"),
     ] {
         let error = within(spawner.spawn(command)).await.err().expect(expected);
-        assert!(
-            error.to_string().contains(expected),
-            "{error} has {expected}"
-        );
+        assert!(error.to_string().contains(expected), "{error} has {expected}");
         assert!(!error.is_transient(), "{error}");
     }
-    let missing = within(spawner.spawn(command("no-such-program", &[])))
-        .await
-        .err();
-    assert_eq!(
-        missing,
-        Some(SpawnError::Missing {
-            path: "no-such-program".to_owned()
-        })
-    );
+    let missing = within(spawner.spawn(command("no-such-program", &[]))).await.err();
+    assert_eq!(missing, Some(SpawnError::Missing { path: "no-such-program".to_owned() }));
 }
 
 #[tokio::test]
@@ -169,15 +135,10 @@ async fn a_user_is_become_wholly() {
     }
     let mut command = sh("id -u; id -g; id -G; grep NoNewPrivs /proc/self/status");
     command.user = Some("nobody".to_owned());
-    let nobody = nix::unistd::User::from_name("nobody")
-        .expect("users")
-        .expect("nobody");
+    let nobody = nix::unistd::User::from_name("nobody").expect("users").expect("nobody");
     let (uid, gid) = (nobody.uid, nobody.gid);
     let done = run(command).await;
-    assert_eq!(
-        done.stdout,
-        format!("{uid}\n{gid}\n{gid}\nNoNewPrivs:\t1\n")
-    );
+    assert_eq!(done.stdout, format!("{uid}\n{gid}\n{gid}\nNoNewPrivs:\t1\n"));
 }
 
 #[tokio::test]
@@ -215,10 +176,7 @@ async fn a_spawn_costs_no_more_than_milliseconds() {
 async fn starved_supervisor() {
     let limit = |soft: u64| {
         let hard = getrlimit(Resource::Nofile).maximum;
-        let limit = Rlimit {
-            current: Some(soft),
-            maximum: hard,
-        };
+        let limit = Rlimit { current: Some(soft), maximum: hard };
         setrlimit(Resource::Nofile, limit).expect("a lower limit");
     };
     limit(123);
@@ -230,14 +188,8 @@ async fn starved_supervisor() {
     let error = within(spawner.spawn(sh("true"))).await.err();
     assert!(error.is_some_and(|error| error.is_transient()));
     limit(raised.unwrap_or(1024));
-    let spawned = within(spawner.spawn(sh("ulimit -n")))
-        .await
-        .expect("it spawns");
-    assert_eq!(
-        finish(spawned).await.stdout,
-        "123\n",
-        "what arcanos was started with"
-    );
+    let spawned = within(spawner.spawn(sh("ulimit -n"))).await.expect("it spawns");
+    assert_eq!(finish(spawned).await.stdout, "123\n", "what arcanos was started with");
 }
 
 #[tokio::test]

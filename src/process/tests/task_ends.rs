@@ -33,29 +33,17 @@ async fn the_shutdown_message_aborts_a_task_that_asked_for_its_signal() {
     let folder = Folder::new();
     let body = "export default (x, { signal }) => new Promise(r => { signal.onabort = () => r('early'); setTimeout(r, 60000) })";
     let spawner = Spawner::start().expect("threads");
-    let mut spawned = spawn(
-        &spawner,
-        node(&folder.file("a.mjs", body), Mode::Auto, None),
-    )
-    .await;
+    let mut spawned = spawn(&spawner, node(&folder.file("a.mjs", body), Mode::Auto, None)).await;
     let mut channel = Channel::new(spawned.channel.take().expect("a channel")).expect("a channel");
     within(async {
         while !channel.has_spoken() {
             let soon = tokio::time::Instant::now() + Duration::from_millis(20);
-            assert_eq!(
-                channel.recv_until(soon).await,
-                None,
-                "what Node says to Node is not shown"
-            );
+            assert_eq!(channel.recv_until(soon).await, None, "what Node says to Node is not shown");
         }
     })
     .await;
-    channel
-        .shutdown(Duration::from_secs(5))
-        .expect("it listens");
-    let early = Incoming::Result {
-        value: "\"early\"".to_owned(),
-    };
+    channel.shutdown(Duration::from_secs(5)).expect("it listens");
+    let early = Incoming::Result { value: "\"early\"".to_owned() };
     assert_eq!(within(channel.recv()).await, Some(early));
     assert_eq!(within(spawned.process.exited()).await, Exit::Code(0));
 }
@@ -107,13 +95,7 @@ async fn finished_tasks_leave_no_handle_behind() {
     );
     let folder = Folder::new();
     let spawner = Spawner::start().expect("threads");
-    let done = finish(
-        spawn(
-            &spawner,
-            node(&folder.file("a.mjs", &body), Mode::Auto, None),
-        )
-        .await,
-    )
-    .await;
+    let done =
+        finish(spawn(&spawner, node(&folder.file("a.mjs", &body), Mode::Auto, None)).await).await;
     assert_eq!((done.exit, results(&done)), (Exit::Code(0), vec!["1"]));
 }

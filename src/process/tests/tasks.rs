@@ -35,18 +35,12 @@ pub(super) fn results(done: &Done) -> Vec<&str> {
 #[tokio::test]
 async fn a_default_export_is_called_once_with_its_input() {
     for (name, body) in [
-        (
-            "a.mjs",
-            "export default async (x) => { console.log('called'); return { z: x, a: 1 } }",
-        ),
+        ("a.mjs", "export default async (x) => { console.log('called'); return { z: x, a: 1 } }"),
         (
             "a.js",
             "import fs from 'node:fs'; export default (x) => { console.log('called'); return { z: x, a: 1 } }",
         ),
-        (
-            "a.cjs",
-            "module.exports = async (x) => { console.log('called'); return { z: x, a: 1 } }",
-        ),
+        ("a.cjs", "module.exports = async (x) => { console.log('called'); return { z: x, a: 1 } }"),
         (
             "a.js",
             "exports.other = 1; exports.default = function (x) { console.log('called'); return { z: x, a: 1 } }",
@@ -71,18 +65,8 @@ async fn a_default_export_is_called_once_with_its_input() {
 async fn what_is_no_task_is_a_script() {
     for (name, body, stdout, code) in [
         ("a.mjs", "console.log('on'); export default 7", "on\n", 0),
-        (
-            "a.mjs",
-            "console.log('on'); export default class Worker {}",
-            "on\n",
-            0,
-        ),
-        (
-            "a.cjs",
-            "console.log('on'); module.exports = class {}",
-            "on\n",
-            0,
-        ),
+        ("a.mjs", "console.log('on'); export default class Worker {}", "on\n", 0),
+        ("a.cjs", "console.log('on'); module.exports = class {}", "on\n", 0),
         (
             "a.js",
             "setTimeout(() => { console.log('late'); process.exit(3) }, 20); module.exports = () => console.log('CALLED')",
@@ -114,16 +98,10 @@ async fn the_work_of_the_file_itself_comes_first() {
     let body = "import { pathToFileURL } from 'node:url';
         if (import.meta.url === pathToFileURL(process.argv[1]).href) setTimeout(() => console.log('own work'), 50);
         export default () => { console.log('called') };";
-    assert_eq!(
-        task("a.mjs", body, Mode::Auto, None).await.stdout,
-        "own work\ncalled\n"
-    );
+    assert_eq!(task("a.mjs", body, Mode::Auto, None).await.stdout, "own work\ncalled\n");
     let body = "console.log(require.main === module); module.exports = (x) => x === undefined";
     let done = task("a.js", body, Mode::Auto, None).await;
-    assert_eq!(
-        (done.stdout.as_str(), results(&done)),
-        ("true\n", vec!["true"])
-    );
+    assert_eq!((done.stdout.as_str(), results(&done)), ("true\n", vec!["true"]));
 }
 
 #[tokio::test]
@@ -132,17 +110,9 @@ async fn a_file_behind_a_link_is_still_the_main_one() {
     fs::create_dir(folder.0.path().join("real dir")).expect("a folder");
     let body = "let n = 0; n++; export default () => n";
     folder.file("real dir/a.mjs", body);
-    symlink(
-        folder.0.path().join("real dir"),
-        folder.0.path().join("link"),
-    )
-    .expect("a link");
+    symlink(folder.0.path().join("real dir"), folder.0.path().join("link")).expect("a link");
     let done = run(node(&folder.0.path().join("link/a.mjs"), Mode::Task, None)).await;
-    assert_eq!(
-        (done.exit, results(&done)),
-        (Exit::Code(0), vec!["1"]),
-        "{done:?}"
-    );
+    assert_eq!((done.exit, results(&done)), (Exit::Code(0), vec!["1"]), "{done:?}");
 }
 
 #[tokio::test]
@@ -154,42 +124,22 @@ async fn failures_fail_with_their_stack() {
             1,
             "Error: task boom\n    at",
         ),
-        (
-            "a.cjs",
-            "module.exports = () => Promise.reject('plain boom')",
-            1,
-            "plain boom\n",
-        ),
+        ("a.cjs", "module.exports = () => Promise.reject('plain boom')", 1, "plain boom\n"),
         (
             "a.mjs",
             "await Promise.reject(new Error('tla boom')); export default () => console.log('CALLED')",
             1,
             "tla boom",
         ),
-        (
-            "a.mjs",
-            "export default () => new Promise(() => {})",
-            13,
-            "can never end",
-        ),
-        (
-            "a.mjs",
-            "export default () => 10n",
-            1,
-            "cannot be sent as JSON",
-        ),
+        ("a.mjs", "export default () => new Promise(() => {})", 13, "can never end"),
+        ("a.mjs", "export default () => 10n", 1, "cannot be sent as JSON"),
         (
             "a.mjs",
             "export default () => { const o = {}; o.o = o; return o }",
             1,
             "cannot be sent as JSON",
         ),
-        (
-            "a.mjs",
-            "await new Promise(() => {}); export default () => 1",
-            13,
-            "",
-        ),
+        ("a.mjs", "await new Promise(() => {}); export default () => 1", 13, ""),
     ] {
         let done = task(name, body, Mode::Auto, None).await;
         assert_eq!(done.exit, Exit::Code(code), "{body} {done:?}");
@@ -204,10 +154,7 @@ async fn a_task_without_a_function_says_so() {
     assert_eq!(done.exit, Exit::Code(1));
     let reason = "a.mjs has no default export that is a function";
     assert_eq!(done.stderr, format!("{reason}\n"));
-    let said = Incoming::ExitReason {
-        reason: reason.to_owned(),
-        retry_after: None,
-    };
+    let said = Incoming::ExitReason { reason: reason.to_owned(), retry_after: None };
     assert_eq!(done.said, [said]);
 }
 
@@ -221,41 +168,19 @@ async fn results_of_any_kind_arrive() {
         ("new Date(0)", r#""1970-01-01T00:00:00.000Z""#),
         ("[1.50, {}]", "[1.5,{}]"),
     ] {
-        let done = task(
-            "a.mjs",
-            &format!("export default () => ({value})"),
-            Mode::Auto,
-            None,
-        )
-        .await;
+        let done =
+            task("a.mjs", &format!("export default () => ({value})"), Mode::Auto, None).await;
         assert_eq!(
             (done.exit, results(&done)),
             (Exit::Code(0), vec![expected]),
             "{value} {done:?}"
         );
     }
-    let done = task(
-        "a.mjs",
-        "export default () => 'x'.repeat(300000)",
-        Mode::Auto,
-        None,
-    )
-    .await;
+    let done = task("a.mjs", "export default () => 'x'.repeat(300000)", Mode::Auto, None).await;
     assert_eq!(results(&done).first().map(|r| r.len()), Some(300_002));
-    let done = task(
-        "a.mjs",
-        "export default () => '\"'.repeat(3 << 20)",
-        Mode::Auto,
-        None,
-    )
-    .await;
+    let done = task("a.mjs", "export default () => '\"'.repeat(3 << 20)", Mode::Auto, None).await;
     assert_eq!(done.exit, Exit::Code(0));
-    assert!(
-        results(&done)
-            .first()
-            .is_some_and(|r| r.ends_with("bytes of JSON]\"")),
-        "{done:?}"
-    );
+    assert!(results(&done).first().is_some_and(|r| r.ends_with("bytes of JSON]\"")), "{done:?}");
 }
 
 #[tokio::test]
@@ -264,10 +189,7 @@ async fn the_last_output_before_the_end_is_kept() {
                 process.stderr.write('e'.repeat(300000)); return 'end' }";
     let done = task("a.mjs", body, Mode::Auto, None).await;
     assert!(done.stdout.ends_with("line 5000\n"));
-    assert_eq!(
-        (done.stderr.len(), results(&done)),
-        (300_000, vec!["\"end\""])
-    );
+    assert_eq!((done.stderr.len(), results(&done)), (300_000, vec!["\"end\""]));
 }
 
 #[tokio::test]
@@ -275,9 +197,7 @@ async fn the_context_names_and_logs() {
     let folder = Folder::new();
     let body = "export default (x, { logger, id, model }) => { logger('one'); logger.warn('two', { a: 1 }); return [id, model] }";
     let mut command = node(&folder.file("a.mjs", body), Mode::Auto, None);
-    command
-        .env
-        .push(("ARCANOS_WORKER_ID".to_owned(), "a".to_owned()));
+    command.env.push(("ARCANOS_WORKER_ID".to_owned(), "a".to_owned()));
     command.env.push(("AI_MODEL".to_owned(), "m".to_owned()));
     let mut silent = command.clone();
     let done = run(command).await;
@@ -285,13 +205,8 @@ async fn the_context_names_and_logs() {
         level: level.to_owned(),
         message: message.to_owned(),
     };
-    let result = Incoming::Result {
-        value: r#"["a","m"]"#.to_owned(),
-    };
-    assert_eq!(
-        done.said,
-        [log("info", "one"), log("warn", "two { a: 1 }"), result]
-    );
+    let result = Incoming::Result { value: r#"["a","m"]"#.to_owned() };
+    assert_eq!(done.said, [log("info", "one"), log("warn", "two { a: 1 }"), result]);
     silent.ipc = false;
     let done = run(silent).await;
     assert_eq!(
