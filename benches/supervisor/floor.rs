@@ -141,7 +141,8 @@ pub(crate) fn serve(bytes: usize) {
                         .body(Full::new(body.clone()));
                     std::future::ready(response)
                 });
-                let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+                let connection =
+                    http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
                 // A client that leaves ends its connection.
                 let _ = connection.await;
             });

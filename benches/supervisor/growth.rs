@@ -5,8 +5,9 @@ use std::{fmt::Write, thread, time::Duration};
 use rustix::process::Signal;
 
 use crate::{
-    Ground, life::{ms, sleepers}, load,
-    probe,
+    Ground,
+    life::{ms, sleepers},
+    load, probe,
     site::{Setting, Site},
 };
 

@@ -5,8 +5,9 @@ use std::{thread, time::Duration};
 use rustix::process::Signal;
 
 use crate::{
-    Ground, floor,
+    Ground,
     figure::{Aim, Figure},
+    floor,
     probe::{self, monotonic},
     site::{Running, Setting, Site},
 };
@@ -75,7 +76,12 @@ pub(crate) fn drop_in(ground: &Ground) -> Figure {
         thread::sleep(Duration::from_millis(30));
     }
     running.stop();
-    Figure::plain("drop a file in → its first instruction, 100 running", "ms", samples, Aim::AtMost(3.0))
+    Figure::plain(
+        "drop a file in → its first instruction, 100 running",
+        "ms",
+        samples,
+        Aim::AtMost(3.0),
+    )
 }
 
 /// A crash, until the first instruction of the next run.
@@ -83,7 +89,8 @@ pub(crate) fn crash(ground: &Ground) -> Figure {
     const RUNS: usize = 40;
     let config = "restart = { delay = \"0s\", max_attempts = \"unlimited\", jitter = 0.0 }";
     let site = Site::new(&ground.worker, &Setting { workers: 0, verb: "crash", config: "" });
-    let setting = Setting { workers: 0, verb: "crash", config: &format!("[workers.w0000]\n{config}") };
+    let setting =
+        Setting { workers: 0, verb: "crash", config: &format!("[workers.w0000]\n{config}") };
     site.configure(&ground.worker, &setting);
     let running = site.start();
     site.put("1\n", &site.file(0));
@@ -92,7 +99,12 @@ pub(crate) fn crash(ground: &Ground) -> Figure {
     let ends: Vec<u64> =
         site.marks.read().iter().filter(|mark| mark.word == "end").map(|mark| mark.at).collect();
     let gaps = starts.iter().skip(1).zip(&ends).map(|(start, end)| ms(start.at - end));
-    Figure::plain("crash → next first instruction, no delay", "ms", gaps.collect(), Aim::AtMost(1.0))
+    Figure::plain(
+        "crash → next first instruction, no delay",
+        "ms",
+        gaps.collect(),
+        Aim::AtMost(1.0),
+    )
 }
 
 /// One of many changed, by its file and by the config, until its new first instruction.

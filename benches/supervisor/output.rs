@@ -3,8 +3,9 @@
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use crate::{
-    Ground, floor,
+    Ground,
     figure::{Aim, Figure},
+    floor,
     probe::{self, wait_until},
     site::{Setting, Site},
 };

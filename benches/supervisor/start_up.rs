@@ -7,8 +7,11 @@ use std::{
 };
 
 use crate::{
-    Ground, floor, life::{ms, sleepers}, load,
+    Ground,
     figure::{Aim, Figure},
+    floor,
+    life::{ms, sleepers},
+    load,
     probe::{has_program, monotonic, wait_until},
     site::{ARCANOS, Site},
 };

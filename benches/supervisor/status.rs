@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    Ground, floor, life, load,
+    Ground,
     figure::{Aim, Figure},
+    floor, life, load,
     site::Site,
 };
 
