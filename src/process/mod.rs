@@ -17,12 +17,16 @@
 //! the thread they hang on: the kernel gives orphans to the main thread, and only `arcanos-spawn`
 //! clones. A child that the main thread spawned by other means could be reaped as an orphan.
 
+mod bench;
+
+mod brand;
 mod cgroup;
 mod channel;
 mod command;
 mod identity;
 mod leftovers;
 mod lookup;
+mod plan;
 mod proc;
 mod reaper;
 mod rlimit;

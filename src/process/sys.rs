@@ -25,6 +25,8 @@ use rustix::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
+use super::plan::{Failure, Identity, Plan, Step};
+
 /// Bytes of the child's stack. It needs under 2 KiB; glibc's `posix_spawn` takes 32 KiB.
 const STACK_SIZE: usize = 64 * 1024;
 
@@ -33,59 +35,6 @@ pub(super) const CHANNEL_FD: c_int = 3;
 
 /// The size of the kernel's signal set, in bytes: 64 signals.
 const SIGSET_SIZE: usize = 8;
-
-/// Everything a child is made of, resolved.
-pub(super) struct Plan {
-    /// The absolute path that is executed.
-    pub(super) program: CString,
-    /// Its arguments, the name of the program first.
-    pub(super) args: Vec<CString>,
-    /// `NAME=value`.
-    pub(super) env: Vec<CString>,
-    /// The working directory.
-    pub(super) cwd: CString,
-    /// What becomes its descriptors 0, 1 and 2. Each is 3 or more, and closed by exec.
-    pub(super) stdio: [RawFd; 3],
-    /// What becomes [`CHANNEL_FD`]. 3 or more, and closed by exec.
-    pub(super) channel: Option<RawFd>,
-    /// `cgroup.procs` of the group it joins, open for writing.
-    pub(super) cgroup: Option<RawFd>,
-    /// Soft and hard limit of open descriptors.
-    pub(super) open_files: Option<(u64, u64)>,
-    /// Its `oom_score_adj`, in decimal.
-    pub(super) oom_score: CString,
-    /// Whom it becomes; `None` stays who we are.
-    pub(super) identity: Option<Identity>,
-}
-
-/// A user with all of its groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-    pub(super) groups: Vec<u32>,
-}
-
-/// What a child does before it is the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    Clone,
-    Group,
-    Cgroup,
-    Limits,
-    Descriptors,
-    Directory,
-    User,
-    DeathSignal,
-    Exec,
-}
-
-/// The step that failed, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
-    pub(super) step: Step,
-    pub(super) errno: Errno,
-}
 
 /// The stack that children use, one at a time.
 pub(super) struct Stack(Box<[u128]>);
@@ -247,20 +196,25 @@ fn reset_signals() {
     }
 }
 
-/// No core dumps, which would hold secrets, and the descriptors it may have.
+/// No core dumps, which would hold secrets, the descriptors it may have, and the brand.
 fn set_limits(plan: &Plan) -> Result<(), Failure> {
-    let files = plan.open_files.map(|limit| (libc::RLIMIT_NOFILE, limit));
-    let limits = [Some((libc::RLIMIT_CORE, (0, 0))), files];
-    for (resource, (soft, hard)) in limits.into_iter().flatten() {
-        let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
-        let none = ptr::null_mut::<libc::rlimit64>();
-        // SAFETY: the limit lives through the call; 0 is the caller itself.
-        let answer = unsafe {
-            libc::syscall(libc::SYS_prlimit64, 0, resource as c_int, &raw const limit, none)
-        };
-        check(Step::Limits, answer)?;
+    check(Step::Limits, set_limit(libc::RLIMIT_CORE, (0, 0)))?;
+    if let Some(limit) = plan.open_files {
+        check(Step::Limits, set_limit(libc::RLIMIT_NOFILE, limit))?;
+    }
+    if let Some(brand) = plan.brand {
+        // An arcanos below another one may not raise what it inherited: no failure.
+        set_limit(libc::RLIMIT_RTTIME, (brand.soft, brand.hard));
     }
     Ok(())
+}
+
+/// Sets a soft and a hard limit of the caller.
+fn set_limit(resource: libc::__rlimit_resource_t, (soft, hard): (u64, u64)) -> c_long {
+    let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
+    let none = ptr::null_mut::<libc::rlimit64>();
+    // SAFETY: the limit lives through the call; 0 is the caller itself.
+    unsafe { libc::syscall(libc::SYS_prlimit64, 0, resource as c_int, &raw const limit, none) }
 }
 
 /// Makes the kernel prefer it to us when memory runs out. Not every machine lets us: no failure.

@@ -1,7 +1,8 @@
 //! Real processes: `/bin/sh` and `node`. Everything waits for a state with a deadline.
 
 mod channel;
-mod life;
+mod ending;
+mod spawning;
 mod tasks;
 
 use std::{
