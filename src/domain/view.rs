@@ -190,6 +190,20 @@ pub struct LastExit {
     pub at: Stamp,
     /// How long the run lasted.
     pub uptime: Duration,
+    /// What was found of it.
+    pub evidence: Evidence,
+}
+
+/// What a run leaves that tells of its end.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// What its output says about the cause.
+    pub diagnosis: Option<String>,
+    /// Its last lines on stderr, oldest first, cut and redacted; only of a run that failed.
+    pub last_lines: Arc<[String]>,
+    /// The most memory that one of its processes ever held, in bytes; `None` where that is less
+    /// than arcanos itself uses, which hides it.
+    pub peak_memory: Option<u64>,
 }
 
 /// Something a worker said on its channel.

@@ -32,6 +32,13 @@ pub struct Desired {
     made_with: Option<(Arc<Config>, Surroundings)>,
 }
 
+impl Desired {
+    /// What the spec of this worker was made from.
+    pub(super) fn source(&self, id: &WorkerId) -> Option<&Candidate> {
+        self.sources.get(id)
+    }
+}
+
 /// Makes a spec for each candidate. Where nothing differs from `previous`, its spec is shared.
 #[must_use]
 pub fn desired(

@@ -1,4 +1,4 @@
-//! The one file with `unsafe`: a child between `clone` and `execve`.
+//! The one file with `unsafe`: a child between `clone` and `execve`, and its end.
 //!
 //! It does what `posix_spawn` does, which has no way to set a death signal, limits or a user. The
 //! child shares our memory until it executes, while the thread that made it is suspended
@@ -14,7 +14,7 @@ use std::{
     cell::Cell,
     ffi::{CStr, CString, c_char, c_int, c_long, c_void},
     io,
-    os::fd::{FromRawFd, OwnedFd, RawFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     ptr,
     sync::Arc,
 };
@@ -26,6 +26,7 @@ use rustix::{
 use tokio::io::{Interest, unix::AsyncFd};
 
 use super::plan::{Failure, Identity, Plan, Step};
+use crate::domain::Exit;
 
 /// Bytes of the child's stack. It needs under 2 KiB; glibc's `posix_spawn` takes 32 KiB.
 const STACK_SIZE: usize = 64 * 1024;
@@ -97,6 +98,40 @@ pub(super) fn watch(pidfd: Arc<OwnedFd>) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
     // same, for as long as it is watched.
     let watched = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) };
     Ok(watched?)
+}
+
+/// How a dead process ended, and the most memory that it, or a child it waited for, ever held.
+pub(super) struct Ending {
+    pub(super) exit: Exit,
+    /// Bytes. Never less than what arcanos held when it cloned the process: until then they
+    /// shared their memory.
+    pub(super) peak_memory: u64,
+}
+
+/// Takes the end of a child, once; `None` while it lives. The safe interfaces to waitid(2) leave
+/// out what it used.
+pub(super) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Option<Ending>> {
+    // SAFETY: both are plain data for which zeros are good, and live through the call, which fills
+    // them in; the two fields of `info` are read only if it is about a child (its pid is not 0).
+    let (pid, code, status, used) = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let mut used: libc::rusage = std::mem::zeroed();
+        let (info_at, used_at) = (&raw mut info, &raw mut used);
+        let options = libc::WEXITED | libc::WNOHANG;
+        let (kind, fd) = (libc::P_PIDFD, pidfd.as_raw_fd());
+        if libc::syscall(libc::SYS_waitid, kind, fd, info_at, options, used_at) != 0 {
+            return Err(last_errno().into());
+        }
+        (info.si_pid(), info.si_code, info.si_status(), used)
+    };
+    let exit = match code {
+        _ if pid == 0 => return Ok(None),
+        libc::CLD_EXITED => Exit::Code(status),
+        _ => Exit::Signal(status),
+    };
+    // The kernel counts in KiB.
+    let peak_memory = u64::try_from(used.ru_maxrss).unwrap_or(0) * 1024;
+    Ok(Some(Ending { exit, peak_memory }))
 }
 
 /// A null-terminated array of pointers into `strings`.

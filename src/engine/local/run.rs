@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use crate::{
-    domain::{Exit, LastActivity, RunId, Stamp, WorkerSpec},
+    domain::{Evidence, Exit, LastActivity, RunId, Stamp, WorkerSpec},
     files::logs::{LogLine, Stream, TailQuery, WorkerLog},
     process::{self, Channel, Command, Incoming, Process, SpawnError, Spawned},
     text,
@@ -38,7 +39,14 @@ const HEED: Duration = Duration::from_millis(200);
 const SHOWN: usize = 1024;
 
 /// The last lines of stderr that are looked at for the cause of a failure.
-const LAST_LINES: usize = 40;
+/// An error of the SDK with its causes takes up to forty.
+const LAST_LINES: usize = 80;
+
+/// How many of them are kept for people to see.
+const KEPT_LINES: usize = 20;
+
+/// Characters of each that are kept: with the above, what a failed worker costs.
+const KEPT_WIDTH: usize = 200;
 
 /// An event of a run, for its worker's machine.
 pub(super) struct RunEvent(pub(super) Event);
@@ -120,8 +128,8 @@ impl Launch {
             let ((life, exit), (), ()) = tokio::join!(watched, out, err);
             (life, exit, (), ())
         };
-        let diagnosis = life.diagnosis(exit).await;
-        life.launch.tell(Event::Exited { run, exit, diagnosis }).await;
+        let evidence = life.evidence(exit).await;
+        life.launch.tell(Event::Exited { run, exit, evidence }).await;
     }
 
     async fn tell(&self, event: Event) {
@@ -134,7 +142,7 @@ impl Launch {
         let launch = &self.spec.launch;
         let mut env: BTreeMap<String, String> = launch.env.0.clone();
         if let Some(address) = *self.context.address.borrow() {
-            env.insert("ARCANOS_URL".to_owned(), format!("http://{address}"));
+            env.insert("ARCANOS_URL".to_owned(), format!("http://{}", reachable(address)));
         }
         let args = resolve_file(&launch.args, &launch.file);
         let mut command = Command {
@@ -150,6 +158,16 @@ impl Launch {
         process::prepare_node(&mut command, &launch.file, launch.mode, self.input.as_deref())?;
         Ok(command)
     }
+}
+
+/// The address under which a server that listens there is reached from this machine.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    address
 }
 
 /// Node resolves the links of the main file but not those of `process.argv[1]`; the idioms that
@@ -271,17 +289,29 @@ impl Life {
         self
     }
 
-    /// What the run's last words say about the cause of a failure.
-    async fn diagnosis(&self, exit: Exit) -> Option<String> {
+    /// What the run leaves that tells of its end.
+    async fn evidence(&self, exit: Exit) -> Evidence {
+        let peak_memory = self.process.peak_memory();
         if exit.is_success() || self.launch.order.borrow().stop.is_some() {
-            return None;
+            return Evidence { peak_memory, ..Evidence::default() };
         }
+        let lines = self.last_lines().await;
+        let diagnosis = match self.process.ran_out_of_memory() {
+            true => Some("it met its `limits.memory`, and the kernel killed it".to_owned()),
+            false => diagnose(exit, &lines),
+        };
+        let kept = lines.len().saturating_sub(KEPT_LINES);
+        let cut = |line: &String| line.chars().take(KEPT_WIDTH).collect();
+        Evidence { diagnosis, last_lines: lines[kept..].iter().map(cut).collect(), peak_memory }
+    }
+
+    /// The run's last lines on stderr, oldest first.
+    async fn last_lines(&self) -> Vec<String> {
         let query = TailQuery { stream: Some(Stream::Stderr), ..TailQuery::last(LAST_LINES) };
         let logs = &self.launch.context.logs;
         let lines = logs.tail(Some(&self.launch.spec.id), &query).await;
         let is_own = |line: &LogLine| line.run.as_ref().is_some_and(|run| *run == self.launch.id);
-        let own: Vec<String> = lines.into_iter().filter(is_own).map(|line| line.text).collect();
-        diagnose(exit, &own)
+        lines.into_iter().filter(is_own).map(|line| line.text).collect()
     }
 }
 

@@ -57,6 +57,10 @@ struct ExitOf<'a> {
     reason: Option<&'a str>,
     at: Stamp,
     uptime_seconds: f64,
+    /// The most memory that one of its processes held; `null` where that is not known.
+    peak_memory_bytes: Option<u64>,
+    /// Its last lines on stderr, oldest first; of a failure only.
+    last_lines: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -119,6 +123,8 @@ impl<'a> ExitOf<'a> {
             reason: last.reason.as_deref(),
             at: last.at,
             uptime_seconds: seconds(last.uptime),
+            peak_memory_bytes: last.evidence.peak_memory,
+            last_lines: &last.evidence.last_lines,
         }
     }
 }

@@ -1,0 +1,25 @@
+//! The integration tests: a real `arcanos` on real files with real processes, seen from outside.
+//!
+//! Each test has a [`site::Site`] of its own, a temporary folder in which an arcanos runs, and waits
+//! for states instead of sleeping. A module holds one behaviour. They run side by side.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
+mod channel;
+mod cli;
+mod governor;
+mod launch;
+mod layers;
+mod life;
+mod logs;
+mod model;
+mod npm;
+mod prepare;
+mod reload;
+mod routes;
+mod saves;
+mod schedule;
+mod site;
+mod six_workers;
+mod streams;
+mod tasks;
+mod weather;
