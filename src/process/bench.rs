@@ -22,6 +22,7 @@ use rustix::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    brand::Brand,
     cgroup::Cgroups,
     command::{Command, SpawnError},
     identity, lookup,
@@ -122,6 +123,7 @@ impl Bench {
             channel: theirs.channel.as_ref().map(AsRawFd::as_raw_fd),
             cgroup: cgroup.as_ref().map(|group| group.procs.as_raw_fd()),
             open_files: rlimit::for_worker(command.limits.open_files),
+            brand: Brand::of(&command.run),
             oom_score: self.oom_score.clone(),
             identity: identity_of(command)?,
         };

@@ -18,6 +18,8 @@
 //! clones. A child that the main thread spawned by other means could be reaped as an orphan.
 
 mod bench;
+
+mod brand;
 mod cgroup;
 mod channel;
 mod command;

@@ -4,6 +4,8 @@ use std::{ffi::CString, os::fd::RawFd};
 
 use rustix::io::Errno;
 
+use super::brand::Brand;
+
 /// Everything a child is made of, resolved.
 pub(super) struct Plan {
     /// The absolute path that is executed.
@@ -22,6 +24,8 @@ pub(super) struct Plan {
     pub(super) cgroup: Option<RawFd>,
     /// Soft and hard limit of open descriptors.
     pub(super) open_files: Option<(u64, u64)>,
+    /// What all of its descendants will carry.
+    pub(super) brand: Option<Brand>,
     /// Its `oom_score_adj`, in decimal.
     pub(super) oom_score: CString,
     /// Whom it becomes; `None` stays who we are.

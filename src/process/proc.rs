@@ -137,6 +137,14 @@ fn environ(pid: u32) -> Option<Vec<u8>> {
     Some(environ)
 }
 
+/// Soft and hard limit of a process's real-time scheduling, if it has both.
+pub(super) fn realtime_limit(pid: u32) -> Option<(u64, u64)> {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max realtime timeout"))?;
+    let mut values = line.split_ascii_whitespace().map(|value| value.parse().ok());
+    Some((values.next()??, values.next()??))
+}
+
 /// Orphans that the kernel has given to us. See the invariant of this room.
 ///
 /// `None` if the kernel cannot tell (built without `CONFIG_PROC_CHILDREN`).

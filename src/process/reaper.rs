@@ -2,8 +2,8 @@
 //!
 //! arcanos is a child subreaper, so whatever a run leaves behind becomes our child once its own
 //! parents are dead. Once the leader of a run is dead, each living process of the run is therefore
-//! an orphan of ours or descends from one. There we look for it, by its group, by its mark in the
-//! environment, or by an ancestor that is known to belong to the run; and there only, so that
+//! an orphan of ours or descends from one. There we look for it, by its group, by its brand, by its
+//! mark in the environment, or by an ancestor that is known to belong to the run; and there only, so that
 //! looking costs one small read when nothing was left.
 //!
 //! One thread does this for all runs at once: a thousand that stop together share a few looks.
@@ -27,7 +27,10 @@ use rustix::{
 };
 use tokio::sync::oneshot;
 
-use super::proc::{self, Mark};
+use super::{
+    brand::Brand,
+    proc::{self, Mark},
+};
 use crate::domain::RunId;
 
 /// How long a run's remains may take to die. Only a process that the kernel cannot interrupt
@@ -234,6 +237,7 @@ fn reap_orphan(pid: u32) -> bool {
 /// Kills all processes of the sweeps, and counts them there.
 fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> Look {
     let runs: HashMap<String, usize> = by(sweeps, |sweep| Some(sweep.run.to_string()));
+    let brands: HashMap<Brand, usize> = by(sweeps, |sweep| Brand::of(&sweep.run));
     let groups: HashMap<u32, usize> =
         by(sweeps, |sweep| Some(sweep.group?.as_raw_pid().cast_unsigned()));
     for sweep in sweeps.iter_mut() {
@@ -248,10 +252,13 @@ fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> Look {
         };
         let mut owner = inherited.or_else(|| groups.get(&stat.group).copied());
         if owner.is_none() && stat.state != 'Z' {
-            match proc::mark(pid) {
-                Mark::Run(run) => owner = runs.get(&run).copied(),
-                Mark::None => {}
-                Mark::Unknown => look.has_unknown = true,
+            match Brand::read(pid) {
+                Some(brand) => owner = brands.get(&brand).copied(),
+                None => match proc::mark(pid) {
+                    Mark::Run(run) => owner = runs.get(&run).copied(),
+                    Mark::None => {}
+                    Mark::Unknown => look.has_unknown = true,
+                },
             }
         }
         let children = proc::children(pid);

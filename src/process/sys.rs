@@ -231,20 +231,25 @@ fn reset_signals() {
     }
 }
 
-/// No core dumps, which would hold secrets, and the descriptors it may have.
+/// No core dumps, which would hold secrets, the descriptors it may have, and the brand.
 fn set_limits(plan: &Plan) -> Result<(), Failure> {
-    let files = plan.open_files.map(|limit| (libc::RLIMIT_NOFILE, limit));
-    let limits = [Some((libc::RLIMIT_CORE, (0, 0))), files];
-    for (resource, (soft, hard)) in limits.into_iter().flatten() {
-        let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
-        let none = ptr::null_mut::<libc::rlimit64>();
-        // SAFETY: the limit lives through the call; 0 is the caller itself.
-        let answer = unsafe {
-            libc::syscall(libc::SYS_prlimit64, 0, resource as c_int, &raw const limit, none)
-        };
-        check(Step::Limits, answer)?;
+    check(Step::Limits, set_limit(libc::RLIMIT_CORE, (0, 0)))?;
+    if let Some(limit) = plan.open_files {
+        check(Step::Limits, set_limit(libc::RLIMIT_NOFILE, limit))?;
+    }
+    if let Some(brand) = plan.brand {
+        // An arcanos below another one may not raise what it inherited: no failure.
+        set_limit(libc::RLIMIT_RTTIME, (brand.soft, brand.hard));
     }
     Ok(())
+}
+
+/// Sets a soft and a hard limit of the caller.
+fn set_limit(resource: libc::__rlimit_resource_t, (soft, hard): (u64, u64)) -> c_long {
+    let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
+    let none = ptr::null_mut::<libc::rlimit64>();
+    // SAFETY: the limit lives through the call; 0 is the caller itself.
+    unsafe { libc::syscall(libc::SYS_prlimit64, 0, resource as c_int, &raw const limit, none) }
 }
 
 /// Makes the kernel prefer it to us when memory runs out. Not every machine lets us: no failure.
