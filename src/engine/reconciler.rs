@@ -93,6 +93,14 @@ struct Shown {
     sources: BTreeMap<String, &'static str>,
 }
 
+/// Says what a config that is good all the same should better not hold.
+fn tell_warnings(loaded: &Loaded, logs: &Logs) {
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+        logs.arcanos(&format!("Warning: {warning}"));
+    }
+}
+
 impl Shown {
     fn of(loaded: &Loaded) -> Self {
         let sources = loaded.sources.iter().map(|(key, source)| (key.clone(), source.as_str()));
@@ -127,6 +135,7 @@ impl Reconciler {
             on_config,
         } = beginnings;
         let base = file.parent().map(Path::to_owned).unwrap_or_default();
+        tell_warnings(&loaded, &shared.logs);
         Self {
             shared,
             requests,
@@ -258,10 +267,7 @@ impl Reconciler {
     }
 
     async fn adopt(&mut self, loaded: Loaded, config: Arc<Config>) {
-        for warning in &loaded.warnings {
-            tracing::warn!("{warning}");
-            self.shared.logs.arcanos(&format!("Warning: {warning}"));
-        }
+        tell_warnings(&loaded, &self.shared.logs);
         (self.on_config)(&config, &self.shared.logs);
         self.governor.set_limit(config.concurrency);
         self.watcher.change(config.discovery.watch);
