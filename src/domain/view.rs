@@ -116,6 +116,8 @@ pub struct Usage {
     pub memory_bytes: u64,
     /// Processor time so far, in seconds.
     pub cpu_seconds: f64,
+    /// Whether its first process is stopped by a signal, and so does nothing.
+    pub is_stalled: bool,
 }
 
 /// A worker as everybody sees it.

@@ -42,6 +42,7 @@ fn candidate(name: &str, content: u64) -> Candidate {
         uses: vec![(PathBuf::from("shared/util.js"), Fingerprint(content / 10))],
         env_reads: vec!["DATABASE_URL".to_owned(), "PATH".to_owned()],
         warnings: Vec::new(),
+        bar: None,
     }
 }
 

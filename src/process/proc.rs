@@ -25,6 +25,8 @@ pub struct Usage {
     pub memory_bytes: u64,
     /// Processor time that they and their ended children have used, in seconds.
     pub cpu_seconds: f64,
+    /// Whether the process itself, not its descendants, is stopped by a signal or a debugger.
+    pub is_stopped: bool,
 }
 
 /// The fields of `/proc/PID/stat` that are used here.
@@ -75,7 +77,7 @@ pub fn usage(pid: u32) -> Option<Usage> {
     let mut total = Usage::default();
     let mut family = vec![pid];
     let mut next = 0;
-    stat(pid)?;
+    total.is_stopped = matches!(stat(pid)?.state, 'T' | 't');
     while let Some(&member) = family.get(next) {
         next += 1;
         if let Some(stat) = stat(member) {

@@ -21,7 +21,10 @@ use tokio_util::sync::CancellationToken;
 use super::Context;
 use crate::{
     domain::{Evidence, Exit, LastActivity, RunId, Stamp, WorkerSpec},
-    files::logs::{LogLine, Stream, TailQuery, WorkerLog},
+    files::{
+        self,
+        logs::{LogLine, Stream, TailQuery, WorkerLog},
+    },
     process::{self, Channel, Command, Incoming, Process, SpawnError, Spawned},
     text,
     worker::{Event, RunKey, diagnose},
@@ -96,7 +99,7 @@ impl Launch {
             Ok(spawned) => spawned,
             Err(error) => {
                 let is_transient = error.is_transient();
-                let reason = error.to_string();
+                let reason = format!("cannot {error}");
                 self.tell(Event::SpawnFailed { run, reason, is_transient }).await;
                 return;
             }
@@ -128,6 +131,7 @@ impl Launch {
             let ((life, exit), (), ()) = tokio::join!(watched, out, err);
             (life, exit, (), ())
         };
+        life.tell_of_remains();
         let evidence = life.evidence(exit).await;
         life.launch.tell(Event::Exited { run, exit, evidence }).await;
     }
@@ -140,6 +144,12 @@ impl Launch {
     /// The command of this run: the spec's, with what differs from run to run.
     fn command(&self) -> Result<Command, SpawnError> {
         let launch = &self.spec.launch;
+        // It is found out anew: after a crash this may be faster than the next look at the folder.
+        let open = files::open_to_all(&launch.file);
+        if let Some(reason) = open.or_else(|| self.spec.bar.clone()) {
+            let path = launch.file.display().to_string();
+            return Err(SpawnError::Failed { step: "run", path, reason });
+        }
         let mut env: BTreeMap<String, String> = launch.env.0.clone();
         if let Some(address) = *self.context.address.borrow() {
             env.insert("ARCANOS_URL".to_owned(), format!("http://{}", reachable(address)));
@@ -287,6 +297,15 @@ impl Life {
             }
         }
         self
+    }
+
+    /// Writes down that the system cannot end something of the run: it is a leak, never silent.
+    fn tell_of_remains(&self) {
+        let left = self.process.left_behind();
+        if left > 0 {
+            let text = format!("Warning: {left} processes that it started cannot be killed");
+            self.launch.log.lifecycle(Some(&self.launch.id), &text);
+        }
     }
 
     /// What the run leaves that tells of its end.

@@ -58,7 +58,7 @@ impl Runtime for Fake {
 
     fn usage(&self, _: &WorkerId) -> Option<Usage> {
         assert!(!*self.must_panic.lock().unwrap(), "a fault that a test asked for");
-        Some(Usage { memory_bytes: 4096, cpu_seconds: 0.25 })
+        Some(Usage { memory_bytes: 4096, cpu_seconds: 0.25, is_stalled: false })
     }
 }
 

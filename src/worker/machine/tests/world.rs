@@ -57,6 +57,7 @@ pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<Wo
         model: Some("m".to_owned()),
         lacks_key: false,
         warnings: Vec::new(),
+        bar: None,
         launch: Launch {
             program: "node".to_owned(),
             args: Vec::new(),
