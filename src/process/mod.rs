@@ -17,6 +17,7 @@
 //! the thread they hang on: the kernel gives orphans to the main thread, and only `arcanos-spawn`
 //! clones. A child that the main thread spawned by other means could be reaped as an orphan.
 
+mod activation;
 mod cgroup;
 mod channel;
 mod command;
@@ -33,6 +34,7 @@ mod sys;
 #[cfg(test)]
 mod tests;
 
+pub use activation::adopt_sockets;
 pub use channel::{Channel, Decoder, Incoming, Refused, compact_json};
 pub use command::{Command, SpawnError};
 pub use leftovers::{Leftover, end_leftovers};
