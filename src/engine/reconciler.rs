@@ -175,6 +175,8 @@ impl Reconciler {
                     self.governor.set_open(true);
                 }
                 Wake::Request(Request::Reload(reply)) => self.reload(reply).await,
+                // The one who asked may be gone.
+                Wake::Request(Request::Beat(reply)) => drop(reply.send(())),
             }
         }
     }

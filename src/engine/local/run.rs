@@ -27,7 +27,7 @@ use crate::{
     },
     process::{self, Channel, Command, Incoming, Process, SpawnError, Spawned},
     text,
-    worker::{Event, RunKey, diagnose},
+    worker::{Event, RunKey, diagnose, telling},
 };
 
 /// What a run left in its channel is read for so long after its end; the figure is the
@@ -319,9 +319,9 @@ impl Life {
             true => Some("it met its `limits.memory`, and the kernel killed it".to_owned()),
             false => diagnose(exit, &lines),
         };
-        let kept = lines.len().saturating_sub(KEPT_LINES);
         let cut = |line: &String| line.chars().take(KEPT_WIDTH).collect();
-        Evidence { diagnosis, last_lines: lines[kept..].iter().map(cut).collect(), peak_memory }
+        let last_lines = telling(&lines, KEPT_LINES).iter().map(cut).collect();
+        Evidence { diagnosis, last_lines, peak_memory }
     }
 
     /// The run's last lines on stderr, oldest first.
