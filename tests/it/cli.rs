@@ -85,7 +85,10 @@ fn the_running_one_is_found_and_does_what_it_is_told() {
     let site = Setup::new().worker("a.sh", STAYS).worker("b.sh", STAYS).start();
     let before = site.wait_running(&["a", "b"]);
     let status = stdout(&site.run(&["status"]));
-    assert!(status.contains("a ") && status.contains("running") && !status.contains('\u{1b}'), "{status}");
+    assert!(
+        status.contains("a ") && status.contains("running") && !status.contains('\u{1b}'),
+        "{status}"
+    );
     let workers = json_of(&site, &["status", "--json"]);
     assert!(workers.to_string().contains("\"running\""), "{workers}");
     stdout(&site.run(&["stop", "a"]));
@@ -120,7 +123,8 @@ fn a_task_is_run_with_the_input_that_was_given() {
 
 #[test]
 fn the_token_of_the_config_is_used() {
-    let site = Setup::new().set("server.token", "'a-token-of-some-length'").worker("a.sh", STAYS).start();
+    let site =
+        Setup::new().set("server.token", "'a-token-of-some-length'").worker("a.sh", STAYS).start();
     site.wait_until("a to run", |site| {
         stdout(&site.run(&["status"])).contains("running").then_some(())
     });
@@ -148,7 +152,8 @@ fn exit_codes_say_what_happened() {
 
 #[test]
 fn start_workers_supervises_without_a_server() {
-    let mut site = Setup::new().arg("start-workers").arg("--every").arg("100ms").worker("a.sh", STAYS).lay();
+    let mut site =
+        Setup::new().arg("start-workers").arg("--every").arg("100ms").worker("a.sh", STAYS).lay();
     site.launch();
     site.wait_said("✅ a running");
     assert_eq!(site.address(), None);
@@ -167,7 +172,8 @@ fn init_makes_a_project_that_is_good() {
     assert!(init.contains("arcanos.toml") && init.contains("workers/"), "{init}");
     stdout(&site.run(&["check"]));
     let scan = json_of(&site, &["scan", "--json"]);
-    let files = scan["files"].as_array().unwrap().iter().filter(|file| file["verdict"] == "worker").count();
+    let files =
+        scan["files"].as_array().unwrap().iter().filter(|file| file["verdict"] == "worker").count();
     assert_eq!(files, 1, "{scan}");
     let mine = "# mine\n";
     site.write("arcanos.toml", mine);
@@ -180,7 +186,11 @@ fn the_schema_is_the_one_that_editors_are_given() {
     let site = Setup::bare().lay();
     let shipped = include_str!("../../.arcanos.schema.json");
     let printed = stdout(&site.run(&["schema"]));
-    assert_eq!(printed.trim_end(), shipped.trim_end(), "write it anew: arcanos schema > .arcanos.schema.json");
+    assert_eq!(
+        printed.trim_end(),
+        shipped.trim_end(),
+        "write it anew: arcanos schema > .arcanos.schema.json"
+    );
 }
 
 #[test]
@@ -195,7 +205,8 @@ fn completions_are_there_for_every_shell() {
 #[test]
 fn a_reader_that_leaves_is_no_fault() {
     let site = Setup::bare().lay();
-    let mut child = site.command(&["schema"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        site.command(&["schema"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -208,7 +219,7 @@ fn the_comments_of_the_shipped_config_tell_the_real_defaults() {
     let site = Setup::bare().env("PORT", "").lay();
     let defaults = effective(&site);
     let text = include_str!("../../arcanos.toml");
-    let sections = text.split("# ----").next_back().map_or(0, |last| text.len() - last.len());
+    let sections = text.rsplit("# ----").next().map_or(0, |last| text.len() - last.len());
     let mut uncommented = String::new();
     let mut section = "";
     // Single workers and profiles come last, and are examples.
@@ -217,7 +228,8 @@ fn the_comments_of_the_shipped_config_tell_the_real_defaults() {
         if line.starts_with('[') {
             section = line;
             uncommented.push_str(line.split('#').next().unwrap());
-        } else if let Some(commented) = line.strip_prefix("# ").filter(|rest| is_key_or_list(rest)) {
+        } else if let Some(commented) = line.strip_prefix("# ").filter(|rest| is_key_or_list(rest))
+        {
             uncommented.push_str(commented);
         }
         uncommented.push('\n');
@@ -232,7 +244,8 @@ fn the_comments_of_the_shipped_config_tell_the_real_defaults() {
 fn is_key_or_list(text: &str) -> bool {
     let key = text.split(" = ").next().unwrap().trim();
     let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    (is_key && text.contains(" = ") && !is_of_a_rule(key)) || text.trim_start().starts_with("\"SSL_CERT_*\"")
+    (is_key && text.contains(" = ") && !is_of_a_rule(key))
+        || text.trim_start().starts_with("\"SSL_CERT_*\"")
 }
 
 /// The keys of the rules that are shown as examples.

@@ -6,17 +6,18 @@ const MANY: usize = 40;
 
 /// Many workers of this text, of which two may be launching at once.
 fn setup(text: &str) -> Setup {
-    let setup = Setup::new()
-        .set("start.concurrency", "2")
-        .set("start.ready", "'message'")
-        .set("discovery.rules", "[{ name = 'sh', files = ['*.sh'], command = ['/bin/sh', '{file}'], mode = 'script' }]");
+    let setup = Setup::new().set("start.concurrency", "2").set("start.ready", "'message'").set(
+        "discovery.rules",
+        "[{ name = 'sh', files = ['*.sh'], command = ['/bin/sh', '{file}'], mode = 'script' }]",
+    );
     (0..MANY).fold(setup, |setup, n| setup.worker(&format!("w{n:02}.sh"), text))
 }
 
 /// How many runs are spawned and not up yet.
 fn launching(picture: &Picture) -> usize {
     let ids = picture.ids();
-    let is_launching = |id: &&&str| picture.worker(id).state() == "starting" && picture.worker(id).pid().is_some();
+    let is_launching =
+        |id: &&&str| picture.worker(id).state() == "starting" && picture.worker(id).pid().is_some();
     ids.iter().filter(is_launching).count()
 }
 
@@ -48,7 +49,10 @@ fn restart_all_is_a_wave_too_and_ends_with_everyone_replaced() {
 
 #[test]
 fn workers_that_crash_together_all_come_to_their_end() {
-    let site = setup("exit 1").set("start.concurrency", "'unlimited'").set("restart.max_attempts", "2").start();
+    let site = setup("exit 1")
+        .set("start.concurrency", "'unlimited'")
+        .set("restart.max_attempts", "2")
+        .start();
     let end = site.wait("all to give up", |picture| picture.count("failed") == MANY);
     for id in end.ids() {
         assert_eq!(end.worker(id).starts(), 3, "{id}");
