@@ -219,7 +219,7 @@ fn the_comments_of_the_shipped_config_tell_the_real_defaults() {
     let site = Setup::bare().env("PORT", "").lay();
     let defaults = effective(&site);
     let text = include_str!("../../arcanos.toml");
-    let sections = text.split("# ----").next_back().map_or(0, |last| text.len() - last.len());
+    let sections = text.rsplit("# ----").next().map_or(0, |last| text.len() - last.len());
     let mut uncommented = String::new();
     let mut section = "";
     // Single workers and profiles come last, and are examples.
