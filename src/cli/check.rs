@@ -13,9 +13,9 @@ use crate::{
         terminal::{Output, Tone},
         wire::{Plan, Worker},
     },
-    config::{Config, Loaded},
-    discovery::Discovered,
-    domain::RestartWhen,
+    config::Loaded,
+    domain::{RestartWhen, WorkerSpec},
+    plan::Desired,
     text::escape,
 };
 
@@ -39,12 +39,14 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
     };
     let (pid, running) = find::workers(globals).await.unzip();
     let folder = load::folder(&loaded.config, running.as_deref().unwrap_or_default())?;
-    let plan = plan(&loaded.config, &folder.discovered, running.as_deref());
+    let specs = load::specs(&site, &loaded.config, &folder);
+    let plan = plan(&specs, running.as_deref());
+    let warnings = warnings(&loaded, &folder, &specs);
     if globals.json {
-        out.line(&pretty(&as_json(&loaded, &plan, pid)))?;
+        out.line(&pretty(&as_json(&loaded, &warnings, &plan, pid)))?;
         return Ok(out.flush()?);
     }
-    tell(&site, &loaded, &folder, out)?;
+    tell(&site, &loaded, &warnings, out)?;
     out.line(&match pid {
         Some(pid) => format!("plan for the arcanos that runs with the pid {pid}:"),
         None => "plan for a start now:".to_owned(),
@@ -56,32 +58,42 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
 }
 
 /// What arcanos would do: the difference between what config and folder ask for and what runs.
-pub(crate) fn plan(config: &Config, discovered: &Discovered, running: Option<&[Worker]>) -> Plan {
-    plan_lines::difference(&wanted(config, discovered), running)
+fn plan(specs: &Desired, running: Option<&[Worker]>) -> Plan {
+    let wanted: Vec<_> = specs.workers.values().map(|spec| wanted(spec)).collect();
+    plan_lines::difference(&wanted, running)
 }
 
-fn wanted(config: &Config, discovered: &Discovered) -> Vec<Wanted> {
-    let of_candidate = |candidate: &crate::discovery::Candidate| {
-        let id = candidate.id.as_str();
-        let settings = config.worker(id);
-        let rule = format!("rule `{}`", candidate.rule);
-        let (wants, reason) = match (&settings.schedule, settings.restart.policy) {
-            _ if !settings.enabled => (Wants::Rest, format!("`workers.{id}.enabled = false`")),
-            (Some(schedule), _) => {
-                (Wants::Run, format!("{rule}, by schedule `{}`", schedule.expression))
-            }
-            (None, RestartWhen::Always) => {
-                (Wants::Run, format!("{rule}, and again after every exit"))
-            }
-            (None, RestartWhen::OnFailure | RestartWhen::Never) => (Wants::Run, rule),
-        };
-        let file = candidate.file.to_string_lossy().into_owned();
-        Wanted { id: id.to_owned(), file, reason, wants }
+fn wanted(spec: &WorkerSpec) -> Wanted {
+    let rule = format!("rule `{}`", spec.rule);
+    let policy = &spec.policy;
+    let (wants, reason) = match (&policy.schedule, policy.restart.policy) {
+        _ if !policy.enabled => (Wants::Rest, format!("`workers.{}.enabled = false`", spec.id)),
+        (Some(schedule), _) => {
+            (Wants::Run, format!("{rule}, by schedule `{}`", schedule.expression))
+        }
+        (None, RestartWhen::Always) => (Wants::Run, format!("{rule}, and again after every exit")),
+        (None, RestartWhen::OnFailure | RestartWhen::Never) => (Wants::Run, rule),
     };
-    discovered.candidates.iter().map(of_candidate).collect()
+    let file = spec.file.to_string_lossy().into_owned();
+    Wanted { id: spec.id.to_string(), file, reason, wants }
 }
 
-fn tell(site: &Site, loaded: &Loaded, folder: &Folder, out: &mut Output) -> Result<(), Failure> {
+/// What is not wrong and should be known all the same, of the config and of each worker.
+fn warnings(loaded: &Loaded, folder: &Folder, specs: &Desired) -> Vec<String> {
+    let of_workers = specs
+        .workers
+        .values()
+        .flat_map(|spec| spec.warnings.iter().map(|warning| format!("{}: {warning}", spec.id)));
+    let of_config = loaded.warnings.iter().cloned();
+    of_config.chain(folder.note.clone()).chain(of_workers).collect()
+}
+
+fn tell(
+    site: &Site,
+    loaded: &Loaded,
+    warnings: &[String],
+    out: &mut Output,
+) -> Result<(), Failure> {
     let file = site.file.to_string_lossy();
     let good = out.colours().paint(Tone::Good, "is good").into_owned();
     out.line(&format!(
@@ -89,10 +101,7 @@ fn tell(site: &Site, loaded: &Loaded, folder: &Folder, out: &mut Output) -> Resu
         escape(file.as_bytes()),
         escape(loaded.config.profile.as_bytes())
     ))?;
-    let of_files = folder.discovered.candidates.iter().flat_map(|candidate| {
-        candidate.warnings.iter().map(|warning| format!("{}: {warning}", candidate.id))
-    });
-    for warning in loaded.warnings.iter().cloned().chain(folder.note.clone()).chain(of_files) {
+    for warning in warnings {
         let text = format!("warning: {}", escape(warning.as_bytes()));
         let text = out.colours().paint(Tone::Busy, &text).into_owned();
         out.line(&text)?;
@@ -100,11 +109,16 @@ fn tell(site: &Site, loaded: &Loaded, folder: &Folder, out: &mut Output) -> Resu
     Ok(())
 }
 
-fn as_json(loaded: &Loaded, plan: &Plan, running: Option<u32>) -> serde_json::Value {
+fn as_json(
+    loaded: &Loaded,
+    warnings: &[String],
+    plan: &Plan,
+    running: Option<u32>,
+) -> serde_json::Value {
     json!({
         "success": true,
         "profile": loaded.config.profile,
-        "warnings": loaded.warnings,
+        "warnings": warnings,
         "running": running,
         "plan": plan,
     })

@@ -238,7 +238,12 @@ impl Answer {
     /// Why it is no good answer.
     pub(crate) fn refusal(&self) -> ClientError {
         let text = |key: &str| self.body.get(key).and_then(Value::as_str);
-        let message = text("message").or_else(|| text("error")).map_or_else(
+        // Of something unknown the title says all; the message names routes.
+        let keys = match self.status {
+            StatusCode::NOT_FOUND => ["error", "message"],
+            _ => ["message", "error"],
+        };
+        let message = text(keys[0]).or_else(|| text(keys[1])).map_or_else(
             || format!("arcanos answers with the status {}", self.status),
             |text| crate::text::escape(text.as_bytes()).into_owned(),
         );

@@ -56,7 +56,10 @@ _arcanos_with_ids() {{
     for ((i = 1; i < COMP_CWORD; i++)); do
         word="${{COMP_WORDS[i]}}"
         case "$word" in
-            --config) config=(--config "${{COMP_WORDS[i + 1]}}"); ((i++)) ;;
+            --config)
+                # Readline parts `--config=FILE` at the sign.
+                [[ "${{COMP_WORDS[i + 1]}}" == "=" ]] && ((i++))
+                config=(--config "${{COMP_WORDS[i + 1]}}"); ((i++)) ;;
             --profile|-n|--lines|--stream|--since|--input)
                 ((i + 1 == COMP_CWORD)) && return
                 ((i++)) ;;
@@ -81,8 +84,11 @@ fn zsh(script: &str) -> String {
     let helper = r#"
 _arcanos_ids() {
     local -a ids config
-    local i=${words[(I)--config]}
-    (( i > 0 )) && config=(--config "${(Q)words[i + 1]}")
+    # Of `words` only what follows the command is left here.
+    local -a line=(${(z)BUFFER})
+    local i=${line[(I)--config]}
+    (( i > 0 )) && config=(--config "${(Q)line[i + 1]}")
+    config+=(${(M)line:#--config=*})
     ids=(${(f)"$(_call_program ids arcanos $config __ids 2>/dev/null)"})
     compadd -a ids
 }
@@ -123,6 +129,7 @@ function __arcanos_ids
     if set -l at (contains -i -- --config $words)
         set config --config $words[(math $at + 1)]
     end
+    set -a config (string match -- '--config=*' $words)
     command arcanos $config __ids 2>/dev/null
 end
 "#,

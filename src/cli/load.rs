@@ -5,6 +5,7 @@ use std::{
     env,
     error::Error,
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -13,13 +14,15 @@ use crate::{
     cli::{
         args::{DEFAULT_CONFIG, Globals},
         exit::{self, Failure},
+        systemd::OWN_VARIABLES,
         wire::Worker,
     },
-    config::{self, Config, ConfigErrors, Inputs, Loaded},
+    config::{self, Config, ConfigErrors, Inputs, Loaded, Upstream},
     discovery::{Discovered, Rules, judge},
     domain::WorkerId,
     engine::Source,
     files::{Patience, ScanError, Scanner, Settled, read_settled},
+    plan::{Desired, Surroundings, desired},
 };
 
 /// The largest config, dotenv or token file that is read, in bytes.
@@ -76,7 +79,8 @@ impl Site {
             bad(format!("is no UTF-8 text, from byte {} on", error.utf8_error().valid_up_to()))
         })?;
         let pairs = env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
+            let pair = (name.into_string().ok()?, value.into_string().ok()?);
+            (!OWN_VARIABLES.contains(&pair.0.as_str())).then_some(pair)
         });
         Ok(Self { file, text, environment: pairs.collect(), profile: globals.profile.clone() })
     }
@@ -178,6 +182,22 @@ pub(crate) fn folder(config: &Config, running: &[Worker]) -> Result<Folder, Fail
             }
         }
     }
+}
+
+/// A stand-in's address before there is one: only that workers get an address matters here.
+const NO_ADDRESS_YET: &str = "http://127.0.0.1/v1";
+
+/// The workers that the folder holds as they would run.
+pub(crate) fn specs(site: &Site, config: &Config, folder: &Folder) -> Desired {
+    let upstream = match &config.model.upstream {
+        Upstream::OpenAi => None,
+        Upstream::Http(url) => Some(url.clone()),
+        Upstream::Echo => Some(NO_ADDRESS_YET.to_owned()),
+    };
+    let base = site.file.parent().map(Path::to_owned).unwrap_or_default();
+    let surroundings = Surroundings { base, upstream };
+    let config = Arc::new(config.clone());
+    desired(&config, &folder.discovered.candidates, &surroundings, &Desired::default())
 }
 
 /// An error with all its causes.

@@ -65,7 +65,8 @@ fn lines(directory: &str, folder: &Folder, width: Option<u16>, colours: Colours)
     for kind in ALL {
         let n = verdicts.iter().filter(|verdict| verdict.verdict == kind).count();
         if n > 0 {
-            counts.push(format!("{n} {}", word(kind)));
+            let s = if n > 1 { plural(kind) } else { "" };
+            counts.push(format!("{n} {}{s}", word(kind)));
         }
     }
     if counts.is_empty() {
@@ -94,6 +95,14 @@ pub(crate) const fn word(kind: VerdictKind) -> &'static str {
         VerdictKind::Helper => "helper",
         VerdictKind::Rejected => "rejected",
         VerdictKind::Ignored => "ignored",
+    }
+}
+
+/// The end of the word for several.
+const fn plural(kind: VerdictKind) -> &'static str {
+    match kind {
+        VerdictKind::Worker | VerdictKind::Helper => "s",
+        VerdictKind::Rejected | VerdictKind::Ignored => "",
     }
 }
 

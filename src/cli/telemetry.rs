@@ -149,3 +149,48 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         self.writer.send(line);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_line_with_its_spans_fields_and_without_secrets() {
+        let kept = Kept::default();
+        let writer = Writer::start(kept.clone());
+        let redact: Arc<Redact> = Arc::new(|line: &str| line.replace("hunter2", "[redacted X]"));
+        let lines = Lines {
+            writer: writer.clone(),
+            redact: Arc::new(RwLock::new(redact)),
+            colours: Colours::Hidden,
+        };
+        let subscriber = tracing_subscriber::registry().with(lines);
+        tracing::subscriber::with_default(subscriber, || {
+            let _in_span = tracing::info_span!("run", worker = "a", key = "hunter2").entered();
+            tracing::warn!(path = "a b", n = 3, "Line one.\nforged \u{1b}[2J");
+        });
+        writer.flush(Duration::from_secs(10));
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let (stamp, rest) = text.split_once(' ').expect("a time");
+        assert!(stamp.parse::<jiff::Timestamp>().is_ok(), "{stamp}");
+        let expect =
+            " WARN Line one.\\nforged \\x1b[2J worker=a key=[redacted X] path=\"a b\" n=3\n";
+        assert_eq!(rest, expect);
+    }
+}

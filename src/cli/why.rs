@@ -12,15 +12,16 @@ use crate::{
         args::{Globals, Why},
         client::find,
         exit::{self, Failure},
-        load,
+        load::{self, Site},
         status::{pretty, understand},
         terminal::Output,
         verbs::segment,
         wire,
     },
     config::Config,
-    discovery::{Discovered, Verdict, VerdictKind},
+    discovery::{Verdict, VerdictKind},
     files::{Settled, read_settled},
+    plan::Desired,
     text::escape,
 };
 use target::Target;
@@ -48,12 +49,15 @@ struct Story {
 /// # Errors
 /// The config is bad (exit 2); there is no such file or worker (exit 1).
 pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Result<(), Failure> {
-    let config = load::config(globals)?.config;
+    let site = Site::read(globals)?;
+    let config = site.load().map_err(|errors| site.rejected(&errors))?.config;
     let (_, running) = find::workers(globals).await.unwrap_or_default();
     let folder = load::folder(&config, &running)?;
     let name = args.target.to_string_lossy().into_owned();
     let story = match target::find(&config.discovery.directory, &args.target, &folder.discovered) {
-        Target::File(verdict) => story(&config, &folder.discovered, verdict.clone()),
+        Target::File(verdict) => {
+            story(&config, verdict.clone(), &load::specs(&site, &config, &folder))
+        }
         Target::PassedOver(reason) => {
             out.line(&escape(reason.as_bytes()))?;
             return Ok(out.flush()?);
@@ -76,16 +80,16 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
     Ok(out.flush()?)
 }
 
-fn story(config: &Config, discovered: &Discovered, verdict: Verdict) -> Story {
+fn story(config: &Config, verdict: Verdict, specs: &Desired) -> Story {
     let directory = &config.discovery.directory;
     let rule = config.discovery.rules.iter().find(|r| Some(&r.name) == verdict.rule.as_ref());
-    let candidate = discovered.candidates.iter().find(|c| c.file == verdict.file);
+    let spec = specs.workers.values().find(|spec| spec.file == verdict.file);
     let folder = directory.file_name().map_or_else(|| Path::new(""), Path::new);
     Story {
         path: folder.join(&verdict.file).to_string_lossy().into_owned(),
         source: verdict.line.and_then(|line| source(&directory.join(&verdict.file), line)),
         packages: rule.map_or_else(Vec::new, |rule| rule.imports.clone()),
-        warnings: candidate.map_or_else(Vec::new, |candidate| candidate.warnings.clone()),
+        warnings: spec.map_or_else(Vec::new, |spec| spec.warnings.clone()),
         worker: None,
         verdict,
     }

@@ -67,6 +67,9 @@ pub(crate) struct LastExit {
     pub(crate) reason: Option<String>,
     #[serde(deserialize_with = "moment")]
     pub(crate) at: Option<Timestamp>,
+    pub(crate) uptime_seconds: Option<f64>,
+    pub(crate) peak_memory_bytes: Option<u64>,
+    pub(crate) last_lines: Option<Vec<String>>,
 }
 
 /// What a worker said last.

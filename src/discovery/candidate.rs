@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     judge::{Case, Court},
-    listing::Entry,
+    listing::{Barrier, Content, Entry},
     verdict::Candidate,
 };
 use crate::domain::{Fingerprint, WorkerId};
@@ -32,6 +32,7 @@ impl Court<'_> {
         env_reads.dedup();
         Candidate {
             warnings: self.warnings(file, case),
+            bar: self.bar(file, case),
             id,
             file: file.to_path_buf(),
             rule: self.rules.rules[case.accepted.rule].name.clone(),
@@ -40,6 +41,17 @@ impl Court<'_> {
             uses,
             env_reads,
         }
+    }
+
+    fn bar(&self, file: &Path, case: &Case) -> Option<String> {
+        let open = |path: &Path| match &self.listing.files.get(path)?.content {
+            Content::Barred { barrier: Barrier::Open(reason), .. } => Some(reason.clone()),
+            _ => None,
+        };
+        let imported = |used: &PathBuf| {
+            open(used).map(|reason| format!("imports `{}`: {reason}", used.display()))
+        };
+        open(file).or_else(|| case.reach.files.iter().find_map(imported))
     }
 
     fn warnings(&self, file: &Path, case: &Case) -> Vec<String> {

@@ -66,4 +66,6 @@ pub struct Candidate {
     pub env_reads: Vec<String>,
     /// What its owner should know.
     pub warnings: Vec<String>,
+    /// Why nothing new may start from it, if anyone may write to it or to what it imports.
+    pub bar: Option<String>,
 }

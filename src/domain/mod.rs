@@ -24,6 +24,6 @@ pub use spec::{
 pub use stamp::{Stamp, human_delay, human_uptime};
 pub use state::State;
 pub use view::{
-    AiStatus, ConfigStatus, DiscoveryStatus, LastActivity, LastExit, LogCounters, LogCounts,
-    Snapshot, Started, StateCounts, Usage, WorkerView,
+    AiStatus, ConfigStatus, DiscoveryStatus, Evidence, LastActivity, LastExit, LogCounters,
+    LogCounts, Snapshot, Started, StateCounts, Usage, WorkerView,
 };

@@ -26,6 +26,8 @@ pub struct WorkerSpec {
     pub lacks_key: bool,
     /// What its owner should know; changes restart nobody.
     pub warnings: Vec<String>,
+    /// Why no run may begin, though one that runs goes on: anyone may write to what it runs.
+    pub bar: Option<String>,
 }
 
 /// All that makes one process of a worker what it is.

@@ -116,6 +116,8 @@ pub struct Usage {
     pub memory_bytes: u64,
     /// Processor time so far, in seconds.
     pub cpu_seconds: f64,
+    /// Whether its first process is stopped by a signal, and so does nothing.
+    pub is_stalled: bool,
 }
 
 /// A worker as everybody sees it.
@@ -190,6 +192,21 @@ pub struct LastExit {
     pub at: Stamp,
     /// How long the run lasted.
     pub uptime: Duration,
+    /// What was found of it.
+    pub evidence: Evidence,
+}
+
+/// What a run leaves that tells of its end.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// What its output says about the cause.
+    pub diagnosis: Option<String>,
+    /// Its last lines on stderr, oldest first, cut and redacted, or those from the error that ended
+    /// it on; only of a run that failed.
+    pub last_lines: Arc<[String]>,
+    /// The most memory that one of its processes ever held, in bytes; `None` where that is less
+    /// than arcanos itself uses, which hides it.
+    pub peak_memory: Option<u64>,
 }
 
 /// Something a worker said on its channel.

@@ -167,10 +167,8 @@ fn share(
     let board = Arc::new(Board::new(first_picture(config, file)));
     let (address, address_seen) = watch::channel(None);
     let local = Local::new(context(Arc::clone(&board), address_seen));
-    let discovery = DiscoveryReport {
-        directory: config.discovery.directory.clone(),
-        files: Vec::new(),
-    };
+    let discovery =
+        DiscoveryReport { directory: config.discovery.directory.clone(), files: Vec::new() };
     Arc::new(Shared {
         board,
         logs: options.logs.clone(),

@@ -32,6 +32,13 @@ pub struct Desired {
     made_with: Option<(Arc<Config>, Surroundings)>,
 }
 
+impl Desired {
+    /// What the spec of this worker was made from.
+    pub(super) fn source(&self, id: &WorkerId) -> Option<&Candidate> {
+        self.sources.get(id)
+    }
+}
+
 /// Makes a spec for each candidate. Where nothing differs from `previous`, its spec is shared.
 #[must_use]
 pub fn desired(
@@ -77,6 +84,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
         model: environment.vars.0.get("AI_MODEL").cloned(),
         lacks_key: environment.lacks_key,
         warnings,
+        bar: candidate.bar.clone(),
         policy: settings.policy(),
         launch: Launch {
             program,

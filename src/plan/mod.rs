@@ -5,6 +5,8 @@
 mod desired;
 mod environment;
 mod reconcile;
+#[cfg(test)]
+mod tests;
 
 pub use desired::{Desired, Surroundings, desired};
 pub use reconcile::{Action, Plan, reconcile};

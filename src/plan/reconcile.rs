@@ -1,6 +1,6 @@
 //! The difference between what should run and what does.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use super::Desired;
 use crate::domain::{Launch, PlanSummary, WorkerId, WorkerSpec};
@@ -23,16 +23,17 @@ pub struct Plan {
     pub summary: PlanSummary,
 }
 
-/// Compares. `actual` is what each worker was last told to be.
+/// Compares. `actual` is what each worker was last told to be; `before` is what was desired then,
+/// by which the files that changed can be named.
 #[must_use]
-pub fn reconcile(desired: &Desired, actual: &[Arc<WorkerSpec>]) -> Plan {
+pub fn reconcile(desired: &Desired, actual: &[Arc<WorkerSpec>], before: &Desired) -> Plan {
     let actual: BTreeMap<&WorkerId, &Arc<WorkerSpec>> =
         actual.iter().map(|spec| (&spec.id, spec)).collect();
     let mut plan = Plan::default();
     for (id, spec) in &desired.workers {
         match actual.get(id) {
             None => plan.start(spec),
-            Some(old) => plan.compare(old, spec),
+            Some(old) => plan.compare(old, spec, || changed_files(before, desired, id)),
         }
     }
     for (id, _) in actual.iter().filter(|(id, _)| !desired.workers.contains_key(**id)) {
@@ -56,7 +57,12 @@ impl Plan {
         }
     }
 
-    fn compare(&mut self, old: &Arc<WorkerSpec>, new: &Arc<WorkerSpec>) {
+    fn compare(
+        &mut self,
+        old: &Arc<WorkerSpec>,
+        new: &Arc<WorkerSpec>,
+        files: impl FnOnce() -> Vec<String>,
+    ) {
         if Arc::ptr_eq(old, new) || old == new {
             self.summary.unchanged += 1;
             return;
@@ -67,7 +73,11 @@ impl Plan {
             (true, false) => (&mut summary.stopped, "enabled".to_owned()),
             (false, true) => (&mut summary.started, "enabled".to_owned()),
             _ if old.launch != new.launch => {
-                (&mut summary.restarted, launch_difference(&old.launch, &new.launch).join(", "))
+                let mut parts = launch_difference(&old.launch, &new.launch);
+                if old.launch.fingerprint != new.launch.fingerprint {
+                    parts.extend(files());
+                }
+                (&mut summary.restarted, parts.join(", "))
             }
             _ if old.policy != new.policy => {
                 (&mut summary.updated, policy_difference(old, new).join(", "))
@@ -91,7 +101,6 @@ fn launch_difference(old: &Launch, new: &Launch) -> Vec<String> {
         ("mode", old.mode != new.mode),
         ("limits", old.limits != new.limits),
         ("user", old.user != new.user),
-        ("file content, or that of a file it imports", old.fingerprint != new.fingerprint),
     ];
     let mut names: Vec<String> =
         parts.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect();
@@ -113,4 +122,20 @@ fn policy_difference(old: &WorkerSpec, new: &WorkerSpec) -> Vec<String> {
         ("schedule", old.schedule != new.schedule),
     ];
     parts.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect()
+}
+
+/// The files whose content differs, of those a worker is made of.
+fn changed_files(before: &Desired, desired: &Desired, id: &WorkerId) -> Vec<String> {
+    let (old, new) = (before.source(id), desired.source(id));
+    let (Some(old), Some(new)) = (old, new) else { return vec!["file content".to_owned()] };
+    let is_changed = |file: &PathBuf, print| !old.uses.contains(&(file.clone(), print));
+    let changed = new.uses.iter().filter(|(file, print)| is_changed(file, *print));
+    let is_kept = |file: &PathBuf| new.uses.iter().any(|(other, _)| other == file);
+    let lost = old.uses.iter().filter(|(file, _)| !is_kept(file));
+    let mut names: Vec<String> =
+        changed.chain(lost).map(|(file, _)| file.display().to_string()).collect();
+    if names.is_empty() {
+        names.push(new.file.display().to_string());
+    }
+    names
 }

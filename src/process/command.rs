@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use rustix::io::Errno;
 
-use super::sys::{Failure, Step};
+use super::plan::{Failure, Step};
 use crate::domain::{Limits, RunId};
 
 /// A process to be. Not `Debug`: its environment holds secrets.

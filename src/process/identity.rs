@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use nix::unistd::{User, getgrouplist};
 
-use super::sys::Identity;
+use super::plan::Identity;
 
 /// Looks a user up. May ask the network, where users live there.
 ///

@@ -1,7 +1,7 @@
 //! What a dead instance of arcanos left behind, ended before the next starts anything.
 //!
 //! The death signal ends the leaders of its runs with it, but not what they had started. All of
-//! that carries the mark of its run, unless it cleared its environment; then it is found as a
+//! that carries the brand and the mark of its run, unless it took both off; then it is found as a
 //! descendant, or in the group, of one that is known.
 
 use std::{
@@ -11,7 +11,8 @@ use std::{
 };
 
 use super::{
-    proc::{self, Stat},
+    brand::Brand,
+    proc::{self, Mark, Stat},
     reaper::{SWEEP_LIMIT, await_death, kill_process},
 };
 
@@ -104,9 +105,13 @@ fn add_descendants(found: &mut HashSet<u32>, everybody: &HashMap<u32, Stat>) {
 
 /// Whether a process carries a mark `INSTANCE-NUMBER`.
 fn is_marked(pid: u32, instance: &str) -> bool {
-    proc::run_mark(pid).is_some_and(|run| {
-        run.strip_prefix(instance)
-            .and_then(|rest| rest.strip_prefix('-'))
-            .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-    })
+    if Brand::read(pid).is_some_and(|brand| brand.hard == Brand::of_instance(instance)) {
+        return true;
+    }
+    let Mark::Run(run) = proc::mark(pid) else {
+        return false;
+    };
+    run.strip_prefix(instance)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -25,6 +25,8 @@ pub struct Usage {
     pub memory_bytes: u64,
     /// Processor time that they and their ended children have used, in seconds.
     pub cpu_seconds: f64,
+    /// Whether the process itself, not its descendants, is stopped by a signal or a debugger.
+    pub is_stopped: bool,
 }
 
 /// The fields of `/proc/PID/stat` that are used here.
@@ -37,9 +39,19 @@ pub(super) struct Stat {
     pub(super) ticks: u64,
     /// Ticks since boot. With the pid, this names one process of this boot.
     pub(super) start: u64,
-    /// Whether it has no environment at all: it is between two programs, or on its way out, or we
-    /// may not know.
-    pub(super) is_blank: bool,
+    /// Whether it was executed with an empty environment, as by `env -i`.
+    pub(super) is_bare: bool,
+}
+
+/// What the environment of a process says about its run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// It belongs to this run.
+    Run(String),
+    /// It carries no mark.
+    None,
+    /// It is between two programs, or on its way out, or we may not read it: nothing is known.
+    Unknown,
 }
 
 /// When a process started, in ticks since boot; `None` if there is none.
@@ -65,7 +77,7 @@ pub fn usage(pid: u32) -> Option<Usage> {
     let mut total = Usage::default();
     let mut family = vec![pid];
     let mut next = 0;
-    stat(pid)?;
+    total.is_stopped = matches!(stat(pid)?.state, 'T' | 't');
     while let Some(&member) = family.get(next) {
         next += 1;
         if let Some(stat) = stat(member) {
@@ -100,19 +112,39 @@ fn parse_stat(text: &str) -> Option<Stat> {
         group: u32::try_from(number(5)?).unwrap_or(0),
         ticks: number(14)? + number(15)? + number(16)? + number(17)?,
         start: number(22)?,
-        is_blank: number(51).unwrap_or(0) == 0,
+        // Both are 0 while there is no environment, or none that we may know.
+        is_bare: number(50).is_some_and(|from| from != 0 && number(51) == Some(from)),
     })
 }
 
-/// The run that a process is marked with.
-pub(super) fn run_mark(pid: u32) -> Option<String> {
-    let mut environ = Vec::new();
-    let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;
-    file.take(MAX_ENVIRON).read_to_end(&mut environ).ok()?;
+/// What run a process is marked with.
+pub(super) fn mark(pid: u32) -> Mark {
+    let environ = environ(pid).unwrap_or_default();
+    if environ.is_empty() {
+        // Opened before an exec and read after it, the file is empty too: asked in this order, a
+        // process that has an environment is never taken for one without.
+        let is_bare = stat(pid).is_some_and(|stat| stat.is_bare);
+        return if is_bare { Mark::None } else { Mark::Unknown };
+    }
     environ
         .split(|byte| *byte == 0)
         .find_map(|entry| entry.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="))
-        .map(|run| String::from_utf8_lossy(run).into_owned())
+        .map_or(Mark::None, |run| Mark::Run(String::from_utf8_lossy(run).into_owned()))
+}
+
+fn environ(pid: u32) -> Option<Vec<u8>> {
+    let mut environ = Vec::new();
+    let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;
+    file.take(MAX_ENVIRON).read_to_end(&mut environ).ok()?;
+    Some(environ)
+}
+
+/// Soft and hard limit of a process's real-time scheduling, if it has both.
+pub(super) fn realtime_limit(pid: u32) -> Option<(u64, u64)> {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max realtime timeout"))?;
+    let mut values = line.split_ascii_whitespace().map(|value| value.parse().ok());
+    Some((values.next()??, values.next()??))
 }
 
 /// Orphans that the kernel has given to us. See the invariant of this room.
@@ -161,6 +193,14 @@ pub(super) fn capabilities() -> u64 {
     bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0)
 }
 
+/// The most memory that arcanos ever held, in bytes.
+pub(super) fn own_peak() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
 /// A process id for a system call; `None` for 0, which would mean ourselves.
 pub(super) fn as_pid(pid: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(pid).ok()?)
@@ -174,7 +214,7 @@ mod tests {
     fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {
         let text = "42 (a) S 1 (b) R 7 41 42 0 -1 4194560 0 0 0 0 3 4 5 6 20 0 1 0 777 1 2\n";
         let expected =
-            Stat { state: 'R', parent: 7, group: 41, ticks: 18, start: 777, is_blank: true };
+            Stat { state: 'R', parent: 7, group: 41, ticks: 18, start: 777, is_bare: false };
         assert_eq!(parse_stat(text), Some(expected));
         assert_eq!(parse_stat("42 (sh"), None);
     }

@@ -2,8 +2,8 @@
 //!
 //! arcanos is a child subreaper, so whatever a run leaves behind becomes our child once its own
 //! parents are dead. Once the leader of a run is dead, each living process of the run is therefore
-//! an orphan of ours or descends from one. There we look for it, by its group, by its mark in the
-//! environment, or by an ancestor that is known to belong to the run; and there only, so that
+//! an orphan of ours or descends from one. There we look for it, by its group, by its brand, by its
+//! mark in the environment, or by an ancestor that is known to belong to the run; and there only, so that
 //! looking costs one small read when nothing was left.
 //!
 //! One thread does this for all runs at once: a thousand that stop together share a few looks.
@@ -27,7 +27,10 @@ use rustix::{
 };
 use tokio::sync::oneshot;
 
-use super::proc;
+use super::{
+    brand::Brand,
+    proc::{self, Mark},
+};
 use crate::domain::RunId;
 
 /// How long a run's remains may take to die. Only a process that the kernel cannot interrupt
@@ -43,8 +46,9 @@ const PATIENCE: Duration = Duration::from_millis(20);
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// How long a process without an environment is taken to be between two programs. That takes
-/// microseconds; afterwards it is one whose environment we may not read.
-const EXEC_LIMIT: Duration = Duration::from_millis(50);
+/// microseconds, but it may have to wait for a processor; afterwards it is taken to be one whose
+/// environment we may not read.
+const EXEC_LIMIT: Duration = Duration::from_millis(200);
 
 /// How many processes are killed and waited for at once: each needs a descriptor meanwhile.
 const BATCH: usize = 256;
@@ -170,8 +174,9 @@ impl Sweep {
     /// Whether nothing is left of the run, as far as this look can tell, or it has been long enough.
     fn is_over(&self, look: &Look) -> bool {
         let age = self.start.elapsed();
-        let is_clear = self.left == 0 && look.is_whole && (!look.has_blank || age > EXEC_LIMIT);
-        is_clear || age > SWEEP_LIMIT
+        let is_clear = self.left == 0 && look.is_whole && (!look.has_unknown || age > EXEC_LIMIT);
+        let is_unwanted = self.done.as_ref().is_some_and(oneshot::Sender::is_closed);
+        is_clear || is_unwanted || age > SWEEP_LIMIT
     }
 
     fn end(self) {
@@ -198,8 +203,8 @@ struct Look {
     dying: Vec<OwnedFd>,
     /// Whether nobody became an orphan while we looked: who did may have been seen nowhere.
     is_whole: bool,
-    /// Whether somebody was between two programs, where nothing tells whose it is.
-    has_blank: bool,
+    /// Whether somebody could not be told whose it is, as it is between two programs.
+    has_unknown: bool,
 }
 
 /// One look at the orphans: reaps the dead ones, kills those of the runs that are swept, and
@@ -232,21 +237,30 @@ fn reap_orphan(pid: u32) -> bool {
 /// Kills all processes of the sweeps, and counts them there.
 fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> Look {
     let runs: HashMap<String, usize> = by(sweeps, |sweep| Some(sweep.run.to_string()));
+    let brands: HashMap<Brand, usize> = by(sweeps, |sweep| Brand::of(&sweep.run));
     let groups: HashMap<u32, usize> =
         by(sweeps, |sweep| Some(sweep.group?.as_raw_pid().cast_unsigned()));
     for sweep in sweeps.iter_mut() {
         sweep.left = 0;
     }
-    let mut look = Look { dying: Vec::new(), is_whole: false, has_blank: false };
+    let mut look = Look { dying: Vec::new(), is_whole: false, has_unknown: false };
     // Each with the sweep that its parent belongs to.
     let mut family: Vec<(u32, Option<usize>)> = orphans.iter().map(|pid| (*pid, None)).collect();
     while let Some((pid, inherited)) = family.pop() {
         let Some(stat) = proc::stat(pid) else {
             continue;
         };
-        let owner = inherited
-            .or_else(|| groups.get(&stat.group).copied())
-            .or_else(|| runs.get(&proc::run_mark(pid)?).copied());
+        let mut owner = inherited.or_else(|| groups.get(&stat.group).copied());
+        if owner.is_none() && stat.state != 'Z' {
+            match Brand::read(pid) {
+                Some(brand) => owner = brands.get(&brand).copied(),
+                None => match proc::mark(pid) {
+                    Mark::Run(run) => owner = runs.get(&run).copied(),
+                    Mark::None => {}
+                    Mark::Unknown => look.has_unknown = true,
+                },
+            }
+        }
         let children = proc::children(pid);
         family.extend(children.into_iter().map(|child| (child, owner)));
         // A zombie here has a parent that lives: it comes to us when that one is dead.
@@ -254,7 +268,6 @@ fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> Look {
             continue;
         }
         let Some(sweep) = owner.and_then(|index| sweeps.get_mut(index)) else {
-            look.has_blank |= stat.is_blank;
             continue;
         };
         sweep.left += 1;

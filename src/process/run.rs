@@ -9,9 +9,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_send_signal, waitid,
-};
+use rustix::process::{Pid, Signal, kill_process_group, pidfd_send_signal};
 use tokio::io::unix::AsyncFd;
 
 use super::{
@@ -19,7 +17,7 @@ use super::{
     proc::{self, Usage},
     reaper::SWEEP_LIMIT,
     spawn::Workshop,
-    sys,
+    sys::{self, Ending},
 };
 use crate::domain::{Exit, RunId};
 
@@ -35,6 +33,7 @@ pub struct Process {
     exit: Option<Exit>,
     left_behind: usize,
     ran_out_of_memory: bool,
+    peak_memory: Option<u64>,
 }
 
 /// A child that is not reaped, as the thread that spawned it hands it over.
@@ -57,6 +56,7 @@ impl Process {
             exit: None,
             left_behind: 0,
             ran_out_of_memory: false,
+            peak_memory: None,
         })
     }
 
@@ -101,7 +101,9 @@ impl Process {
         // The zombie of the leader keeps the id of the group from being anybody else's.
         self.leader.kill();
         self.left_behind = self.end_remains().await;
-        let exit = self.reap().await;
+        let Ending { exit, peak_memory } = self.reap().await;
+        let own = proc::own_peak().unwrap_or(u64::MAX);
+        self.peak_memory = Some(peak_memory).filter(|peak| *peak > own);
         if let Some(cgroup) = self.leader.cgroup.take() {
             self.ran_out_of_memory = cgroup.ran_out_of_memory();
             cgroup.remove();
@@ -120,6 +122,14 @@ impl Process {
     #[must_use]
     pub const fn ran_out_of_memory(&self) -> bool {
         self.ran_out_of_memory
+    }
+
+    /// The most memory that one process of the run ever held, in bytes; of those that are not the
+    /// leader, only one that was waited for counts. Known once it has exited, and only if it is
+    /// more than arcanos held: a process begins as a part of arcanos.
+    #[must_use]
+    pub const fn peak_memory(&self) -> Option<u64> {
+        self.peak_memory
     }
 
     /// Whether the process is stopped by a signal (or a debugger).
@@ -152,10 +162,10 @@ impl Process {
         left
     }
 
-    async fn reap(&self) -> Exit {
+    async fn reap(&self) -> Ending {
         loop {
-            if let Some(exit) = self.leader.try_reap() {
-                return exit;
+            if let Some(ending) = self.leader.try_reap() {
+                return ending;
             }
             tokio::time::sleep(TRACED_RETRY).await;
         }
@@ -183,21 +193,14 @@ impl Leader {
         }
     }
 
-    /// Takes the exit of the leader, if it is dead. There is no await between taking and keeping.
-    fn try_reap(&self) -> Option<Exit> {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-        let status = match waitid(WaitId::PidFd(self.pidfd.as_fd()), options) {
-            Ok(None) => return None,
-            Ok(Some(status)) => Some(status),
-            Err(error) => {
-                tracing::error!(pid = self.pid.as_raw_pid(), %error, "The exit of a run was lost.");
-                None
-            }
-        };
+    /// Takes the end of the leader, if it is dead. There is no await between taking and keeping.
+    fn try_reap(&self) -> Option<Ending> {
+        let ending = sys::reap(self.pidfd.as_fd()).unwrap_or_else(|error| {
+            tracing::error!(pid = self.pid.as_raw_pid(), %error, "The exit of a run was lost.");
+            Some(Ending { exit: Exit::Code(255), peak_memory: 0 })
+        })?;
         self.is_reaped.store(true, Ordering::Release);
-        let signal = status.as_ref().and_then(|s| s.terminating_signal());
-        let code = status.as_ref().and_then(|s| s.exit_status());
-        Some(signal.map_or_else(|| Exit::Code(code.unwrap_or(255)), Exit::Signal))
+        Some(ending)
     }
 }
 

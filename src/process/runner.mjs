@@ -9,7 +9,6 @@ import process from 'node:process';
 import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { format, inspect } from 'node:util';
-import { isMainThread } from 'node:worker_threads';
 
 // The channel takes frames of 1 MiB. A result over this size is cut, so that it is shown at all.
 const MAX_RESULT = 1_000_000;
@@ -22,8 +21,9 @@ const GRACE = 1000;
 // Node's own exit code for an await that can never end.
 const UNSETTLED = 13;
 
+// Gone by the time that a thread or child of the file could see it.
 const mode = process.env.ARCANOS_TASK;
-if (isMainThread && mode) prepare();
+if (mode) prepare();
 
 function prepare() {
   const input = process.env.ARCANOS_INPUT;

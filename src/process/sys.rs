@@ -1,4 +1,4 @@
-//! The one file with `unsafe`: a child between `clone` and `execve`.
+//! The one file with `unsafe`: a child between `clone` and `execve`, and its end.
 //!
 //! It does what `posix_spawn` does, which has no way to set a death signal, limits or a user. The
 //! child shares our memory until it executes, while the thread that made it is suspended
@@ -14,9 +14,12 @@ use std::{
     cell::Cell,
     ffi::{CStr, CString, c_char, c_int, c_long, c_void},
     io,
-    os::fd::{FromRawFd, OwnedFd, RawFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     ptr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rustix::{
@@ -25,67 +28,20 @@ use rustix::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
+use super::plan::{Failure, Identity, Plan, Step};
+use crate::domain::Exit;
+
 /// Bytes of the child's stack. It needs under 2 KiB; glibc's `posix_spawn` takes 32 KiB.
 const STACK_SIZE: usize = 64 * 1024;
 
 /// The descriptor of the Node channel in a child.
 pub(super) const CHANNEL_FD: c_int = 3;
 
+/// The first descriptor that systemd hands over, by sd_listen_fds(3).
+const FIRST_INHERITED: c_int = 3;
+
 /// The size of the kernel's signal set, in bytes: 64 signals.
 const SIGSET_SIZE: usize = 8;
-
-/// Everything a child is made of, resolved.
-pub(super) struct Plan {
-    /// The absolute path that is executed.
-    pub(super) program: CString,
-    /// Its arguments, the name of the program first.
-    pub(super) args: Vec<CString>,
-    /// `NAME=value`.
-    pub(super) env: Vec<CString>,
-    /// The working directory.
-    pub(super) cwd: CString,
-    /// What becomes its descriptors 0, 1 and 2. Each is 3 or more, and closed by exec.
-    pub(super) stdio: [RawFd; 3],
-    /// What becomes [`CHANNEL_FD`]. 3 or more, and closed by exec.
-    pub(super) channel: Option<RawFd>,
-    /// `cgroup.procs` of the group it joins, open for writing.
-    pub(super) cgroup: Option<RawFd>,
-    /// Soft and hard limit of open descriptors.
-    pub(super) open_files: Option<(u64, u64)>,
-    /// Its `oom_score_adj`, in decimal.
-    pub(super) oom_score: CString,
-    /// Whom it becomes; `None` stays who we are.
-    pub(super) identity: Option<Identity>,
-}
-
-/// A user with all of its groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-    pub(super) groups: Vec<u32>,
-}
-
-/// What a child does before it is the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    Clone,
-    Group,
-    Cgroup,
-    Limits,
-    Descriptors,
-    Directory,
-    User,
-    DeathSignal,
-    Exec,
-}
-
-/// The step that failed, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
-    pub(super) step: Step,
-    pub(super) errno: Errno,
-}
 
 /// The stack that children use, one at a time.
 pub(super) struct Stack(Box<[u128]>);
@@ -148,6 +104,55 @@ pub(super) fn watch(pidfd: Arc<OwnedFd>) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
     // same, for as long as it is watched.
     let watched = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) };
     Ok(watched?)
+}
+
+/// Takes the descriptors from 3 on that arcanos was started with, so many of them, as its own.
+/// Only the first call gets any.
+pub(super) fn inherited(count: u32) -> Vec<OwnedFd> {
+    static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+    if IS_TAKEN.swap(true, Ordering::Relaxed) {
+        return Vec::new();
+    }
+    let first = FIRST_INHERITED;
+    let last = first.saturating_add_unsigned(count);
+    // SAFETY: who started this very process says, by its id, that these are open and meant for
+    // it; nothing else in arcanos takes descriptors by number, and this happens once.
+    let open = (first..last).filter(|fd| unsafe { libc::fcntl(*fd, libc::F_GETFD) } >= 0);
+    open.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect()
+}
+
+/// How a dead process ended, and the most memory that it, or a child it waited for, ever held.
+pub(super) struct Ending {
+    pub(super) exit: Exit,
+    /// Bytes. Never less than what arcanos held when it cloned the process: until then they
+    /// shared their memory.
+    pub(super) peak_memory: u64,
+}
+
+/// Takes the end of a child, once; `None` while it lives. The safe interfaces to waitid(2) leave
+/// out what it used.
+pub(super) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Option<Ending>> {
+    // SAFETY: both are plain data for which zeros are good, and live through the call, which fills
+    // them in; the two fields of `info` are read only if it is about a child (its pid is not 0).
+    let (pid, code, status, used) = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let mut used: libc::rusage = std::mem::zeroed();
+        let (info_at, used_at) = (&raw mut info, &raw mut used);
+        let options = libc::WEXITED | libc::WNOHANG;
+        let (kind, fd) = (libc::P_PIDFD, pidfd.as_raw_fd());
+        if libc::syscall(libc::SYS_waitid, kind, fd, info_at, options, used_at) != 0 {
+            return Err(last_errno().into());
+        }
+        (info.si_pid(), info.si_code, info.si_status(), used)
+    };
+    let exit = match code {
+        _ if pid == 0 => return Ok(None),
+        libc::CLD_EXITED => Exit::Code(status),
+        _ => Exit::Signal(status),
+    };
+    // The kernel counts in KiB.
+    let peak_memory = u64::try_from(used.ru_maxrss).unwrap_or(0) * 1024;
+    Ok(Some(Ending { exit, peak_memory }))
 }
 
 /// A null-terminated array of pointers into `strings`.
@@ -247,20 +252,25 @@ fn reset_signals() {
     }
 }
 
-/// No core dumps, which would hold secrets, and the descriptors it may have.
+/// No core dumps, which would hold secrets, the descriptors it may have, and the brand.
 fn set_limits(plan: &Plan) -> Result<(), Failure> {
-    let files = plan.open_files.map(|limit| (libc::RLIMIT_NOFILE, limit));
-    let limits = [Some((libc::RLIMIT_CORE, (0, 0))), files];
-    for (resource, (soft, hard)) in limits.into_iter().flatten() {
-        let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
-        let none = ptr::null_mut::<libc::rlimit64>();
-        // SAFETY: the limit lives through the call; 0 is the caller itself.
-        let answer = unsafe {
-            libc::syscall(libc::SYS_prlimit64, 0, resource as c_int, &raw const limit, none)
-        };
-        check(Step::Limits, answer)?;
+    check(Step::Limits, set_limit(libc::RLIMIT_CORE, (0, 0)))?;
+    if let Some(limit) = plan.open_files {
+        check(Step::Limits, set_limit(libc::RLIMIT_NOFILE, limit))?;
+    }
+    if let Some(brand) = plan.brand {
+        // An arcanos below another one may not raise what it inherited: no failure.
+        set_limit(libc::RLIMIT_RTTIME, (brand.soft, brand.hard));
     }
     Ok(())
+}
+
+/// Sets a soft and a hard limit of the caller.
+fn set_limit(resource: libc::__rlimit_resource_t, (soft, hard): (u64, u64)) -> c_long {
+    let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
+    let none = ptr::null_mut::<libc::rlimit64>();
+    // SAFETY: the limit lives through the call; 0 is the caller itself.
+    unsafe { libc::syscall(libc::SYS_prlimit64, 0, resource as c_int, &raw const limit, none) }
 }
 
 /// Makes the kernel prefer it to us when memory runs out. Not every machine lets us: no failure.

@@ -1,7 +1,9 @@
 //! Real processes: `/bin/sh` and `node`. Everything waits for a state with a deadline.
 
 mod channel;
-mod life;
+mod ending;
+mod spawning;
+mod task_ends;
 mod tasks;
 
 use std::{

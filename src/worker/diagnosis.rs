@@ -1,154 +1,144 @@
 //! Why a run failed, in plain words: from how it ended and from its last lines on stderr.
 //!
-//! Deterministic, and modest: where nothing is recognised nothing is said.
+//! Deterministic, and modest: where nothing is recognised nothing is said. What was logged before
+//! the error that ended the run does not count.
+
+mod signs;
+#[cfg(test)]
+mod tests;
 
 use crate::domain::Exit;
+use signs::SIGNS;
 
-/// A sign in the last lines, and what it means.
-struct Sign {
-    /// All of these stand in one line.
-    words: &'static [&'static str],
-    meaning: &'static str,
-}
+/// Openings after which Node names a module that is not there; the name ends with a quote.
+const NODE_MISSING: [&str; 2] = ["Cannot find package '", "Cannot find module '"];
 
-/// The signs, the most telling first.
-const SIGNS: [Sign; 18] = [
-    Sign {
-        words: &["JavaScript heap out of memory"],
-        meaning: "Node ran out of its heap; raise it with `--max-old-space-size` in the command",
-    },
-    Sign {
-        words: &["The OPENAI_API_KEY environment variable is missing"],
-        meaning: "no OPENAI_API_KEY reached it; set the variable for arcanos or in `[env.set]`",
-    },
-    Sign {
-        words: &["Missing credentials"],
-        meaning: "no OPENAI_API_KEY reached it; set the variable for arcanos or in `[env.set]`",
-    },
-    Sign {
-        words: &["insufficient_quota"],
-        meaning: "the OpenAI quota is used up; see the plan and billing of the key",
-    },
-    Sign {
-        words: &["429", "quota"],
-        meaning: "the OpenAI quota is used up; see the plan and billing of the key",
-    },
-    Sign { words: &["invalid_api_key"], meaning: "the upstream refuses the API key (401)" },
-    Sign { words: &["Incorrect API key"], meaning: "the upstream refuses the API key (401)" },
-    Sign {
-        words: &["AuthenticationError", "401"],
-        meaning: "the upstream refuses the API key (401)",
-    },
-    Sign {
-        words: &["model_not_found"],
-        meaning: "the upstream does not know the model; check AI_MODEL",
-    },
-    Sign {
-        words: &["404", "model", "does not exist"],
-        meaning: "the upstream does not know the model; check AI_MODEL",
-    },
-    Sign { words: &["RateLimitError"], meaning: "the upstream limits the rate of requests (429)" },
-    Sign { words: &["EADDRINUSE"], meaning: "a port it wants to listen on is in use" },
-    Sign { words: &["ECONNREFUSED"], meaning: "a server it needs refused the connection" },
-    Sign { words: &["ENOTFOUND"], meaning: "the name of a server it needs cannot be resolved" },
-    Sign { words: &["ENOSPC"], meaning: "the disk is full" },
-    Sign {
-        words: &["Cannot use import statement outside a module"],
-        meaning: "it is an ES module in a folder whose package.json lacks `\"type\": \"module\"`",
-    },
-    Sign { words: &["SyntaxError"], meaning: "a syntax error" },
-    Sign { words: &["No space left on device"], meaning: "the disk is full" },
-];
+/// What Python says of a module that is not there.
+const PYTHON_MISSING: &str = "No module named '";
 
-/// Openings after which Node and Python name a package that is not there.
-const MISSING: [(&str, char); 4] = [
-    ("Cannot find package '", '\''),
-    ("Cannot find module '", '\''),
-    ("No module named '", '\''),
-    ("ModuleNotFoundError: No module named ", '\n'),
-];
+/// The names of errors that mean a file cannot be parsed.
+const SYNTAX: [&str; 3] = ["SyntaxError", "IndentationError", "TabError"];
+
+/// Characters of an error's own text that are repeated.
+const SHOWN: usize = 200;
 
 /// What the facts and the last lines on stderr (oldest first) say about the cause.
 #[must_use]
 pub fn diagnose<S: AsRef<str>>(exit: Exit, last_lines: &[S]) -> Option<String> {
-    let lines = || last_lines.iter().map(AsRef::as_ref);
-    if let Some(name) = lines().rev().find_map(missing_package) {
-        let remedy = "install it beside the workers";
+    let lines: Vec<&str> = last_lines.iter().map(AsRef::as_ref).collect();
+    let head = lines.iter().rposition(|line| error(line).is_some());
+    // The error that ended the run is the last one; without one, every line may be telling.
+    let told = &lines[head.unwrap_or(0)..];
+    let syntax = || syntax_error(&lines, head?);
+    let own = || head.map(|at| lines[at].trim().chars().take(SHOWN).collect());
+    missing(told)
+        .or_else(syntax)
+        .or_else(|| sign(told))
+        .or_else(own)
+        .or_else(|| thrown_value(&lines))
+        .or_else(|| fact(exit).map(str::to_owned))
+}
+
+/// So many of the last lines, those that tell most: from the error that ended the run on where
+/// its stack would fill the room, else the last ones.
+#[must_use]
+pub fn telling<S: AsRef<str>>(last_lines: &[S], most: usize) -> &[S] {
+    let last = last_lines.len().saturating_sub(most);
+    let head = last_lines.iter().rposition(|line| error(line.as_ref()).is_some());
+    let start = head.map_or(last, |head| head.min(last));
+    &last_lines[start..last_lines.len().min(start + most)]
+}
+
+/// The package or file that was not found.
+fn missing(lines: &[&str]) -> Option<String> {
+    let quoted = |line: &str, opening: &str| {
+        let start = line.find(opening)? + opening.len();
+        let name = line[start..].split('\'').next()?;
+        (!name.is_empty()).then(|| name.to_owned())
+    };
+    let by_python = |line: &&str| quoted(line, PYTHON_MISSING);
+    if let Some(name) = lines.iter().rev().find_map(by_python) {
+        let remedy = "install it for the Python that runs the worker";
         return Some(format!("the package `{name}` is missing; {remedy}"));
     }
-    let is_sign = |sign: &&Sign| lines().any(|line| sign.words.iter().all(|w| line.contains(w)));
-    if let Some(sign) = SIGNS.iter().find(is_sign) {
-        return Some(sign.meaning.to_owned());
-    }
-    match exit {
-        Exit::Signal(9) => Some(
-            "something outside arcanos killed it; if the machine ran out of memory, the kernel did"
-                .to_owned(),
-        ),
-        Exit::Signal(11) => Some("it crashed with a segmentation fault".to_owned()),
-        Exit::Code(13) => Some("its top-level `await` never settled".to_owned()),
-        Exit::Code(127) => Some("its command was not found".to_owned()),
-        Exit::Code(_) | Exit::Signal(_) => error_line(last_lines),
-    }
+    let by_node = |line: &&str| NODE_MISSING.iter().find_map(|opening| quoted(line, opening));
+    let name = lines.iter().rev().find_map(by_node)?;
+    Some(match name.starts_with(['/', '.']) {
+        true => format!("the file `{name}` is missing"),
+        false => format!("the package `{name}` is missing; install it beside the workers"),
+    })
 }
 
-/// The name of a package that cannot be found.
-fn missing_package(line: &str) -> Option<String> {
-    let (start, end) = MISSING
-        .iter()
-        .find_map(|(opening, end)| line.find(opening).map(|at| (at + opening.len(), *end)))?;
-    let name = line[start..].split(end).next()?.trim();
-    (!name.is_empty()).then(|| name.to_owned())
+/// What is wrong with the syntax, and where.
+fn syntax_error(lines: &[&str], head: usize) -> Option<String> {
+    let (name, message) = error(lines[head])?;
+    if !SYNTAX.contains(&name) || message.contains("does not provide an export") {
+        return None;
+    }
+    if message.contains("Cannot use import statement outside a module") {
+        return None;
+    }
+    let place = lines[..head].iter().rev().find_map(|line| place(line));
+    let at = place.map_or_else(String::new, |(file, line)| format!(" in {file}, line {line}"));
+    let message: String = message.chars().take(SHOWN).collect();
+    Some(format!("a syntax error{at}: {message}"))
 }
 
-/// The line that names the error, as Node and Python print it.
-fn error_line<S: AsRef<str>>(last_lines: &[S]) -> Option<String> {
-    let is_error = |line: &&str| {
-        let head = line.split(':').next().unwrap_or_default();
-        let name = head.strip_prefix("Uncaught ").unwrap_or(head).split(" [").next();
-        line.contains(": ")
-            && name.is_some_and(|n| {
-                (n.ends_with("Error") || n.ends_with("Exception"))
-                    && n.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))
-            })
+/// The file's name and the line in `file:///w/a.js:2`, `/w/a.cjs:2` or `  File "/w/a.py", line 2`.
+fn place(line: &str) -> Option<(&str, u32)> {
+    let (path, number) = match line.trim().strip_prefix("File \"") {
+        Some(rest) => rest.split_once("\", line ")?,
+        None => line.strip_prefix("file://").unwrap_or(line).rsplit_once(':')?,
     };
-    let line = last_lines.iter().rev().map(|line| line.as_ref().trim()).find(is_error)?;
-    Some(line.chars().take(200).collect())
+    let number = number.split(',').next()?.parse().ok()?;
+    path.starts_with('/').then_some(())?;
+    Some((path.rsplit('/').next()?, number))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn sign(lines: &[&str]) -> Option<String> {
+    let is_there =
+        |words: &[&str]| lines.iter().any(|line| words.iter().all(|word| line.contains(word)));
+    let sign = SIGNS.iter().find(|sign| is_there(sign.words))?;
+    Some(sign.meaning.to_owned())
+}
 
-    #[test]
-    fn common_causes_are_named_in_plain_words() {
-        for (lines, exit, part) in [
-            (
-                "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'openai' imported from /w/a.js",
-                1,
-                "the package `openai` is missing",
-            ),
-            ("Error: Cannot find module './gone.js'", 1, "`./gone.js` is missing"),
-            ("ModuleNotFoundError: No module named 'openai'", 1, "the package `openai`"),
-            ("SyntaxError: Unexpected token '}'", 1, "a syntax error"),
-            ("OpenAIError: Missing credentials. Please pass an `apiKey`", 1, "OPENAI_API_KEY"),
-            ("AuthenticationError: 401 Incorrect API key provided", 1, "refuses the API key"),
-            ("NotFoundError: 404 The model `x` does not exist", 1, "does not know the model"),
-            ("RateLimitError: 429 You exceeded your current quota", 1, "quota is used up"),
-            ("Error: listen EADDRINUSE: address already in use :::3000", 1, "in use"),
-            ("FATAL ERROR: Reached heap limit - JavaScript heap out of memory", 134, "its heap"),
-            ("TypeError: x is not a function\n    at main (a.js:1:1)", 1, "TypeError: x is not"),
-        ] {
-            let lines: Vec<&str> = lines.split('\n').collect();
-            let said = diagnose(Exit::Code(exit), &lines).unwrap_or_default();
-            assert!(said.contains(part), "{lines:?}: {said}");
+/// The name and the text of an error, as Node and Python print it at the beginning of a line.
+fn error(line: &str) -> Option<(&str, &str)> {
+    let line = line.strip_prefix("Uncaught ").unwrap_or(line).trim_end();
+    let (head, message) = line.split_once(": ").unwrap_or((line, ""));
+    if head == "FATAL ERROR" {
+        return Some((head, message));
+    }
+    let name = head.split(" [").next()?;
+    let is_name = (name.ends_with("Error") || name.ends_with("Exception"))
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
+    // A bare word is only an error's name if it is more than that word.
+    let is_bare = message.is_empty() && matches!(name, "Error" | "Exception");
+    (is_name && !is_bare).then_some((name, message))
+}
+
+/// What a program threw that was no error: Node prints it above a hint.
+fn thrown_value(lines: &[&str]) -> Option<String> {
+    let hint = lines.iter().rposition(|line| line.starts_with("(Use `node --trace-uncaught"))?;
+    let value = lines[..hint].last()?.trim();
+    let value: String = value.chars().take(SHOWN).collect();
+    (!value.is_empty()).then(|| format!("it threw `{value}`"))
+}
+
+/// What the way of its end says alone.
+const fn fact(exit: Exit) -> Option<&'static str> {
+    Some(match exit {
+        Exit::Signal(9) => {
+            "something outside arcanos killed it; if the machine ran out of memory, the kernel did"
         }
-    }
-
-    #[test]
-    fn where_nothing_is_known_nothing_is_said() {
-        assert_eq!(diagnose(Exit::Code(3), &["all is lost"]), None);
-        assert_eq!(diagnose::<&str>(Exit::Code(1), &[]), None);
-        assert!(diagnose::<&str>(Exit::Signal(9), &[]).is_some());
-    }
+        Exit::Signal(1 | 2 | 15) => "something outside arcanos asked it to end",
+        Exit::Signal(6) => "it aborted",
+        Exit::Signal(11) => "it crashed with a segmentation fault",
+        Exit::Signal(24) => "it used up its processor time",
+        Exit::Signal(25) => "it wrote a file larger than it may",
+        Exit::Code(13) => "its top-level `await` never settled",
+        Exit::Code(126) => "its command may not be executed",
+        Exit::Code(127) => "its command was not found",
+        Exit::Code(_) | Exit::Signal(_) => return None,
+    })
 }

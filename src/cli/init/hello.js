@@ -8,7 +8,7 @@
 
 import OpenAI from "openai";
 
-export default async function hello(input, { logger, model, signal }) {
+export default async function hello(input, { model, signal }) {
   const openai = new OpenAI(); // Key and address come from the environment that arcanos gives it.
   const topic = input?.topic ?? "a supervisor of workers";
   const answer = await openai.chat.completions.create(
@@ -19,6 +19,6 @@ export default async function hello(input, { logger, model, signal }) {
     { signal }, // Aborted when arcanos stops the worker.
   );
   const text = answer.choices[0].message.content;
-  logger(`The model says: ${text}`);
+  console.log(`The model says: ${text}`);
   return { topic, text };
 }

@@ -178,14 +178,20 @@ fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
         .get(&worker.id)
         .or(worker.reason.as_ref())
         .or_else(|| exit.and_then(|exit| exit.reason.as_ref()));
+    let ago = exit.and_then(|exit| exit.at).map_or_else(String::new, |at| {
+        let age = Duration::try_from(now.duration_since(at)).unwrap_or(Duration::ZERO);
+        format!(" {} ago", human_uptime(age))
+    });
     match (reason, exit.and_then(|exit| exit.how())) {
         (Some(reason), _) if worker.pid.is_none() => parts.push(one_line(reason)),
-        (None, Some(how)) if worker.pid.is_none() => parts.push(format!("exited with {how}")),
-        (reason, Some(how)) => {
-            let ago = exit.and_then(|exit| exit.at).map_or_else(String::new, |at| {
-                let age = Duration::try_from(now.duration_since(at)).unwrap_or(Duration::ZERO);
-                format!(" {} ago", human_uptime(age))
+        (None, Some(how)) if worker.pid.is_none() => {
+            parts.push(if how == "code 0" {
+                format!("done{ago}")
+            } else {
+                format!("ended{ago} by {how}")
             });
+        }
+        (reason, Some(how)) => {
             let why = reason.map_or(how, |reason| one_line(reason));
             parts.push(format!("last exit{ago}: {why}"));
         }

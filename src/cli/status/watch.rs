@@ -66,8 +66,9 @@ pub(super) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
             Err(failure) => break Err(failure),
         }
     };
-    // The cursor comes back however it ended.
+    // The cursor comes back however it ended, and what the shell says next has a line of its own.
     screen.text(SHOW_CURSOR)?;
+    screen.text("\n")?;
     ended
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use jiff::Timestamp;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
@@ -48,7 +49,9 @@ pub(super) fn lines(story: &Story, colours: Colours) -> Result<Vec<String>, Clie
     if let (Some(number), Some(source)) = (verdict.line, &story.source) {
         lines.extend(excerpt(number, source, &story.packages, colours));
     }
-    for warning in &story.warnings {
+    // The running arcanos gives those of the worker itself.
+    let warnings = if story.worker.is_some() { &[] } else { &*story.warnings };
+    for warning in warnings {
         let text = format!("  warning: {}", escape(warning.as_bytes()));
         lines.push(colours.paint(Tone::Busy, &text).into_owned());
     }
@@ -108,7 +111,7 @@ pub(super) fn life(worker: &Worker, colours: Colours) -> Vec<String> {
         let text = format!("  reason: {}", escape(reason.as_bytes()));
         lines.push(colours.paint(Tone::Bad, &text).into_owned());
     }
-    lines.extend(last_exit(worker, now));
+    lines.extend(last_exit(worker, now, colours));
     let spent = worker.attempts.unwrap_or(0);
     match &worker.max_attempts {
         Value::Number(max) => lines.push(format!("  attempts: {spent} of {max}")),
@@ -128,16 +131,33 @@ pub(super) fn life(worker: &Worker, colours: Colours) -> Vec<String> {
     lines
 }
 
-fn last_exit(worker: &Worker, now: Timestamp) -> Option<String> {
-    let exit = worker.last_exit.as_ref()?;
+/// How the last run ended, after how long, and what it said last.
+fn last_exit(worker: &Worker, now: Timestamp, colours: Colours) -> Vec<String> {
+    let Some(exit) = &worker.last_exit else { return Vec::new() };
     let how = exit.how().unwrap_or_else(|| "it could not be launched".to_owned());
     let ago = exit.at.map_or_else(String::new, |at| {
         let age = Duration::try_from(now.duration_since(at)).unwrap_or(Duration::ZERO);
         format!(", {} ago", human_uptime(age))
     });
+    let ran = exit.uptime_seconds.filter(|_| exit.how().is_some()).map_or_else(String::new, |s| {
+        format!(", after {}", human_delay(Duration::from_secs_f64(s.max(0.0))))
+    });
     let why = exit.reason.as_ref().filter(|reason| Some(*reason) != worker.reason.as_ref());
     let why = why.map_or_else(String::new, |why| format!(": {}", escape(why.as_bytes())));
-    Some(format!("  last exit: {}{ago}{why}", escape(how.as_bytes())))
+    let mut lines = vec![format!("  last exit: {}{ran}{ago}{why}", escape(how.as_bytes()))];
+    if let Some(peak) = exit.peak_memory_bytes {
+        let shown = ByteSize(peak).display().iec();
+        lines.push(format!("  peak memory: {shown}"));
+    }
+    let said = exit.last_lines.as_deref().unwrap_or_default();
+    if !said.is_empty() {
+        lines.push("  its last lines on stderr:".to_owned());
+    }
+    for line in said {
+        let text = format!("    {}", escape(line.as_bytes()));
+        lines.push(colours.paint(Tone::Faint, text.trim_end()).into_owned());
+    }
+    lines
 }
 
 #[cfg(test)]

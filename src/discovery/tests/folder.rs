@@ -219,6 +219,7 @@ fn what_is_broken_is_named_to_the_worker_and_keeps_what_runs() {
     let running = judge(&rules, &listing, &runs);
     assert_eq!(verdict(&running, "open.js").verdict, VerdictKind::Rejected);
     assert_eq!(candidate(&running, "open").warnings, ["anyone may write to it"]);
+    assert_eq!(candidate(&running, "open").bar.as_deref(), Some("anyone may write to it"));
 }
 
 #[test]

@@ -202,6 +202,10 @@ impl Runtime for LocalRuntime {
     fn usage(&self, id: &WorkerId) -> Option<Usage> {
         let pid = self.0.context.board.worker(id)?.pid?;
         let used = process::usage(pid)?;
-        Some(Usage { memory_bytes: used.memory_bytes, cpu_seconds: used.cpu_seconds })
+        Some(Usage {
+            memory_bytes: used.memory_bytes,
+            cpu_seconds: used.cpu_seconds,
+            is_stalled: used.is_stopped,
+        })
     }
 }

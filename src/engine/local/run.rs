@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -19,11 +20,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use crate::{
-    domain::{Exit, LastActivity, RunId, Stamp, WorkerSpec},
-    files::logs::{LogLine, Stream, TailQuery, WorkerLog},
+    domain::{Evidence, Exit, LastActivity, RunId, Stamp, WorkerSpec},
+    files::{
+        self,
+        logs::{LogLine, Stream, TailQuery, WorkerLog},
+    },
     process::{self, Channel, Command, Incoming, Process, SpawnError, Spawned},
     text,
-    worker::{Event, RunKey, diagnose},
+    worker::{Event, RunKey, diagnose, telling},
 };
 
 /// What a run left in its channel is read for so long after its end; the figure is the
@@ -38,7 +42,14 @@ const HEED: Duration = Duration::from_millis(200);
 const SHOWN: usize = 1024;
 
 /// The last lines of stderr that are looked at for the cause of a failure.
-const LAST_LINES: usize = 40;
+/// An error of the SDK with its causes takes up to forty.
+const LAST_LINES: usize = 80;
+
+/// How many of them are kept for people to see.
+const KEPT_LINES: usize = 20;
+
+/// Characters of each that are kept: with the above, what a failed worker costs.
+const KEPT_WIDTH: usize = 200;
 
 /// An event of a run, for its worker's machine.
 pub(super) struct RunEvent(pub(super) Event);
@@ -88,7 +99,7 @@ impl Launch {
             Ok(spawned) => spawned,
             Err(error) => {
                 let is_transient = error.is_transient();
-                let reason = error.to_string();
+                let reason = format!("cannot {error}");
                 self.tell(Event::SpawnFailed { run, reason, is_transient }).await;
                 return;
             }
@@ -120,8 +131,9 @@ impl Launch {
             let ((life, exit), (), ()) = tokio::join!(watched, out, err);
             (life, exit, (), ())
         };
-        let diagnosis = life.diagnosis(exit).await;
-        life.launch.tell(Event::Exited { run, exit, diagnosis }).await;
+        life.tell_of_remains();
+        let evidence = life.evidence(exit).await;
+        life.launch.tell(Event::Exited { run, exit, evidence }).await;
     }
 
     async fn tell(&self, event: Event) {
@@ -132,9 +144,15 @@ impl Launch {
     /// The command of this run: the spec's, with what differs from run to run.
     fn command(&self) -> Result<Command, SpawnError> {
         let launch = &self.spec.launch;
+        // It is found out anew: after a crash this may be faster than the next look at the folder.
+        let open = files::open_to_all(&launch.file);
+        if let Some(reason) = open.or_else(|| self.spec.bar.clone()) {
+            let path = launch.file.display().to_string();
+            return Err(SpawnError::Failed { step: "run", path, reason });
+        }
         let mut env: BTreeMap<String, String> = launch.env.0.clone();
         if let Some(address) = *self.context.address.borrow() {
-            env.insert("ARCANOS_URL".to_owned(), format!("http://{address}"));
+            env.insert("ARCANOS_URL".to_owned(), format!("http://{}", reachable(address)));
         }
         let args = resolve_file(&launch.args, &launch.file);
         let mut command = Command {
@@ -150,6 +168,16 @@ impl Launch {
         process::prepare_node(&mut command, &launch.file, launch.mode, self.input.as_deref())?;
         Ok(command)
     }
+}
+
+/// The address under which a server that listens there is reached from this machine.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    address
 }
 
 /// Node resolves the links of the main file but not those of `process.argv[1]`; the idioms that
@@ -271,17 +299,38 @@ impl Life {
         self
     }
 
-    /// What the run's last words say about the cause of a failure.
-    async fn diagnosis(&self, exit: Exit) -> Option<String> {
-        if exit.is_success() || self.launch.order.borrow().stop.is_some() {
-            return None;
+    /// Writes down that the system cannot end something of the run: it is a leak, never silent.
+    fn tell_of_remains(&self) {
+        let left = self.process.left_behind();
+        if left > 0 {
+            let text = format!("Warning: {left} processes that it started cannot be killed");
+            self.launch.log.lifecycle(Some(&self.launch.id), &text);
         }
+    }
+
+    /// What the run leaves that tells of its end.
+    async fn evidence(&self, exit: Exit) -> Evidence {
+        let peak_memory = self.process.peak_memory();
+        if exit.is_success() || self.launch.order.borrow().stop.is_some() {
+            return Evidence { peak_memory, ..Evidence::default() };
+        }
+        let lines = self.last_lines().await;
+        let diagnosis = match self.process.ran_out_of_memory() {
+            true => Some("it met its `limits.memory`, and the kernel killed it".to_owned()),
+            false => diagnose(exit, &lines),
+        };
+        let cut = |line: &String| line.chars().take(KEPT_WIDTH).collect();
+        let last_lines = telling(&lines, KEPT_LINES).iter().map(cut).collect();
+        Evidence { diagnosis, last_lines, peak_memory }
+    }
+
+    /// The run's last lines on stderr, oldest first.
+    async fn last_lines(&self) -> Vec<String> {
         let query = TailQuery { stream: Some(Stream::Stderr), ..TailQuery::last(LAST_LINES) };
         let logs = &self.launch.context.logs;
         let lines = logs.tail(Some(&self.launch.spec.id), &query).await;
         let is_own = |line: &LogLine| line.run.as_ref().is_some_and(|run| *run == self.launch.id);
-        let own: Vec<String> = lines.into_iter().filter(is_own).map(|line| line.text).collect();
-        diagnose(exit, &own)
+        lines.into_iter().filter(is_own).map(|line| line.text).collect()
     }
 }
 

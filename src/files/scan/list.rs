@@ -82,6 +82,18 @@ pub(super) fn is_open(path: impl FnOnce() -> PathBuf, mode: u32) -> bool {
             .is_ok_and(|system| system.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
 }
 
+/// Why nothing may be run from a file now, if anyone may write to it or to its folder: whoever
+/// does decides what runs. A file that is not there is no reason.
+pub(crate) fn open_to_all(file: &Path) -> Option<String> {
+    let mode = |path: &Path| Some(fs::metadata(path).ok()?.mode());
+    let is_open_path = |path: &Path| mode(path).is_some_and(|m| is_open(|| path.to_owned(), m));
+    if is_open_path(file) {
+        return Some(format!("anyone may write to it; run `chmod o-w {}`", file.display()));
+    }
+    let folder = file.parent().filter(|folder| is_open_path(folder))?.display();
+    Some(format!("anyone may write to its folder; run `chmod o-w {folder}`"))
+}
+
 fn enters(rules: &Rules, name: &Name) -> bool {
     rules.is_recursive()
         && name.kind == Kind::Folder

@@ -19,6 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use self::list::open_to_all;
 use self::{known::Known, pass::Pass};
 use super::read::is_missing;
 use crate::discovery::{Listing, Rules};

@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     config::{self, LogFormat},
     domain::{
-        AiStatus, Attempts, ConfigStatus, DiscoveryStatus, Exit, Generation, LastExit, Mode,
-        PlanSummary, ReloadReport, ReloadResult, RunId, Snapshot, Stamp, Started, State, Usage,
-        WorkerId, WorkerSpec, WorkerView,
+        AiStatus, Attempts, ConfigStatus, DiscoveryStatus, Evidence, Exit, Generation, LastExit,
+        Mode, PlanSummary, ReloadReport, ReloadResult, RunId, Snapshot, Stamp, Started, State,
+        Usage, WorkerId, WorkerSpec, WorkerView,
     },
     engine::{
         Board, CommandError, ConfigReport, DiscoveryReport, Handle, Pending, Request, Runtime,
@@ -58,7 +58,7 @@ impl Runtime for Fake {
 
     fn usage(&self, _: &WorkerId) -> Option<Usage> {
         assert!(!*self.must_panic.lock().unwrap(), "a fault that a test asked for");
-        Some(Usage { memory_bytes: 4096, cpu_seconds: 0.25 })
+        Some(Usage { memory_bytes: 4096, cpu_seconds: 0.25, is_stalled: false })
     }
 }
 
@@ -166,6 +166,11 @@ pub(super) fn worker(name: &str, state: State) -> WorkerView {
             reason: None,
             at: moment(),
             uptime: Duration::from_millis(1250),
+            evidence: Evidence {
+                diagnosis: None,
+                last_lines: ["all is lost".to_owned()].into(),
+                peak_memory: Some(48 << 20),
+            },
         }),
         reason: (!is_up).then(|| "it exited with 9".to_owned()),
         changed: false,

@@ -83,6 +83,10 @@ async fn a_worker_is_shown_with_all_that_is_known_of_it() {
       "lastExit": {
         "at": "2026-11-23T17:00:00.500Z",
         "code": 9,
+        "lastLines": [
+          "all is lost"
+        ],
+        "peakMemoryBytes": 50331648,
         "reason": null,
         "signal": null,
         "uptimeSeconds": 1.25

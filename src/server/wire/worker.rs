@@ -42,7 +42,7 @@ pub(in crate::server) struct Worker<'a> {
     /// Why it is in `backoff` or `failed`.
     reason: Option<&'a str>,
     changed: bool,
-    warnings: &'a [String],
+    warnings: Vec<&'a str>,
     memory_bytes: Option<u64>,
     cpu_seconds: Option<f64>,
     log: Log,
@@ -57,6 +57,10 @@ struct ExitOf<'a> {
     reason: Option<&'a str>,
     at: Stamp,
     uptime_seconds: f64,
+    /// The most memory that one of its processes held; `null` where that is not known.
+    peak_memory_bytes: Option<u64>,
+    /// Its last lines on stderr, oldest first; of a failure only.
+    last_lines: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -70,6 +74,15 @@ struct Log {
 struct Activity<'a> {
     at: Stamp,
     message: &'a str,
+}
+
+/// What is said of a worker whose process does nothing because it may not.
+const STALLED: &str = "stalled: its process is stopped by a signal; SIGCONT lets it go on";
+
+/// What is wrong with a worker: what was known, and what shows now.
+fn warnings(view: &WorkerView, usage: Option<Usage>) -> Vec<&str> {
+    let stalled = usage.filter(|usage| usage.is_stalled).map(|_| STALLED);
+    view.warnings.iter().map(String::as_str).chain(stalled).collect()
 }
 
 impl<'a> Worker<'a> {
@@ -99,7 +112,7 @@ impl<'a> Worker<'a> {
             last_exit: view.last_exit.as_ref().map(ExitOf::new),
             reason: view.reason.as_deref(),
             changed: view.changed,
-            warnings: &view.warnings,
+            warnings: warnings(view, usage),
             memory_bytes: usage.map(|usage| usage.memory_bytes),
             cpu_seconds: usage.map(|usage| (usage.cpu_seconds * 1000.0).round() / 1000.0),
             log: Log { bytes: log.bytes, lines: log.lines, dropped: log.dropped },
@@ -119,6 +132,8 @@ impl<'a> ExitOf<'a> {
             reason: last.reason.as_deref(),
             at: last.at,
             uptime_seconds: seconds(last.uptime),
+            peak_memory_bytes: last.evidence.peak_memory,
+            last_lines: &last.evidence.last_lines,
         }
     }
 }

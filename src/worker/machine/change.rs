@@ -35,7 +35,9 @@ impl Machine {
             }
             if old.launch != self.spec.launch {
                 self.relaunch(now, &mut out);
-            } else if old.policy != self.spec.policy {
+            } else if old.policy != self.spec.policy
+                || (old.bar.is_some() && self.spec.bar.is_none())
+            {
                 self.try_afresh();
             }
         }

@@ -7,7 +7,7 @@ use super::{
     run::{LIFE, Role, Run, Stage, Then},
 };
 use crate::{
-    domain::{Exit, LastExit, ReadyRule, RestartWhen, RunId, human_delay},
+    domain::{Evidence, Exit, LastExit, ReadyRule, RestartWhen, RunId, human_delay},
     worker::Now,
 };
 
@@ -90,6 +90,7 @@ impl Machine {
                 reason: Some(reason.clone()),
                 at: now.wall,
                 uptime: Duration::ZERO,
+                evidence: Evidence::default(),
             });
             self.facts.reason = Some(reason);
             self.rest = Rest::Failed;
@@ -201,8 +202,7 @@ impl Machine {
     pub(super) fn on_exited(
         &mut self,
         key: RunKey,
-        exit: Exit,
-        diagnosis: Option<String>,
+        (exit, evidence): (Exit, Evidence),
         now: Now,
         out: &mut Vec<Effect>,
     ) {
@@ -216,12 +216,17 @@ impl Machine {
         let tone = if is_bad { Tone::Warn } else { Tone::Info };
         out.push(Effect::Log(tone, format!("Worker {} exited with {exit}", self.id)));
         *self.facts.exits.entry(exit).or_default() += 1;
-        let reason = reason_of(&run, exit, diagnosis);
+        let cause = cause_of(&run, exit, &evidence);
+        if let Some(cause) = cause.as_ref().filter(|_| is_bad || run.has_overstayed()) {
+            out.push(Effect::Log(Tone::Warn, format!("Worker {} failed: {cause}", self.id)));
+        }
+        let reason = reason_of(&run, exit, cause);
         self.facts.last_exit = Some(LastExit {
             exit: Some(exit),
             reason: reason.clone(),
             at: now.wall,
             uptime: run.age(now),
+            evidence,
         });
         match (run.role, run.stage.clone()) {
             (Role::Retiring, _) => {}
@@ -334,21 +339,27 @@ fn announce(run: &mut Run, out: &mut Vec<Effect>) {
     out.push(Effect::Log(Tone::Info, text));
 }
 
-/// Why a run ended, in words; nothing where it just did its work or was asked to end.
-fn reason_of(run: &Run, exit: Exit, diagnosis: Option<String>) -> Option<String> {
+/// Why a run ended, in words, beside the code or the signal; nothing where that is not known.
+fn cause_of(run: &Run, exit: Exit, evidence: &Evidence) -> Option<String> {
     if let Stage::Stopping { then: Then::Fail(reason), .. } = &run.stage {
         return Some(reason.clone());
     }
-    let own = run.exit_reason.clone();
+    let is_asked = run.is_stopping() || exit.is_success();
+    let found = evidence.diagnosis.clone().filter(|_| !is_asked);
+    run.exit_reason.clone().or(found)
+}
+
+/// The cause with the facts; nothing where a run just did its work or was asked to end.
+fn reason_of(run: &Run, exit: Exit, cause: Option<String>) -> Option<String> {
     if run.is_stopping() || exit.is_success() {
-        return own;
+        return cause;
     }
     let facts = match exit {
         Exit::Code(code) => format!("exited with code {code}"),
         Exit::Signal(_) => format!("killed by {}", exit.signal().unwrap_or_default()),
     };
-    Some(match own.or(diagnosis) {
-        Some(why) => format!("{why} ({facts})"),
+    Some(match cause {
+        Some(cause) => format!("{cause} ({facts})"),
         None => facts,
     })
 }

@@ -7,132 +7,26 @@
 //! Invariant: a new main run is spawned only while no run lives, and a candidate only beside one
 //! main run. Every run that was spawned is reported to have exited exactly once.
 
+mod chance;
 mod change;
+mod event;
 mod life;
 mod request;
 mod run;
 mod view;
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use crate::{
     domain::{Exit, LastExit, OnChange, RunId, Stamp, WorkerId, WorkerSpec},
     worker::{Budget, Now, Schedule, Tick},
 };
 
+use chance::Chance;
 use run::{Role, Run, Then};
 
+pub use event::{Effect, Event, RunKey, Tone};
 pub use request::{Outcome, Refusal, Wish};
-
-/// Names a run among those of one worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RunKey(pub u64);
-
-/// Something that happened.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// The worker may launch a run now.
-    Admitted,
-    /// A run has a process.
-    Spawned {
-        /// Which run.
-        run: RunKey,
-        /// Its name to the world.
-        id: RunId,
-        /// Its process.
-        pid: u32,
-    },
-    /// A run could not be spawned.
-    SpawnFailed {
-        /// Which run.
-        run: RunKey,
-        /// Why, in words.
-        reason: String,
-        /// Whether the machine may well allow it in a moment.
-        is_transient: bool,
-    },
-    /// A run says that it is ready.
-    SaidReady(RunKey),
-    /// A run's task has been called: from now on it is no script.
-    TaskBegan(RunKey),
-    /// A run says why it will exit, and how long to wait before the next attempt.
-    SaidExitReason {
-        /// Which run.
-        run: RunKey,
-        /// In its own words.
-        reason: String,
-        /// Its wish.
-        retry_after: Option<Duration>,
-    },
-    /// A run is gone, with everything it started.
-    Exited {
-        /// Which run.
-        run: RunKey,
-        /// How its process ended.
-        exit: Exit,
-        /// What its output says about the cause.
-        diagnosis: Option<String>,
-    },
-    /// A deadline may have passed.
-    Deadline,
-    /// The wall clock was set.
-    ClockMoved,
-}
-
-/// Something to be done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    /// Ask for a turn to launch; answered by [`Event::Admitted`].
-    AskTurn,
-    /// Give the turn back unused.
-    YieldTurn,
-    /// Spawn a process.
-    Spawn {
-        /// The run it is for.
-        run: RunKey,
-        /// What to launch.
-        spec: Arc<WorkerSpec>,
-        /// A JSON text for its task.
-        input: Option<String>,
-    },
-    /// The run has shown life: its turn is over.
-    ShowedLife(RunKey),
-    /// Ask a run to end.
-    Stop {
-        /// Which.
-        run: RunKey,
-        /// By this signal, to its group.
-        signal: i32,
-        /// How long it may take, to be told.
-        timeout: Duration,
-    },
-    /// End everything of a run at once.
-    Kill(RunKey),
-    /// Hand a run an input: a JSON text.
-    Deliver {
-        /// Which.
-        run: RunKey,
-        /// A JSON text.
-        input: String,
-    },
-    /// Write a line about the worker.
-    Log(Tone, String),
-    /// The worker is no more, and has no run.
-    Gone,
-}
-
-/// How serious a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
-    /// As it should be.
-    Info,
-    /// Something failed.
-    Warn,
-}
 
 /// What a worker does while it has no run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -232,7 +126,7 @@ impl Machine {
             leaving: Leaving::No,
             epoch: 0,
             next_key: 0,
-            chance: Chance(seed | 1),
+            chance: Chance::new(seed),
             facts: Facts::default(),
         };
         let mut out = Vec::new();
@@ -257,8 +151,8 @@ impl Machine {
                 run.exit_reason = Some(reason);
                 run.retry_after = retry_after;
             }),
-            Event::Exited { run, exit, diagnosis } => {
-                self.on_exited(run, exit, diagnosis, now, &mut out);
+            Event::Exited { run, exit, evidence } => {
+                self.on_exited(run, (exit, evidence), now, &mut out);
             }
             Event::Deadline => {}
             Event::ClockMoved => self.on_clock_moved(now),
@@ -389,21 +283,6 @@ impl Machine {
 
     fn on_change(&self) -> OnChange {
         self.spec.policy.reload
-    }
-}
-
-/// A small random generator (xorshift64*): good enough to spread delays, and repeatable.
-#[derive(Debug)]
-struct Chance(u64);
-
-impl Chance {
-    /// A number in 0..1.
-    fn next(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let bits = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11;
-        bits as f64 / (1_u64 << 53) as f64
     }
 }
 

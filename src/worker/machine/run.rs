@@ -161,6 +161,11 @@ impl Run {
         }
     }
 
+    /// Whether it was asked to end because it took too long.
+    pub(super) const fn has_overstayed(&self) -> bool {
+        matches!(self.stage, Stage::Stopping { then: Then::Fail(_), .. })
+    }
+
     /// How long it has lasted.
     pub(super) fn age(&self, now: Now) -> Duration {
         now.instant.saturating_duration_since(self.started.instant)

@@ -12,8 +12,8 @@ use proptest::prelude::*;
 
 use crate::{
     domain::{
-        Attempts, Backoff, EnvMap, Exit, Fingerprint, Launch, Limits, LogCounters, Mode, OnChange,
-        Policy, ReadyRule, RestartPolicy, RestartWhen, RunId, Stamp, StartPolicy, State,
+        Attempts, Backoff, EnvMap, Evidence, Exit, Fingerprint, Launch, Limits, LogCounters, Mode,
+        OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, RunId, Stamp, StartPolicy, State,
         StopPolicy, WorkerId, WorkerSpec, WorkerView,
     },
     worker::{Effect, Event, Machine, Now, RunKey, Wish},
@@ -57,6 +57,7 @@ pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<Wo
         model: Some("m".to_owned()),
         lacks_key: false,
         warnings: Vec::new(),
+        bar: None,
         launch: Launch {
             program: "node".to_owned(),
             args: Vec::new(),
@@ -166,7 +167,7 @@ impl World {
             match ended {
                 Some((run, exit)) => {
                     self.processes.remove(&run);
-                    self.tell(Event::Exited { run, exit, diagnosis: None });
+                    self.tell(Event::Exited { run, exit, evidence: Evidence::default() });
                 }
                 None => self.tell(Event::Deadline),
             }

@@ -1,0 +1,104 @@
+//! What a pass did, counted, told and shown.
+
+use std::sync::Arc;
+
+use super::Reconciler;
+use crate::{
+    domain::{PlanSummary, ReloadReport, ReloadResult, Stamp},
+    engine::report::{ConfigReport, DiscoveryReport},
+};
+
+impl Reconciler {
+    /// Counts and publishes what the pass did.
+    pub(super) fn finish(&mut self, is_new: bool, plan: PlanSummary) -> ReloadReport {
+        let is_change = is_new || !plan.is_empty();
+        if is_change {
+            self.generation = self.generation.next();
+        }
+        self.publish();
+        let is_news = std::mem::take(&mut self.is_news) || is_change;
+        let report = self.report(plan);
+        if is_news {
+            self.tell(&report);
+            self.last_reload = Some(report.clone());
+            self.publish_config();
+        }
+        report
+    }
+
+    fn publish(&self) {
+        let (generation, config) = (self.generation, &self.config);
+        let error = self.fault.as_ref().map(|fault| fault.errors.join("\n"));
+        let folder_error = self.folder_error.clone();
+        let watcher = self.watcher.mode().to_string();
+        let board = &self.shared.board;
+        board.set_problem("state.directory", self.refused.clone());
+        board.update(|picture| {
+            if picture.generation != generation {
+                picture.config.loaded_at = Stamp::now();
+            }
+            picture.generation = generation;
+            picture.config.error = error;
+            picture.discovery.directory.clone_from(&config.discovery.directory);
+            picture.discovery.watcher = watcher;
+            picture.discovery.error = folder_error;
+            picture.environment.clone_from(&config.profile);
+            picture.session_log.clone_from(&config.log.session);
+        });
+        let directory = &config.discovery.directory;
+        self.shared.discovery.send_if_modified(|report| {
+            let is_same =
+                report.directory == *directory && report.files == self.discovered.verdicts;
+            if !is_same {
+                let files = self.discovered.verdicts.clone();
+                *report = Arc::new(DiscoveryReport { directory: directory.clone(), files });
+            }
+            !is_same
+        });
+    }
+
+    fn publish_config(&self) {
+        self.shared.config.send_replace(Arc::new(ConfigReport {
+            generation: self.generation,
+            file: self.file.clone(),
+            profile: self.config.profile.clone(),
+            config: self.shown.effective.clone(),
+            sources: self.shown.sources.clone(),
+            last_reload: self.last_reload.clone(),
+        }));
+    }
+
+    fn tell(&self, report: &ReloadReport) {
+        let plan = &report.plan;
+        let message = match report.result {
+            ReloadResult::Rejected => format!("reload rejected: {}", report.errors.join("; ")),
+            ReloadResult::Applied => format!(
+                "reload applied: generation {}, {} started, {} stopped, {} restarted, {} updated, \
+                 {} unchanged",
+                report.generation,
+                plan.started.len(),
+                plan.stopped.len(),
+                plan.restarted.len(),
+                plan.updated.len(),
+                plan.unchanged
+            ),
+        };
+        tracing::debug!("{message}");
+        self.shared.reloads.count(report.result);
+        self.shared.board.tell_reload(message);
+    }
+
+    pub(super) fn report(&self, plan: PlanSummary) -> ReloadReport {
+        let faults = self.fault.iter().flat_map(|fault| &fault.errors);
+        ReloadReport {
+            generation: self.generation,
+            at: Stamp::now(),
+            result: match self.fault {
+                Some(_) => ReloadResult::Rejected,
+                None => ReloadResult::Applied,
+            },
+            plan,
+            errors: faults.chain(&self.refused).cloned().collect(),
+        }
+    }
+}

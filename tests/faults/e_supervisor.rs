@@ -1,0 +1,272 @@
+//! 1E: what happens to arcanos itself.
+
+use std::{
+    io::{Read, Write},
+    os::unix::process::ExitStatusExt,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    http::{self, Pulse},
+    procs,
+    site::{Site, until},
+};
+
+const DEAF: &str = "trap '' TERM INT HUP; while :; do sleep 1; done";
+
+#[test]
+fn e1_the_first_signal_ends_all_within_the_grace_and_a_second() {
+    let mut site = Site::new();
+    site.set("stop.timeout", "'1s'");
+    for n in 0..5 {
+        site.sh(&format!("deaf{n}"), DEAF);
+    }
+    site.start();
+    for n in 0..5 {
+        site.wait(&format!("deaf{n}"), "running");
+    }
+    let (status, took) = site.stop();
+    assert_eq!(status.code(), Some(0));
+    assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(2), "{took:?}");
+    site.is_empty();
+}
+
+#[test]
+fn e1_the_second_signal_kills_at_once() {
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let mut site = Site::new();
+        site.set("stop.timeout", "'1m'");
+        site.sh("deaf", DEAF);
+        site.start();
+        site.wait("deaf", "running");
+        site.signal(signal);
+        until("it is stopping", || (site.worker("deaf")["state"] == "stopping").then_some(()));
+        let start = Instant::now();
+        site.signal(signal);
+        assert_eq!(site.ended().code(), Some(code));
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+        site.is_empty();
+    }
+}
+
+#[test]
+fn e2_no_run_outlives_a_killed_arcanos_by_two_seconds() {
+    let mut site = Site::new();
+    // A thread that only waits would take its children's death signal along: this one is old.
+    for n in 0..10 {
+        site.sh(&format!("w{n}"), "exec sleep 300");
+    }
+    site.start();
+    for n in 0..10 {
+        site.wait(&format!("w{n}"), "running");
+    }
+    assert_eq!(site.processes().len(), 10);
+    let start = Instant::now();
+    site.kill();
+    site.await_silence();
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+#[test]
+fn e3_the_next_start_ends_what_a_dead_one_left_before_it_starts_anything() {
+    let mut site = Site::new();
+    // One escapes group and environment; a copy beside the old tree would not have the lock.
+    site.sh(
+        "w",
+        "exec 9>>lock; flock -n 9 && echo alone >> starts || echo beside >> starts\n\
+         sleep 300 &\n env -i setsid sh -c 'setsid sleep 300 & exec sleep 300' &\n exec sleep 300",
+    );
+    site.start();
+    site.wait("w", "running");
+    until("its daemons run", || (site.processes().len() == 4).then_some(()));
+    site.kill();
+    until("the leader is dead", || (site.processes().len() == 3).then_some(()));
+    let left = site.processes();
+    site.start();
+    site.wait("w", "running");
+    assert_eq!(site.read("starts"), "alone\nalone\n");
+    assert!(!left.iter().any(|pid| procs::is_alive(*pid)), "{left:?}");
+    assert!(site.stderr().contains("Ended 3 processes"), "{}", site.stderr());
+    site.stop();
+    site.is_empty();
+}
+
+#[test]
+fn e4_of_twenty_started_at_once_one_lives_and_the_others_name_it() {
+    let mut site = Site::new();
+    site.sh("w", "echo start >> starts; exec sleep 300");
+    site.write_config();
+    let start = || site.command(&["run"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let mut all: Vec<_> = (0..20).map(|_| start().unwrap()).collect();
+    let mut refused = Vec::new();
+    until("nineteen have given up", || {
+        let mut index = 0;
+        while index < all.len() {
+            match all[index].try_wait().unwrap() {
+                Some(status) => refused.push((all.remove(index), status)),
+                None => index += 1,
+            }
+        }
+        (all.len() <= 1).then_some(())
+    });
+    assert_eq!(all.len(), 1, "one lives");
+    let pid = all[0].id().to_string();
+    site.adopt(all.remove(0));
+    for (mut child, status) in refused {
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(status.code(), Some(3), "{said}");
+        assert!(said.contains(&pid), "{said}");
+    }
+    site.await_health();
+    site.wait("w", "running");
+    assert_eq!(site.read("starts"), "start\n");
+}
+
+#[test]
+fn e5_hangup_reloads_and_does_not_disturb_a_shutdown() {
+    let mut site = Site::new();
+    site.set("stop.timeout", "'1s'").set("discovery.scan_interval", "'1h'");
+    site.sh("deaf", DEAF);
+    site.start();
+    site.wait("deaf", "running");
+    for _ in 0..20 {
+        site.signal("HUP");
+    }
+    until("the log is reopened", || {
+        let _ = std::fs::remove_file(site.path("memory/session.log"));
+        site.signal("HUP");
+        site.sh("late", "exit 0");
+        (site.worker("late")["state"] == "completed").then_some(())
+    });
+    site.signal("TERM");
+    for _ in 0..20 {
+        procs::try_signal(site.pid(), "HUP");
+    }
+    assert_eq!(site.ended().code(), Some(0));
+    site.is_empty();
+}
+
+#[test]
+fn e6_closed_stdout_and_stderr_and_sigpipe_are_harmless() {
+    let mut site = Site::new();
+    site.sh("w", "echo hello; exec sleep 300");
+    site.write_config();
+    let script = format!("exec {} run >&- 2>&- <&-", env!("CARGO_BIN_EXE_arcanos"));
+    let mut command = Command::new("sh");
+    site.adopt(command.args(["-c", &script]).current_dir(site.folder()).spawn().unwrap());
+    site.await_health();
+    site.wait("w", "running");
+    until("its log is written", || (site.log("w") == "hello\n").then_some(()));
+    site.signal("PIPE");
+    assert_eq!(site.post("/workers/restart/w?wait=1").status, 200);
+    assert_eq!(site.stop().0.code(), Some(0));
+    // Whoever reads what the commands print may leave early.
+    let script = format!(
+        "set -o pipefail; {0} schema | head -c 10 > head; {0} check >&-; {0} schema 2>&1 >/dev/full",
+        env!("CARGO_BIN_EXE_arcanos")
+    );
+    let mut command = Command::new("bash");
+    let said = command.args(["-c", &script]).current_dir(site.folder()).output().unwrap();
+    let said = String::from_utf8_lossy(&said.stderr).into_owned()
+        + &String::from_utf8_lossy(&said.stdout);
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn e6_stderr_that_breaks_while_it_runs_is_harmless() {
+    let mut site = Site::new();
+    site.sh("w", "exec sleep 300");
+    site.write_config();
+    let mut child = site.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    drop(child.as_mut().unwrap().stderr.take());
+    site.adopt(child.unwrap());
+    site.await_health();
+    for _ in 0..3 {
+        site.post("/workers/stop/w?wait=1");
+        assert_eq!(site.post("/workers/start/w?wait=1").status, 200);
+    }
+    assert_eq!(site.stop().0.code(), Some(0));
+}
+
+#[test]
+fn e7_after_ctrl_z_and_fg_nothing_is_overdue() {
+    let mut site = Site::new();
+    site.set("restart.delay", "'300ms'").set("restart.backoff", "'fixed'");
+    site.set("restart.max_attempts", "1000");
+    site.sh("calm", "exec sleep 300");
+    site.sh("crash", "echo start >> starts; exit 1");
+    site.start();
+    let calm = site.wait("calm", "running");
+    site.signal("TSTP");
+    until("it is stopped", || (procs::state(site.pid()) == Some('T')).then_some(()));
+    let starts = site.read("starts").lines().count();
+    std::thread::sleep(Duration::from_secs(3));
+    site.signal("CONT");
+    std::thread::sleep(Duration::from_secs(1));
+    let since = site.read("starts").lines().count() - starts;
+    assert!((1..=5).contains(&since), "{since} starts in a second, one is due each 300 ms");
+    assert_eq!(site.worker("calm")["pid"], calm["pid"]);
+}
+
+#[test]
+fn e8_workers_are_killed_for_memory_before_arcanos() {
+    let mut site = Site::new();
+    site.sh("w", "cat /proc/self/oom_score_adj > score; exec sleep 300");
+    site.start();
+    site.wait("w", "running");
+    let own = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", site.pid())).unwrap();
+    let own: i32 = own.trim().parse().unwrap();
+    let score: i32 = site.read("score").trim().parse().unwrap();
+    assert!(score >= (own + 500).min(1000), "{score} beside {own}");
+}
+
+#[test]
+fn e10_open_streams_and_slow_clients_do_not_delay_the_end() {
+    let mut site = Site::new();
+    site.set("stop.timeout", "'500ms'");
+    site.sh("w", "while :; do echo line; sleep 0.01; done");
+    site.start();
+    site.wait("w", "running");
+    let port = site.port();
+    let mut open = Vec::new();
+    for path in ["/events", "/workers/logs/w?follow=1", "/health"] {
+        for _ in 0..10 {
+            let mut stream = http::connect(port);
+            // None of them reads; those of `/health` do not even finish to ask.
+            let end = if path == "/health" { "" } else { "\r\n" };
+            let head = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{end}");
+            stream.write_all(head.as_bytes()).unwrap();
+            open.push(stream);
+        }
+    }
+    let pulse = Pulse::start(port);
+    std::thread::sleep(Duration::from_millis(500));
+    pulse.was_steady();
+    let (status, took) = site.stop();
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_millis(1500), "{took:?}");
+    site.is_empty();
+    drop(open);
+}
+
+#[test]
+fn e10_a_full_disk_does_not_delay_the_end() {
+    if procs::lacks(&["root", "mount"]) {
+        return;
+    }
+    let mut site = Site::new();
+    site.mount_tmpfs("memory", "size=64k");
+    site.sh("w", "trap '' TERM; while :; do echo 0123456789012345678901234567890123456789; done");
+    site.set("stop.timeout", "'500ms'");
+    site.start();
+    site.wait("w", "running");
+    until("the disk is full", || {
+        site.json("/health")["problems"].to_string().contains("memory").then_some(())
+    });
+    let (status, took) = site.stop();
+    assert_eq!(status.signal(), None);
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_millis(1500 + 1000), "{took:?}");
+}

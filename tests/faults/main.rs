@@ -1,0 +1,15 @@
+//! Every fault that arcanos survives, provoked for real: processes, signals, full disks, starved
+//! limits, hostile clients. A test is named after the row of the fault in `tests/faults/README`'s
+//! numbering: `a` process life, `b` output and logs, `c` the channel, `d` restarts and load,
+//! `e` arcanos itself, `f` resources, `i` HTTP, `s` security.
+//!
+//! What a machine lacks (root, `strace`, `unshare`) skips a test, with a line that says so.
+
+#![expect(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
+
+mod http;
+mod procs;
+mod site;
+
+mod a_process_life;
+mod e_supervisor;
