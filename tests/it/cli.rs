@@ -229,5 +229,5 @@ fn is_setting(text: &str) -> bool {
     let key = key.trim();
     let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     // The keys of the rules that are shown as examples.
-    is_key && !["name", "imports", "command", "ipc", "mode", "any"].contains(&key) && !text.contains("*.")
+    is_key && !["name", "imports", "command", "ipc", "mode", "any"].contains(&key) && !(key == "files" && text.contains("*."))
 }
