@@ -169,8 +169,8 @@ fn e6_closed_stdout_and_stderr_and_sigpipe_are_harmless() {
     );
     let mut command = Command::new("bash");
     let said = command.args(["-c", &script]).current_dir(site.folder()).output().unwrap();
-    let said = String::from_utf8_lossy(&said.stderr).into_owned()
-        + &String::from_utf8_lossy(&said.stdout);
+    let said =
+        String::from_utf8_lossy(&said.stderr).into_owned() + &String::from_utf8_lossy(&said.stdout);
     assert!(!said.contains("panicked"), "{said}");
 }
 

@@ -19,7 +19,8 @@ fn setup(text: &str) -> Setup {
 /// How many runs are spawned and not up yet.
 fn launching(picture: &Picture) -> usize {
     let ids = picture.ids();
-    let is_launching = |id: &&&str| picture.worker(id).state() == "starting" && picture.worker(id).pid().is_some();
+    let is_launching =
+        |id: &&&str| picture.worker(id).state() == "starting" && picture.worker(id).pid().is_some();
     ids.iter().filter(is_launching).count()
 }
 
@@ -51,7 +52,10 @@ fn restart_all_is_a_wave_too_and_ends_with_everyone_replaced() {
 
 #[test]
 fn workers_that_crash_together_all_come_to_their_end() {
-    let site = setup("exit 1").set("start.concurrency", "'unlimited'").set("restart.max_attempts", "2").start();
+    let site = setup("exit 1")
+        .set("start.concurrency", "'unlimited'")
+        .set("restart.max_attempts", "2")
+        .start();
     let end = site.wait("all to give up", |picture| picture.count("failed") == MANY);
     for id in end.ids() {
         assert_eq!(end.worker(id).starts(), 3, "{id}");

@@ -29,18 +29,12 @@ const UNSAFE: [&str; 2] = ["process/sys.rs", "files/lease.rs"];
 const LONGEST: usize = 400;
 
 /// What would make floors 0 and 1 wait, read a clock or open something.
-const IMPURE: [&str; 7] = [
-    "tokio::",
-    "std::fs",
-    "std::env",
-    "std::process",
-    "Instant::now",
-    "SystemTime::now",
-    ".await",
-];
+const IMPURE: [&str; 7] =
+    ["tokio::", "std::fs", "std::env", "std::process", "Instant::now", "SystemTime::now", ".await"];
 
 /// The two places where a clock is read, for those above to hand in what it says.
-const CLOCKS: [(&str, &str); 2] = [("domain/stamp.rs", "SystemTime::now"), ("worker/mod.rs", "Instant::now")];
+const CLOCKS: [(&str, &str); 2] =
+    [("domain/stamp.rs", "SystemTime::now"), ("worker/mod.rs", "Instant::now")];
 
 struct Source {
     /// Under `src/`.
@@ -136,7 +130,11 @@ fn a_room_uses_the_floors_below_and_the_siblings_it_may() {
     let mut faults = Vec::new();
     for source in sources() {
         let Some((room, own_floor, siblings)) = floor(source.room()) else {
-            assert!(["lib.rs", "main.rs"].contains(&source.name.as_str()), "{} is in no room", source.name);
+            assert!(
+                ["lib.rs", "main.rs"].contains(&source.name.as_str()),
+                "{} is in no room",
+                source.name
+            );
             continue;
         };
         for used in used(&source.code) {
@@ -166,7 +164,9 @@ fn the_lower_floors_read_no_clock_and_open_nothing() {
 #[test]
 fn unsafe_stands_only_where_it_is_argued() {
     for source in sources() {
-        let has = source.code.contains("unsafe {") || source.code.contains("unsafe fn") || source.code.contains("unsafe impl");
+        let has = source.code.contains("unsafe {")
+            || source.code.contains("unsafe fn")
+            || source.code.contains("unsafe impl");
         assert!(!has || UNSAFE.contains(&source.name.as_str()), "unsafe in {}", source.name);
     }
 }
@@ -174,7 +174,8 @@ fn unsafe_stands_only_where_it_is_argued() {
 #[test]
 fn no_file_is_too_long_to_be_read() {
     let long: Vec<_> = sources().into_iter().filter(|source| source.lines > LONGEST).collect();
-    let told: Vec<_> = long.iter().map(|source| format!("{}: {} lines", source.name, source.lines)).collect();
+    let told: Vec<_> =
+        long.iter().map(|source| format!("{}: {} lines", source.name, source.lines)).collect();
     assert!(told.is_empty(), "{told:#?}");
 }
 

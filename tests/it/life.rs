@@ -175,7 +175,11 @@ fn a_stop_by_a_person_lasts_over_edits_until_a_start() {
 
 #[test]
 fn a_stop_wins_over_a_waiting_restart() {
-    let site = Setup::new().set("restart.delay", "'1h'").set("restart.max_delay", "'1h'").worker("a.sh", "exit 1").start();
+    let site = Setup::new()
+        .set("restart.delay", "'1h'")
+        .set("restart.max_delay", "'1h'")
+        .worker("a.sh", "exit 1")
+        .start();
     site.wait_state("a", "backoff");
     assert_eq!(site.post("/workers/stop/a").status, 200);
     let a = site.wait_state("a", "stopped");

@@ -10,7 +10,9 @@ const STAYS: &str = "exec sleep 86400";
 /// A worker that prints with Python, which can flush where it likes.
 fn prints(text: &str) -> Setup {
     let rule = "[{ name = 'py', files = ['*.py'], command = ['python3', '-u', '{file}'], ipc = false, mode = 'script' }]";
-    let text = format!("import os, sys, time\nout = sys.stdout.buffer\ndef say(b):\n    out.write(b); out.flush()\n{text}\n");
+    let text = format!(
+        "import os, sys, time\nout = sys.stdout.buffer\ndef say(b):\n    out.write(b); out.flush()\n{text}\n"
+    );
     Setup::new().set("discovery.rules", rule).worker("a.py", &text)
 }
 
@@ -25,7 +27,10 @@ fn a_workers_file_holds_its_bytes_as_it_wrote_them() {
     expected.extend(b"\nerr\n");
     assert_eq!(bytes, expected);
     let session = site.wait_said("[a] err");
-    assert!(!session.contains('\u{1b}') && !session.contains('\0'), "control characters are escaped");
+    assert!(
+        !session.contains('\u{1b}') && !session.contains('\0'),
+        "control characters are escaped"
+    );
     assert!(session.lines().all(|line| line.len() < 20_000), "long lines are cut");
     let logs = site.get("/workers/logs/a?stream=stdout&lines=5000")["logs"].to_string();
     assert!(logs.contains("raw"), "{logs}");
@@ -33,7 +38,10 @@ fn a_workers_file_holds_its_bytes_as_it_wrote_them() {
 
 #[test]
 fn no_worker_can_forge_the_line_of_another() {
-    let site = prints("say(b'one\\r[2026-01-01T00:00:00.000Z] [b] forged\\x0b\\xc2\\x85[b] forged too\\n')").start();
+    let site = prints(
+        "say(b'one\\r[2026-01-01T00:00:00.000Z] [b] forged\\x0b\\xc2\\x85[b] forged too\\n')",
+    )
+    .start();
     let log = site.wait_said("forged too");
     assert_eq!(log.lines().filter(|line| line.contains("forged")).count(), 1, "{log}");
     assert!(log.lines().all(|line| !line.contains("Z] [b] ") || line.contains("Z] [a] ")), "{log}");
@@ -72,9 +80,11 @@ fn logs_are_rotated_by_rename_and_so_many_are_kept() {
         .start();
     site.wait_state("a", "completed");
     site.wait_text("memory/logs/a.log", "line 003999");
-    let parts = ["a.log.2", "a.log.1", "a.log"].map(|name| site.read(&format!("memory/logs/{name}")));
+    let parts =
+        ["a.log.2", "a.log.1", "a.log"].map(|name| site.read(&format!("memory/logs/{name}")));
     assert!(!site.path("memory/logs/a.log.3").exists());
-    let numbers: Vec<u32> = parts.concat().lines().filter_map(|line| line.get(5..11)?.parse().ok()).collect();
+    let numbers: Vec<u32> =
+        parts.concat().lines().filter_map(|line| line.get(5..11)?.parse().ok()).collect();
     assert!(numbers.is_sorted_by(|a, b| a + 1 == *b), "no line is lost at a rotation");
     assert!(parts.iter().all(|part| part.len() < 40 * 1024));
 }
@@ -97,16 +107,23 @@ fn a_log_that_is_moved_or_removed_is_opened_anew() {
 
 #[test]
 fn the_session_log_can_be_json() {
-    let site = Setup::new().set("log.format", "'json'").worker("a.sh", "echo hello; exit 0").start();
+    let site =
+        Setup::new().set("log.format", "'json'").worker("a.sh", "echo hello; exit 0").start();
     site.wait_state("a", "completed");
     let log = site.wait_said("\"hello\"");
     let mut kinds = std::collections::BTreeSet::new();
     for line in log.lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert!(line["ts"].as_str().unwrap().ends_with('Z') && line["message"].is_string(), "{line}");
+        assert!(
+            line["ts"].as_str().unwrap().ends_with('Z') && line["message"].is_string(),
+            "{line}"
+        );
         kinds.insert(line["kind"].as_str().unwrap().to_owned());
         if line["message"] == "hello" {
-            assert_eq!((line["worker"].as_str(), line["stream"].as_str()), (Some("a"), Some("stdout")));
+            assert_eq!(
+                (line["worker"].as_str(), line["stream"].as_str()),
+                (Some("a"), Some("stdout"))
+            );
         }
     }
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["lifecycle", "output"]);
@@ -164,6 +181,7 @@ fn a_flood_is_written_whole_and_the_routes_answer_meanwhile() {
         site.log("a").ends_with("the end\n").then_some(())
     });
     assert_eq!(site.log("a").len(), 200 * 10_000 + 8);
-    let a = site.wait("the count", |picture| picture.worker("a").at("/log/lines") == 201).worker("a");
+    let a =
+        site.wait("the count", |picture| picture.worker("a").at("/log/lines") == 201).worker("a");
     assert_eq!((a.at("/log/bytes"), a.at("/log/dropped")), (2_000_008.into(), 0.into()));
 }

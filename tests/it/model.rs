@@ -104,7 +104,8 @@ fn the_stand_in_satisfies_the_real_client() {
 #[test]
 fn a_server_that_is_not_ours_answers_the_workers() {
     let (_mock, url) = Mock::start();
-    let setup = Setup::new().set("model.upstream", &format!("'{url}/v1'")).worker("a.js", ASKS_ONCE);
+    let setup =
+        Setup::new().set("model.upstream", &format!("'{url}/v1'")).worker("a.js", ASKS_ONCE);
     let site = with_packages(setup);
     site.wait_said(r#"[a] result: "not ours 4711""#);
     assert_eq!(site.get("/health")["ai"]["upstream"], format!("{url}/v1"));
@@ -118,7 +119,8 @@ fn an_upstream_that_is_not_there_is_shown_and_stops_nothing() {
         .worker("a.sh", "exec sleep 86400")
         .start();
     site.wait_running(&["a"]);
-    let health = site.wait_health("the upstream to be missed", |health| health["ai"]["reachable"] == false);
+    let health =
+        site.wait_health("the upstream to be missed", |health| health["ai"]["reachable"] == false);
     assert_eq!(health["status"], "degraded");
     assert!(!health.to_string().contains("0123456789abcdef"), "{health}");
 }

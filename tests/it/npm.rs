@@ -29,7 +29,8 @@ fn install() -> PathBuf {
         fs::copy(source.join(name), folder.join(name)).unwrap();
     }
     let words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-    let output = Command::new("npm").args(words).current_dir(&folder).output().expect("npm is there");
+    let output =
+        Command::new("npm").args(words).current_dir(&folder).output().expect("npm is there");
     assert!(output.status.success(), "npm ci: {}", String::from_utf8_lossy(&output.stderr));
     fs::write(done, wanted).unwrap();
     folder.join("node_modules")

@@ -48,7 +48,8 @@ fn a_program_that_is_missing_is_named() {
         .worker("a.sh", "exec sleep 86400")
         .start();
     site.wait_state("a", "running");
-    let health = site.wait_health("the missing program to show", |health| health["status"] == "degraded");
+    let health =
+        site.wait_health("the missing program to show", |health| health["status"] == "degraded");
     assert!(health["problems"].to_string().contains("no-such-installer"), "{health}");
 }
 

@@ -114,7 +114,11 @@ fn limits_of_restarts_and_stops_hold_at_once_without_a_restart() {
     site.wait_text("memory/logs/a.log", "up");
     let before = site.wait_running(&["a"]);
     let mut site = site;
-    site.set_all(&[("stop.timeout", "'100ms'"), ("restart.max_attempts", "9"), ("workers.a.schedule", "'every 1h'")]);
+    site.set_all(&[
+        ("stop.timeout", "'100ms'"),
+        ("restart.max_attempts", "9"),
+        ("workers.a.schedule", "'every 1h'"),
+    ]);
     site.wait("the new limit", |picture| picture.worker("a").at("/maxAttempts") == 9);
     assert_same_runs(&site, &before);
     assert_eq!(site.get("/config")["lastReload"]["plan"]["updated"], json!(["a"]));
@@ -150,7 +154,9 @@ fn enabled_stops_and_starts_in_place() {
 
 #[test]
 fn an_edited_helper_restarts_those_that_import_it() {
-    let imports = |what: &str| format!("require('openai'); require('./{what}'); setInterval(() => {{}}, 1e6)");
+    let imports = |what: &str| {
+        format!("require('openai'); require('./{what}'); setInterval(() => {{}}, 1e6)")
+    };
     let site = Setup::new()
         .openai()
         .worker("lib/deep.js", "exports.n = 1")
@@ -216,7 +222,8 @@ fn a_new_address_is_bound_before_the_old_one_is_let_go() {
     let mut open = site.connect();
     assert_eq!(open.request("GET", "/health", &[], "").status, 200);
     site.set("server.listen", "'127.0.0.2:0'");
-    let new = site.wait_until("a new address", |site| site.address().filter(|address| *address != old));
+    let new =
+        site.wait_until("a new address", |site| site.address().filter(|address| *address != old));
     assert_eq!(new.ip().to_string(), "127.0.0.2");
     assert_eq!(site.get("/health")["status"], "OK");
     let gone = || std::net::TcpStream::connect(old).err();
@@ -244,7 +251,11 @@ fn an_address_moves_under_load_without_a_refused_request() {
                         asked += 1;
                     }
                     // It moved between the look at the record and the try.
-                    None => until("the record to tell", || (address_of(&record)? != before).then_some(()), String::new),
+                    None => until(
+                        "the record to tell",
+                        || (address_of(&record)? != before).then_some(()),
+                        String::new,
+                    ),
                 }
             }
             asked
@@ -252,7 +263,9 @@ fn an_address_moves_under_load_without_a_refused_request() {
         for n in 2..6 {
             site.set("server.listen", &format!("'127.0.0.{n}:0'"));
             let ip = format!("127.0.0.{n}");
-            site.wait_until("the new address", |site| site.address().filter(|a| a.ip().to_string() == ip));
+            site.wait_until("the new address", |site| {
+                site.address().filter(|a| a.ip().to_string() == ip)
+            });
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
         assert!(asker.join().unwrap() > 0);
@@ -266,7 +279,8 @@ fn a_busy_address_leaves_the_old_one_and_the_rest_is_applied() {
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let busy = holder.local_addr().unwrap();
     site.set_all(&[("server.listen", &format!("'{busy}'")), ("restart.max_attempts", "7")]);
-    let health = site.wait_health("the busy address to show", |health| health["status"] == "degraded");
+    let health =
+        site.wait_health("the busy address to show", |health| health["status"] == "degraded");
     assert!(health["problems"].to_string().contains(&busy.to_string()), "{health}");
     assert_eq!(site.address(), Some(old));
     site.wait("the rest to hold", |picture| picture.worker("a").at("/maxAttempts") == 7);
@@ -292,10 +306,13 @@ fn the_state_directory_is_refused_by_name_and_the_rest_is_applied() {
 #[test]
 fn a_token_and_allowed_hosts_hold_at_once() {
     let (mut site, before) = site();
-    let asks = |site: &Site, headers: &[(&str, &str)]| site.request("GET", "/workers", headers, "").status;
+    let asks =
+        |site: &Site, headers: &[(&str, &str)]| site.request("GET", "/workers", headers, "").status;
     assert_eq!(asks(&site, &[("Host", "arcanos.example")]), 403);
     site.set("server.allowed_hosts", "['arcanos.example']");
-    site.wait_until("the host to be allowed", |site| (asks(site, &[("Host", "arcanos.example")]) == 200).then_some(()));
+    site.wait_until("the host to be allowed", |site| {
+        (asks(site, &[("Host", "arcanos.example")]) == 200).then_some(())
+    });
     site.set("server.token", "'a-token-of-some-length'");
     site.wait_until("the token to be needed", |site| (asks(site, &[]) == 401).then_some(()));
     let bearer = [("Authorization", "Bearer a-token-of-some-length")];

@@ -32,13 +32,18 @@ fn blanked(site: &Site, mut value: Value) -> String {
 }
 
 fn blank(value: &mut Value) {
-    const NUMBERS: [&str; 7] = ["pid", "uptimeSeconds", "memoryBytes", "cpuSeconds", "bytes", "lines", "generation"];
+    const NUMBERS: [&str; 7] =
+        ["pid", "uptimeSeconds", "memoryBytes", "cpuSeconds", "bytes", "lines", "generation"];
     match value {
         Value::Object(map) => {
             for (key, value) in map {
                 match value {
-                    Value::Number(_) if NUMBERS.contains(&key.as_str()) => *value = format!("[{key}]").into(),
-                    Value::String(text) if key == "runId" || key == "version" => *text = format!("[{key}]"),
+                    Value::Number(_) if NUMBERS.contains(&key.as_str()) => {
+                        *value = format!("[{key}]").into()
+                    }
+                    Value::String(text) if key == "runId" || key == "version" => {
+                        *text = format!("[{key}]")
+                    }
                     value => blank(value),
                 }
             }
@@ -135,8 +140,16 @@ fn metrics_are_prometheus_text() {
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
-    for name in ["arcanos_worker_exits_total", "arcanos_reloads_total", "arcanos_generation", "arcanos_log_bytes_total"] {
-        assert!(text.contains(&format!("# TYPE {}", name.trim_end_matches("_total"))), "{name}\n{text}");
+    for name in [
+        "arcanos_worker_exits_total",
+        "arcanos_reloads_total",
+        "arcanos_generation",
+        "arcanos_log_bytes_total",
+    ] {
+        assert!(
+            text.contains(&format!("# TYPE {}", name.trim_end_matches("_total"))),
+            "{name}\n{text}"
+        );
     }
 }
 
@@ -166,29 +179,51 @@ fn who_comes_from_another_site_is_refused_before_anything_else() {
 
 #[test]
 fn with_a_token_only_health_and_the_page_are_open() {
-    let site = Setup::new().set("server.token", "'a-token-of-some-length'").worker("a.sh", STAYS).start();
-    let status = |method: &str, path: &str, headers: &[(&str, &str)]| site.request(method, path, headers, "").status;
-    for (path, expected) in [("/health", 200), ("/workers", 401), ("/config", 401), ("/events", 401), ("/metrics", 401)] {
+    let site =
+        Setup::new().set("server.token", "'a-token-of-some-length'").worker("a.sh", STAYS).start();
+    let status = |method: &str, path: &str, headers: &[(&str, &str)]| {
+        site.request(method, path, headers, "").status
+    };
+    for (path, expected) in
+        [("/health", 200), ("/workers", 401), ("/config", 401), ("/events", 401), ("/metrics", 401)]
+    {
         assert_eq!(status("GET", path, &[]), expected, "{path}");
     }
     assert_eq!(status("GET", "/", &[("Accept", "text/html")]), 200);
     assert_eq!(status("POST", "/reload", &[]), 401);
     assert_eq!(status("POST", "/reload", &[("Authorization", "Bearer wrong")]), 401);
-    assert_eq!(status("POST", "/reload", &[("Authorization", "Bearer a-token-of-some-length")]), 200);
+    assert_eq!(
+        status("POST", "/reload", &[("Authorization", "Bearer a-token-of-some-length")]),
+        200
+    );
 }
 
 #[test]
 fn odd_ids_open_nothing_and_slashes_and_head_work() {
     let site = Setup::new().worker("a.sh", STAYS).start();
     site.wait_state("a", "running");
-    for id in ["..", "%2e%2e%2fsession", "%00", "%ff", "a%2fb", "__proto__", "a.log", "..%2f..%2fetc%2fpasswd"] {
+    for id in [
+        "..",
+        "%2e%2e%2fsession",
+        "%00",
+        "%ff",
+        "a%2fb",
+        "__proto__",
+        "a.log",
+        "..%2f..%2fetc%2fpasswd",
+    ] {
         let reply = site.request("GET", &format!("/workers/logs/{id}"), &[], "");
         assert!(matches!(reply.status, 400 | 404), "{id}: {}", reply.status);
     }
     assert_eq!(site.request("GET", "/workers/", &[], "").status, 200);
     let head = site.request("HEAD", "/health", &[], "");
     assert_eq!((head.status, head.text().as_str()), (200, ""));
-    let long = site.request("POST", "/workers/run/a", &[("Content-Type", "application/json")], &"x".repeat(70 << 10));
+    let long = site.request(
+        "POST",
+        "/workers/run/a",
+        &[("Content-Type", "application/json")],
+        &"x".repeat(70 << 10),
+    );
     assert_eq!(long.status, 413);
 }
 

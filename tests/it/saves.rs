@@ -89,9 +89,14 @@ fn a_save_by_removal_and_creation_is_no_removal() {
 fn a_copy_that_keeps_an_old_time_is_seen() {
     check(|site| {
         fs::write(site.path("old.sh"), version(2)).unwrap();
-        let touched = Command::new("touch").args(["-d", "2001-01-01"]).arg(site.path("old.sh")).status();
+        let touched =
+            Command::new("touch").args(["-d", "2001-01-01"]).arg(site.path("old.sh")).status();
         assert!(touched.unwrap().success());
-        let copied = Command::new("cp").arg("-p").arg(site.path("old.sh")).arg(site.path("workers/a.sh")).status();
+        let copied = Command::new("cp")
+            .arg("-p")
+            .arg(site.path("old.sh"))
+            .arg(site.path("workers/a.sh"))
+            .status();
         assert!(copied.unwrap().success());
     });
 }
@@ -114,7 +119,12 @@ fn a_hundred_saves_end_in_the_last_one() {
 #[test]
 fn a_file_that_is_still_written_is_not_started_and_holds_up_nobody() {
     let site = Setup::new().start();
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(site.path("workers/slow.sh")).unwrap();
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .open(site.path("workers/slow.sh"))
+        .unwrap();
     file.write_all(b"echo half\n").unwrap();
     site.write("workers/quick.sh", version(1));
     site.wait_running(&["quick"]);
@@ -147,7 +157,10 @@ fn a_checkout_of_many_files_restarts_those_that_differ() {
     let site = Setup::new().set("discovery.watch", "'native'").start();
     let git = |words: &[&str]| {
         let mut command = Command::new("git");
-        command.args(["-c", "user.name=t", "-c", "user.email=t@localhost", "-C"]).arg(site.path("workers")).args(words);
+        command
+            .args(["-c", "user.name=t", "-c", "user.email=t@localhost", "-C"])
+            .arg(site.path("workers"))
+            .args(words);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     };

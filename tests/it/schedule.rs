@@ -36,7 +36,9 @@ fn a_tick_that_meets_a_run_is_skipped_and_counted() {
         .set("workers.a", "{ schedule = 'every 1s', run_at_start = true }")
         .worker("a.sh", "exec sleep 86400")
         .start();
-    let a = site.wait("skipped ticks", |picture| picture.worker("a").at("/skippedRuns").as_u64() >= Some(2));
+    let a = site.wait("skipped ticks", |picture| {
+        picture.worker("a").at("/skippedRuns").as_u64() >= Some(2)
+    });
     assert_eq!(a.worker("a").starts(), 1);
     assert_eq!(site.processes().len(), 1);
 }
@@ -60,7 +62,10 @@ fn an_edit_of_a_schedule_is_applied_without_a_run() {
 #[test]
 fn a_tick_starts_a_worker_that_had_failed() {
     let site = Setup::new()
-        .set("workers.a", "{ schedule = 'every 1s', run_at_start = true, restart = { max_attempts = 0 } }")
+        .set(
+            "workers.a",
+            "{ schedule = 'every 1s', run_at_start = true, restart = { max_attempts = 0 } }",
+        )
         .worker("a.sh", "test -e $HOME/mended || exit 1; exit 0")
         .start();
     site.wait_said("Worker a exited with code 1");
@@ -71,9 +76,16 @@ fn a_tick_starts_a_worker_that_had_failed() {
 
 #[test]
 fn a_bad_schedule_is_an_error_with_its_place() {
-    let site = Setup::new().set("workers.a.schedule", "'every now and then'").worker("a.sh", "exit 0").lay();
+    let site = Setup::new()
+        .set("workers.a.schedule", "'every now and then'")
+        .worker("a.sh", "exit 0")
+        .lay();
     let check = site.run(&["check"]);
-    let said = format!("{}{}", String::from_utf8_lossy(&check.stdout), String::from_utf8_lossy(&check.stderr));
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&check.stdout),
+        String::from_utf8_lossy(&check.stderr)
+    );
     assert_eq!(check.status.code(), Some(2), "{said}");
     assert!(said.contains("workers.a.schedule:"), "{said}");
 }

@@ -7,8 +7,14 @@ use crate::{
     site::{Setup, Site},
 };
 
-const NAMES: [&str; 6] =
-    ["auditProcessor", "clearTemp", "codeImprovement", "goalWatcher", "maintenanceScheduler", "memorySync"];
+const NAMES: [&str; 6] = [
+    "auditProcessor",
+    "clearTemp",
+    "codeImprovement",
+    "goalWatcher",
+    "maintenanceScheduler",
+    "memorySync",
+];
 
 /// The project as it is shipped, with its packages in place, and an arcanos in it.
 fn shipped() -> Site {
@@ -40,7 +46,9 @@ fn copy(from: &Path, to: &Path) {
 fn all_six_run_once_at_start_and_are_scheduled_again() {
     let site = shipped();
     let done = site.wait("six runs to end well", |picture| {
-        let is_done = |id: &&str| picture.worker(id).state() == "scheduled" && picture.worker(id).starts() > 0;
+        let is_done = |id: &&str| {
+            picture.worker(id).state() == "scheduled" && picture.worker(id).starts() > 0
+        };
         picture.ids() == NAMES && picture.ids().iter().all(is_done)
     });
     for name in NAMES {

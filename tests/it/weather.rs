@@ -186,13 +186,19 @@ fn errors_of_a_config_are_the_same_text_everywhere() {
     let health = site.wait_health("the error to show", is_degraded);
     let told = health["config"]["error"].as_str().unwrap().lines().next().unwrap().to_owned();
     let expected = "restart.max_atempts: unknown key";
-    assert!(told.contains("arcanos.toml:") && told.contains(expected) && told.contains("max_attempts"), "{told}");
+    assert!(
+        told.contains("arcanos.toml:") && told.contains(expected) && told.contains("max_attempts"),
+        "{told}"
+    );
     let reply = site.post("/reload").json();
     assert!(reply["errors"].to_string().contains(expected), "{reply}");
     site.wait_said(expected);
     let check = site.run(&["check"]);
     assert_eq!(check.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&check.stderr).contains(expected) || String::from_utf8_lossy(&check.stdout).contains(expected));
+    assert!(
+        String::from_utf8_lossy(&check.stderr).contains(expected)
+            || String::from_utf8_lossy(&check.stdout).contains(expected)
+    );
 }
 
 #[test]
