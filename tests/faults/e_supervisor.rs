@@ -169,8 +169,8 @@ fn e6_closed_stdout_and_stderr_and_sigpipe_are_harmless() {
     );
     let mut command = Command::new("bash");
     let said = command.args(["-c", &script]).current_dir(site.folder()).output().unwrap();
-    let said = String::from_utf8_lossy(&said.stderr).into_owned()
-        + &String::from_utf8_lossy(&said.stdout);
+    let said =
+        String::from_utf8_lossy(&said.stderr).into_owned() + &String::from_utf8_lossy(&said.stdout);
     assert!(!said.contains("panicked"), "{said}");
 }
 
@@ -183,6 +183,7 @@ fn e6_stderr_that_breaks_while_it_runs_is_harmless() {
     drop(child.as_mut().unwrap().stderr.take());
     site.adopt(child.unwrap());
     site.await_health();
+    site.wait("w", "running");
     for _ in 0..3 {
         site.post("/workers/stop/w?wait=1");
         assert_eq!(site.post("/workers/start/w?wait=1").status, 200);

@@ -13,3 +13,4 @@ mod site;
 
 mod a_process_life;
 mod e_supervisor;
+mod s_callers;

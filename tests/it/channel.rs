@@ -17,12 +17,7 @@ fn what_a_worker_sends_is_activity() {
         "process.send('plain words'); process.send({ type: 'activity', message: 'did a thing' });
          process.send({ note: 'a shape of its own' }); process.send({ type: 'log', level: 'warn', message: 'take care' });",
     );
-    for text in [
-        "[a] plain words",
-        "did a thing",
-        "a shape of its own",
-        "take care",
-    ] {
+    for text in ["[a] plain words", "did a thing", "a shape of its own", "take care"] {
         site.wait_said(text);
     }
     assert!(!site.session().contains("[object Object]"));
@@ -31,13 +26,7 @@ fn what_a_worker_sends_is_activity() {
     let last = site.wait("its last activity to show", |p| {
         p.worker("a").at("/lastActivity/message").is_string()
     });
-    assert!(
-        last.worker("a")
-            .at("/lastActivity/message")
-            .as_str()
-            .unwrap()
-            .contains("take care")
-    );
+    assert!(last.worker("a").at("/lastActivity/message").as_str().unwrap().contains("take care"));
 }
 
 #[test]
@@ -64,11 +53,9 @@ fn shutdown_comes_down_the_channel_to_those_who_spoke_on_it() {
 
 #[test]
 fn a_worker_says_when_it_is_ready() {
-    for (ready, is_ready) in [
-        ("'ready'", true),
-        ("{ type: 'ready' }", true),
-        ("{ type: 'almost' }", false),
-    ] {
+    for (ready, is_ready) in
+        [("'ready'", true), ("{ type: 'ready' }", true), ("{ type: 'almost' }", false)]
+    {
         let mut site = Setup::new()
             .openai()
             .set("start.ready", "'message'")
@@ -93,10 +80,7 @@ fn frames_that_are_too_long_or_broken_are_skipped_and_the_next_one_counts() {
     );
     site.wait_said("after all that");
     assert_eq!(site.wait_state("a", "running").starts(), 1);
-    assert!(
-        site.session().len() < 1 << 20,
-        "the frame of 3 MiB is not written down"
-    );
+    assert!(site.session().len() < 1 << 20, "the frame of 3 MiB is not written down");
 }
 
 #[test]
@@ -114,12 +98,7 @@ fn a_reason_for_an_exit_is_shown_and_its_wait_kept() {
         "process.send({ type: 'exit_reason', reason: 'rate limited', retry_after: 3600 }, () => process.exit(7));",
     );
     let a = site.wait_state("a", "backoff");
-    assert!(
-        a.at("/lastExit/reason")
-            .to_string()
-            .contains("rate limited"),
-        "{a:?}"
-    );
+    assert!(a.at("/lastExit/reason").to_string().contains("rate limited"), "{a:?}");
     assert_eq!(a.at("/lastExit/code"), 7);
     site.wait_said("in 1h");
 }
@@ -132,20 +111,12 @@ fn a_worker_that_does_not_read_holds_nobody_up() {
             "deaf.js",
             &staying("process.on('message', () => {}); process.send('hi'); for (;;) {}"),
         )
-        .worker(
-            "b.js",
-            &staying("process.on('message', (m) => process.send({ echo: m }))"),
-        )
+        .worker("b.js", &staying("process.on('message', (m) => process.send({ echo: m }))"))
         .start();
     site.wait_running(&["deaf", "b"]);
     for n in 0..40 {
         let body = format!("{{\"n\":{n},\"pad\":\"{}\"}}", "x".repeat(20_000));
-        site.request(
-            "POST",
-            "/workers/run/deaf",
-            &[("Content-Type", "application/json")],
-            &body,
-        );
+        site.request("POST", "/workers/run/deaf", &[("Content-Type", "application/json")], &body);
     }
     let reply = site.request(
         "POST",

@@ -11,9 +11,7 @@ const TELLS_ENVIRONMENT: &str = "tr '\\0' '\\n' < /proc/$$/environ > $HOME/$ARCA
 fn environment_of(site: &Site, id: &str) -> BTreeMap<String, String> {
     let text = site.wait_text(&format!("{id}.env"), "ARCANOS_WORKER_ID");
     let pairs = text.lines().filter_map(|line| line.split_once('='));
-    pairs
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 #[test]
@@ -43,45 +41,22 @@ fn a_worker_has_what_env_says_and_the_marks_and_nothing_else() {
     ];
     assert_eq!(names, expected);
     assert_eq!(a["OPENAI_API_KEY"], "sk-launch-0123456789abcdef");
-    assert_eq!(
-        (a["AI_MODEL"].as_str(), b["AI_MODEL"].as_str()),
-        ("gpt-of-all", "gpt-of-b")
-    );
-    assert_eq!(
-        (
-            a["WORKER_MANAGED"].as_str(),
-            a["ARCANOS_WORKER_ID"].as_str()
-        ),
-        ("true", "a")
-    );
-    assert_eq!(
-        a["ARCANOS_URL"],
-        format!("http://{}", site.address().unwrap())
-    );
+    assert_eq!((a["AI_MODEL"].as_str(), b["AI_MODEL"].as_str()), ("gpt-of-all", "gpt-of-b"));
+    assert_eq!((a["WORKER_MANAGED"].as_str(), a["ARCANOS_WORKER_ID"].as_str()), ("true", "a"));
+    assert_eq!(a["ARCANOS_URL"], format!("http://{}", site.address().unwrap()));
     assert_ne!(a["ARCANOS_RUN_ID"], b["ARCANOS_RUN_ID"]);
     assert_eq!(site.wait_state("b", "running").at("/model"), "gpt-of-b");
 }
 
 #[test]
 fn the_stand_in_reaches_a_worker_as_its_base_url() {
-    let site = Setup::new()
-        .env("NO_PROXY", "example.org")
-        .worker("a.sh", TELLS_ENVIRONMENT)
-        .start();
+    let site =
+        Setup::new().env("NO_PROXY", "example.org").worker("a.sh", TELLS_ENVIRONMENT).start();
     let a = environment_of(&site, "a");
-    assert!(
-        a["OPENAI_BASE_URL"].starts_with("http://127.0.0.1:"),
-        "{a:?}"
-    );
+    assert!(a["OPENAI_BASE_URL"].starts_with("http://127.0.0.1:"), "{a:?}");
     assert_eq!(a["OPENAI_API_BASE"], a["OPENAI_BASE_URL"]);
-    assert!(
-        a["NO_PROXY"].contains("example.org") && a["NO_PROXY"].contains("127.0.0.1"),
-        "{a:?}"
-    );
-    assert!(
-        !a["OPENAI_API_KEY"].is_empty(),
-        "the client refuses to start without a key"
-    );
+    assert!(a["NO_PROXY"].contains("example.org") && a["NO_PROXY"].contains("127.0.0.1"), "{a:?}");
+    assert!(!a["OPENAI_API_KEY"].is_empty(), "the client refuses to start without a key");
     site.wait_said("Warning: Worker a starting without OPENAI_API_KEY");
 }
 
@@ -102,10 +77,7 @@ fn dotenv_files_are_read_and_the_environment_wins_over_them() {
     );
     assert!(!a.contains_key("THIRD"), "what is not set is left out");
     assert!(
-        site.worker("a")
-            .at("/warnings")
-            .to_string()
-            .contains("THIRD")
+        site.worker("a").at("/warnings").to_string().contains("THIRD")
             || site.stderr().contains("THIRD")
     );
 }
@@ -127,36 +99,22 @@ fn a_run_stands_in_the_folder_of_the_config_or_where_it_is_told() {
 fn a_run_has_three_descriptors_and_no_more() {
     let names = "ls -l /proc/$$/fd; echo end; exec sleep 86400";
     let site = Setup::new()
-        .set(
-            "workers.a.command",
-            &format!("['/bin/sh', '-c', '''{names}''']"),
-        )
+        .set("workers.a.command", &format!("['/bin/sh', '-c', '''{names}''']"))
         .worker("a.sh", "")
         .start();
     let log = site.wait_text("memory/logs/a.log", "end");
-    let tails: Vec<_> = log
-        .lines()
-        .filter_map(|line| Some(line.split_once(" -> ")?.1))
-        .collect();
+    let tails: Vec<_> = log.lines().filter_map(|line| Some(line.split_once(" -> ")?.1)).collect();
     assert_eq!(tails.len(), 3, "{log}");
     assert_eq!(tails[0], "/dev/null");
-    assert!(
-        tails[1].starts_with("pipe:") && tails[2].starts_with("pipe:"),
-        "{log}"
-    );
+    assert!(tails[1].starts_with("pipe:") && tails[2].starts_with("pipe:"), "{log}");
 }
 
 #[test]
 fn a_run_leads_a_process_group_of_its_own_and_writes_no_core() {
-    let site = Setup::new()
-        .worker("a.sh", "echo cores $(ulimit -c); exec sleep 86400")
-        .start();
+    let site = Setup::new().worker("a.sh", "echo cores $(ulimit -c); exec sleep 86400").start();
     let a = site.wait_state("a", "running");
-    let process = site
-        .processes()
-        .into_iter()
-        .find(|process| Some(process.pid) == a.pid())
-        .unwrap();
+    let process =
+        site.processes().into_iter().find(|process| Some(process.pid) == a.pid()).unwrap();
     assert_eq!(process.group, process.pid);
     site.wait_text("memory/logs/a.log", "cores 0\n");
 }
@@ -170,10 +128,7 @@ fn placeholders_and_arguments_are_filled_in() {
         .worker("a.sh", "printf '<%s>' \"$@\"; echo; exec sleep 86400")
         .start();
     let folder = site.path("workers").canonicalize().unwrap();
-    site.wait_text(
-        "memory/logs/a.log",
-        &format!("<a><{}><one><two words>", folder.display()),
-    );
+    site.wait_text("memory/logs/a.log", &format!("<a><{}><one><two words>", folder.display()));
 }
 
 #[test]
@@ -187,10 +142,7 @@ fn a_program_that_does_not_exist_fails_at_once_with_its_name() {
     assert_eq!((a.attempts(), a.pid()), (0, None));
     let status = site.get("/workers/status");
     assert!(
-        status["workers"]["errors"]["a"]
-            .as_str()
-            .unwrap()
-            .contains("/opt/nothing/here"),
+        status["workers"]["errors"]["a"].as_str().unwrap().contains("/opt/nothing/here"),
         "{status}"
     );
     site.wait_running(&["b"]);
@@ -207,8 +159,5 @@ fn a_variable_that_is_read_and_set_but_not_passed_on_is_warned_of() {
         )
         .start();
     let a = site.wait_state("a", "running");
-    assert!(
-        a.at("/warnings").to_string().contains("DATABASE_URL"),
-        "{a:?}"
-    );
+    assert!(a.at("/warnings").to_string().contains("DATABASE_URL"), "{a:?}");
 }

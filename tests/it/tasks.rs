@@ -16,11 +16,7 @@ fn a_default_export_is_called_and_its_value_is_the_result() {
            return {{ input: input ?? null, id, model, aborted: signal.aborted }};
          }};"
     );
-    let site = Setup::new()
-        .openai()
-        .env("AI_MODEL", "gpt-task")
-        .worker("a.mjs", &text)
-        .start();
+    let site = Setup::new().openai().env("AI_MODEL", "gpt-task").worker("a.mjs", &text).start();
     site.wait_state("a", "completed");
     let log = site.wait_said("result: ");
     assert!(log.contains("one") && log.contains("two"), "{log}");
@@ -33,10 +29,7 @@ fn a_default_export_is_called_and_its_value_is_the_result() {
 
 #[test]
 fn module_exports_of_a_function_is_a_task_too() {
-    let site = site(
-        "a.js",
-        "require('openai'); module.exports = async () => ({ fine: 1 });",
-    );
+    let site = site("a.js", "require('openai'); module.exports = async () => ({ fine: 1 });");
     site.wait_state("a", "completed");
     site.wait_said(r#"result: {"fine":1}"#);
 }
@@ -45,10 +38,7 @@ fn module_exports_of_a_function_is_a_task_too() {
 fn what_exits_by_itself_or_exports_nothing_is_a_script() {
     let site = Setup::new()
         .openai()
-        .worker(
-            "exits.mjs",
-            &format!("{IMPORTS}export default () => 'never'; process.exit(0);"),
-        )
+        .worker("exits.mjs", &format!("{IMPORTS}export default () => 'never'; process.exit(0);"))
         .worker("plain.mjs", &format!("{IMPORTS}console.log('merely ran');"))
         .start();
     site.wait_state("exits", "completed");
@@ -71,10 +61,7 @@ fn a_throw_is_logged_with_its_stack_and_fails_the_run() {
         .start();
     assert_eq!(site.wait_state("a", "failed").at("/lastExit/code"), 1);
     let log = site.wait_said("no luck");
-    assert!(
-        log.contains("at breaks") && log.contains("a.mjs:2"),
-        "{log}"
-    );
+    assert!(log.contains("at breaks") && log.contains("a.mjs:2"), "{log}");
 }
 
 #[test]
@@ -86,12 +73,7 @@ fn mode_task_without_a_function_fails_and_says_why() {
         .worker("a.mjs", IMPORTS)
         .start();
     let a = site.wait_state("a", "failed");
-    assert!(
-        a.at("/lastExit/reason")
-            .to_string()
-            .contains("default export"),
-        "{a:?}"
-    );
+    assert!(a.at("/lastExit/reason").to_string().contains("default export"), "{a:?}");
 }
 
 #[test]
@@ -174,16 +156,11 @@ fn six_workers_that_reach_the_sdk_through_a_helper_complete() {
         setup = setup.worker(&format!("{name}.js"), &text);
     }
     let site = setup.start();
-    let done = site.wait("six completed", |picture| {
-        picture.count("completed") == NAMES.len()
-    });
+    let done = site.wait("six completed", |picture| picture.count("completed") == NAMES.len());
     assert_eq!(done.ids(), NAMES);
     for name in NAMES {
         let result = r#"{"worker":"NAME","model":"gpt-4o-mini","hasClient":true,"id":"NAME"}"#;
-        site.wait_said(&format!(
-            "[{name}] result: {}",
-            result.replace("NAME", name)
-        ));
+        site.wait_said(&format!("[{name}] result: {}", result.replace("NAME", name)));
         site.wait_said(&format!("Found OpenAI SDK worker: {name}.js"));
     }
     assert_eq!(site.get("/workers/status")["summary"]["totalWorkers"], 6);

@@ -44,10 +44,7 @@ impl Connection {
     pub(crate) fn try_open(address: SocketAddr) -> Option<Self> {
         let stream = TcpStream::connect(address).ok()?;
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        Some(Self {
-            address,
-            stream: BufReader::new(stream),
-        })
+        Some(Self { address, stream: BufReader::new(stream) })
     }
 
     /// Asks, and reads the whole answer. A `Host` among the headers replaces the usual one.
@@ -72,12 +69,7 @@ impl Connection {
         let head = self.head();
         assert_eq!(head.status, 200, "GET {path}");
         assert_eq!(head.header("content-type"), Some("text/event-stream"));
-        Stream {
-            lines: BufReader::new(Chunks {
-                stream: self.stream,
-                left: 0,
-            }),
-        }
+        Stream { lines: BufReader::new(Chunks { stream: self.stream, left: 0 }) }
     }
 
     /// Writes bytes as they are.
@@ -91,23 +83,12 @@ impl Connection {
     fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) {
         let mut text = format!("{method} {path} HTTP/1.1\r\n");
         let host = self.address.to_string();
-        let given = headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("host"));
-        let ours = if given {
-            None
-        } else {
-            Some(("Host", host.as_str()))
-        };
+        let given = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host"));
+        let ours = if given { None } else { Some(("Host", host.as_str())) };
         for (name, value) in ours.iter().chain(headers) {
             text.extend([*name, ": ", *value, "\r\n"]);
         }
-        text.extend([
-            "Content-Length: ",
-            &body.len().to_string(),
-            "\r\n\r\n",
-            body,
-        ]);
+        text.extend(["Content-Length: ", &body.len().to_string(), "\r\n\r\n", body]);
         self.stream.get_mut().write_all(text.as_bytes()).unwrap();
     }
 
@@ -125,11 +106,7 @@ impl Connection {
             };
             headers.push((name.to_lowercase(), value.trim().to_owned()));
         }
-        Reply {
-            status,
-            headers,
-            body: Vec::new(),
-        }
+        Reply { status, headers, body: Vec::new() }
     }
 
     fn body(&mut self, head: &Reply) -> Vec<u8> {
@@ -150,10 +127,7 @@ impl Connection {
 
 impl Reply {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn text(&self) -> String {

@@ -64,11 +64,7 @@ pub(crate) fn until<T>(
         if let Some(found) = look() {
             return found;
         }
-        assert!(
-            Instant::now() < deadline,
-            "waited in vain for {what}\n{}",
-            told()
-        );
+        assert!(Instant::now() < deadline, "waited in vain for {what}\n{}", told());
         thread::sleep(PAUSE);
     }
 }
@@ -122,10 +118,7 @@ impl Site {
 
     /// Sets several keys of the config, and saves it once.
     pub(crate) fn set_all(&mut self, keys: &[(&str, &str)]) {
-        self.keys.extend(
-            keys.iter()
-                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
-        );
+        self.keys.extend(keys.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         self.save();
     }
 
@@ -137,10 +130,7 @@ impl Site {
 
     /// The config as it stands, `KEY = VALUE` a line.
     pub(crate) fn config_text(&self) -> String {
-        self.keys
-            .iter()
-            .map(|(key, value)| format!("{key} = {value}\n"))
-            .collect()
+        self.keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
     }
 
     /// Writes the config as it stands.
@@ -159,11 +149,7 @@ impl Site {
         let told = || stderr.lock().unwrap().clone();
         let listens = || {
             let ended = child.try_wait().unwrap();
-            assert!(
-                ended.is_none(),
-                "arcanos did not start: {ended:?}\n{}",
-                told()
-            );
+            assert!(ended.is_none(), "arcanos did not start: {ended:?}\n{}", told());
             listener(&address, child.id())
         };
         until("arcanos to listen", listens, told);
@@ -173,17 +159,10 @@ impl Site {
     pub(crate) fn launch(&mut self) {
         assert!(self.running.is_none(), "one arcanos a site");
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        let mut child = self
-            .command(&arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            self.command(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = Arc::new(Mutex::new(String::new()));
-        let (kept, pipe) = (
-            Arc::clone(&stderr),
-            BufReader::new(child.stderr.take().unwrap()),
-        );
+        let (kept, pipe) = (Arc::clone(&stderr), BufReader::new(child.stderr.take().unwrap()));
         thread::spawn(move || {
             for line in pipe.lines().map_while(Result::ok) {
                 kept.lock().unwrap().extend([line.as_str(), "\n"]);
@@ -242,12 +221,7 @@ impl Site {
         self.signal(Signal::TERM);
         let stderr = Arc::clone(&self.running.as_ref().unwrap().stderr);
         let status = self.wait_end();
-        assert_eq!(
-            status.code(),
-            Some(0),
-            "ended with {status}\n{}",
-            stderr.lock().unwrap()
-        );
+        assert_eq!(status.code(), Some(0), "ended with {status}\n{}", stderr.lock().unwrap());
     }
 
     /// Kills arcanos.
@@ -335,10 +309,8 @@ impl Site {
 
     /// Waits until a worker is in this state (`absent` is one).
     pub(crate) fn wait_state(&self, id: &str, state: &str) -> Worker {
-        self.wait(&format!("{id} to be {state}"), |picture| {
-            picture.worker(id).state() == state
-        })
-        .worker(id)
+        self.wait(&format!("{id} to be {state}"), |picture| picture.worker(id).state() == state)
+            .worker(id)
     }
 
     /// Waits until all of these run.
@@ -353,8 +325,7 @@ impl Site {
             let now = picture.worker(before.id());
             now.state() == "running" && now.pid() != before.pid()
         };
-        self.wait(&format!("{} to be replaced", before.id()), replaced)
-            .worker(before.id())
+        self.wait(&format!("{} to be replaced", before.id()), replaced).worker(before.id())
     }
 
     /// Waits until a file of the site holds this text.

@@ -27,27 +27,18 @@ impl Picture {
 
     /// The ids of all workers, in order.
     pub(crate) fn ids(&self) -> Vec<&str> {
-        self.details()
-            .iter()
-            .map(|worker| worker["id"].as_str().unwrap())
-            .collect()
+        self.details().iter().map(|worker| worker["id"].as_str().unwrap()).collect()
     }
 
     /// How many workers are in this state.
     pub(crate) fn count(&self, state: &str) -> usize {
-        self.details()
-            .iter()
-            .filter(|worker| worker["state"] == state)
-            .count()
+        self.details().iter().filter(|worker| worker["state"] == state).count()
     }
 
     /// One worker; its state is `absent` if there is none of that name.
     pub(crate) fn worker(&self, id: &str) -> Worker {
         let found = self.details().iter().find(|worker| worker["id"] == id);
-        Worker {
-            id: id.to_owned(),
-            value: found.cloned().unwrap_or_default(),
-        }
+        Worker { id: id.to_owned(), value: found.cloned().unwrap_or_default() }
     }
 
     fn details(&self) -> &[Value] {

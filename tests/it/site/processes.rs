@@ -14,10 +14,7 @@ pub(crate) struct Process {
 /// The processes that live and have this folder as HOME or stand in it.
 pub(crate) fn of_folder(folder: &Path) -> Vec<Process> {
     let home = format!("HOME={}", folder.display());
-    let mut found: Vec<_> = pids()
-        .filter(|pid| is_alive(*pid))
-        .filter_map(read)
-        .collect();
+    let mut found: Vec<_> = pids().filter(|pid| is_alive(*pid)).filter_map(read).collect();
     found.retain(|process| {
         let stands_in_it = fs::read_link(format!("/proc/{}/cwd", process.pid));
         process.environment.contains(&home)
@@ -36,9 +33,7 @@ pub(crate) fn is_alive(pid: u32) -> bool {
 
 /// The dead children of a process that it has not reaped yet.
 pub(crate) fn zombies_of(parent: u32) -> Vec<u32> {
-    pids()
-        .filter(|pid| matches!(state(*pid), Some(('Z', of, _)) if of == parent))
-        .collect()
+    pids().filter(|pid| matches!(state(*pid), Some(('Z', of, _)) if of == parent)).collect()
 }
 
 fn pids() -> impl Iterator<Item = u32> {
@@ -50,14 +45,8 @@ fn read(pid: u32) -> Option<Process> {
     let (_, _, group) = state(pid)?;
     let words = |name: &str| -> Option<Vec<String>> {
         let bytes = fs::read(format!("/proc/{pid}/{name}")).ok()?;
-        let words = bytes
-            .split(|byte| *byte == 0)
-            .filter(|word| !word.is_empty());
-        Some(
-            words
-                .map(|word| String::from_utf8_lossy(word).into_owned())
-                .collect(),
-        )
+        let words = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+        Some(words.map(|word| String::from_utf8_lossy(word).into_owned()).collect())
     };
     Some(Process {
         pid,

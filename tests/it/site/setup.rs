@@ -89,10 +89,7 @@ impl Setup {
 
     /// Writes everything down; starts nothing.
     pub(crate) fn lay(self) -> Site {
-        let root = tempfile::Builder::new()
-            .prefix("arcanos-it-")
-            .tempdir()
-            .unwrap();
+        let root = tempfile::Builder::new().prefix("arcanos-it-").tempdir().unwrap();
         let site = Site {
             root,
             keys: self.keys,
