@@ -212,7 +212,7 @@ fn s6_what_workers_say_is_never_markup() {
     site.sh("w", "echo '<img src=x onerror=alert(1)></script><script>alert(2)</script>'; exit 0");
     site.start();
     site.wait("w", "completed");
-    for path in ["/workers/logs/w", "/workers/w", "/events", "/config", "/no<script>"] {
+    for path in ["/workers/logs/w", "/workers/w", "/events", "/config", "/no%3Cscript%3E"] {
         let mut stream = TcpStream::connect(("127.0.0.1", site.port())).unwrap();
         let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
