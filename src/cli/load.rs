@@ -14,6 +14,7 @@ use crate::{
     cli::{
         args::{DEFAULT_CONFIG, Globals},
         exit::{self, Failure},
+        systemd::OWN_VARIABLES,
         wire::Worker,
     },
     config::{self, Config, ConfigErrors, Inputs, Loaded, Upstream},
@@ -78,7 +79,8 @@ impl Site {
             bad(format!("is no UTF-8 text, from byte {} on", error.utf8_error().valid_up_to()))
         })?;
         let pairs = env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
+            let pair = (name.into_string().ok()?, value.into_string().ok()?);
+            (!OWN_VARIABLES.contains(&pair.0.as_str())).then_some(pair)
         });
         Ok(Self { file, text, environment: pairs.collect(), profile: globals.profile.clone() })
     }

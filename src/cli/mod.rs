@@ -21,6 +21,7 @@ mod scan;
 mod start_workers;
 mod status;
 mod supervise;
+mod systemd;
 mod telemetry;
 mod terminal;
 mod verbs;

@@ -1,6 +1,6 @@
 //! `arcanos run`: supervises and serves, until a signal.
 
-use std::sync::Arc;
+use std::{io, net::TcpListener, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
@@ -9,25 +9,51 @@ use super::{
     exit::{self, Failure},
     ground::{self, Ground},
     load::chain,
-    supervise,
+    supervise, systemd,
 };
-use crate::{engine::ServerSettings, server};
+use crate::{
+    engine::ServerSettings,
+    server::{self, Bound},
+};
 
 /// Runs until a signal.
 ///
 /// # Errors
 /// Whatever keeps arcanos from starting; then nothing was started.
 pub(crate) fn run(globals: &Globals) -> Result<(), Failure> {
+    // Before anything else is opened, so that no descriptor can be mistaken for it.
+    let handed_over = systemd::handed_over();
     let ground = ground::prepare(globals)?;
-    supervise::runtime()?.block_on(serve(ground))
+    let handed_over = handed_over.map_err(|text| Failure::new(exit::CANNOT_LISTEN, text))?;
+    supervise::runtime()?.block_on(serve(ground, handed_over))
 }
 
-async fn serve(mut ground: Ground) -> Result<(), Failure> {
+/// Takes the address of the config, or the socket that systemd hands over for it.
+fn listen(settings: &ServerSettings, handed_over: Option<TcpListener>) -> Result<Bound, Failure> {
+    let Some(socket) = handed_over else {
+        return server::bind(settings).map_err(|error| {
+            Failure::new(exit::CANNOT_LISTEN, chain(&error))
+                .with_remedy("set another `server.listen`, or PORT; `ss -ltnp` shows who has it")
+        });
+    };
+    let refused = |error: io::Error| {
+        let text = format!("cannot use the socket that systemd hands over: {error}");
+        Failure::new(exit::CANNOT_LISTEN, text)
+    };
+    let bound = server::adopt(socket, settings).map_err(refused)?;
+    let address = bound.local_addr();
+    if settings.token.is_none() && !address.ip().is_loopback() {
+        let text = format!("systemd's socket listens on `{address}`, beyond this machine");
+        return Err(Failure::new(exit::BAD_USAGE, text).with_remedy(
+            "set `server.token` or `server.token_file`, or let it listen on 127.0.0.1",
+        ));
+    }
+    Ok(bound)
+}
+
+async fn serve(mut ground: Ground, handed_over: Option<TcpListener>) -> Result<(), Failure> {
     let settings = ServerSettings::of(&ground.loaded.config);
-    let bound = server::bind(&settings).map_err(|error| {
-        Failure::new(exit::CANNOT_LISTEN, chain(&error))
-            .with_remedy("set another `server.listen`, or PORT; `ss -ltnp` shows who has it")
-    })?;
+    let bound = listen(&settings, handed_over)?;
     // The record that `supervise` writes must name the address: who asks may come at once.
     ground.instance.address = Some(bound.local_addr());
     let mut instance = ground.instance.clone();

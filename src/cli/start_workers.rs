@@ -8,7 +8,7 @@ use super::{
     args::{Globals, StartWorkers},
     exit::Failure,
     ground::{self, Ground},
-    supervise,
+    supervise, systemd,
 };
 use crate::domain::{Snapshot, Stamp};
 
@@ -37,16 +37,5 @@ async fn watch(ground: Ground, every: Duration) -> Result<(), Failure> {
 
 /// `[TIME] [arcanos] 6 workers: 4 running, 2 failed`.
 fn status_line(snapshot: &Snapshot) -> String {
-    let counts = snapshot.counts();
-    let shown: Vec<String> = counts
-        .0
-        .iter()
-        .filter(|(_, count)| **count > 0)
-        .map(|(state, count)| format!("{count} {state}"))
-        .collect();
-    let count = snapshot.workers.len();
-    let noun = if count == 1 { "worker" } else { "workers" };
-    let health = if snapshot.is_degraded() { "; degraded" } else { "" };
-    let detail = if shown.is_empty() { String::new() } else { format!(": {}", shown.join(", ")) };
-    format!("[{}] [arcanos] {count} {noun}{detail}{health}", Stamp::now())
+    format!("[{}] [arcanos] {}", Stamp::now(), systemd::status(snapshot))
 }

@@ -3,19 +3,26 @@
 //! Up: config → state directory and lock → leftovers of a dead instance → address → logs →
 //! engine. Everything that can refuse comes before anything is started.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use secrecy::ExposeSecret;
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::{
         exit::{self, Failure},
         ground::Ground,
         load::chain,
+        systemd::Systemd,
         telemetry::Telemetry,
     },
     config::Config,
@@ -34,6 +41,9 @@ const THREADS: usize = 2;
 /// How often those that hold a shutdown up are named.
 const NUDGE: Duration = Duration::from_secs(2);
 
+/// How many of them are named.
+const NAMED: usize = 8;
+
 /// How long the last lines on stderr may take.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
@@ -42,6 +52,7 @@ pub(super) struct Supervision {
     pub(super) engine: Arc<Engine>,
     pub(super) state: Arc<StateDir>,
     telemetry: Telemetry,
+    systemd: Systemd,
     _lock: Lock,
 }
 
@@ -95,7 +106,8 @@ pub(super) async fn supervise(ground: Ground) -> Result<Supervision, Failure> {
     };
     let engine =
         Engine::start(options).await.map_err(|error| Failure::new(exit::FAILED, chain(&error)))?;
-    Ok(Supervision { engine: Arc::new(engine), state, telemetry, _lock: lock })
+    let systemd = Systemd::from_environment();
+    Ok(Supervision { engine: Arc::new(engine), state, telemetry, systemd, _lock: lock })
 }
 
 impl Supervision {
@@ -109,7 +121,8 @@ impl Supervision {
         ending: impl FnOnce(),
         beside: impl Future<Output = ()>,
     ) -> Result<(), Failure> {
-        let engine = Arc::clone(&self.engine);
+        let (engine, systemd) = (Arc::clone(&self.engine), &self.systemd);
+        let end = CancellationToken::new();
         let ended = async {
             let mut signals = match Signals::new() {
                 Ok(signals) => signals,
@@ -118,12 +131,15 @@ impl Supervision {
                     return exit::FAILED;
                 }
             };
-            signals.first(&engine).await;
-            let code = shut_down(&engine, &mut signals).await;
+            signals.first(&engine, systemd).await;
+            let code = shut_down(&engine, &mut signals, systemd).await;
             ending();
+            end.cancel();
             code
         };
-        let (code, ()) = tokio::join!(ended, beside);
+        // systemd hears that arcanos is ready only once signals are heard.
+        let told = systemd.follow(self.engine.handle(), end.clone());
+        let (code, (), ()) = tokio::join!(ended, beside, told);
         if let Err(error) = self.state.retire_instance() {
             tracing::warn!(error = %chain(&error), "Record of this instance cannot be put away.");
         }
@@ -136,9 +152,11 @@ impl Supervision {
 }
 
 /// Ends all runs; names those that keep it waiting. A second signal kills them all.
-async fn shut_down(engine: &Arc<Engine>, signals: &mut Signals) -> u8 {
+async fn shut_down(engine: &Arc<Engine>, signals: &mut Signals, systemd: &Systemd) -> u8 {
+    systemd.stopping().await;
     let mut down = std::pin::pin!(engine.shut_down());
     let mut code = exit::DONE;
+    let begin = Instant::now();
     loop {
         tokio::select! {
             () = &mut down => return code,
@@ -147,16 +165,25 @@ async fn shut_down(engine: &Arc<Engine>, signals: &mut Signals) -> u8 {
                 engine.kill();
                 code = second;
             }
-            () = tokio::time::sleep(NUDGE) => name_the_slow(engine),
+            () = tokio::time::sleep(NUDGE) => name_the_slow(engine, systemd, begin.elapsed()).await,
         }
     }
 }
 
-fn name_the_slow(engine: &Engine) {
+/// Says whom a shutdown waits for.
+async fn name_the_slow(engine: &Engine, systemd: &Systemd, waited: Duration) {
     let snapshot = engine.handle().snapshot();
-    let names: Vec<&str> = snapshot.workers.keys().map(|id| id.as_str()).collect();
+    let mut names: Vec<&str> = snapshot.workers.keys().take(NAMED).map(|id| id.as_str()).collect();
+    let more = snapshot.workers.len() - names.len();
+    let rest = format!("{more} more");
+    if more > 0 {
+        names.push(&rest);
+    }
     if !names.is_empty() {
-        tracing::info!("Waiting for {} to end; press Ctrl-C again to kill.", names.join(", "));
+        let names = names.join(", ");
+        let seconds = waited.as_secs();
+        tracing::info!("Waiting for {names} to end, {seconds} s so far; a second Ctrl-C kills.");
+        systemd.status(&format!("Waiting for {names} to end")).await;
     }
 }
 
@@ -177,16 +204,18 @@ impl Signals {
     }
 
     /// Waits for the first signal that ends; looks at the disk for each SIGHUP until then.
-    async fn first(&mut self, engine: &Engine) {
+    async fn first(&mut self, engine: &Engine, systemd: &Systemd) {
         let handle = engine.handle();
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 Some(()) = self.hangup.recv() => {
+                    systemd.reloading().await;
                     handle.logs().reopen();
                     // It fails only when arcanos ends, and then there is nothing to reload.
                     let _ = handle.reload().await;
+                    systemd.ready(&handle.snapshot()).await;
                 }
             }
         }

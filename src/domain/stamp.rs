@@ -19,6 +19,12 @@ impl Stamp {
         Self(Timestamp::now())
     }
 
+    /// This moment in whole milliseconds, as it is shown.
+    #[must_use]
+    pub fn in_milliseconds(self) -> Self {
+        Timestamp::from_millisecond(self.0.as_millisecond()).map_or(self, Self)
+    }
+
     /// The moment so long after this one; the last one that can be shown if that is beyond it.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {

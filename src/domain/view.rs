@@ -201,7 +201,8 @@ pub struct LastExit {
 pub struct Evidence {
     /// What its output says about the cause.
     pub diagnosis: Option<String>,
-    /// Its last lines on stderr, oldest first, cut and redacted; only of a run that failed.
+    /// Its last lines on stderr, oldest first, cut and redacted, or those from the error that ended
+    /// it on; only of a run that failed.
     pub last_lines: Arc<[String]>,
     /// The most memory that one of its processes ever held, in bytes; `None` where that is less
     /// than arcanos itself uses, which hides it.

@@ -100,7 +100,7 @@ impl Board {
         let mut inner = self.lock();
         let view = Arc::new(view);
         let previous = inner.workers.insert(view.id.clone(), Arc::clone(&view));
-        inner.is_stale = true;
+        inner.spoil();
         let before = previous.as_ref().map(|p| p.state);
         let is_news = before != Some(view.state)
             || previous.is_some_and(|p| p.run_id != view.run_id)
@@ -124,7 +124,7 @@ impl Board {
     pub(crate) fn remove(&self, id: &WorkerId) {
         let mut inner = self.lock();
         if let Some(gone) = inner.workers.remove(id) {
-            inner.is_stale = true;
+            inner.spoil();
             let fact = Fact {
                 kind: OccurrenceKind::Worker,
                 worker: Some(id.clone()),
@@ -142,7 +142,7 @@ impl Board {
     /// Changes what is not about a worker; tells of it if that turns the health.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Snapshot)) {
         let mut inner = self.lock();
-        let mut picture = Snapshot::clone(&inner.fresh());
+        let mut picture = Snapshot::clone_without_workers(&inner.picture);
         change(&mut picture);
         inner.picture = Arc::new(picture);
         inner.is_stale = true;
@@ -233,6 +233,15 @@ impl Board {
 }
 
 impl Inner {
+    /// The picture is not true any more. What only it still holds is let go at once: without
+    /// readers nobody would ask for another one, and each worker would be there twice.
+    fn spoil(&mut self) {
+        if !self.is_stale {
+            self.picture = Arc::new(Snapshot::clone_without_workers(&self.picture));
+            self.is_stale = true;
+        }
+    }
+
     fn fresh(&mut self) -> Arc<Snapshot> {
         if self.is_stale {
             let mut picture = Snapshot::clone_without_workers(&self.picture);

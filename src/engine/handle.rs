@@ -64,6 +64,8 @@ pub struct WorkerFailed {
 pub(crate) enum Request {
     /// Look at the disk and say what came of it.
     Reload(oneshot::Sender<ReloadReport>),
+    /// Say that you are there.
+    Beat(oneshot::Sender<()>),
 }
 
 /// Everything behind a [`Handle`].
@@ -190,6 +192,13 @@ impl Handle {
         let sent = self.0.requests.send(Request::Reload(reply)).await;
         sent.map_err(|_| CommandError::Stopping)?;
         report.await.map_err(|_| CommandError::Stopping)
+    }
+
+    /// Waits until the one who follows the disk is between two looks, and says so. `false` if
+    /// there is none any more.
+    pub async fn beat(&self) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.0.requests.send(Request::Beat(reply)).await.is_ok() && answer.await.is_ok()
     }
 
     /// The generation now.

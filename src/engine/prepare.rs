@@ -1,7 +1,6 @@
 //! Prepares the folder of workers: installs their packages when the lock file is new or changed.
 
 use std::{
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     domain::{Exit, Limits, RunId, WorkerId},
     files::{
-        logs::{Logs, Stream, TailQuery, WorkerLog},
+        logs::{Logs, Stream, TailQuery},
         state::StateDir,
     },
     process::{Command, SpawnError, Spawned, Spawner},
@@ -174,8 +173,8 @@ impl Job {
         };
         let (exit, (), ()) = tokio::join!(
             exit,
-            capture(&log, stdout, Stream::Stdout, &run, &ended),
-            capture(&log, stderr, Stream::Stderr, &run, &ended),
+            log.capture(stdout, Stream::Stdout, &run, &ended),
+            log.capture(stderr, Stream::Stderr, &run, &ended),
         );
         if exit != Exit::Code(0) {
             let query = TailQuery { stream: Some(Stream::Stderr), ..TailQuery::last(3) };
@@ -190,14 +189,4 @@ impl Job {
         let remembered = self.state.set_prepared(&self.folder, &self.digest);
         remembered.map_err(|error| format!("discovery.prepare: {error}"))
     }
-}
-
-async fn capture(
-    log: &WorkerLog,
-    pipe: OwnedFd,
-    stream: Stream,
-    run: &RunId,
-    ended: &CancellationToken,
-) {
-    log.capture(pipe, stream, run.clone(), ended.clone()).await;
 }

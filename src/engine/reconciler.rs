@@ -96,6 +96,14 @@ struct Shown {
     sources: BTreeMap<String, &'static str>,
 }
 
+/// Says what a config that is good all the same should better not hold.
+fn tell_warnings(loaded: &Loaded, logs: &Logs) {
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+        logs.arcanos(&format!("Warning: {warning}"));
+    }
+}
+
 impl Shown {
     fn of(loaded: &Loaded) -> Self {
         let sources = loaded.sources.iter().map(|(key, source)| (key.clone(), source.as_str()));
@@ -130,6 +138,7 @@ impl Reconciler {
             on_config,
         } = beginnings;
         let base = file.parent().map(Path::to_owned).unwrap_or_default();
+        tell_warnings(&loaded, &shared.logs);
         Self {
             shared,
             requests,
@@ -170,6 +179,8 @@ impl Reconciler {
                     self.governor.set_open(true);
                 }
                 Wake::Request(Request::Reload(reply)) => self.reload(reply).await,
+                // The one who asked may be gone.
+                Wake::Request(Request::Beat(reply)) => drop(reply.send(())),
             }
         }
     }
@@ -263,10 +274,7 @@ impl Reconciler {
     }
 
     async fn adopt(&mut self, loaded: Loaded, config: Arc<Config>) {
-        for warning in &loaded.warnings {
-            tracing::warn!("{warning}");
-            self.shared.logs.arcanos(&format!("Warning: {warning}"));
-        }
+        tell_warnings(&loaded, &self.shared.logs);
         (self.on_config)(&config, &self.shared.logs);
         self.governor.set_limit(config.concurrency);
         self.watcher.change(config.discovery.watch);

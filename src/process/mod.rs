@@ -17,8 +17,8 @@
 //! the thread they hang on: the kernel gives orphans to the main thread, and only `arcanos-spawn`
 //! clones. A child that the main thread spawned by other means could be reaped as an orphan.
 
+mod activation;
 mod bench;
-
 mod brand;
 mod cgroup;
 mod channel;
@@ -37,6 +37,7 @@ mod sys;
 #[cfg(test)]
 mod tests;
 
+pub use activation::adopt_sockets;
 pub use channel::{Channel, Decoder, Incoming, Refused, compact_json};
 pub use command::{Command, SpawnError};
 pub use leftovers::{Leftover, end_leftovers};

@@ -175,7 +175,8 @@ impl Sweep {
     fn is_over(&self, look: &Look) -> bool {
         let age = self.start.elapsed();
         let is_clear = self.left == 0 && look.is_whole && (!look.has_unknown || age > EXEC_LIMIT);
-        is_clear || age > SWEEP_LIMIT
+        let is_unwanted = self.done.as_ref().is_some_and(oneshot::Sender::is_closed);
+        is_clear || is_unwanted || age > SWEEP_LIMIT
     }
 
     fn end(self) {

@@ -16,7 +16,10 @@ use std::{
     io,
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     ptr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rustix::{
@@ -33,6 +36,9 @@ const STACK_SIZE: usize = 64 * 1024;
 
 /// The descriptor of the Node channel in a child.
 pub(super) const CHANNEL_FD: c_int = 3;
+
+/// The first descriptor that systemd hands over, by sd_listen_fds(3).
+const FIRST_INHERITED: c_int = 3;
 
 /// The size of the kernel's signal set, in bytes: 64 signals.
 const SIGSET_SIZE: usize = 8;
@@ -98,6 +104,21 @@ pub(super) fn watch(pidfd: Arc<OwnedFd>) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
     // same, for as long as it is watched.
     let watched = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) };
     Ok(watched?)
+}
+
+/// Takes the descriptors from 3 on that arcanos was started with, so many of them, as its own.
+/// Only the first call gets any.
+pub(super) fn inherited(count: u32) -> Vec<OwnedFd> {
+    static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+    if IS_TAKEN.swap(true, Ordering::Relaxed) {
+        return Vec::new();
+    }
+    let first = FIRST_INHERITED;
+    let last = first.saturating_add_unsigned(count);
+    // SAFETY: who started this very process says, by its id, that these are open and meant for
+    // it; nothing else in arcanos takes descriptors by number, and this happens once.
+    let open = (first..last).filter(|fd| unsafe { libc::fcntl(*fd, libc::F_GETFD) } >= 0);
+    open.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect()
 }
 
 /// How a dead process ended, and the most memory that it, or a child it waited for, ever held.

@@ -3,6 +3,7 @@
 mod channel;
 mod ending;
 mod spawning;
+mod task_ends;
 mod tasks;
 
 use std::{

@@ -52,6 +52,20 @@ pub fn bind(settings: &ServerSettings) -> Result<Bound, BindError> {
     Ok(Bound { listener, addresses })
 }
 
+/// Takes a socket that listens already, instead of the address that the settings name. It is left
+/// for the settings' address once that changes. Must be called within a tokio runtime.
+///
+/// # Errors
+/// The system refuses.
+pub fn adopt(socket: std::net::TcpListener, settings: &ServerSettings) -> io::Result<Bound> {
+    socket.set_nonblocking(true)?;
+    let socket = TcpListener::from_std(socket)?;
+    let address = socket.local_addr()?;
+    let listener = Listener { socket, asked: settings.listen, address };
+    let addresses = watch::Sender::new(address);
+    Ok(Bound { listener, addresses })
+}
+
 impl Bound {
     /// Where it listens: the real port where the config says 0.
     #[must_use]

@@ -39,5 +39,5 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use bind::{BindError, Bound, bind};
+pub use bind::{BindError, Bound, adopt, bind};
 pub use serve::serve;

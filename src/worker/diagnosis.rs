@@ -39,6 +39,16 @@ pub fn diagnose<S: AsRef<str>>(exit: Exit, last_lines: &[S]) -> Option<String> {
         .or_else(|| fact(exit).map(str::to_owned))
 }
 
+/// So many of the last lines, those that tell most: from the error that ended the run on where
+/// its stack would fill the room, else the last ones.
+#[must_use]
+pub fn telling<S: AsRef<str>>(last_lines: &[S], most: usize) -> &[S] {
+    let last = last_lines.len().saturating_sub(most);
+    let head = last_lines.iter().rposition(|line| error(line.as_ref()).is_some());
+    let start = head.map_or(last, |head| head.min(last));
+    &last_lines[start..last_lines.len().min(start + most)]
+}
+
 /// The package or file that was not found.
 fn missing(lines: &[&str]) -> Option<String> {
     let quoted = |line: &str, opening: &str| {

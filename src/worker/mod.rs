@@ -13,7 +13,7 @@ use std::time::Instant;
 use crate::domain::Stamp;
 
 pub use budget::{Attempt, Budget};
-pub use diagnosis::diagnose;
+pub use diagnosis::{diagnose, telling};
 pub use machine::{Effect, Event, Machine, Outcome, Refusal, RunKey, Tone, Wish};
 pub use schedule::{Schedule, ScheduleError, Tick};
 

@@ -1,1 +1,262 @@
-//! x
+//! The command line: what it prints, what it exits with, with and without a running arcanos.
+
+use std::process::{Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::site::{Setup, Site};
+
+const STAYS: &str = "echo up; exec sleep 86400";
+
+/// Standard output, which must end well.
+fn stdout(output: &Output) -> String {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+/// Exit code, standard output and standard error, with the site's path blanked.
+fn told(site: &Site, arguments: &[&str]) -> String {
+    let output = site.run(arguments);
+    let code = output.status.code().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    format!("exit {code}\n{}--- stderr\n{}", text(&output.stdout), text(&output.stderr))
+        .replace(&site.root().display().to_string(), "[site]")
+}
+
+fn json_of(site: &Site, arguments: &[&str]) -> Value {
+    let text = stdout(&site.run(arguments));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
+}
+
+#[test]
+fn check_shows_every_error_at_its_place() {
+    let site = Setup::bare().lay();
+    let text = "[restart]\nmax_atempts = 3\ndelay = 5\n\n[discovery]\nwatch = \"sometimes\"\n\n[[discovery.rules]]\n\
+                name = \"x\"\nfiles = [\"*.sh\"]\ncommand = \"sh\"\nany = ['(']\n\n[server]\ntoken = 12345\n\n\
+                [workers.a]\nschedule = \"61 * * * *\"\n";
+    site.write("arcanos.toml", text);
+    insta::assert_snapshot!("check-errors", told(&site, &["check"]));
+}
+
+#[test]
+fn check_prints_the_plan_that_would_be_applied() {
+    let mut site = Setup::new()
+        .set("discovery.watch", "'poll'")
+        .set("discovery.scan_interval", "'1h'")
+        .worker("a.sh", STAYS)
+        .worker("b.sh", STAYS)
+        .worker("c.sh", STAYS)
+        .lay();
+    insta::assert_snapshot!("check-plan", told(&site, &["check"]));
+    site.start();
+    site.wait_running(&["a", "b", "c"]);
+    site.write("workers/a.sh", "echo edited; exec sleep 86400");
+    site.remove("workers/b.sh");
+    site.write("workers/d.sh", STAYS);
+    let check = stdout(&site.run(&["check"]));
+    for line in ["+ d", "- b", "~ a"] {
+        assert!(check.contains(line), "{line}: {check}");
+    }
+    assert!(!check.contains(" c "), "{check}");
+}
+
+#[test]
+fn scan_and_why_say_what_a_file_is_and_why() {
+    let site = Setup::new()
+        .openai()
+        .worker("good.js", "// a comment\nimport OpenAI from 'openai';\n")
+        .worker("plain.js", "// import OpenAI from 'openai'\n")
+        .worker("helper.js", "import OpenAI from 'openai';\n")
+        .worker("uses.js", "import './helper.js';\n")
+        .worker("odd name.sh", STAYS)
+        .worker("notes.txt", "")
+        .lay();
+    insta::assert_snapshot!("scan", told(&site, &["scan"]));
+    insta::assert_snapshot!("why-worker", told(&site, &["why", "workers/good.js"]));
+    insta::assert_snapshot!("why-none", told(&site, &["why", "workers/plain.js"]));
+    assert_eq!(site.run(&["why", "workers/nothing.js"]).status.code(), Some(1));
+    let files = json_of(&site, &["scan", "--json"])["files"].as_array().unwrap().len();
+    assert_eq!(files, 6);
+}
+
+#[test]
+fn the_running_one_is_found_and_does_what_it_is_told() {
+    let site = Setup::new().worker("a.sh", STAYS).worker("b.sh", STAYS).start();
+    let before = site.wait_running(&["a", "b"]);
+    let status = stdout(&site.run(&["status"]));
+    assert!(
+        status.contains("a ") && status.contains("running") && !status.contains('\u{1b}'),
+        "{status}"
+    );
+    let workers = json_of(&site, &["status", "--json"]);
+    assert!(workers.to_string().contains("\"running\""), "{workers}");
+    stdout(&site.run(&["stop", "a"]));
+    site.wait_state("a", "stopped");
+    stdout(&site.run(&["start", "a"]));
+    site.wait_state("a", "running");
+    stdout(&site.run(&["restart", "b"]));
+    let b = site.wait_replaced(&before.worker("b"));
+    stdout(&site.run(&["restart", "--all"]));
+    site.wait_replaced(&b);
+    site.write("workers/c.sh", STAYS);
+    stdout(&site.run(&["reload"]));
+    site.wait_running(&["c"]);
+    site.wait_said("[c] up");
+    let logs = stdout(&site.run(&["logs", "c", "-n", "50"]));
+    assert!(logs.contains("[c] up") && logs.contains("Launching worker: c"), "{logs}");
+    let unknown = site.run(&["restart", "nobody"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("nobody"));
+}
+
+#[test]
+fn a_task_is_run_with_the_input_that_was_given() {
+    let site = Setup::new()
+        .openai()
+        .worker("a.mjs", "import OpenAI from 'openai'; export default async (input) => ({ got: input ?? null });")
+        .start();
+    site.wait_state("a", "completed");
+    stdout(&site.run(&["run-task", "a", "--input", r#"{"n":4711}"#]));
+    site.wait_said(r#"result: {"got":{"n":4711}}"#);
+}
+
+#[test]
+fn the_token_of_the_config_is_used() {
+    let site =
+        Setup::new().set("server.token", "'a-token-of-some-length'").worker("a.sh", STAYS).start();
+    site.wait_until("a to run", |site| {
+        stdout(&site.run(&["status"])).contains("running").then_some(())
+    });
+}
+
+#[test]
+fn exit_codes_say_what_happened() {
+    let site = Setup::new().worker("a.sh", STAYS).lay();
+    let code = |arguments: &[&str]| site.run(arguments).status.code().unwrap();
+    assert_eq!(code(&["check"]), 0);
+    assert_eq!(code(&["status"]), 5);
+    assert_eq!(code(&["restart", "a"]), 5);
+    assert_eq!(code(&["--no-such-flag"]), 2);
+    assert_eq!(code(&["--config", "nothing.toml"]), 2);
+    assert_eq!(code(&["check", "--profile", "nobodys"]), 2);
+    site.write("arcanos.toml", "[restart]\nmax_attempts = 'x'\n");
+    assert_eq!(code(&["run"]), 2);
+    assert!(!site.path(".arcanos").exists() || site.processes().is_empty());
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    site.write("arcanos.toml", format!("server.listen = '{}'\n", holder.local_addr().unwrap()));
+    assert_eq!(code(&["run"]), 4);
+    site.write("arcanos.toml", "server.listen = '0.0.0.0:0'\n");
+    assert_eq!(code(&["run"]), 2, "beyond loopback a token is needed");
+}
+
+#[test]
+fn start_workers_supervises_without_a_server() {
+    let mut site =
+        Setup::new().arg("start-workers").arg("--every").arg("100ms").worker("a.sh", STAYS).lay();
+    site.launch();
+    site.wait_said("✅ a running");
+    assert_eq!(site.address(), None);
+    assert_eq!(site.run(&["status"]).status.code(), Some(5));
+    site.write("workers/b.sh", STAYS);
+    site.wait_said("✅ b running");
+    site.stop();
+    assert!(site.session().contains("Stopping worker: a"));
+}
+
+#[test]
+fn init_makes_a_project_that_is_good() {
+    let site = Setup::bare().lay();
+    site.remove("arcanos.toml");
+    let init = stdout(&site.run(&["init"]));
+    assert!(init.contains("arcanos.toml") && init.contains("workers/"), "{init}");
+    stdout(&site.run(&["check"]));
+    let scan = json_of(&site, &["scan", "--json"]);
+    let files =
+        scan["files"].as_array().unwrap().iter().filter(|file| file["verdict"] == "worker").count();
+    assert_eq!(files, 1, "{scan}");
+    let mine = "# mine\n";
+    site.write("arcanos.toml", mine);
+    assert_ne!(site.run(&["init"]).status.code(), Some(0), "what is there is not overwritten");
+    assert_eq!(site.read("arcanos.toml"), mine);
+}
+
+#[test]
+fn the_schema_is_the_one_that_editors_are_given() {
+    let site = Setup::bare().lay();
+    let shipped = include_str!("../../.arcanos.schema.json");
+    let printed = stdout(&site.run(&["schema"]));
+    assert_eq!(
+        printed.trim_end(),
+        shipped.trim_end(),
+        "write it anew: arcanos schema > .arcanos.schema.json"
+    );
+}
+
+#[test]
+fn completions_are_there_for_every_shell() {
+    let site = Setup::bare().lay();
+    for shell in ["bash", "zsh", "fish"] {
+        let text = stdout(&site.run(&["completions", shell]));
+        assert!(text.contains("start-workers"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_fault() {
+    let site = Setup::bare().lay();
+    let mut child =
+        site.command(&["schema"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.code().is_some(), "{}", output.status);
+}
+
+/// A key that stands in the shipped config as a comment tells the default, so it must be it.
+#[test]
+fn the_comments_of_the_shipped_config_tell_the_real_defaults() {
+    let site = Setup::bare().env("PORT", "").lay();
+    let defaults = effective(&site);
+    let text = include_str!("../../arcanos.toml");
+    let sections = text.rsplit("# ----").next().map_or(0, |last| text.len() - last.len());
+    let mut uncommented = String::new();
+    let mut section = "";
+    // Single workers and profiles come last, and are examples.
+    for line in text[..text.find("- single workers").unwrap_or(sections)].lines() {
+        let line = line.trim_end();
+        if line.starts_with('[') {
+            section = line;
+            uncommented.push_str(line.split('#').next().unwrap());
+        } else if let Some(commented) = line.strip_prefix("# ").filter(|rest| is_key_or_list(rest))
+        {
+            uncommented.push_str(commented);
+        }
+        uncommented.push('\n');
+    }
+    assert!(!section.is_empty());
+    site.write("arcanos.toml", &uncommented);
+    assert_eq!(effective(&site), defaults, "{uncommented}");
+    assert!(uncommented.matches(" = ").count() > 30, "it reads the comments:\n{uncommented}");
+}
+
+/// Whether a comment is a setting, or goes on with a list.
+fn is_key_or_list(text: &str) -> bool {
+    let key = text.split(" = ").next().unwrap().trim();
+    let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    (is_key && text.contains(" = ") && !is_of_a_rule(key))
+        || text.trim_start().starts_with("\"SSL_CERT_*\"")
+}
+
+/// The keys of the rules that are shown as examples.
+fn is_of_a_rule(key: &str) -> bool {
+    ["name", "files", "imports", "command", "ipc", "mode", "any"].contains(&key)
+}
+
+/// The effective config that a check reports, without what the file is called.
+fn effective(site: &Site) -> Value {
+    let report = json_of(site, &["check", "--json"]);
+    let config = report.get("config").cloned().unwrap_or_default();
+    assert_ne!(config, json!(null), "{report}");
+    config
+}

@@ -1,1 +1,411 @@
-//! x
+//! Edits of the folder and of the config: exactly the difference is applied.
+
+use std::net::TcpListener;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::site::{NODE_RULE, Picture, SH_RULE, Setup, Site};
+
+const STAYS: &str = "exec sleep 86400";
+
+/// A site with workers `a` and `b` that run.
+fn site() -> (Site, Picture) {
+    let site = Setup::new().worker("a.sh", STAYS).worker("b.sh", STAYS).start();
+    let picture = site.wait_running(&["a", "b"]);
+    (site, picture)
+}
+
+fn assert_same_run(site: &Site, before: &Picture, id: &str) {
+    assert_eq!(site.worker(id).pid(), before.worker(id).pid(), "{id}: {}", site.session());
+}
+
+fn assert_same_runs(site: &Site, before: &Picture) {
+    before.ids().into_iter().for_each(|id| assert_same_run(site, before, id));
+}
+
+#[test]
+fn a_file_that_is_dropped_edited_and_removed_touches_nothing_else() {
+    let (site, before) = site();
+    let mut connection = site.connect();
+    site.write("workers/seventh.sh", "echo first; exec sleep 86400");
+    let seventh = site.wait_running(&["seventh"]).worker("seventh");
+    site.write("workers/seventh.sh", "echo second; exec sleep 86400");
+    let edited = site.wait_replaced(&seventh);
+    assert_eq!((edited.starts(), edited.attempts()), (2, 0));
+    site.remove("workers/seventh.sh");
+    site.wait_state("seventh", "absent");
+    assert_same_runs(&site, &before);
+    assert_eq!(site.picture().generation(), before.generation() + 3, "one for each change");
+    let reply = connection.request("GET", "/health", &[], "");
+    assert_eq!(reply.status, 200, "the connection from before still stands");
+    assert_eq!(site.processes().len(), 2);
+}
+
+#[test]
+fn a_renamed_file_is_another_worker() {
+    let (site, before) = site();
+    std::fs::rename(site.path("workers/a.sh"), site.path("workers/c.sh")).unwrap();
+    site.wait_running(&["c"]);
+    site.wait_state("a", "absent");
+    assert_same_run(&site, &before, "b");
+}
+
+#[test]
+fn comments_and_the_order_of_keys_change_nothing() {
+    let (site, before) = site();
+    let lines = site.config_text();
+    let backwards: Vec<_> = lines.lines().rev().collect();
+    site.write("arcanos.toml", format!("# a comment\n{}\n", backwards.join("\n\n")));
+    let plan = site.reload();
+    assert_eq!((&plan["unchanged"], &plan["restarted"]), (&json!(2), &json!([])));
+    assert_same_runs(&site, &before);
+    assert_eq!(site.picture().generation(), before.generation());
+}
+
+#[test]
+fn settings_of_one_worker_restart_that_one_and_the_plan_says_why() {
+    let (mut site, before) = site();
+    site.set("workers.a.env", "{ COLOUR = 'red' }");
+    let a = site.wait_replaced(&before.worker("a"));
+    assert_same_run(&site, &before, "b");
+    let last = site.get("/config")["lastReload"].clone();
+    assert_eq!(last["plan"]["restarted"], json!(["a"]), "{last}");
+    assert!(last["plan"]["reasons"]["a"].as_str().unwrap().contains("COLOUR"), "{last}");
+    site.set("workers.a.args", "['-x']");
+    let a = site.wait_replaced(&a);
+    site.set("workers.a.cwd", "'workers'");
+    site.wait_replaced(&a);
+    assert_same_run(&site, &before, "b");
+}
+
+#[test]
+fn the_environment_of_all_restarts_all_once() {
+    let (mut site, before) = site();
+    site.set("env.set.COLOUR", "'red'");
+    for id in ["a", "b"] {
+        assert_eq!(site.wait_replaced(&before.worker(id)).starts(), 2);
+    }
+    assert_eq!(site.reload()["unchanged"], 2);
+}
+
+#[test]
+fn an_edit_of_a_dotenv_file_restarts_those_that_get_it() {
+    let site = Setup::new()
+        .set("workers.a.env", "{ COLOUR = '${COLOUR}' }")
+        .file(".env", "COLOUR=red\n")
+        .worker("a.sh", "echo $COLOUR; exec sleep 86400")
+        .worker("b.sh", STAYS)
+        .start();
+    let before = site.wait_running(&["a", "b"]);
+    site.wait_text("memory/logs/a.log", "red");
+    site.write(".env", "COLOUR=blue\n");
+    site.wait_replaced(&before.worker("a"));
+    site.wait_text("memory/logs/a.log", "blue");
+    assert_same_run(&site, &before, "b");
+}
+
+#[test]
+fn limits_of_restarts_and_stops_hold_at_once_without_a_restart() {
+    let site = Setup::new()
+        .set("stop.timeout", "'1h'")
+        .worker("a.sh", "trap '' TERM; echo up; while :; do sleep 86400; done")
+        .start();
+    site.wait_text("memory/logs/a.log", "up");
+    let before = site.wait_running(&["a"]);
+    let mut site = site;
+    site.set_all(&[
+        ("stop.timeout", "'100ms'"),
+        ("restart.max_attempts", "9"),
+        ("workers.a.schedule", "'every 1h'"),
+    ]);
+    site.wait("the new limit", |picture| picture.worker("a").at("/maxAttempts") == 9);
+    assert_same_runs(&site, &before);
+    assert_eq!(site.get("/config")["lastReload"]["plan"]["updated"], json!(["a"]));
+    assert_eq!(site.post("/workers/stop/a?wait=1").status, 200);
+    assert_eq!(site.wait_state("a", "stopped").at("/lastExit/signal"), "SIGKILL");
+}
+
+#[test]
+fn a_failed_worker_starts_afresh_when_its_file_or_its_settings_change() {
+    let mut site = Setup::new()
+        .set("restart.max_attempts", "1")
+        .worker("a.sh", "exit 1")
+        .worker("b.sh", "test \"$MENDED\" || exit 1; exec sleep 86400")
+        .start();
+    site.wait_state("a", "failed");
+    site.wait_state("b", "failed");
+    site.write("workers/a.sh", STAYS);
+    assert_eq!(site.wait_state("a", "running").attempts(), 0);
+    assert_eq!(site.worker("b").starts(), 2, "an edit of another leaves it failed");
+    site.set("workers.b.env", "{ MENDED = '1' }");
+    assert_eq!(site.wait_state("b", "running").attempts(), 0);
+}
+
+#[test]
+fn enabled_stops_and_starts_in_place() {
+    let (mut site, before) = site();
+    site.set("workers.a.enabled", "false");
+    site.wait_state("a", "stopped");
+    site.set("workers.a.enabled", "true");
+    site.wait_state("a", "running");
+    assert_same_run(&site, &before, "b");
+}
+
+#[test]
+fn an_edited_helper_restarts_those_that_import_it() {
+    let imports = |what: &str| {
+        format!("require('openai'); require('./{what}'); setInterval(() => {{}}, 1e6)")
+    };
+    let site = Setup::new()
+        .openai()
+        .worker("lib/deep.js", "exports.n = 1")
+        .worker("helper.js", "require('./lib/deep.js')")
+        .worker("a.js", &imports("helper.js"))
+        .worker("b.js", &imports("lib/deep.js"))
+        .worker("c.js", "require('openai'); setInterval(() => {}, 1e6)")
+        .start();
+    let before = site.wait_running(&["a", "b", "c"]);
+    assert_eq!(before.ids(), ["a", "b", "c"], "a helper is no worker");
+    site.write("workers/helper.js", "require('./lib/deep.js'); // edited");
+    site.wait_replaced(&before.worker("a"));
+    assert_same_run(&site, &before, "b");
+    site.write("workers/lib/deep.js", "exports.n = 2");
+    site.wait_replaced(&before.worker("b"));
+    site.wait("a to start a third time", |picture| picture.worker("a").starts() == 3);
+    assert_same_run(&site, &before, "c");
+}
+
+#[test]
+fn a_file_becomes_a_worker_by_its_import_and_stops_being_one_without() {
+    let site = Setup::new().openai().worker("a.js", "setInterval(() => {}, 1e6)").start();
+    assert_eq!(site.reload()["unchanged"], 0);
+    assert_eq!(site.picture().ids(), [""; 0]);
+    site.write("workers/a.js", "require('openai'); setInterval(() => {}, 1e6)");
+    site.wait_running(&["a"]);
+    site.write("workers/a.js", "// require('openai')\nsetInterval(() => {}, 1e6)");
+    site.wait_state("a", "absent");
+}
+
+#[test]
+fn rules_that_change_start_restart_and_stop_what_they_accept() {
+    let (mut site, before) = site();
+    site.write("workers/c.txt", STAYS);
+    let text_rule = "{ name = 'txt', files = ['*.txt'], command = ['/bin/sh', '{file}'], ipc = false, mode = 'script' }";
+    site.set("discovery.rules", &format!("[{SH_RULE}, {text_rule}]"));
+    let c = site.wait_running(&["c"]).worker("c");
+    assert_same_runs(&site, &before);
+    let other = text_rule.replace("'/bin/sh'", "'/bin/sh', '-e'");
+    site.set("discovery.rules", &format!("[{SH_RULE}, {other}]"));
+    site.wait_replaced(&c);
+    assert_same_runs(&site, &before);
+    site.set("discovery.rules", &format!("[{SH_RULE}, {NODE_RULE}]"));
+    site.wait_state("c", "absent");
+    assert_same_runs(&site, &before);
+}
+
+#[test]
+fn another_folder_of_workers_takes_the_place_of_the_old_one() {
+    let (mut site, _) = site();
+    site.write("others/c.sh", STAYS);
+    site.set("discovery.directory", "'others'");
+    site.wait_running(&["c"]);
+    site.wait("only c", |picture| picture.ids() == ["c"]);
+    site.write("others/d.sh", STAYS);
+    site.wait_running(&["d"]);
+}
+
+#[test]
+fn a_new_address_is_bound_before_the_old_one_is_let_go() {
+    let (mut site, before) = site();
+    let old = site.address().unwrap();
+    let mut open = site.connect();
+    assert_eq!(open.request("GET", "/health", &[], "").status, 200);
+    site.set("server.listen", "'127.0.0.2:0'");
+    let new =
+        site.wait_until("a new address", |site| site.address().filter(|address| *address != old));
+    assert_eq!(new.ip().to_string(), "127.0.0.2");
+    assert_eq!(site.get("/health")["status"], "OK");
+    let gone = || std::net::TcpStream::connect(old).err();
+    site.wait_until("the old address to be let go", |_| gone());
+    assert_same_runs(&site, &before);
+}
+
+#[test]
+fn an_address_moves_under_load_without_a_refused_request() {
+    let (mut site, _) = site();
+    let record = site.path(".arcanos/instance.json");
+    let address_of = |record: &std::path::Path| -> Option<std::net::SocketAddr> {
+        let value: serde_json::Value = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
+        value["address"].as_str()?.parse().ok()
+    };
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let asker = scope.spawn(|| {
+            let mut asked = 0;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let before = address_of(&record).unwrap();
+                match crate::site::Connection::try_open(before) {
+                    Some(mut connection) => {
+                        assert_eq!(connection.request("GET", "/health", &[], "").status, 200);
+                        asked += 1;
+                    }
+                    None => assert_ne!(
+                        address_of(&record).unwrap(),
+                        before,
+                        "refused where it said it listens"
+                    ),
+                }
+            }
+            asked
+        });
+        for n in 2..6 {
+            site.set("server.listen", &format!("'127.0.0.{n}:0'"));
+            let ip = format!("127.0.0.{n}");
+            site.wait_until("the new address", |site| {
+                site.address().filter(|a| a.ip().to_string() == ip)
+            });
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(asker.join().unwrap() > 0);
+    });
+}
+
+#[test]
+fn a_busy_address_leaves_the_old_one_and_the_rest_is_applied() {
+    let (mut site, before) = site();
+    let old = site.address().unwrap();
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = holder.local_addr().unwrap();
+    site.set_all(&[("server.listen", &format!("'{busy}'")), ("restart.max_attempts", "7")]);
+    let health =
+        site.wait_health("the busy address to show", |health| health["status"] == "degraded");
+    assert!(health["problems"].to_string().contains(&busy.to_string()), "{health}");
+    assert_eq!(site.address(), Some(old));
+    site.wait("the rest to hold", |picture| picture.worker("a").at("/maxAttempts") == 7);
+    assert_same_runs(&site, &before);
+    site.set("server.listen", "'127.0.0.3:0'");
+    site.wait_until("the good address", |site| site.address().filter(|a| *a != old));
+    site.wait_health("nothing to be wrong", |health| health["status"] == "OK");
+}
+
+#[test]
+fn the_state_directory_is_refused_by_name_and_the_rest_is_applied() {
+    let (mut site, before) = site();
+    site.set_all(&[("state.directory", "'elsewhere'"), ("restart.max_attempts", "8")]);
+    site.wait("the rest to hold", |picture| picture.worker("a").at("/maxAttempts") == 8);
+    let health = site.wait_health("the refusal to show", |health| health["status"] == "degraded");
+    assert!(health.to_string().contains("state.directory"), "{health}");
+    assert_same_runs(&site, &before);
+    site.unset("state.directory");
+    site.wait_health("nothing to be refused", |health| health["status"] == "OK");
+    assert!(!site.path("elsewhere").exists());
+}
+
+#[test]
+fn a_token_and_allowed_hosts_hold_at_once() {
+    let (mut site, before) = site();
+    let asks =
+        |site: &Site, headers: &[(&str, &str)]| site.request("GET", "/workers", headers, "").status;
+    assert_eq!(asks(&site, &[("Host", "arcanos.example")]), 403);
+    site.set("server.allowed_hosts", "['arcanos.example']");
+    site.wait_until("the host to be allowed", |site| {
+        (asks(site, &[("Host", "arcanos.example")]) == 200).then_some(())
+    });
+    site.set("server.token", "'a-token-of-some-length'");
+    site.wait_until("the token to be needed", |site| (asks(site, &[]) == 401).then_some(()));
+    let bearer = [("Authorization", "Bearer a-token-of-some-length")];
+    assert_eq!(asks(&site, &bearer), 200);
+    let workers = site.request("GET", "/workers", &bearer, "").json();
+    assert_eq!(workers["workers"][0]["pid"], json!(before.worker("a").pid()));
+    site.unset("server.token");
+    site.wait_until("no token to be needed", |site| (asks(site, &[]) == 200).then_some(()));
+}
+
+#[test]
+fn overlap_takes_over_when_the_new_version_is_ready() {
+    let site = Setup::new()
+        .set("reload.on_change", "'overlap'")
+        .set("start.alive_after", "'300ms'")
+        .worker("a.sh", "echo version 1; exec sleep 86400")
+        .start();
+    let before = site.wait_running(&["a"]);
+    site.write("workers/a.sh", "echo version 2; exec sleep 86400");
+    site.wait_text("memory/logs/a.log", "version 2");
+    assert_eq!(site.processes().len(), 2, "the old run stays beside it until it is ready");
+    site.wait_replaced(&before.worker("a"));
+    site.wait_until("the old one to be gone", |site| (site.processes().len() == 1).then_some(()));
+}
+
+#[test]
+fn overlap_keeps_the_old_version_when_the_new_one_is_bad() {
+    let site = Setup::new()
+        .set("reload.on_change", "'overlap'")
+        .set("start.alive_after", "'200ms'")
+        .worker("a.sh", STAYS)
+        .start();
+    let before = site.wait_running(&["a"]);
+    site.write("workers/a.sh", "echo tried; exit 3");
+    site.wait_text("memory/logs/a.log", "tried");
+    site.wait("the edit to show", |picture| picture.worker("a").is_changed());
+    site.wait_until("one process", |site| (site.processes().len() == 1).then_some(()));
+    let a = site.wait_state("a", "running");
+    assert_eq!(a.pid(), before.worker("a").pid());
+    assert_eq!(site.log("a").matches("tried").count(), 1, "one try an edit");
+    site.write("workers/a.sh", "echo good; exec sleep 86400");
+    assert!(!site.wait_replaced(&a).is_changed());
+}
+
+#[test]
+fn manual_only_shows_an_edit_until_a_restart() {
+    let site = Setup::new().set("reload.on_change", "'manual'").worker("a.sh", STAYS).start();
+    let before = site.wait_running(&["a"]);
+    site.write("workers/a.sh", "echo second; exec sleep 86400");
+    site.wait("the edit to show", |picture| picture.worker("a").is_changed());
+    assert_same_runs(&site, &before);
+    assert_eq!(site.post("/workers/restart/a?wait=1").status, 200);
+    assert!(!site.wait_replaced(&before.worker("a")).is_changed());
+    site.write("workers/b.sh", STAYS);
+    site.wait_running(&["b"]);
+    site.remove("workers/a.sh");
+    site.wait_state("a", "absent");
+}
+
+#[test]
+fn sighup_looks_at_the_disk() {
+    let site = Setup::new()
+        .set("discovery.watch", "'poll'")
+        .set("discovery.scan_interval", "'1h'")
+        .worker("a.sh", STAYS)
+        .start();
+    let before = site.wait_running(&["a"]);
+    site.write("workers/b.sh", STAYS);
+    site.signal(Signal::HUP);
+    site.wait_running(&["b"]);
+    assert_same_runs(&site, &before);
+}
+
+#[test]
+fn the_reply_to_a_reload_is_the_plan() {
+    let mut site = Setup::new()
+        .set("discovery.watch", "'poll'")
+        .set("discovery.scan_interval", "'1h'")
+        .worker("a.sh", STAYS)
+        .worker("b.sh", STAYS)
+        .worker("c.sh", STAYS)
+        .worker("d.sh", STAYS)
+        .start();
+    let before = site.wait_running(&["a", "b", "c", "d"]);
+    site.write("workers/a.sh", "echo second; exec sleep 86400");
+    site.remove("workers/b.sh");
+    site.set("workers.c.restart.max_attempts", "5");
+    site.write("workers/e.sh", STAYS);
+    site.reload();
+    site.wait_running(&["e"]);
+    site.wait_state("b", "absent");
+    site.wait_replaced(&before.worker("a"));
+    assert_eq!(site.worker("c").at("/maxAttempts"), 5);
+    assert_same_run(&site, &before, "c");
+    assert_same_run(&site, &before, "d");
+    assert_eq!(site.reload()["unchanged"], 4);
+}

@@ -146,7 +146,7 @@ fn last_exit(worker: &Worker, now: Timestamp, colours: Colours) -> Vec<String> {
     let why = why.map_or_else(String::new, |why| format!(": {}", escape(why.as_bytes())));
     let mut lines = vec![format!("  last exit: {}{ran}{ago}{why}", escape(how.as_bytes()))];
     if let Some(peak) = exit.peak_memory_bytes {
-        let shown = ByteSize(peak).display().iec_short();
+        let shown = ByteSize(peak).display().iec();
         lines.push(format!("  peak memory: {shown}"));
     }
     let said = exit.last_lines.as_deref().unwrap_or_default();

@@ -3,12 +3,14 @@
 //! Each worker has one task, which alone starts, signals and reaps its runs ([`worker`]); each
 //! run has one, which waits for its process and moves what comes out of it ([`run`]).
 //!
-//! Channels, all from here to a worker's task: `target`, a `watch` of what it should be (only the
-//! last word counts); `requests`, an `mpsc` of what people ask, each with its answer's way back.
+//! Channels, all from here to a worker's task: `target`, a [`Word`] on what it should be; `requests`,
+//! an [`Inbox`] of what people ask, each with its answer's way back.
 //! To all of them: `phase`, a `watch` of whether arcanos ends, and `clock`, a `watch` of how often
 //! the wall clock was set.
 
+mod inbox;
 mod run;
+mod word;
 mod worker;
 
 use std::{
@@ -20,8 +22,10 @@ use std::{
     },
 };
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
+
+use self::{inbox::Inbox, word::Word};
 
 use crate::{
     domain::{RunId, State, Usage, WorkerId, WorkerSpec},
@@ -88,8 +92,8 @@ struct Request {
 }
 
 struct Slot {
-    target: watch::Sender<Target>,
-    requests: mpsc::Sender<Request>,
+    target: Arc<Word<Target>>,
+    requests: Arc<Inbox<Request>>,
 }
 
 impl Local {
@@ -114,8 +118,8 @@ impl Local {
     fn retire(&self, id: &WorkerId) -> bool {
         let mut slots = self.slots();
         let is_ending = *self.context.phase.borrow() != Phase::Running;
-        let is_wanted =
-            slots.get(id).is_some_and(|slot| matches!(*slot.target.borrow(), Target::Present(_)));
+        let is_present = |target: &Target| matches!(target, Target::Present(_));
+        let is_wanted = slots.get(id).is_some_and(|slot| slot.target.look(is_present));
         if is_wanted && !is_ending {
             return false;
         }
@@ -128,10 +132,10 @@ impl Local {
             return Err(CommandError::Stopping);
         }
         let unknown = || CommandError::Unknown(id.to_string());
-        let requests = self.slots().get(id).map(|slot| slot.requests.clone());
+        let requests = self.slots().get(id).map(|slot| Arc::clone(&slot.requests));
         let (answer, reply) = oneshot::channel();
-        let sent = requests.ok_or_else(unknown)?.send(Request { wish, answer }).await;
-        sent.map_err(|_| unknown())?;
+        let put = requests.ok_or_else(unknown)?.put(Request { wish, answer }).await;
+        put.map_err(|_| unknown())?;
         reply.await.map_err(|_| unknown())?
     }
 }
@@ -142,30 +146,31 @@ pub(crate) struct LocalRuntime(pub(crate) Arc<Local>);
 impl Runtime for LocalRuntime {
     fn observe(&self) -> Vec<Arc<WorkerSpec>> {
         let slots = self.0.slots();
-        let spec = |slot: &Slot| match &*slot.target.borrow() {
+        let spec = |target: &Target| match target {
             Target::Present(spec) => Some(Arc::clone(spec)),
             Target::Absent => None,
         };
-        slots.values().filter_map(spec).collect()
+        slots.values().filter_map(|slot| slot.target.look(spec)).collect()
     }
 
     fn ensure(&self, spec: Arc<WorkerSpec>) {
         let mut slots = self.0.slots();
         if let Some(slot) = slots.get(&spec.id) {
-            slot.target.send_replace(Target::Present(spec));
+            slot.target.say(Target::Present(spec));
             return;
         }
-        let (target, target_seen) = watch::channel(Target::Present(Arc::clone(&spec)));
-        let (requests, request_queue) = mpsc::channel(REQUESTS);
-        slots.insert(spec.id.clone(), Slot { target, requests });
+        let target = Arc::new(Word::new(Target::Present(Arc::clone(&spec))));
+        let requests = Arc::new(Inbox::new(REQUESTS));
+        let slot = Slot { target: Arc::clone(&target), requests: Arc::clone(&requests) };
+        slots.insert(spec.id.clone(), slot);
         drop(slots);
-        let task = worker::Task::new(Arc::clone(&self.0), spec, target_seen, request_queue);
-        self.0.context.tracker.spawn(task.run());
+        let task = worker::Task::new(Arc::clone(&self.0), spec, target, requests);
+        self.0.context.tracker.spawn(Box::new(task).run());
     }
 
     fn remove(&self, id: &WorkerId) {
         if let Some(slot) = self.0.slots().get(id) {
-            slot.target.send_replace(Target::Absent);
+            slot.target.say(Target::Absent);
         }
     }
 

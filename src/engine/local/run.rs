@@ -1,6 +1,6 @@
 //! The task of one run: spawns its process, moves what comes out of it, waits for its end.
 //!
-//! Channels: `order` and `inputs` from the worker's task; `events` to it. What the run says on
+//! Channels: `order`, a [`Word`], and `inputs`, an [`Inbox`], from the worker's task; `events` to it. What the run says on
 //! its own channel is written down here and only counts for the worker as far as it changes its
 //! life.
 
@@ -12,13 +12,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{mpsc, watch},
-    time::Instant,
-};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Context;
+use super::{Context, inbox::Inbox, word::Word};
 use crate::{
     domain::{Evidence, Exit, LastActivity, RunId, Stamp, WorkerSpec},
     files::{
@@ -27,7 +24,7 @@ use crate::{
     },
     process::{self, Channel, Command, Incoming, Process, SpawnError, Spawned},
     text,
-    worker::{Event, RunKey, diagnose},
+    worker::{Event, RunKey, diagnose, telling},
 };
 
 /// What a run left in its channel is read for so long after its end; the figure is the
@@ -70,10 +67,10 @@ pub(super) struct Launch {
     pub(super) id: RunId,
     pub(super) spec: Arc<WorkerSpec>,
     pub(super) input: Option<String>,
-    pub(super) order: watch::Receiver<Order>,
-    pub(super) inputs: mpsc::Receiver<String>,
-    pub(super) events: mpsc::Sender<RunEvent>,
-    pub(super) activity: watch::Sender<Option<LastActivity>>,
+    pub(super) order: Arc<Word<Order>>,
+    pub(super) inputs: Arc<Inbox<String>>,
+    pub(super) events: Arc<Inbox<RunEvent>>,
+    pub(super) activity: Arc<Word<Option<LastActivity>>>,
     pub(super) log: WorkerLog,
 }
 
@@ -88,13 +85,12 @@ enum Wake {
 }
 
 impl Launch {
-    /// Runs to the end.
-    pub(super) async fn drive(self) {
+    /// Runs to the end. What lives for a moment only is boxed, and so is `self`, which a future
+    /// keeps twice: the rest is what every run takes all its life.
+    pub(super) async fn drive(self: Box<Self>) {
         let run = self.key;
-        let spawned = match self.command() {
-            Ok(command) => self.context.spawner.spawn(command).await,
-            Err(error) => Err(error),
-        };
+        let since = Stamp::now();
+        let spawned = Box::pin(self.spawn()).await;
         let Spawned { process, stdout, stderr, channel, warnings } = match spawned {
             Ok(spawned) => spawned,
             Err(error) => {
@@ -110,35 +106,35 @@ impl Launch {
         }
         self.tell(Event::Spawned { run, id: self.id.clone(), pid: process.pid() }).await;
         let ended = CancellationToken::new();
-        let (log, id) = (self.log.clone(), self.id.clone());
-        let out = log.capture(stdout, Stream::Stdout, id.clone(), ended.clone());
-        let err = log.capture(stderr, Stream::Stderr, id.clone(), ended.clone());
+        let out = self.log.capture(stdout, Stream::Stdout, &self.id, &ended);
+        let err = self.log.capture(stderr, Stream::Stderr, &self.id, &ended);
         let channel = channel.and_then(|fd| match Channel::new(fd) {
             Ok(channel) => Some(channel),
             Err(error) => {
-                tracing::error!(run = %id, error = %error, "Channel cannot be read.");
+                tracing::error!(run = %self.id, error = %error, "Channel cannot be read.");
                 None
             }
         });
-        let life = Life { launch: self, process, channel, signal: None };
-        let (life, exit, (), ()) = {
-            let watched = async {
-                let (life, exit) = life.watch().await;
-                ended.cancel();
-                let life = life.drain().await;
-                (life, exit)
-            };
-            let ((life, exit), (), ()) = tokio::join!(watched, out, err);
-            (life, exit, (), ())
+        let mut life = Life { launch: &self, since, process, channel, signal: None };
+        let watched = async {
+            let exit = life.watch().await;
+            ended.cancel();
+            Box::pin(life.drain()).await;
+            exit
         };
+        let (exit, (), ()) = tokio::join!(watched, out, err);
         life.tell_of_remains();
-        let evidence = life.evidence(exit).await;
-        life.launch.tell(Event::Exited { run, exit, evidence }).await;
+        let evidence = Box::pin(life.evidence(exit)).await;
+        self.tell(Event::Exited { run, exit, evidence }).await;
+    }
+
+    async fn spawn(&self) -> Result<Spawned, SpawnError> {
+        self.context.spawner.spawn(self.command()?).await
     }
 
     async fn tell(&self, event: Event) {
         // The worker's task outlives its runs: it ends only once it has heard of each exit.
-        let _ = self.events.send(RunEvent(event)).await;
+        let _ = Box::pin(self.events.put(RunEvent(event))).await;
     }
 
     /// The command of this run: the spec's, with what differs from run to run.
@@ -189,21 +185,23 @@ fn resolve_file(args: &[String], file: &Path) -> Vec<String> {
 }
 
 /// A run with a process.
-struct Life {
-    launch: Launch,
+struct Life<'a> {
+    launch: &'a Launch,
+    /// No line of it is older.
+    since: Stamp,
     process: Process,
     channel: Option<Channel>,
     /// When the signal that asks it to end is due, and which.
     signal: Option<(Instant, i32)>,
 }
 
-impl Life {
+impl Life<'_> {
     /// Waits for the process's end, doing meanwhile what is asked.
-    async fn watch(mut self) -> (Self, Exit) {
+    async fn watch(&mut self) -> Exit {
         loop {
             match self.next().await {
-                Wake::Exited(exit) => return (self, exit),
-                Wake::Said(Some(said)) => self.hear(said).await,
+                Wake::Exited(exit) => return exit,
+                Wake::Said(Some(said)) => Box::pin(self.hear(said)).await,
                 Wake::Said(None) => self.channel = None,
                 Wake::Order => self.obey(),
                 Wake::Input(input) => self.pass_on(&input),
@@ -213,21 +211,21 @@ impl Life {
     }
 
     /// Waits for whatever comes first. Every arm may be cancelled: an exit stays to be seen, a
-    /// frame stays in the decoder, `changed` and `recv` lose nothing.
+    /// frame stays in the decoder, `news` and `take` lose nothing.
     async fn next(&mut self) -> Wake {
         let channel = &mut self.channel;
         let signal = self.signal.map(|(at, _)| at);
         tokio::select! {
             exit = self.process.exited() => Wake::Exited(exit),
-            Ok(()) = self.launch.order.changed() => Wake::Order,
-            Some(input) = self.launch.inputs.recv() => Wake::Input(input),
+            () = self.launch.order.news() => Wake::Order,
+            input = self.launch.inputs.take() => Wake::Input(input),
             said = heard(channel) => Wake::Said(said),
             () = due(signal) => Wake::Heeded,
         }
     }
 
     fn obey(&mut self) {
-        let order = *self.launch.order.borrow_and_update();
+        let order = self.launch.order.last();
         if order.is_kill {
             self.process.kill();
         } else if let Some((signal, timeout)) = order.stop {
@@ -285,18 +283,17 @@ impl Life {
         self.launch.log.activity(Some(&self.launch.id), message);
         let redacted = self.launch.context.logs.redact(message);
         let shown = text::shown(redacted.as_bytes(), SHOWN);
-        self.launch.activity.send_replace(Some(LastActivity { at: Stamp::now(), message: shown }));
+        self.launch.activity.say(Some(LastActivity { at: Stamp::now(), message: shown }));
     }
 
     /// Reads what the run said last.
-    async fn drain(mut self) -> Self {
+    async fn drain(&mut self) {
         let deadline = Instant::now() + DRAIN;
         if let Some(mut channel) = self.channel.take() {
             while let Some(said) = channel.recv_until(deadline).await {
                 self.hear(said).await;
             }
         }
-        self
     }
 
     /// Writes down that the system cannot end something of the run: it is a leak, never silent.
@@ -311,7 +308,7 @@ impl Life {
     /// What the run leaves that tells of its end.
     async fn evidence(&self, exit: Exit) -> Evidence {
         let peak_memory = self.process.peak_memory();
-        if exit.is_success() || self.launch.order.borrow().stop.is_some() {
+        if exit.is_success() || self.launch.order.last().stop.is_some() {
             return Evidence { peak_memory, ..Evidence::default() };
         }
         let lines = self.last_lines().await;
@@ -319,14 +316,18 @@ impl Life {
             true => Some("it met its `limits.memory`, and the kernel killed it".to_owned()),
             false => diagnose(exit, &lines),
         };
-        let kept = lines.len().saturating_sub(KEPT_LINES);
         let cut = |line: &String| line.chars().take(KEPT_WIDTH).collect();
-        Evidence { diagnosis, last_lines: lines[kept..].iter().map(cut).collect(), peak_memory }
+        let last_lines = telling(&lines, KEPT_LINES).iter().map(cut).collect();
+        Evidence { diagnosis, last_lines, peak_memory }
     }
 
     /// The run's last lines on stderr, oldest first.
     async fn last_lines(&self) -> Vec<String> {
-        let query = TailQuery { stream: Some(Stream::Stderr), ..TailQuery::last(LAST_LINES) };
+        let query = TailQuery {
+            stream: Some(Stream::Stderr),
+            since: Some(self.since.in_milliseconds()),
+            ..TailQuery::last(LAST_LINES)
+        };
         let logs = &self.launch.context.logs;
         let lines = logs.tail(Some(&self.launch.spec.id), &query).await;
         let is_own = |line: &LogLine| line.run.as_ref().is_some_and(|run| *run == self.launch.id);
@@ -336,7 +337,7 @@ impl Life {
 
 async fn due(at: Option<Instant>) {
     match at {
-        Some(at) => tokio::time::sleep_until(at).await,
+        Some(at) => Box::pin(tokio::time::sleep_until(at)).await,
         None => std::future::pending().await,
     }
 }

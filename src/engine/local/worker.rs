@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{oneshot, watch},
     time::Instant,
 };
 
 use super::{
     Local, Phase, Request, Target,
+    inbox::Inbox,
     run::{self, Order, RunEvent},
+    word::Word,
 };
 use crate::{
     domain::{LastActivity, RunId, WorkerId, WorkerSpec},
@@ -30,14 +32,12 @@ pub(super) struct Task {
     local: Arc<Local>,
     id: WorkerId,
     machine: Machine,
-    target: watch::Receiver<Target>,
-    requests: mpsc::Receiver<Request>,
+    target: Arc<Word<Target>>,
+    requests: Arc<Inbox<Request>>,
     phase: watch::Receiver<Phase>,
     clock: watch::Receiver<u64>,
-    run_events: mpsc::Receiver<RunEvent>,
-    run_events_sender: mpsc::Sender<RunEvent>,
-    activity: watch::Sender<Option<LastActivity>>,
-    activity_seen: watch::Receiver<Option<LastActivity>>,
+    run_events: Arc<Inbox<RunEvent>>,
+    activity: Arc<Word<Option<LastActivity>>>,
     asked: Option<oneshot::Receiver<Turn>>,
     turn: Option<Turn>,
     runs: Vec<LiveRun>,
@@ -52,8 +52,8 @@ pub(super) struct Task {
 struct LiveRun {
     key: RunKey,
     id: RunId,
-    order: watch::Sender<Order>,
-    inputs: mpsc::Sender<String>,
+    order: Arc<Word<Order>>,
+    inputs: Arc<Inbox<String>>,
     turn: Option<Turn>,
 }
 
@@ -73,12 +73,10 @@ impl Task {
     pub(super) fn new(
         local: Arc<Local>,
         spec: Arc<WorkerSpec>,
-        target: watch::Receiver<Target>,
-        requests: mpsc::Receiver<Request>,
+        target: Arc<Word<Target>>,
+        requests: Arc<Inbox<Request>>,
     ) -> Self {
         let context = &local.context;
-        let (run_events_sender, run_events) = mpsc::channel(RUN_EVENTS);
-        let (activity, activity_seen) = watch::channel(None);
         let seed = Self::seed(&spec.id);
         let id = spec.id.clone();
         let schedule = schedule_of(&spec);
@@ -92,10 +90,8 @@ impl Task {
             machine,
             target,
             requests,
-            run_events,
-            run_events_sender,
-            activity,
-            activity_seen,
+            run_events: Arc::new(Inbox::new(RUN_EVENTS)),
+            activity: Arc::new(Word::new(None)),
             asked: None,
             turn: None,
             runs: Vec::new(),
@@ -111,8 +107,9 @@ impl Task {
         RandomState::new().hash_one(id.as_str())
     }
 
-    /// Lives the worker's life; ends when the worker is gone.
-    pub(super) async fn run(mut self) {
+    /// Lives the worker's life; ends when the worker is gone. Boxed, since a future keeps what it
+    /// is given twice.
+    pub(super) async fn run(mut self: Box<Self>) {
         let first = std::mem::take(&mut self.first);
         self.carry_out(first);
         loop {
@@ -126,21 +123,21 @@ impl Task {
         self.local.context.logs.forget(&self.id);
     }
 
-    /// Waits for whatever comes first. Every arm may be cancelled: `recv` and `changed` lose
-    /// nothing when they are dropped, and the turn's receiver and the deadline are kept or made
+    /// Waits for whatever comes first. Every arm may be cancelled: `take`, `news` and `changed`
+    /// lose nothing when they are dropped, and the turn's receiver and the deadline are kept or made
     /// anew.
     async fn next(&mut self) -> Wake {
         let deadline = self.machine.deadline().map(Instant::from_std);
         let asked = &mut self.asked;
         tokio::select! {
             Ok(()) = self.phase.changed() => Wake::Phase,
-            Ok(()) = self.target.changed() => Wake::Target,
-            Some(event) = self.run_events.recv() => Wake::Run(event),
-            Some(request) = self.requests.recv() => Wake::Request(request),
+            () = self.target.news() => Wake::Target,
+            event = self.run_events.take() => Wake::Run(event),
+            request = self.requests.take() => Wake::Request(request),
             turn = granted(asked) => Wake::Turn(turn),
             () = until(deadline) => Wake::Deadline,
             Ok(()) = self.clock.changed() => Wake::Clock,
-            Ok(()) = self.activity_seen.changed() => Wake::Activity,
+            () = self.activity.news() => Wake::Activity,
         }
     }
 
@@ -170,7 +167,7 @@ impl Task {
 
     /// Follows what the worker should be.
     fn aim(&mut self, now: Now) -> Vec<Effect> {
-        let target = self.target.borrow_and_update().clone();
+        let target = self.target.last();
         if *self.phase.borrow() != Phase::Running {
             return Vec::new();
         }
@@ -188,7 +185,7 @@ impl Task {
         let phase = *self.phase.borrow_and_update();
         if phase == Phase::Killing {
             for live in &self.runs {
-                live.order.send_modify(|order| order.is_kill = true);
+                live.order.change(|order| order.is_kill = true);
             }
         }
         match phase {
@@ -226,10 +223,10 @@ impl Task {
                 }
                 Effect::ShowedLife(run) => self.with_live(run, |live| live.turn = None),
                 Effect::Stop { run, signal, timeout } => self.with_live(run, |live| {
-                    live.order.send_modify(|order| order.stop = Some((signal, timeout)));
+                    live.order.change(|order| order.stop = Some((signal, timeout)));
                 }),
                 Effect::Kill(run) => self.with_live(run, |live| {
-                    live.order.send_modify(|order| order.is_kill = true);
+                    live.order.change(|order| order.is_kill = true);
                 }),
                 Effect::Deliver { run, input } => self.deliver(run, input),
                 Effect::Log(tone, line) => {
@@ -244,10 +241,16 @@ impl Task {
 
     fn launch(&mut self, key: RunKey, spec: &Arc<WorkerSpec>, input: Option<String>) -> String {
         let id = self.local.new_run();
-        let (order, order_seen) = watch::channel(Order::default());
-        let (inputs, input_queue) = mpsc::channel(INPUTS);
-        let turn = self.turn.take();
-        self.runs.push(LiveRun { key, id: id.clone(), order, inputs, turn });
+        let order = Arc::new(Word::new(Order::default()));
+        let inputs = Arc::new(Inbox::new(INPUTS));
+        let live = LiveRun {
+            key,
+            id: id.clone(),
+            order: Arc::clone(&order),
+            inputs: Arc::clone(&inputs),
+            turn: self.turn.take(),
+        };
+        self.runs.push(live);
         let line = format!("Launching worker: {}", self.id);
         self.log.lifecycle(Some(&id), &line);
         tracing::debug!(worker = %self.id, run = %id, "Launching.");
@@ -265,19 +268,19 @@ impl Task {
             id,
             spec: Arc::clone(spec),
             input,
-            order: order_seen,
-            inputs: input_queue,
-            events: self.run_events_sender.clone(),
-            activity: self.activity.clone(),
+            order,
+            inputs,
+            events: Arc::clone(&self.run_events),
+            activity: Arc::clone(&self.activity),
             log: self.log.clone(),
         };
-        self.local.context.tracker.spawn(launch.drive());
+        self.local.context.tracker.spawn(Box::new(launch).drive());
         line
     }
 
     fn deliver(&mut self, run: RunKey, input: String) {
         let live = self.runs.iter().find(|live| live.key == run);
-        self.is_deaf = live.is_none_or(|live| live.inputs.try_send(input).is_err());
+        self.is_deaf = live.is_none_or(|live| live.inputs.try_put(input).is_err());
     }
 
     fn with_live(&mut self, run: RunKey, change: impl FnOnce(&mut LiveRun)) {
@@ -298,7 +301,7 @@ impl Task {
         if self.is_gone {
             return;
         }
-        let activity = self.activity_seen.borrow_and_update().clone();
+        let activity = self.activity.last();
         let view = self.machine.view(self.log.counters(), activity);
         let board = &self.local.context.board;
         if lines.is_empty() {
@@ -308,6 +311,13 @@ impl Task {
         for line in lines {
             board.put(view.clone(), Some(line));
         }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        // Whoever waits for an answer learns that none will come.
+        self.requests.close();
     }
 }
 
@@ -321,7 +331,8 @@ async fn granted(asked: &mut Option<oneshot::Receiver<Turn>>) -> Option<Turn> {
 
 async fn until(deadline: Option<Instant>) {
     match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        // Boxed: a worker at rest has no deadline.
+        Some(deadline) => Box::pin(tokio::time::sleep_until(deadline)).await,
         None => std::future::pending().await,
     }
 }

@@ -65,12 +65,12 @@ impl WorkerLog {
         &self,
         pipe: OwnedFd,
         stream: Stream,
-        run: RunId,
-        ended: CancellationToken,
+        run: &RunId,
+        ended: &CancellationToken,
     ) {
         let enlarged = enlarge(self, &pipe);
         match pipe::Receiver::from_owned_fd(pipe) {
-            Ok(pipe) => Intake::new(self, stream, run).take_all(&pipe, &ended).await,
+            Ok(pipe) => Intake::new(self, stream, run).take_all(pipe, ended).await,
             Err(error) => {
                 tracing::error!(worker = %self.id, %error, "Output of a worker cannot be read.");
             }
@@ -96,7 +96,7 @@ fn enlarge(log: &WorkerLog, pipe: &OwnedFd) -> usize {
 struct Intake<'a> {
     log: &'a WorkerLog,
     stream: Stream,
-    run: RunId,
+    run: &'a RunId,
     /// Invariant: holds no whole line between two reads, but for one that may belong to a
     /// secret of several lines.
     buffer: Vec<u8>,
@@ -108,11 +108,11 @@ struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    fn new(log: &'a WorkerLog, stream: Stream, run: RunId) -> Self {
+    fn new(log: &'a WorkerLog, stream: Stream, run: &'a RunId) -> Self {
         Self { log, stream, run, buffer: Vec::new(), begun: 0, waiting: None }
     }
 
-    async fn take_all(&mut self, pipe: &pipe::Receiver, ended: &CancellationToken) {
+    async fn take_all(&mut self, pipe: pipe::Receiver, ended: &CancellationToken) {
         let mut close_at: Option<Instant> = None;
         loop {
             let due = [self.due(), close_at].into_iter().flatten().min();
@@ -127,7 +127,7 @@ impl<'a> Intake<'a> {
             };
             match event {
                 Event::Readable(Ok(())) => {
-                    if self.read(pipe).await == Pipe::Closed {
+                    if self.read(&pipe).await == Pipe::Closed {
                         break;
                     }
                 }
@@ -268,10 +268,10 @@ impl<'a> Intake<'a> {
     }
 }
 
-/// Waits for this moment, or for ever.
+/// Waits for this moment, or for ever. The timer is boxed: most pipes never need one.
 async fn until(moment: Option<Instant>) {
     match moment {
-        Some(at) => sleep_until(at).await,
+        Some(at) => Box::pin(sleep_until(at)).await,
         None => future::pending().await,
     }
 }

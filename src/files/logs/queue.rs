@@ -111,7 +111,8 @@ impl Queue {
         let permit = match self.output.try_acquire_many(n) {
             Ok(permit) => permit,
             Err(_) if self.is_stalled.load(Ordering::Relaxed) => return Err(Full),
-            Err(_) => match timeout(LONGEST_WAIT, self.output.acquire_many(n)).await {
+            // Boxed, so that who does not wait, nearly always, has no room for it.
+            Err(_) => match Box::pin(timeout(LONGEST_WAIT, self.output.acquire_many(n))).await {
                 Ok(Ok(permit)) => permit,
                 _ => {
                     self.is_stalled.store(true, Ordering::Relaxed);

@@ -9,8 +9,6 @@ use std::{
     },
 };
 
-use jiff::Timestamp;
-
 use crate::{
     config,
     domain::{LogCounters, Stamp, WorkerId},
@@ -172,6 +170,5 @@ impl Shared {
 /// The present moment in whole milliseconds, as the session log has it: so that lines in memory
 /// and lines read back compare.
 pub(super) fn now() -> Stamp {
-    let now = Stamp::now();
-    Timestamp::from_millisecond(now.0.as_millisecond()).map_or(now, Stamp)
+    Stamp::now().in_milliseconds()
 }

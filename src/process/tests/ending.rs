@@ -159,7 +159,8 @@ async fn runs_die_with_arcanos_and_the_next_ends_what_is_left() {
     until("the leader to die with it", || !is_alive(leader)).await;
     assert!(is_alive(escapee));
     assert_eq!(end_leftovers("doomed", &[]), 0, "a prefix of the name is another instance");
-    assert_eq!(end_leftovers(&instance, &[]), 1);
+    // The `mv` may still be at it too.
+    assert!(end_leftovers(&instance, &[]) >= 1);
     assert!(!is_alive(escapee));
     assert_eq!(end_leftovers(&instance, &[]), 0);
 }

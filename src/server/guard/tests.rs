@@ -102,6 +102,16 @@ fn a_browser_says_when_another_site_asks() {
 }
 
 #[test]
+fn without_a_token_only_this_machine_may_ask() {
+    let access = access(None, &[]);
+    let host = [("host", "192.0.2.1:3000")];
+    assert_eq!(ask_at(&access, "192.0.2.1:3000", "GET /workers", &host), 401);
+    assert_eq!(ask_at(&access, "192.0.2.1:3000", "GET /health", &host), 200);
+    let host = [("host", "localhost")];
+    assert_eq!(ask_at(&access, "[::ffff:127.0.0.1]:3000", "GET /workers", &host), 200);
+}
+
+#[test]
 fn a_token_guards_all_but_health_and_page() {
     let access = access(Some("s3cret"), &[]);
     let with = |line: &str, value: Option<&str>| {

@@ -126,3 +126,17 @@ fn where_nothing_is_known_nothing_is_said() {
     assert!(diagnose::<&str>(Exit::Signal(9), &[]).is_some());
     assert!(diagnose::<&str>(Exit::Code(13), &[]).is_some());
 }
+
+#[test]
+fn the_lines_that_are_kept_begin_with_the_error_or_end_with_the_end() {
+    let stack: Vec<String> = (0..30).map(|n| format!("    at f{n} (a.js:1:1)")).collect();
+    let mut lines = vec!["before".to_owned(), "TypeError: x".to_owned()];
+    lines.extend(stack);
+    assert_eq!(
+        telling(&lines, 3),
+        ["TypeError: x", "    at f0 (a.js:1:1)", "    at f1 (a.js:1:1)"]
+    );
+    assert_eq!(telling(&["a", "b", "TypeError: x", "at"], 3), ["b", "TypeError: x", "at"]);
+    assert_eq!(telling(&["a", "b", "c"], 2), ["b", "c"]);
+    assert_eq!(telling::<&str>(&[], 2), [""; 0]);
+}

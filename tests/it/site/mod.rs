@@ -22,7 +22,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use self::{
-    client::{Connection, Reply, Stream},
+    client::{Connection, Event, Reply, Stream},
     picture::{Picture, Worker},
     processes::{Process, is_alive, zombies_of},
     setup::{NODE_RULE, SH_RULE, Setup},

@@ -75,7 +75,7 @@ impl Site {
         let log = self.logs.worker(&id(worker));
         let ended = CancellationToken::new();
         let token = ended.clone();
-        let task = tokio::spawn(async move { log.capture(read, stream, run(), token).await });
+        let task = tokio::spawn(async move { log.capture(read, stream, &run(), &token).await });
         Pipe { end: Some(write.into()), ended, task }
     }
 
