@@ -102,7 +102,8 @@ impl Post {
         self.asked = listener.asked;
         self.handle().set_address(Some(listener.address));
         self.addresses.send_replace(listener.address);
-        tracing::info!(address = %listener.address, "The status server listens.");
+        let address = listener.address;
+        tracing::info!("The status server listens on http://{address}.");
         self.accept(listener);
     }
 
