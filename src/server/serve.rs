@@ -164,7 +164,8 @@ impl Post {
         match bound {
             Ok(listener) => {
                 let stop = self.stop.clone();
-                let acceptor = std::mem::replace(&mut self.acceptor, self.idle_acceptor());
+                let idle = self.idle_acceptor();
+                let acceptor = std::mem::replace(&mut self.acceptor, idle);
                 self.open(listener);
                 self.handle().set_problem(PROBLEM, None);
                 self.door.crowd.dismiss_all();
