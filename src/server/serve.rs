@@ -4,7 +4,7 @@
 //! is bound before the old one is told to stop. Requests on connections of the old one are
 //! finished, then those connections close.
 
-use std::{future::ready, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::ready, mem, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -106,11 +106,6 @@ impl Post {
         self.accept(listener);
     }
 
-    /// Stands for an acceptor where there is none.
-    fn idle_acceptor(&self) -> JoinHandle<()> {
-        self.door.tasks.spawn(ready(()))
-    }
-
     fn accept(&mut self, listener: Listener) {
         self.stop = CancellationToken::new();
         let accepting = self.door.clone().accept(listener, self.stop.clone());
@@ -162,16 +157,8 @@ impl Post {
         };
         match bound {
             Ok(listener) => {
-                let stop = self.stop.clone();
-                let acceptor = std::mem::replace(&mut self.acceptor, self.idle_acceptor());
-                self.open(listener);
+                self.move_into(listener).await;
                 self.handle().set_problem(PROBLEM, None);
-                self.door.crowd.dismiss_all();
-                // Who has just looked up the old address is still let in there.
-                let _ = timeout(LINGER, self.door.app.ending.cancelled()).await;
-                stop.cancel();
-                // The listener goes with its acceptor; one that panicked has dropped it too.
-                let _ = acceptor.await;
             }
             Err(error) => {
                 let every = RETRY.as_secs();
@@ -198,6 +185,20 @@ impl Post {
         bound
     }
 
+    /// Takes connections at a new address, and a moment later none at the old one any more; those
+    /// there are finish what they are at.
+    async fn move_into(&mut self, listener: Listener) {
+        let none = self.door.tasks.spawn(ready(()));
+        let stop = self.stop.clone();
+        let mut acceptor = mem::replace(&mut self.acceptor, none);
+        self.open(listener);
+        self.door.crowd.dismiss_all();
+        // Who has just looked up the old address is still let in there.
+        let _ = timeout(LINGER, self.door.app.ending.cancelled()).await;
+        stop.cancel();
+        ended(&mut acceptor).await;
+    }
+
     /// Stops taking connections at the old address; those there are finish what they are at.
     async fn leave(&mut self) {
         self.stop_accepting().await;
@@ -206,11 +207,7 @@ impl Post {
 
     async fn stop_accepting(&mut self) {
         self.stop.cancel();
-        // The listener goes with its acceptor; one that panicked has dropped it too. One that was
-        // waited for before is not waited for again.
-        if !self.acceptor.is_finished() {
-            let _ = (&mut self.acceptor).await;
-        }
+        ended(&mut self.acceptor).await;
     }
 
     async fn close(&mut self) {
@@ -220,6 +217,14 @@ impl Post {
             self.door.app.cut.cancel();
             let _ = timeout(DRAIN, self.door.tasks.wait()).await;
         }
+    }
+}
+
+/// Waits for the end of an acceptor, and so of its listener; one that panicked has dropped it too.
+/// One that was waited for before is not waited for again.
+async fn ended(acceptor: &mut JoinHandle<()>) {
+    if !acceptor.is_finished() {
+        let _ = acceptor.await;
     }
 }
 
