@@ -74,6 +74,9 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
 pub(super) async fn supervise(ground: Ground) -> Result<Supervision, Failure> {
     let Ground { site, loaded, state, last, instance, lock } = ground;
     let telemetry = Telemetry::install(&loaded.config.log.level);
+    if rustix::process::geteuid().is_root() {
+        tracing::info!("arcanos runs as root, and so does every worker without a `user`.");
+    }
     let failed = |error: &dyn std::error::Error| Failure::new(exit::FAILED, chain(error));
     let state = Arc::new(state);
     end_leftovers(last).await;

@@ -13,3 +13,6 @@ mod site;
 
 mod a_process_life;
 mod e_supervisor;
+mod s_callers;
+mod s_files;
+mod s_secrets;
