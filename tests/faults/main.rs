@@ -12,7 +12,9 @@ mod procs;
 mod site;
 
 mod a_process_life;
+mod b_output;
 mod e_supervisor;
+mod i_http;
 mod s_callers;
 mod s_files;
 mod s_secrets;
