@@ -78,6 +78,8 @@ fn i2_two_thousand_idle_connections_keep_nobody_out() {
         let _ = stream.write_all(format!("GET /health HTTP/1.1\r\n{HOST}\r\n").as_bytes());
         idle.push(stream);
     }
+    // Those that wait to be accepted come first.
+    site.get("/health");
     let pulse = Pulse::start(site.port());
     std::thread::sleep(Duration::from_secs(1));
     pulse.was_steady();
@@ -218,7 +220,11 @@ fn i5_odd_ids_open_nothing() {
 #[test]
 fn i6_a_follower_that_does_not_read_is_cut_and_costs_nothing() {
     let mut site = Site::new();
-    site.sh("w", "exec yes 'a line of many, all of them the same and none too short'");
+    // Enough to fill what the kernel holds for each, and no more than is read meanwhile.
+    site.sh(
+        "w",
+        "while :; do yes 'a line of many, all of them alike' | head -n 2000; sleep 0.05; done",
+    );
     site.start();
     site.wait("w", "running");
     let before = procs::rss(site.pid());
