@@ -40,6 +40,7 @@ pub(crate) struct Health {
 pub(crate) struct Worker {
     pub(crate) id: String,
     pub(crate) state: String,
+    pub(crate) enabled: Option<bool>,
     pub(crate) file: Option<String>,
     pub(crate) rule: Option<String>,
     pub(crate) mode: Option<String>,

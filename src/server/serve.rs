@@ -4,7 +4,7 @@
 //! is bound before the old one is told to stop. Requests on connections of the old one are
 //! finished, then those connections close.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::ready, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -28,6 +28,10 @@ const RETRY: Duration = Duration::from_secs(2);
 /// How long requests that are being answered may go on once the server should end. Workers have
 /// stopped by then, so nothing that an answer could wait for is left.
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// How long connections are still taken at an address that was moved away from: until everyone who
+/// looks it up finds the new one.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// The name under which a wanted address that cannot be had stands among the problems.
 const PROBLEM: &str = "server.listen";
@@ -56,7 +60,7 @@ pub(super) async fn serve_with(
     let door = Door::new(Arc::clone(&app), patience);
     let Bound { listener, addresses } = bound;
     let stop = CancellationToken::new();
-    let acceptor = door.tasks.spawn(std::future::ready(()));
+    let acceptor = door.tasks.spawn(ready(()));
     let asked = listener.asked;
     let mut post = Post { asked, in_vain: None, stop, acceptor, addresses, door };
     post.open(listener);
@@ -98,8 +102,14 @@ impl Post {
         self.asked = listener.asked;
         self.handle().set_address(Some(listener.address));
         self.addresses.send_replace(listener.address);
-        tracing::info!(address = %listener.address, "The status server listens.");
+        let address = listener.address;
+        tracing::info!("The status server listens on http://{address}.");
         self.accept(listener);
+    }
+
+    /// Stands for an acceptor where there is none.
+    fn idle_acceptor(&self) -> JoinHandle<()> {
+        self.door.tasks.spawn(ready(()))
     }
 
     fn accept(&mut self, listener: Listener) {
@@ -153,9 +163,17 @@ impl Post {
         };
         match bound {
             Ok(listener) => {
-                self.leave().await;
+                let stop = self.stop.clone();
+                let idle = self.idle_acceptor();
+                let acceptor = std::mem::replace(&mut self.acceptor, idle);
                 self.open(listener);
                 self.handle().set_problem(PROBLEM, None);
+                self.door.crowd.dismiss_all();
+                // Who has just looked up the old address is still let in there.
+                let _ = timeout(LINGER, self.door.app.ending.cancelled()).await;
+                stop.cancel();
+                // The listener goes with its acceptor; one that panicked has dropped it too.
+                let _ = acceptor.await;
             }
             Err(error) => {
                 let every = RETRY.as_secs();

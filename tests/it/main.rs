@@ -21,5 +21,6 @@ mod schedule;
 mod site;
 mod six_workers;
 mod streams;
+mod systemd;
 mod tasks;
 mod weather;

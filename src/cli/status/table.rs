@@ -170,6 +170,11 @@ fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
         let wait = Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
         parts.push(format!("next in {}", human_delay(rounded(wait))));
     }
+    match (worker.state.as_str(), worker.enabled) {
+        ("stopped", Some(false)) => parts.push("disabled in the config".to_owned()),
+        ("stopped", Some(true)) => parts.push("stopped by hand".to_owned()),
+        _ => {}
+    }
     let exit = worker.last_exit.as_ref();
     let reason = picture
         .status
