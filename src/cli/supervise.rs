@@ -3,12 +3,13 @@
 //! Up: config → state directory and lock → leftovers of a dead instance → address → logs →
 //! engine. Everything that can refuse comes before anything is started.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
 };
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
         telemetry::Telemetry,
     },
     config::Config,
-    engine::{Engine, Options},
+    engine::{Engine, Handle, Options},
     files::{
         logs::Logs,
         state::{Instance, Lock, StateDir},
@@ -33,6 +34,13 @@ const THREADS: usize = 2;
 
 /// How often those that hold a shutdown up are named.
 const NUDGE: Duration = Duration::from_secs(2);
+
+/// How long nothing must have changed before memory is given back: long enough for workers that
+/// start to be up.
+const QUIET: Duration = Duration::from_millis(1500);
+
+/// How far such moments lie apart at least, for sites where something changes all the time.
+const APART: Duration = Duration::from_secs(30);
 
 /// How long the last lines on stderr may take.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -120,7 +128,10 @@ impl Supervision {
             ending();
             code
         };
-        let (code, ()) = tokio::join!(ended, beside);
+        let (code, ()) = tokio::select! {
+            both = async { tokio::join!(ended, beside) } => both,
+            never = keep_small(engine.handle()) => match never {},
+        };
         if let Err(error) = self.state.retire_instance() {
             tracing::warn!(error = %chain(&error), "Record of this instance cannot be put away.");
         }
@@ -128,6 +139,20 @@ impl Supervision {
         match code {
             exit::DONE => Ok(()),
             code => Err(Failure::silent(code)),
+        }
+    }
+}
+
+/// Gives memory back once things are quiet after a change. Without changes it does nothing.
+async fn keep_small(handle: Handle) -> Infallible {
+    let mut changes = handle.changes();
+    loop {
+        while let Ok(Ok(())) = timeout(QUIET, changes.changed()).await {}
+        process::give_memory_back();
+        tokio::time::sleep(APART).await;
+        if changes.changed().await.is_err() {
+            // The engine is gone; whoever waits for its end goes on without this.
+            return std::future::pending().await;
         }
     }
 }
