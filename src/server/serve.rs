@@ -207,7 +207,9 @@ impl Post {
 
     async fn stop_accepting(&mut self) {
         self.stop.cancel();
-        ended(&mut self.acceptor).await;
+        // What has ended must not be waited for again.
+        let none = self.door.tasks.spawn(ready(()));
+        ended(&mut mem::replace(&mut self.acceptor, none)).await;
     }
 
     async fn close(&mut self) {
