@@ -109,6 +109,13 @@ impl Shown {
         let sources = loaded.sources.iter().map(|(key, source)| (key.clone(), source.as_str()));
         Self { effective: loaded.effective.clone(), sources: sources.collect() }
     }
+
+    /// Has a new config show what stays in force of this one.
+    fn keep_in(&self, loaded: &mut Loaded, section: &str, key: &str) {
+        if let Some(shown) = loaded.effective.get_mut(section).and_then(|s| s.get_mut(key)) {
+            *shown = self.effective[section][key].clone();
+        }
+    }
 }
 
 /// What woke the loop.
@@ -248,8 +255,11 @@ impl Reconciler {
                 self.blame(fault);
                 false
             }
-            ConfigSight::New(loaded, config, refused) => {
+            ConfigSight::New(mut loaded, config, refused) => {
                 self.fault = None;
+                if refused.is_some() {
+                    self.shown.keep_in(&mut loaded, "state", "directory");
+                }
                 self.refused = refused;
                 self.is_news = true;
                 if is_same(&self.config, &config) && self.shown.effective == loaded.effective {
