@@ -105,8 +105,8 @@ fn report(fates: &[(PathBuf, Fate)], kept_folder: Option<&PathBuf>) -> Vec<Strin
 const NEXT: &str = "
 Next:
   arcanos              installs the SDK that the sample worker uses (`npm ci`),
-                       and runs the worker; without an API key a stand-in answers
-                       instead of a model
+                       and runs the worker; without an API key a stand-in
+                       answers instead of a model
   arcanos status       in another terminal: how the worker fares
   arcanos logs hello   what it wrote
 Set OPENAI_API_KEY, or OPENAI_BASE_URL, to ask a real model.";

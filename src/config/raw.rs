@@ -245,7 +245,7 @@ table! {
     RawServer {
         /// Where it listens, as HOST:PORT.
         listen: String,
-        /// What every client must show, 16 characters or more; needed beyond loopback.
+        /// What every client must show, best 16 random characters; needed beyond loopback.
         token: String,
         /// A file that holds the token, instead of `token`.
         token_file: String,

@@ -15,24 +15,23 @@ use super::{
 use crate::domain::{Fingerprint, WorkerId};
 
 impl Court<'_> {
-    pub(super) fn candidate(&self, id: WorkerId, file: &Path, case: &Case) -> Candidate {
+    pub(super) fn candidate(&self, id: WorkerId, file: &Path, case: &Case<'_>) -> Candidate {
         let analysis = |path: &Path| self.listing.files.get(path).and_then(Entry::analysis);
-        let own = analysis(file).map(|analysis| analysis.fingerprint);
+        let own = case.entry.analysis().map(|analysis| analysis.fingerprint);
         let used = case.reach.files.iter();
         let uses: Vec<(PathBuf, Fingerprint)> =
             used.filter_map(|path| Some((path.clone(), analysis(path)?.fingerprint))).collect();
         let mut hasher = DefaultHasher::new();
         own.hash(&mut hasher);
         uses.hash(&mut hasher);
-        let all = iter::once(file).chain(uses.iter().map(|(path, _)| path.as_path()));
-        let mut env_reads: Vec<String> = all
-            .filter_map(analysis)
+        let others = uses.iter().filter_map(|(path, _)| analysis(path));
+        let mut env_reads: Vec<String> = iter::chain(case.entry.analysis(), others)
             .flat_map(|analysis| analysis.env_reads.iter().cloned())
             .collect();
         env_reads.sort();
         env_reads.dedup();
         Candidate {
-            warnings: self.warnings(file, case),
+            warnings: self.warnings(case),
             bar: self.bar(file, case),
             id,
             file: file.to_path_buf(),
@@ -44,7 +43,7 @@ impl Court<'_> {
         }
     }
 
-    fn bar(&self, file: &Path, case: &Case) -> Option<String> {
+    fn bar(&self, file: &Path, case: &Case<'_>) -> Option<String> {
         let open = |path: &Path| match &self.listing.files.get(path)?.content {
             Content::Barred { barrier: Barrier::Open(reason), .. } => Some(reason.clone()),
             _ => None,
@@ -55,10 +54,9 @@ impl Court<'_> {
         open(file).or_else(|| case.reach.files.iter().find_map(imported))
     }
 
-    fn warnings(&self, file: &Path, case: &Case) -> Vec<String> {
-        let own = self.listing.files.get(file);
-        let mut warnings = own.map_or_else(Vec::new, |entry| entry.warnings.clone());
-        warnings.extend(own.and_then(Entry::fault).map(str::to_owned));
+    fn warnings(&self, case: &Case<'_>) -> Vec<String> {
+        let mut warnings = case.entry.warnings.clone();
+        warnings.extend(case.entry.fault().map(str::to_owned));
         for used in &case.reach.files {
             let Some(entry) = self.listing.files.get(used) else {
                 continue;

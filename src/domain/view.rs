@@ -127,6 +127,8 @@ pub struct WorkerView {
     pub id: WorkerId,
     /// Where it is in its life.
     pub state: State,
+    /// Whether the config lets it run.
+    pub enabled: bool,
     /// Counts the requests of people that began a new life: whoever asked for one waits until the
     /// view has its number or a later one.
     pub epoch: u64,

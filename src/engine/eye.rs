@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::source::{Fault, Look, Source};
+use super::{
+    exposure::Exposure,
+    source::{Fault, Look, Source},
+};
 use crate::{
     config::{Config, Loaded},
     discovery::{Discovered, Rules, judge},
@@ -40,6 +43,8 @@ pub(super) struct Sight {
     pub(super) folder: Option<Result<Discovered, String>>,
     /// A digest of the folder's lock file, if it has one.
     pub(super) lock: Option<String>,
+    /// Who else may write to the config or read its secrets.
+    pub(super) exposure: Exposure,
     /// When to look again, if something is not settled.
     pub(super) again: Option<Duration>,
     /// What is to be watched from now on.
@@ -94,6 +99,7 @@ impl Eye {
         Sight {
             config,
             lock: self.lock_digest(),
+            exposure: self.source.exposure(),
             again: [again, wake].into_iter().flatten().min(),
             watch,
             folder: judged,

@@ -11,6 +11,7 @@
 
 mod board;
 mod clock;
+mod exposure;
 mod eye;
 mod governor;
 mod handle;

@@ -3,13 +3,14 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{Exit, Limits, RunId, WorkerId},
+    domain::{Exit, Limits, RunId, WorkerId, human_delay},
     files::{
         logs::{Logs, Stream, TailQuery},
         state::StateDir,
@@ -52,6 +53,8 @@ pub(super) struct Preparer {
     /// The digest of the lock file that was tried last.
     tried: Option<(PathBuf, String)>,
     task: Option<JoinHandle<Result<(), String>>>,
+    /// When that began.
+    begun: Option<Instant>,
 }
 
 impl Preparer {
@@ -65,7 +68,17 @@ impl Preparer {
             PASSED.contains(&name) || PASSED_PREFIXES.iter().any(|p| name.starts_with(p))
         };
         let environment = std::env::vars().filter(|(name, _)| is_passed(name)).collect();
-        Self { spawner, state, logs, environment, instance, runs: 0, tried: None, task: None }
+        Self {
+            spawner,
+            state,
+            logs,
+            environment,
+            instance,
+            runs: 0,
+            tried: None,
+            task: None,
+            begun: None,
+        }
     }
 
     /// Begins to prepare the folder, unless that was done for this digest of its lock file, was
@@ -110,6 +123,7 @@ impl Preparer {
             digest: digest.to_owned(),
         };
         self.task = Some(tokio::spawn(job.run(command, run)));
+        self.begun = Some(Instant::now());
         true
     }
 
@@ -122,8 +136,9 @@ impl Preparer {
         self.task = None;
         match &result {
             Ok(()) => {
-                tracing::info!("Packages are prepared.");
-                self.logs.arcanos("Packages are prepared");
+                let took = human_delay(self.begun.map_or(Duration::ZERO, |at| at.elapsed()));
+                tracing::info!("Packages are prepared, in {took}.");
+                self.logs.arcanos(&format!("Packages are prepared, in {took}"));
             }
             Err(error) => {
                 tracing::warn!("{error}");

@@ -22,6 +22,7 @@ use tokio::{
 };
 
 use super::{
+    exposure::Exposure,
     eye::{ConfigSight, Eye},
     governor::Governor,
     handle::{Request, Shared},
@@ -81,6 +82,8 @@ pub(super) struct Reconciler {
     /// What of the config on the disk was not taken up.
     refused: Option<String>,
     folder_error: Option<String>,
+    /// What was last said of the permissions of the config's files.
+    exposure: Exposure,
     /// Whether something is to be told of this pass though it changed nothing.
     is_news: bool,
     on_config: OnConfig,
@@ -166,6 +169,7 @@ impl Reconciler {
             fault: None,
             refused: None,
             folder_error: None,
+            exposure: Exposure::default(),
             is_news: false,
             on_config,
             last_reload: None,
@@ -256,6 +260,7 @@ impl Reconciler {
         if let Some(folder) = sight.folder {
             self.digest_folder(folder);
         }
+        self.tell_exposure(sight.exposure);
         self.watch(&sight.watch);
         self.prepare(sight.lock);
         let plan = self.act();
@@ -307,6 +312,23 @@ impl Reconciler {
         self.surroundings.upstream = self.model.follow(&config).await;
         self.shown = Shown::of(&loaded);
         self.config = config;
+    }
+
+    /// Says who else may write to the config or read its secrets, whenever that changes.
+    fn tell_exposure(&mut self, exposure: Exposure) {
+        if self.exposure == exposure {
+            return;
+        }
+        let known = [&self.exposure.writable[..], &self.exposure.warnings].concat();
+        for text in exposure.writable.iter().chain(&exposure.warnings) {
+            if !known.contains(text) {
+                tracing::warn!("{text}");
+                self.shared.logs.arcanos(&format!("Warning: {text}"));
+            }
+        }
+        let problem = (!exposure.writable.is_empty()).then(|| exposure.writable.join("\n"));
+        self.shared.board.set_problem("config.permissions", problem);
+        self.exposure = exposure;
     }
 
     fn digest_folder(&mut self, folder: Result<Discovered, String>) {

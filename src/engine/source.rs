@@ -7,8 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use secrecy::ExposeSecret;
+
+use super::exposure::{Content, Exposure};
 use crate::{
-    config::{self, Inputs, Loaded},
+    config::{self, Config, Inputs, Loaded},
     files::{Settled, read_settled},
 };
 
@@ -23,6 +26,8 @@ pub struct Source {
     environment: BTreeMap<String, String>,
     /// Files that the last config named.
     named: Vec<PathBuf>,
+    /// Those of its files in which a secret stands.
+    secret: Vec<PathBuf>,
     /// A digest of all that the last look read.
     seen: Option<u64>,
 }
@@ -57,7 +62,15 @@ impl Source {
         overrides: Vec<(String, toml::Value)>,
         environment: BTreeMap<String, String>,
     ) -> Self {
-        Self { file, profile, overrides, environment, named: Vec::new(), seen: None }
+        Self {
+            file,
+            profile,
+            overrides,
+            environment,
+            named: Vec::new(),
+            secret: Vec::new(),
+            seen: None,
+        }
     }
 
     /// The config file, absolute.
@@ -76,6 +89,15 @@ impl Source {
     #[must_use]
     pub fn named(&self) -> &[PathBuf] {
         &self.named
+    }
+
+    /// Who else may write to its files, or read the secrets in them, as they are now.
+    pub(super) fn exposure(&self) -> Exposure {
+        let files = std::iter::once(&self.file).chain(&self.named);
+        Exposure::of(files.map(|file| match self.secret.contains(file) {
+            true => (file.as_path(), Content::Secret),
+            false => (file.as_path(), Content::Plain),
+        }))
     }
 
     /// Looks at the disk.
@@ -119,11 +141,14 @@ impl Source {
     fn load(&mut self, text: &str) -> Look {
         let is_held = Cell::new(false);
         let named = RefCell::new(Vec::new());
+        let texts = RefCell::new(vec![(self.file.clone(), text.to_owned())]);
         let read = |path: &Path| {
             named.borrow_mut().push(path.to_owned());
             match read_settled(path, MAX_CONFIG) {
                 Ok(Settled::Content(bytes)) => {
-                    String::from_utf8(bytes).map(Some).map_err(|_| "it is not UTF-8".to_owned())
+                    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
+                    texts.borrow_mut().push((path.to_owned(), text.clone()));
+                    Ok(Some(text))
                 }
                 Ok(Settled::Missing) => Ok(None),
                 Ok(Settled::Held) => {
@@ -146,6 +171,9 @@ impl Source {
             return Look::Held;
         }
         self.named = named.into_inner();
+        if let Ok(loaded) = &result {
+            self.secret = with_secrets(&loaded.config, texts.into_inner());
+        }
         match result {
             Ok(loaded) => Look::Loaded(Box::new(loaded)),
             Err(errors) => Look::Bad(Fault {
@@ -170,6 +198,17 @@ impl Source {
         }
         hasher.finish()
     }
+}
+
+/// The files in which the value of a secret stands.
+fn with_secrets(config: &Config, texts: Vec<(PathBuf, String)>) -> Vec<PathBuf> {
+    let is_in = |text: &str, value: &str| !value.is_empty() && text.contains(value);
+    let holds = |text: &str| {
+        let token = config.server.token.iter();
+        let mut values = config.secrets.iter().map(|secret| &secret.value).chain(token);
+        values.any(|value| is_in(text, value.expose_secret()))
+    };
+    texts.into_iter().filter(|(_, text)| holds(text)).map(|(path, _)| path).collect()
 }
 
 fn digest_of(text: &Result<String, String>) -> u64 {

@@ -111,8 +111,19 @@ impl Door {
                 }
             }
         }
-        while let Some(Ok((stream, peer))) = accept_now(&listener.socket).await {
-            self.welcome(stream, peer);
+        self.empty(listener);
+    }
+
+    /// Takes what is in the kernel's queue: closing the socket would cut those clients off.
+    ///
+    /// Asks the kernel itself, for what the runtime has not heard of yet is in the queue, too.
+    fn empty(&self, listener: Listener) {
+        let Ok(socket) = listener.socket.into_std() else { return };
+        while let Ok((stream, peer)) = socket.accept() {
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            if let Ok(stream) = stream {
+                self.welcome(stream, peer);
+            }
         }
     }
 

@@ -61,7 +61,7 @@ impl Fault {
 
     pub(super) fn no_worker(name: &str) -> Self {
         let name = cut(name);
-        let message = format!("there is no worker `{name}`; `GET /workers` lists those there are");
+        let message = format!("there is no worker `{name}`");
         let title = format!("Worker {name} not found");
         Self::new(StatusCode::NOT_FOUND, "worker_not_found", title, message)
     }

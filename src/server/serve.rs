@@ -4,7 +4,7 @@
 //! is bound before the old one is told to stop. Requests on connections of the old one are
 //! finished, then those connections close.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::ready, mem, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -28,6 +28,10 @@ const RETRY: Duration = Duration::from_secs(2);
 /// How long requests that are being answered may go on once the server should end. Workers have
 /// stopped by then, so nothing that an answer could wait for is left.
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// How long connections are still taken at an address that was moved away from: until everyone who
+/// looks it up finds the new one.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// The name under which a wanted address that cannot be had stands among the problems.
 const PROBLEM: &str = "server.listen";
@@ -56,7 +60,7 @@ pub(super) async fn serve_with(
     let door = Door::new(Arc::clone(&app), patience);
     let Bound { listener, addresses } = bound;
     let stop = CancellationToken::new();
-    let acceptor = door.tasks.spawn(std::future::ready(()));
+    let acceptor = door.tasks.spawn(ready(()));
     let asked = listener.asked;
     let mut post = Post { asked, in_vain: None, stop, acceptor, addresses, door };
     post.open(listener);
@@ -153,8 +157,7 @@ impl Post {
         };
         match bound {
             Ok(listener) => {
-                self.leave().await;
-                self.open(listener);
+                self.move_into(listener).await;
                 self.handle().set_problem(PROBLEM, None);
             }
             Err(error) => {
@@ -182,6 +185,20 @@ impl Post {
         bound
     }
 
+    /// Takes connections at a new address, and a moment later none at the old one any more; those
+    /// there are finish what they are at.
+    async fn move_into(&mut self, listener: Listener) {
+        let none = self.door.tasks.spawn(ready(()));
+        let stop = self.stop.clone();
+        let mut acceptor = mem::replace(&mut self.acceptor, none);
+        self.open(listener);
+        self.door.crowd.dismiss_all();
+        // Who has just looked up the old address is still let in there.
+        let _ = timeout(LINGER, self.door.app.ending.cancelled()).await;
+        stop.cancel();
+        ended(&mut acceptor).await;
+    }
+
     /// Stops taking connections at the old address; those there are finish what they are at.
     async fn leave(&mut self) {
         self.stop_accepting().await;
@@ -190,11 +207,9 @@ impl Post {
 
     async fn stop_accepting(&mut self) {
         self.stop.cancel();
-        // The listener goes with its acceptor; one that panicked has dropped it too. One that was
-        // waited for before is not waited for again.
-        if !self.acceptor.is_finished() {
-            let _ = (&mut self.acceptor).await;
-        }
+        // What has ended must not be waited for again.
+        let none = self.door.tasks.spawn(ready(()));
+        ended(&mut mem::replace(&mut self.acceptor, none)).await;
     }
 
     async fn close(&mut self) {
@@ -204,6 +219,14 @@ impl Post {
             self.door.app.cut.cancel();
             let _ = timeout(DRAIN, self.door.tasks.wait()).await;
         }
+    }
+}
+
+/// Waits for the end of an acceptor, and so of its listener; one that panicked has dropped it too.
+/// One that was waited for before is not waited for again.
+async fn ended(acceptor: &mut JoinHandle<()>) {
+    if !acceptor.is_finished() {
+        let _ = acceptor.await;
     }
 }
 

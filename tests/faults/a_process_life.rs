@@ -233,9 +233,9 @@ fn a12_a_program_that_cannot_run_is_named_and_no_crash() {
     }
     site.start();
     for (id, path, why) in [
-        ("gone", "/no/such/node", "No such file"),
+        ("gone", "/no/such/node", "cannot find the program"),
         ("plain", "plain", "Permission denied"),
-        ("junk", "junk", "Exec format error"),
+        ("junk", "junk", "neither a program nor a script"),
     ] {
         let worker = site.wait(id, "failed");
         let reason = worker["lastExit"]["reason"].to_string();

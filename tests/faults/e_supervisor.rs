@@ -183,6 +183,7 @@ fn e6_stderr_that_breaks_while_it_runs_is_harmless() {
     drop(child.as_mut().unwrap().stderr.take());
     site.adopt(child.unwrap());
     site.await_health();
+    site.wait("w", "running");
     for _ in 0..3 {
         site.post("/workers/stop/w?wait=1");
         assert_eq!(site.post("/workers/start/w?wait=1").status, 200);

@@ -12,4 +12,12 @@ mod procs;
 mod site;
 
 mod a_process_life;
+mod b_output;
+mod c_channel;
+mod d_restarts;
 mod e_supervisor;
+mod f_resources;
+mod i_http;
+mod s_callers;
+mod s_files;
+mod s_secrets;

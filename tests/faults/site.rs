@@ -45,6 +45,8 @@ pub(crate) struct Site {
     wrapper: Vec<String>,
     arcanos: Option<Child>,
     pid: Option<u32>,
+    /// The record of the arcanos before this one.
+    earlier: Option<Value>,
     mounts: Vec<PathBuf>,
 }
 
@@ -78,6 +80,7 @@ impl Site {
             wrapper: Vec::new(),
             arcanos: None,
             pid: None,
+            earlier: None,
             mounts: Vec::new(),
         }
     }
@@ -186,7 +189,7 @@ impl Site {
     /// Writes the config and starts arcanos.
     pub(crate) fn launch(&mut self) {
         self.write_config();
-        let _ = fs::remove_file(self.path(".arcanos/instance.json"));
+        self.earlier = self.instance();
         let stderr = fs::OpenOptions::new().create(true).append(true).open(self.path("stderr"));
         let mut command = self.command(&["run"]);
         command.stdout(Stdio::null()).stderr(stderr.unwrap());
@@ -213,7 +216,7 @@ impl Site {
     }
 
     fn try_port(&self) -> Option<u16> {
-        let instance = self.instance()?;
+        let instance = self.instance().filter(|found| Some(found) != self.earlier.as_ref())?;
         instance["address"].as_str()?.rsplit(':').next()?.parse().ok()
     }
 

@@ -4,12 +4,15 @@ use crate::site::{Picture, Setup};
 
 const MANY: usize = 40;
 
+/// Says on its channel that it is ready, and stays.
+const READY: &str = r#"eval "echo '\"ready\"' >&$NODE_CHANNEL_FD"; exec sleep 86400"#;
+
 /// Many workers of this text, of which two may be launching at once.
 fn setup(text: &str) -> Setup {
-    let setup = Setup::new().set("start.concurrency", "2").set("start.ready", "'message'").set(
-        "discovery.rules",
-        "[{ name = 'sh', files = ['*.sh'], command = ['/bin/sh', '{file}'], mode = 'script' }]",
-    );
+    let setup = Setup::new()
+        .set("start.concurrency", "2")
+        .set("start.ready", "'message'")
+        .set("discovery.rules", "[{ name = 'sh', files = ['*.sh'], command = ['/bin/sh', '{file}'], ipc = true, mode = 'script' }]");
     (0..MANY).fold(setup, |setup, n| setup.worker(&format!("w{n:02}.sh"), text))
 }
 
@@ -24,7 +27,7 @@ fn launching(picture: &Picture) -> usize {
 #[test]
 fn a_wave_starts_two_at_a_time() {
     // Without a sign of life a start counts for 250 ms; a line of JSON on the channel ends that.
-    let site = setup("echo '\"ready\"' >&$NODE_CHANNEL_FD; exec sleep 86400").start();
+    let site = setup(READY).start();
     let most = std::cell::Cell::new(0);
     let all = site.wait("all to run", |picture| {
         most.set(most.get().max(launching(picture)));
@@ -36,7 +39,7 @@ fn a_wave_starts_two_at_a_time() {
 
 #[test]
 fn restart_all_is_a_wave_too_and_ends_with_everyone_replaced() {
-    let site = setup("echo '\"ready\"' >&$NODE_CHANNEL_FD; exec sleep 86400").start();
+    let site = setup(READY).start();
     let before = site.wait("all to run", |picture| picture.count("running") == MANY);
     assert_eq!(site.post("/workers/restart-all").status, 200);
     site.wait("all to be replaced", |picture| {

@@ -51,7 +51,7 @@ fn no_worker_can_forge_the_line_of_another() {
 fn secrets_are_redacted_everywhere_however_they_are_cut() {
     let site = prints(
         "key = os.environ['OPENAI_API_KEY'].encode()\nsay(b'whole ' + key + b'\\n')\nsay(b'split ' + key[:9]); time.sleep(0.2)
-say(key[9:] + b'\\n')\nsay(b'pattern sk-ABCDEFGHIJKLMNOPQRST\\n')\nsay(b'end ' + key)\ntime.sleep(86400)",
+say(key[9:] + b'\\n')\nsay(b'pattern sk-ABCDEFGHIJKLMNOPQRST\\n')\nsay(b'end ' + key)",
     )
     .env("OPENAI_API_KEY", SECRET)
     .start();

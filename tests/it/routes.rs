@@ -230,7 +230,7 @@ fn odd_ids_open_nothing_and_slashes_and_head_work() {
 #[test]
 fn a_request_that_is_no_http_gets_an_error_and_the_next_client_an_answer() {
     let site = Setup::new().start();
-    assert_eq!(site.connect().raw("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").status, 403);
+    assert_eq!(site.connect().raw("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").status, 400);
     assert_eq!(site.connect().raw("no http at all\r\n\r\n").status, 400);
     assert_eq!(site.get("/health")["status"], "OK");
 }

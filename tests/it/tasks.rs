@@ -111,13 +111,15 @@ fn a_run_by_hand_has_the_input_that_was_posted() {
 #[test]
 fn a_stop_aborts_the_signal_of_a_running_task() {
     let text = format!(
-        "{IMPORTS}export default (input, {{ signal }}) => new Promise((done) => {{
+        "{IMPORTS}export default (input, {{ signal, logger }}) => new Promise((done) => {{
+           logger('begun');
            const alive = setInterval(() => {{}}, 1e6);
            signal.addEventListener('abort', () => {{ clearInterval(alive); done('stopped in time'); }});
          }});"
     );
     let site = site("a.mjs", &text);
     site.wait_state("a", "running");
+    site.wait_said("begun");
     assert_eq!(site.post("/workers/stop/a").status, 200);
     assert_eq!(site.wait_state("a", "stopped").at("/lastExit/code"), 0);
     site.wait_said(r#"result: "stopped in time""#);

@@ -106,6 +106,11 @@ pub(super) fn life(worker: &Worker, colours: Colours) -> Vec<String> {
     if let Some(starts) = worker.starts {
         state.extend([", starts so far: ".to_owned(), starts.to_string()]);
     }
+    match (worker.state.as_str(), worker.enabled) {
+        ("stopped", Some(false)) => state.push_str(", disabled in the config"),
+        ("stopped", Some(true)) => state.push_str(", by hand, until `arcanos start`"),
+        _ => {}
+    }
     let mut lines = vec![state];
     if let Some(reason) = &worker.reason {
         let text = format!("  reason: {}", escape(reason.as_bytes()));

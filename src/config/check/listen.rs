@@ -10,8 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{paths::absolute, sections::Scope};
 use crate::config::{key::KeyPath, model::Server, raw::RawServer, report::Report};
 
-/// The fewest characters of a token: 16 random ones cannot be guessed over a network.
-const MIN_TOKEN: usize = 16;
+/// A token with so many random characters cannot be guessed over a network; a shorter one is
+/// warned about.
+const GOOD_TOKEN: usize = 16;
 
 /// The server, and the file its token comes from.
 pub(super) fn server(
@@ -109,17 +110,19 @@ fn token(
 }
 
 fn is_good(token: &str, key: &KeyPath, scope: &Scope<'_>, report: &mut Report) -> bool {
-    let length = token.chars().count();
-    let text = if length < MIN_TOKEN {
-        format!("the token has {length} characters, expected at least {MIN_TOKEN}")
-    } else if !token.chars().all(|c| c.is_ascii_graphic()) {
-        "the token holds spaces or characters beyond ASCII, expected letters, digits and signs"
-            .to_owned()
-    } else {
-        return true;
-    };
-    report.about(scope.layers, key, text);
-    false
+    if !token.chars().all(|c| c.is_ascii_graphic()) {
+        let text =
+            "the token holds spaces or characters beyond ASCII, expected letters, digits and signs";
+        report.about(scope.layers, key, text.to_owned());
+        return false;
+    }
+    let length = token.len();
+    if length < GOOD_TOKEN {
+        report.warnings.push(format!(
+            "{key}: the token has {length} characters; {GOOD_TOKEN} random ones cannot be guessed"
+        ));
+    }
+    true
 }
 
 fn allowed_host(host: &str, index: usize, scope: &Scope<'_>, report: &mut Report) -> String {

@@ -194,10 +194,13 @@ fn addresses_beyond_loopback_need_a_token() {
 }
 
 #[test]
-fn a_token_is_long_and_given_once() {
+fn a_token_is_plain_and_given_once() {
+    let short = Site::new("[server]\ntoken = \"short\"\n").load().expect("a short one will do");
+    assert!(short.warnings.iter().any(|w| w.contains("server.token")), "{:?}", short.warnings);
     check(
-        "[server]\nlisten = \"0.0.0.0:1\"\ntoken = \"short\"\n",
-        &["arcanos.toml:3:9: server.token: the token has 5 characters, expected at least 16"],
+        "[server]\nlisten = \"0.0.0.0:1\"\ntoken = \"two words\"\n",
+        &["arcanos.toml:3:9: server.token: the token holds spaces or characters beyond ASCII, \
+           expected letters, digits and signs"],
     );
     check(
         "[server]\ntoken = \"0123456789abcdef\"\ntoken_file = \"t\"\n",

@@ -146,8 +146,9 @@ fn variables_are_told_by_their_names() {
         ),
         (
             "ARCANOS__SERVER__TOKEN",
-            "short",
-            "server.token: the token has 5 characters, expected at least 16",
+            "two words",
+            "server.token: the token holds spaces or characters beyond ASCII, expected letters, \
+             digits and signs",
         ),
     ] {
         let errors = Site::new("").env(name, value).said();

@@ -147,6 +147,7 @@ pub(super) fn worker(name: &str, state: State) -> WorkerView {
     WorkerView {
         id: id(name),
         state,
+        enabled: true,
         epoch: 1,
         file: format!("{name}.js").into(),
         rule: "openai-node".to_owned(),

@@ -77,6 +77,7 @@ async fn a_worker_is_shown_with_all_that_is_known_of_it() {
       "attempts": 1,
       "changed": false,
       "cpuSeconds": null,
+      "enabled": true,
       "file": "a.js",
       "id": "a",
       "lastActivity": null,

@@ -22,6 +22,7 @@ pub(in crate::server) struct Workers<'a> {
 pub(in crate::server) struct Worker<'a> {
     id: &'a WorkerId,
     state: State,
+    enabled: bool,
     file: Cow<'a, str>,
     rule: &'a str,
     mode: &'static str,
@@ -92,6 +93,7 @@ impl<'a> Worker<'a> {
         Self {
             id: &view.id,
             state: view.state,
+            enabled: view.enabled,
             file: view.file.to_string_lossy(),
             rule: &view.rule,
             mode: view.mode.as_str(),

@@ -128,6 +128,8 @@ impl Machine {
             }
             OnChange::Overlap | OnChange::Replace => {
                 self.wants_candidate = false;
+                let text = format!("Worker {} has changed, replacing its run", self.id);
+                out.push(Effect::Log(Tone::Info, text));
                 self.stop_runs(&again, now, out);
             }
         }

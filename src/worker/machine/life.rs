@@ -160,6 +160,9 @@ impl Machine {
                 if !*is_killed && now.instant >= *asked + stop.timeout =>
             {
                 *is_killed = true;
+                let (id, limit) = (&self.id, human_delay(stop.timeout));
+                let text = format!("Worker {id} did not end within {limit}, killing it");
+                out.push(Effect::Log(Tone::Warn, text));
                 out.push(Effect::Kill(key));
             }
             Stage::Spawning | Stage::Starting | Stage::Running | Stage::Stopping { .. } => {}

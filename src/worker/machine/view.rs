@@ -52,6 +52,7 @@ impl Machine {
         WorkerView {
             id: self.id.clone(),
             state,
+            enabled: self.spec.policy.enabled,
             epoch: self.epoch,
             file: self.spec.file.clone(),
             rule: self.spec.rule.clone(),

@@ -22,7 +22,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use self::{
-    client::{Connection, Event, Reply, Stream},
+    client::{Connection, Event, Reply},
     picture::{Picture, Worker},
     processes::{Process, is_alive, zombies_of},
     setup::{NODE_RULE, SH_RULE, Setup},
@@ -141,7 +141,7 @@ impl Site {
 
 // The arcanos that runs here.
 impl Site {
-    /// Starts arcanos and waits until it listens.
+    /// Starts arcanos and waits until it answers.
     pub(crate) fn start(&mut self) {
         self.launch();
         let address = self.path(".arcanos/instance.json");
@@ -153,6 +153,7 @@ impl Site {
             listener(&address, child.id())
         };
         until("arcanos to listen", listens, told);
+        self.get("/health");
     }
 
     /// Starts arcanos.

@@ -60,11 +60,11 @@ impl Worker {
     }
 
     pub(crate) fn starts(&self) -> u64 {
-        self.value["starts"].as_u64().unwrap()
+        self.value["starts"].as_u64().unwrap_or_default()
     }
 
     pub(crate) fn attempts(&self) -> u64 {
-        self.value["attempts"].as_u64().unwrap()
+        self.value["attempts"].as_u64().unwrap_or_default()
     }
 
     pub(crate) fn is_changed(&self) -> bool {

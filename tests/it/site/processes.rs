@@ -7,8 +7,10 @@ use std::{fs, path::Path};
 pub(crate) struct Process {
     pub(crate) pid: u32,
     pub(crate) group: u32,
-    pub(crate) command: String,
-    pub(crate) environment: Vec<String>,
+    /// For whoever reads why a test failed.
+    #[expect(dead_code, reason = "only shown")]
+    command: String,
+    environment: Vec<String>,
 }
 
 /// The processes that live and have this folder as HOME or stand in it.
