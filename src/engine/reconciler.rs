@@ -96,6 +96,10 @@ struct Shown {
     sources: BTreeMap<String, &'static str>,
 }
 
+/// How long an asked-for reload waits for what is not settled: the absence after which a file
+/// counts as removed, and some room.
+const RELOAD_PATIENCE: Duration = Duration::from_millis(500);
+
 /// Says what a config that is good all the same should better not hold.
 fn tell_warnings(loaded: &Loaded, logs: &Logs) {
     for warning in &loaded.warnings {
@@ -209,9 +213,25 @@ impl Reconciler {
         self.again.map_or(interval, |again| again.min(interval))
     }
 
+    /// Looks until what is in the middle of changing has settled, so that the answer is whole: a
+    /// removed file is one only after a while.
     async fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
-        let report = self.pass().await;
-        // The one who asked may be gone.
+        let patience = Instant::now() + RELOAD_PATIENCE;
+        let mut report = self.pass().await;
+        while let Some(again) = self.again.filter(|again| Instant::now() + *again < patience) {
+            // The one who asked may be gone, and whoever else asks is not kept waiting for it.
+            if reply.is_closed() {
+                return;
+            }
+            tokio::select! {
+                Ok(()) = self.events.changed() => {}
+                () = tokio::time::sleep(again) => {}
+            }
+            let earlier = std::mem::take(&mut report.plan);
+            report = self.pass().await;
+            report.plan = earlier.then(std::mem::take(&mut report.plan));
+            self.remember(&report);
+        }
         let _ = reply.send(report);
     }
 
