@@ -31,7 +31,7 @@ impl Court<'_> {
         env_reads.sort();
         env_reads.dedup();
         Candidate {
-            warnings: self.warnings(case),
+            warnings: self.warnings(file, case),
             bar: self.bar(file, case),
             id,
             file: file.to_path_buf(),
@@ -54,7 +54,7 @@ impl Court<'_> {
         open(file).or_else(|| case.reach.files.iter().find_map(imported))
     }
 
-    fn warnings(&self, case: &Case<'_>) -> Vec<String> {
+    fn warnings(&self, file: &Path, case: &Case<'_>) -> Vec<String> {
         let mut warnings = case.entry.warnings.clone();
         warnings.extend(case.entry.fault().map(str::to_owned));
         for used in &case.reach.files {
@@ -79,7 +79,7 @@ impl Court<'_> {
     /// Local files that are imported by their whole names and are not there.
     ///
     /// What is spelled without an ending may mean more than is looked for here.
-    fn missing_imports(&self, file: &Path, case: &Case) -> Vec<String> {
+    fn missing_imports(&self, file: &Path, case: &Case<'_>) -> Vec<String> {
         let files = &self.listing.files;
         let mut missing = Vec::new();
         for from in iter::once(file).chain(case.reach.files.iter().map(PathBuf::as_path)) {
