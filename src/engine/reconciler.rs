@@ -130,6 +130,16 @@ enum Wake {
     End,
 }
 
+impl Drop for Reconciler {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let problem = "the disk is no longer followed, by a mistake in arcanos; restart it";
+            tracing::error!("{problem}");
+            self.shared.board.set_problem("look", Some(problem.to_owned()));
+        }
+    }
+}
+
 impl Reconciler {
     pub(super) fn new(
         shared: Arc<Shared>,
