@@ -217,7 +217,9 @@ mod tests {
         let redacted = literals.replace(text.as_bytes()).unwrap();
         let redacted = String::from_utf8(redacted).unwrap();
         for (name, value) in &secrets {
-            assert!(redacted.contains(&format!("<[redacted {name}]>")) && !redacted.contains(value));
+            assert!(
+                redacted.contains(&format!("<[redacted {name}]>")) && !redacted.contains(value)
+            );
         }
     }
 }
