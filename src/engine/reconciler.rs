@@ -10,18 +10,17 @@ mod publish;
 mod shown;
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use secrecy::ExposeSecret;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
 };
 
+use self::shown::{Shown, is_same, tell_warnings};
 use super::{
     exposure::Exposure,
     eye::{ConfigSight, Eye},
@@ -39,8 +38,6 @@ use crate::{
     files::{WatchList, Watcher, logs::Logs},
     plan::{Action, Desired, Surroundings, desired, reconcile},
 };
-
-use shown::{Shown, is_same, tell_warnings};
 
 /// What the reconciler starts from.
 pub(super) struct Beginnings {
