@@ -21,6 +21,10 @@ struct Inner {
     present: HashMap<u64, Arc<Pulse>>,
 }
 
+/// A moment, in the order in which connections came.
+#[derive(Debug)]
+pub(super) struct Mark(u64);
+
 /// A connection's place in the crowd, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
@@ -75,6 +79,22 @@ impl Crowd {
         }
     }
 
+    /// A mark between those who are here and those who come later.
+    pub(super) fn mark(&self) -> Mark {
+        Mark(self.lock().next)
+    }
+
+    /// Lets those go who came before the mark, each once it has answered what it is at.
+    pub(super) fn dismiss_before(&self, mark: &Mark) {
+        self.lock().present.retain(|number, pulse| {
+            let stays = *number >= mark.0;
+            if !stays {
+                pulse.dismiss();
+            }
+            stays
+        });
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing inside can leave it half changed.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -99,6 +119,17 @@ mod tests {
     use std::task::Waker;
 
     use super::*;
+
+    #[test]
+    fn those_who_come_after_a_mark_stay() {
+        let crowd = Arc::new(Crowd::new(Patience::default()));
+        let old = crowd.admit(9).expect("there is room");
+        let mark = crowd.mark();
+        let new = crowd.admit(9).expect("there is room");
+        crowd.dismiss_before(&mark);
+        assert!(old.pulse.is_dismissed(Waker::noop()));
+        assert!(!new.pulse.is_dismissed(Waker::noop()));
+    }
 
     #[test]
     fn the_longest_idle_goes_first_and_busy_ones_stay() {

@@ -186,17 +186,21 @@ impl Post {
     }
 
     /// Takes connections at a new address, and a moment later none at the old one any more; those
-    /// there are finish what they are at.
+    /// from before then finish what they are at.
+    ///
+    /// Nobody goes before that moment has passed: who has just connected is closed at once when it
+    /// is dismissed, though its request may be on the way.
     async fn move_into(&mut self, listener: Listener) {
         let none = self.door.tasks.spawn(ready(()));
         let stop = self.stop.clone();
         let mut acceptor = mem::replace(&mut self.acceptor, none);
+        let before = self.door.crowd.mark();
         self.open(listener);
-        self.door.crowd.dismiss_all();
         // Who has just looked up the old address is still let in there.
         let _ = timeout(LINGER, self.door.app.ending.cancelled()).await;
         stop.cancel();
         ended(&mut acceptor).await;
+        self.door.crowd.dismiss_before(&before);
     }
 
     /// Stops taking connections at the old address; those there are finish what they are at.

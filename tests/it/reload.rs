@@ -387,6 +387,21 @@ fn sighup_looks_at_the_disk() {
 }
 
 #[test]
+fn a_picture_of_a_generation_shows_every_worker_of_it() {
+    let setup =
+        Setup::new().set("discovery.watch", "'poll'").set("discovery.scan_interval", "'1h'");
+    let setup = (0..30).fold(setup, |setup, n| setup.worker(&format!("w{n}.sh"), STAYS));
+    let site = setup.start();
+    let first = site.wait("the first generation", |picture| picture.generation() > 0);
+    assert_eq!(first.ids().len(), 30);
+    for n in 30..60 {
+        site.write(&format!("workers/w{n}.sh"), STAYS);
+    }
+    assert_eq!(site.reload()["started"].as_array().unwrap().len(), 30);
+    assert_eq!(site.picture().ids().len(), 60);
+}
+
+#[test]
 fn the_reply_to_a_reload_is_the_plan() {
     let mut site = Setup::new()
         .set("discovery.watch", "'poll'")

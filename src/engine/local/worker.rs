@@ -43,8 +43,6 @@ pub(super) struct Task {
     turn: Option<Turn>,
     runs: Vec<LiveRun>,
     log: WorkerLog,
-    /// What the machine wants before the loop begins.
-    first: Vec<Effect>,
     is_deaf: bool,
     is_gone: bool,
 }
@@ -71,6 +69,8 @@ enum Wake {
 }
 
 impl Task {
+    /// Does what is to be done first, so that the worker is on the board when this returns: a
+    /// picture of a generation shows every worker of it.
     pub(super) fn new(
         local: Arc<Local>,
         spec: Arc<WorkerSpec>,
@@ -82,7 +82,7 @@ impl Task {
         let id = spec.id.clone();
         let schedule = schedule_of(&spec);
         let (machine, first) = Machine::new(spec, schedule, seed, Now::read());
-        Self {
+        let mut task = Self {
             phase: context.phase.clone(),
             clock: context.clock.clone(),
             log: context.logs.worker(&id),
@@ -96,10 +96,11 @@ impl Task {
             asked: None,
             turn: None,
             runs: Vec::new(),
-            first,
             is_deaf: false,
             is_gone: false,
-        }
+        };
+        task.carry_out(first);
+        task
     }
 
     /// A seed that differs between workers and between starts.
@@ -111,8 +112,6 @@ impl Task {
     /// Lives the worker's life; ends when the worker is gone. Boxed, since a future keeps what it
     /// is given twice.
     pub(super) async fn run(mut self: Box<Self>) {
-        let first = std::mem::take(&mut self.first);
-        self.carry_out(first);
         loop {
             if self.is_gone && self.local.retire(&self.id) {
                 break;
