@@ -33,7 +33,7 @@ pub(crate) fn curve(ground: &Ground) -> String {
         let before = probe::effort(running.pid());
         thread::sleep(SPAN);
         let after = probe::effort(running.pid());
-        let idle = ms(after.cpu.saturating_sub(before.cpu)) * 60.0 / SPAN.as_secs_f64();
+        let idle = ms(after.since(&before).cpu) * 60.0 / SPAN.as_secs_f64();
         site.marks.clear();
         let at = site.put("2\n", &site.file(7));
         let by_file = ms(site.marks.await_count("start", 1)[0].at - at);

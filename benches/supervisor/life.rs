@@ -179,8 +179,9 @@ fn idle_of(running: &Running, workers: usize, span: Duration) -> Vec<Figure> {
     thread::sleep(span);
     let after = probe::effort(running.pid());
     let a_minute = 60.0 / span.as_secs_f64();
-    let cpu = ms(after.cpu.saturating_sub(before.cpu)) * a_minute;
-    let wakes = after.wakes.saturating_sub(before.wakes) as f64 * a_minute;
+    let used = after.since(&before);
+    let cpu = ms(used.cpu) * a_minute;
+    let wakes = used.wakes as f64 * a_minute;
     let name = |what: &str| format!("idle, {workers} workers: {what} a minute");
     vec![
         Figure::plain(&name("CPU"), "ms", vec![cpu], Aim::AtMost(1.0)),

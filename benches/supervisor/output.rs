@@ -61,7 +61,7 @@ impl Flood {
             assert!(size(&session) > BYTES as u64, "the session log has all lines too");
         }
         self.rates.push(BYTES as f64 / 1e6 / seconds);
-        self.cpu.push((after.cpu - before.cpu) as f64 / BYTES as f64);
+        self.cpu.push(after.since(&before).cpu as f64 / BYTES as f64);
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the kernel and the workers' marks say.
 
 use std::{
+    collections::HashMap,
+    ffi::OsString,
     fs,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
@@ -103,12 +105,20 @@ pub(crate) fn pss(pid: u32) -> f64 {
     kib / 1024.0
 }
 
-/// What the threads of a process have used so far.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the threads of a process have used so far, by thread: one that ends takes its account with
+/// it.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Effort {
+    threads: HashMap<OsString, Account>,
+}
+
+/// What was used between two looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Account {
     /// Processor time in nanoseconds.
     pub(crate) cpu: u64,
-    /// How often a thread was put on a processor.
+    /// How often a thread slept and was woken. How often it had to give way to others is left out:
+    /// that is the machine's doing.
     pub(crate) wakes: u64,
 }
 
@@ -119,15 +129,29 @@ pub(crate) fn effort(pid: u32) -> Effort {
     for task in tasks.flatten() {
         let read = |name: &str| fs::read_to_string(task.path().join(name)).unwrap_or_default();
         let times = read("schedstat");
-        effort.cpu += times.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
-        effort.wakes += switches(&read("status"));
+        let cpu = times.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+        let account = Account { cpu, wakes: sleeps(&read("status")) };
+        effort.threads.insert(task.file_name(), account);
     }
     effort
 }
 
-fn switches(status: &str) -> u64 {
-    let counts = status.lines().filter(|line| line.contains("ctxt_switches"));
-    counts.filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok()).sum()
+impl Effort {
+    /// What was used since, by the threads that lived then or live now.
+    pub(crate) fn since(&self, before: &Self) -> Account {
+        let mut sum = Account::default();
+        for (thread, now) in &self.threads {
+            let then = before.threads.get(thread).copied().unwrap_or_default();
+            sum.cpu += now.cpu.saturating_sub(then.cpu);
+            sum.wakes += now.wakes.saturating_sub(then.wakes);
+        }
+        sum
+    }
+}
+
+fn sleeps(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Whether the program is there, on PATH.
