@@ -31,7 +31,7 @@ impl Court<'_> {
         env_reads.sort();
         env_reads.dedup();
         Candidate {
-            warnings: self.warnings(case),
+            warnings: self.warnings(file, case),
             bar: self.bar(file, case),
             id,
             file: file.to_path_buf(),
@@ -54,7 +54,7 @@ impl Court<'_> {
         open(file).or_else(|| case.reach.files.iter().find_map(imported))
     }
 
-    fn warnings(&self, case: &Case<'_>) -> Vec<String> {
+    fn warnings(&self, file: &Path, case: &Case<'_>) -> Vec<String> {
         let mut warnings = case.entry.warnings.clone();
         warnings.extend(case.entry.fault().map(str::to_owned));
         for used in &case.reach.files {
@@ -79,16 +79,17 @@ impl Court<'_> {
     /// Local files that are imported by their whole names and are not there.
     ///
     /// What is spelled without an ending may mean more than is looked for here.
-    fn missing_imports(&self, file: &Path, case: &Case) -> Vec<String> {
+    fn missing_imports(&self, file: &Path, case: &Case<'_>) -> Vec<String> {
         let files = &self.listing.files;
         let mut missing = Vec::new();
         for from in iter::once(file).chain(case.reach.files.iter().map(PathBuf::as_path)) {
             let analysis = files.get(from).and_then(Entry::analysis);
             for local in analysis.map_or(&[][..], |analysis| &analysis.locals) {
-                let is_whole =
-                    [".js", ".mjs", ".cjs"].iter().any(|end| local.specifier.ends_with(end));
+                if ![".js", ".mjs", ".cjs"].iter().any(|end| local.specifier.ends_with(end)) {
+                    continue;
+                }
                 let paths = local_paths(from, &local.specifier);
-                if is_whole && !paths.is_empty() && !paths.iter().any(|p| files.contains_key(p)) {
+                if !paths.is_empty() && !paths.iter().any(|path| files.contains_key(path)) {
                     missing.push(format!(
                         "imports `{}`, which is missing (line {} of `{}`)",
                         local.specifier,
