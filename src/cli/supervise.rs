@@ -96,6 +96,8 @@ pub(super) async fn supervise(ground: Ground) -> Result<Supervision, Failure> {
     let logs = Logs::open(&loaded.config.log, redactor).map_err(|e| failed(&e))?;
     let spawner = Spawner::start().map_err(|e| failed(&e))?;
     follow_config(&telemetry, &logs);
+    // By way of the redactor: what a panic tells may hold anything.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("arcanos stumbled: {panic}")));
     let level_setter = telemetry.clone();
     let on_config = Box::new(move |config: &Config, logs: &Logs| {
         level_setter.set_level(&config.log.level);

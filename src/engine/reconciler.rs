@@ -7,6 +7,7 @@
 //! and discovery reports and the server's settings, each a `watch`.
 
 mod publish;
+mod shown;
 
 use std::{
     collections::BTreeMap,
@@ -38,6 +39,8 @@ use crate::{
     files::{WatchList, Watcher, logs::Logs},
     plan::{Action, Desired, Surroundings, desired, reconcile},
 };
+
+use shown::{Shown, is_same, tell_warnings};
 
 /// What the reconciler starts from.
 pub(super) struct Beginnings {
@@ -93,36 +96,9 @@ pub(super) struct Reconciler {
     again: Option<Duration>,
 }
 
-struct Shown {
-    effective: serde_json::Value,
-    sources: BTreeMap<String, &'static str>,
-}
-
 /// How long an asked-for reload waits for what is not settled: the absence after which a file
 /// counts as removed, and some room.
 const RELOAD_PATIENCE: Duration = Duration::from_millis(500);
-
-/// Says what a config that is good all the same should better not hold.
-fn tell_warnings(loaded: &Loaded, logs: &Logs) {
-    for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
-        logs.arcanos(&format!("Warning: {warning}"));
-    }
-}
-
-impl Shown {
-    fn of(loaded: &Loaded) -> Self {
-        let sources = loaded.sources.iter().map(|(key, source)| (key.clone(), source.as_str()));
-        Self { effective: loaded.effective.clone(), sources: sources.collect() }
-    }
-
-    /// Has a new config show what stays in force of this one.
-    fn keep_in(&self, loaded: &mut Loaded, section: &str, key: &str) {
-        if let Some(shown) = loaded.effective.get_mut(section).and_then(|s| s.get_mut(key)) {
-            *shown = self.effective[section][key].clone();
-        }
-    }
-}
 
 /// What woke the loop.
 enum Wake {
@@ -130,6 +106,16 @@ enum Wake {
     Request(Request),
     Prepared(Result<(), String>),
     End,
+}
+
+impl Drop for Reconciler {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let problem = "the disk is no longer followed, by a mistake in arcanos; restart it";
+            tracing::error!("{problem}");
+            self.shared.board.set_problem("look", Some(problem.to_owned()));
+        }
+    }
 }
 
 impl Reconciler {
@@ -406,17 +392,4 @@ impl Reconciler {
             self.governor.set_open(false);
         }
     }
-}
-
-/// Whether two configs say the same, also where it is not shown.
-fn is_same(old: &Config, new: &Config) -> bool {
-    let secrets = |config: &Config| {
-        let values = config.secrets.iter();
-        values.map(|s| (s.name.clone(), s.value.expose_secret().to_owned())).collect::<Vec<_>>()
-    };
-    old.env.available == new.env.available
-        && old.env.set == new.env.set
-        && old.env.inherited == new.env.inherited
-        && old.workers == new.workers
-        && secrets(old) == secrets(new)
 }

@@ -10,6 +10,7 @@
 mod http;
 mod procs;
 mod site;
+mod soak;
 
 mod a_process_life;
 mod b_output;
