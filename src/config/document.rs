@@ -90,6 +90,13 @@ impl Document {
         fitting.map(|(_, spans)| spans.value.clone()).collect()
     }
 
+    /// The bytes of the value of this way, if it stands behind its key and not under a header.
+    pub(super) fn inline_value(&self, path: &KeyPath) -> Option<Range<usize>> {
+        let spans = self.spans.get(path)?;
+        let key = spans.key.as_ref()?;
+        (spans.value.start > key.start).then(|| spans.value.clone())
+    }
+
     /// The bytes of this line, from 1, without its end.
     pub(super) fn line(&self, line: usize) -> Range<usize> {
         let start = self.lines.get(line - 1).copied().unwrap_or(self.text.len());

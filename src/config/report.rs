@@ -110,9 +110,9 @@ impl Report {
 
     /// All errors in the order of the file, then of the other places.
     pub(super) fn into_errors(mut self, document: &Document) -> ConfigErrors {
+        let mut secret = document.spans_of(|path| self.hidden.hides(path));
         // What a key that nobody knows holds may be the secret of the one that was meant.
-        let secret =
-            document.spans_of(|path| self.hidden.hides(path) || self.unknown.contains(path));
+        secret.extend(self.unknown.iter().filter_map(|path| document.inline_value(path)));
         for error in &mut self.errors {
             if let Place::File { line, .. } = error.place {
                 error.hidden = within(&secret, &document.line(line));

@@ -85,10 +85,11 @@ impl Court<'_> {
         for from in iter::once(file).chain(case.reach.files.iter().map(PathBuf::as_path)) {
             let analysis = files.get(from).and_then(Entry::analysis);
             for local in analysis.map_or(&[][..], |analysis| &analysis.locals) {
-                let is_whole =
-                    [".js", ".mjs", ".cjs"].iter().any(|end| local.specifier.ends_with(end));
+                if ![".js", ".mjs", ".cjs"].iter().any(|end| local.specifier.ends_with(end)) {
+                    continue;
+                }
                 let paths = local_paths(from, &local.specifier);
-                if is_whole && !paths.is_empty() && !paths.iter().any(|p| files.contains_key(p)) {
+                if !paths.is_empty() && !paths.iter().any(|path| files.contains_key(path)) {
                     missing.push(format!(
                         "imports `{}`, which is missing (line {} of `{}`)",
                         local.specifier,

@@ -75,6 +75,8 @@ pub(super) struct Reconciler {
     preparer: Preparer,
     surroundings: Surroundings,
     discovered: Discovered,
+    /// The config by which the folder was judged.
+    judged_by: Arc<Config>,
     desired: Desired,
     generation: Generation,
     /// What is wrong with the config on the disk.
@@ -131,6 +133,7 @@ impl Reconciler {
             preparer,
             on_config,
         } = beginnings;
+        let judged_by = Arc::clone(&config);
         let base = file.parent().map(Path::to_owned).unwrap_or_default();
         tell_warnings(&loaded, &shared.logs);
         Self {
@@ -147,6 +150,7 @@ impl Reconciler {
             model,
             preparer,
             discovered: Discovered::default(),
+            judged_by,
             desired: Desired::default(),
             generation: Generation(0),
             fault: None,
@@ -199,8 +203,8 @@ impl Reconciler {
     /// Looks until what is in the middle of changing has settled, so that the answer is whole: a
     /// removed file is one only after a while.
     async fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
-        let patience = Instant::now() + RELOAD_PATIENCE;
         let mut report = self.pass().await;
+        let patience = Instant::now() + RELOAD_PATIENCE;
         while let Some(again) = self.again.filter(|again| Instant::now() + *again < patience) {
             // The one who asked may be gone, and whoever else asks is not kept waiting for it.
             if reply.is_closed() {
@@ -319,6 +323,7 @@ impl Reconciler {
             Ok(discovered) => {
                 self.folder_error = None;
                 self.discovered = discovered;
+                self.judged_by = Arc::clone(&self.config);
             }
             Err(error) => {
                 if self.folder_error.as_ref() != Some(&error) {
@@ -333,7 +338,7 @@ impl Reconciler {
     /// Makes what runs as it should be.
     fn act(&mut self) -> PlanSummary {
         let candidates = &self.discovered.candidates;
-        let next = desired(&self.config, candidates, &self.surroundings, &self.desired);
+        let next = desired(&self.in_force(), candidates, &self.surroundings, &self.desired);
         let plan = reconcile(&next, &self.shared.runtime.observe(), &self.desired);
         self.desired = next;
         for action in plan.actions {
@@ -350,6 +355,16 @@ impl Reconciler {
             }
         }
         plan.summary
+    }
+
+    /// The config by which workers are made: what was found in a folder goes with the rules by
+    /// which it was, until the folder can be looked at by the new ones.
+    fn in_force(&self) -> Arc<Config> {
+        let discovery = &self.judged_by.discovery;
+        if *discovery == self.config.discovery {
+            return Arc::clone(&self.config);
+        }
+        Arc::new(Config { discovery: discovery.clone(), ..Config::clone(&self.config) })
     }
 
     /// What is said of a new worker.

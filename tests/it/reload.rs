@@ -216,6 +216,20 @@ fn another_folder_of_workers_takes_the_place_of_the_old_one() {
 }
 
 #[test]
+fn a_folder_of_workers_that_is_not_there_keeps_what_runs_by_the_rules_it_was_found_by() {
+    let (mut site, before) = site();
+    site.set_all(&[("discovery.directory", "'others'"), ("discovery.rules", "[]")]);
+    site.wait_health("the folder to be missed", |health| health["status"] == "degraded");
+    site.set("restart.max_attempts", "9");
+    site.wait("the rest to hold", |picture| picture.worker("a").at("/maxAttempts") == 9);
+    assert_same_runs(&site, &before);
+    site.set("discovery.rules", &format!("[{SH_RULE}]"));
+    site.write("others/c.sh", STAYS);
+    site.wait("only c", |picture| picture.ids() == ["c"]);
+    site.wait_health("nothing to be wrong", |health| health["status"] == "OK");
+}
+
+#[test]
 fn a_new_address_is_bound_before_the_old_one_is_let_go() {
     let (mut site, before) = site();
     let old = site.address().unwrap();
@@ -297,6 +311,7 @@ fn the_state_directory_is_refused_by_name_and_the_rest_is_applied() {
     site.wait("the rest to hold", |picture| picture.worker("a").at("/maxAttempts") == 8);
     let health = site.wait_health("the refusal to show", |health| health["status"] == "degraded");
     assert!(health.to_string().contains("state.directory"), "{health}");
+    assert_eq!(site.get("/config")["config"]["state"]["directory"], ".arcanos");
     assert_same_runs(&site, &before);
     site.unset("state.directory");
     site.wait_health("nothing to be refused", |health| health["status"] == "OK");
@@ -416,7 +431,13 @@ fn the_reply_to_a_reload_is_the_plan() {
     site.remove("workers/b.sh");
     site.set("workers.c.restart.max_attempts", "5");
     site.write("workers/e.sh", STAYS);
-    site.reload();
+    let plan = site.reload();
+    assert_eq!(plan["stopped"], json!(["b"]), "a removed file is waited for: {plan}");
+    assert_eq!(plan["restarted"], json!(["a"]), "{plan}");
+    assert_eq!(plan["started"], json!(["e"]), "{plan}");
+    assert_eq!(plan["updated"], json!(["c"]), "{plan}");
+    assert_eq!(plan["unchanged"], 1, "{plan}");
+    assert_eq!(site.get("/config")["lastReload"]["plan"]["stopped"], json!(["b"]));
     site.wait_running(&["e"]);
     site.wait_state("b", "absent");
     site.wait_replaced(&before.worker("a"));

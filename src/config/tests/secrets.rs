@@ -74,3 +74,10 @@ fn secrets_are_gathered_from_everywhere_the_longest_first() {
     assert_eq!(seen, expected);
     assert!(!format!("{config:?}").contains("bbbb"));
 }
+
+#[test]
+fn a_header_that_nobody_knows_is_shown() {
+    let text = "[restar]\nx = \"hush\"\n";
+    let pretty = Site::new(text).errors().pretty(text);
+    assert!(pretty.contains("1 | [restar]\n"), "{pretty}");
+}
