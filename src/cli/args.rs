@@ -206,8 +206,8 @@ Examples:
   arcanos status --watch
   arcanos status --json | jq .summary")]
 pub struct Status {
-    /// Keep the table on the screen up to date, until Ctrl-C
-    #[arg(long, short, conflicts_with = "json")]
+    /// Keep the table up to date, until Ctrl-C; with --json, a line each time
+    #[arg(long, short)]
     pub watch: bool,
 }
 
