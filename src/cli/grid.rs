@@ -58,7 +58,7 @@ impl Grid<'_> {
             out.push(head);
             if row.is_some() {
                 let room = width.map_or(usize::MAX, |width| usize::from(width) - 2);
-                let below = wrap(note, room).into_iter();
+                let below = wrap(note, room, NOTE_HEIGHT).into_iter();
                 out.extend(below.map(|line| format!("  {}", colours.paint(Tone::Faint, &line))));
             }
         }
@@ -105,10 +105,10 @@ fn byte_at(line: &str, column: usize) -> Option<usize> {
 }
 
 /// The words in lines of at most so many columns; what is beyond the last line is cut.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize, height: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let is_last = lines.len() == NOTE_HEIGHT;
+        let is_last = lines.len() == height;
         match lines.last_mut() {
             Some(line) if is_last || line.width() + 1 + word.width() <= width => {
                 line.push(' ');
@@ -187,9 +187,9 @@ mod tests {
 
     #[test]
     fn a_long_note_is_cut_after_two_lines() {
-        assert_eq!(wrap("one two three four five six", 9), ["one two", "three fo…"]);
-        assert_eq!(wrap("unbreakable", 5), ["unbr…"]);
-        assert_eq!(wrap("", 5), [""; 0]);
+        assert_eq!(wrap("one two three four five six", 9, NOTE_HEIGHT), ["one two", "three fo…"]);
+        assert_eq!(wrap("unbreakable", 5, NOTE_HEIGHT), ["unbr…"]);
+        assert_eq!(wrap("", 5, NOTE_HEIGHT), [""; 0]);
     }
 
     #[test]

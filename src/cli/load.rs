@@ -235,7 +235,7 @@ mod tests {
         std::fs::write(&file, "[restart]\nmax_atempts = 1\ndelay = 5\n").unwrap();
         let failure = config(&globals(&file)).expect_err("bad").to_string();
         for part in
-            ["arcanos.toml:2:1: ", "max_atempts = 1\n", "arcanos.toml:3:9: ", "has 2 errors"]
+            ["arcanos.toml:2:1: ", "max_atempts = …\n", "arcanos.toml:3:9: ", "has 2 errors"]
         {
             assert!(failure.contains(part), "{part:?} in {failure}");
         }

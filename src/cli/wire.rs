@@ -32,6 +32,16 @@ pub(crate) struct Health {
     pub(crate) status: String,
     pub(crate) version: String,
     pub(crate) problems: Vec<String>,
+    pub(crate) config: Part,
+    pub(crate) discovery: Part,
+    pub(crate) ai: Part,
+}
+
+/// A part of it that may be in trouble.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Part {
+    pub(crate) error: Option<String>,
 }
 
 /// A worker.

@@ -43,6 +43,8 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// `[workers.ID]`, by id; what a table does not say is filled in from the sections above.
     pub workers: BTreeMap<String, WorkerSettings>,
+    /// The ids in `workers` that only variables name: their case does not matter.
+    pub ids_of_variables: BTreeSet<String>,
     /// Every value that must never be seen, with its name, from wherever it came.
     pub secrets: Vec<Secret>,
 }
@@ -244,7 +246,12 @@ impl Config {
     /// The settings of this worker: its table, or what a worker without one has.
     #[must_use]
     pub fn worker(&self, id: &str) -> WorkerSettings {
-        self.workers.get(id).cloned().unwrap_or_else(|| self.default_worker())
+        let own = self.workers.get(id).or_else(|| {
+            let named =
+                self.ids_of_variables.iter().find(|named| named.eq_ignore_ascii_case(id))?;
+            self.workers.get(named)
+        });
+        own.cloned().unwrap_or_else(|| self.default_worker())
     }
 
     /// What a worker without a table has.

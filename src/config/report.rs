@@ -26,6 +26,7 @@ pub(super) struct Report {
     errors: Vec<ConfigError>,
     untold: usize,
     mentioned: HashSet<KeyPath>,
+    unknown: HashSet<KeyPath>,
 }
 
 impl Report {
@@ -37,6 +38,7 @@ impl Report {
             errors: Vec::new(),
             untold: 0,
             mentioned: HashSet::new(),
+            unknown: HashSet::new(),
         }
     }
 
@@ -56,9 +58,12 @@ impl Report {
 
     /// An error in one layer. `key` is from the root of the config, without a profile.
     pub(super) fn in_layer(&mut self, layer: &Layer<'_>, key: &KeyPath, part: Part, text: String) {
-        let full = layer.full_key(key).to_string();
-        let error = ConfigError::new(layer.place(key, part), full, text);
+        let full = layer.full_key(key);
+        let error = ConfigError::new(layer.place(key, part), full.to_string(), text);
         self.excuse(key.clone());
+        if part == Part::Key && self.errors.len() < MAX_ERRORS {
+            self.unknown.insert(full);
+        }
         self.push(error);
     }
 
@@ -105,7 +110,9 @@ impl Report {
 
     /// All errors in the order of the file, then of the other places.
     pub(super) fn into_errors(mut self, document: &Document) -> ConfigErrors {
-        let secret = document.spans_of(|path| self.hidden.hides(path));
+        // What a key that nobody knows holds may be the secret of the one that was meant.
+        let secret =
+            document.spans_of(|path| self.hidden.hides(path) || self.unknown.contains(path));
         for error in &mut self.errors {
             if let Place::File { line, .. } = error.place {
                 error.hidden = within(&secret, &document.line(line));

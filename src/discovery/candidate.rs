@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    graph::local_paths,
     judge::{Case, Court},
     listing::{Barrier, Content, Entry},
     verdict::Candidate,
@@ -14,18 +15,17 @@ use super::{
 use crate::domain::{Fingerprint, WorkerId};
 
 impl Court<'_> {
-    pub(super) fn candidate(&self, id: WorkerId, file: &Path, case: &Case) -> Candidate {
+    pub(super) fn candidate(&self, id: WorkerId, file: &Path, case: &Case<'_>) -> Candidate {
         let analysis = |path: &Path| self.listing.files.get(path).and_then(Entry::analysis);
-        let own = analysis(file).map(|analysis| analysis.fingerprint);
+        let own = case.entry.analysis().map(|analysis| analysis.fingerprint);
         let used = case.reach.files.iter();
         let uses: Vec<(PathBuf, Fingerprint)> =
             used.filter_map(|path| Some((path.clone(), analysis(path)?.fingerprint))).collect();
         let mut hasher = DefaultHasher::new();
         own.hash(&mut hasher);
         uses.hash(&mut hasher);
-        let all = iter::once(file).chain(uses.iter().map(|(path, _)| path.as_path()));
-        let mut env_reads: Vec<String> = all
-            .filter_map(analysis)
+        let others = uses.iter().filter_map(|(path, _)| analysis(path));
+        let mut env_reads: Vec<String> = iter::chain(case.entry.analysis(), others)
             .flat_map(|analysis| analysis.env_reads.iter().cloned())
             .collect();
         env_reads.sort();
@@ -43,7 +43,7 @@ impl Court<'_> {
         }
     }
 
-    fn bar(&self, file: &Path, case: &Case) -> Option<String> {
+    fn bar(&self, file: &Path, case: &Case<'_>) -> Option<String> {
         let open = |path: &Path| match &self.listing.files.get(path)?.content {
             Content::Barred { barrier: Barrier::Open(reason), .. } => Some(reason.clone()),
             _ => None,
@@ -54,10 +54,9 @@ impl Court<'_> {
         open(file).or_else(|| case.reach.files.iter().find_map(imported))
     }
 
-    fn warnings(&self, file: &Path, case: &Case) -> Vec<String> {
-        let own = self.listing.files.get(file);
-        let mut warnings = own.map_or_else(Vec::new, |entry| entry.warnings.clone());
-        warnings.extend(own.and_then(Entry::fault).map(str::to_owned));
+    fn warnings(&self, file: &Path, case: &Case<'_>) -> Vec<String> {
+        let mut warnings = case.entry.warnings.clone();
+        warnings.extend(case.entry.fault().map(str::to_owned));
         for used in &case.reach.files {
             let Some(entry) = self.listing.files.get(used) else {
                 continue;
@@ -66,6 +65,7 @@ impl Court<'_> {
             let said = said.chain(entry.warnings.iter().map(String::as_str));
             warnings.extend(said.map(|text| format!("imports `{}`: {text}", used.display())));
         }
+        warnings.extend(self.missing_imports(file, case));
         if case.reach.is_cut {
             let followed = case.reach.files.len();
             warnings.push(format!(
@@ -74,5 +74,30 @@ impl Court<'_> {
             ));
         }
         warnings
+    }
+
+    /// Local files that are imported by their whole names and are not there.
+    ///
+    /// What is spelled without an ending may mean more than is looked for here.
+    fn missing_imports(&self, file: &Path, case: &Case<'_>) -> Vec<String> {
+        let files = &self.listing.files;
+        let mut missing = Vec::new();
+        for from in iter::once(file).chain(case.reach.files.iter().map(PathBuf::as_path)) {
+            let analysis = files.get(from).and_then(Entry::analysis);
+            for local in analysis.map_or(&[][..], |analysis| &analysis.locals) {
+                let is_whole =
+                    [".js", ".mjs", ".cjs"].iter().any(|end| local.specifier.ends_with(end));
+                let paths = local_paths(from, &local.specifier);
+                if is_whole && !paths.is_empty() && !paths.iter().any(|p| files.contains_key(p)) {
+                    missing.push(format!(
+                        "imports `{}`, which is missing (line {} of `{}`)",
+                        local.specifier,
+                        local.line,
+                        from.display()
+                    ));
+                }
+            }
+        }
+        missing
     }
 }

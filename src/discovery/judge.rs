@@ -1,7 +1,7 @@
 //! Gives each file of a listing its verdict.
 
 use std::{
-    collections::{BTreeMap, btree_map},
+    collections::{BTreeMap, HashMap, btree_map},
     path::{Path, PathBuf},
 };
 
@@ -29,9 +29,9 @@ pub fn judge(
         rules,
         listing,
         running,
-        accepted: BTreeMap::new(),
-        refused: BTreeMap::new(),
-        importers: BTreeMap::new(),
+        accepted: HashMap::new(),
+        refused: HashMap::new(),
+        importers: HashMap::new(),
         taken: BTreeMap::new(),
     };
     court.hear_rules();
@@ -54,19 +54,25 @@ pub(super) struct Court<'a> {
     pub(super) rules: &'a Rules,
     pub(super) listing: &'a Listing,
     running: &'a dyn Fn(&WorkerId) -> Option<PathBuf>,
-    /// Files that a rule accepts.
-    accepted: BTreeMap<&'a Path, Case>,
+    /// Files that a rule accepts. By hash, as the others: comparing paths for an order costs a walk
+    /// over their parts, and there may be thousands.
+    accepted: HashMap<&'a Path, Case<'a>>,
     /// Why no rule accepts a file, of those that might have been.
-    refused: BTreeMap<&'a Path, Refusal>,
+    refused: HashMap<&'a Path, Refusal>,
     /// For each file that belongs to an accepted one: the first such.
-    importers: BTreeMap<PathBuf, &'a Path>,
+    importers: HashMap<PathBuf, &'a Path>,
     /// Who has an id.
     taken: BTreeMap<WorkerId, &'a Path>,
 }
 
 /// A file that a rule accepts.
-pub(super) struct Case {
+pub(super) struct Case<'a> {
+    pub(super) entry: &'a Entry,
     pub(super) accepted: Accepted,
+    /// The name it asks for.
+    id: Result<WorkerId, String>,
+    /// Whether it runs by that name now.
+    runs: bool,
     pub(super) reach: Reach,
     /// The accepted file that makes this one a helper.
     master: Option<PathBuf>,
@@ -97,7 +103,10 @@ impl<'a> Court<'a> {
             };
             match accept(self.rules, self.listing, (file, analysis), &reach) {
                 Ok(accepted) => {
-                    let case = Case { accepted, reach, master: None };
+                    let id = id_of(file);
+                    let holder = id.as_ref().ok().and_then(|id| (self.running)(id));
+                    let runs = holder.is_some_and(|holder| holder == **file);
+                    let case = Case { entry, accepted, id, runs, reach, master: None };
                     self.accepted.insert(file, case);
                 }
                 Err(refusal) => {
@@ -119,9 +128,10 @@ impl<'a> Court<'a> {
     /// A file that another accepted one imports is a helper, unless they import each other.
     fn find_helpers(&mut self) {
         let mut masters = Vec::new();
-        for (file, case) in &self.accepted {
+        let mut importers = HashMap::new();
+        for (file, case) in self.in_order() {
             for used in &case.reach.files {
-                self.importers.entry(used.clone()).or_insert(file);
+                importers.entry(used.clone()).or_insert(file);
                 let Some(other) = self.accepted.get(used.as_path()) else {
                     continue;
                 };
@@ -131,6 +141,7 @@ impl<'a> Court<'a> {
                 }
             }
         }
+        self.importers = importers;
         for (helper, master) in masters {
             if let Some(case) = self.accepted.get_mut(helper.as_path()) {
                 case.master.get_or_insert(master);
@@ -140,14 +151,14 @@ impl<'a> Court<'a> {
 
     /// The file that runs by an id keeps it; else the first by name has it.
     fn give_ids(&mut self) {
-        for (file, case) in &self.accepted {
-            let Ok(id) = id_of(file) else { continue };
-            if case.master.is_some() || self.obstacle(file, case).is_some() {
+        let mut taken = BTreeMap::new();
+        for (file, case) in self.in_order() {
+            let Ok(id) = &case.id else { continue };
+            if case.master.is_some() || self.obstacle(case).is_some() {
                 continue;
             }
-            let holds = (self.running)(&id).is_some_and(|holder| holder == **file);
-            match self.taken.entry(id) {
-                btree_map::Entry::Occupied(mut other) if holds => {
+            match taken.entry(id.clone()) {
+                btree_map::Entry::Occupied(mut other) if case.runs => {
                     other.insert(file);
                 }
                 btree_map::Entry::Occupied(_) => {}
@@ -156,6 +167,13 @@ impl<'a> Court<'a> {
                 }
             }
         }
+        self.taken = taken;
+    }
+
+    /// The accepted files, by path.
+    fn in_order(&self) -> impl Iterator<Item = (&'a Path, &Case<'a>)> {
+        let files = self.listing.files.keys();
+        files.filter_map(|file| Some((file.as_path(), self.accepted.get(file.as_path())?)))
     }
 
     fn judge_file(&self, file: &'a Path, entry: &Entry) -> (Verdict, Option<Candidate>) {
@@ -166,7 +184,7 @@ impl<'a> Court<'a> {
         let mut verdict = Verdict {
             file: file.to_path_buf(),
             verdict: VerdictKind::Rejected,
-            id: id_of(file).ok(),
+            id: case.id.as_ref().ok().cloned(),
             rule: Some(self.rules.rules[accepted.rule].name.clone()),
             line: accepted.line,
             reason: accepted.reason.clone(),
@@ -177,19 +195,19 @@ impl<'a> Court<'a> {
             verdict.reason = Some(format!("imported by `{}`", master.display()));
             return (verdict, None);
         }
-        let id = match id_of(file) {
+        let id = match &case.id {
             Ok(id) => id,
             Err(reason) => {
-                verdict.reason = Some(reason);
+                verdict.reason = Some(reason.clone());
                 return (verdict, None);
             }
         };
-        if let Some((kind, reason)) = self.obstacle(file, case) {
+        if let Some((kind, reason)) = self.obstacle(case) {
             verdict.verdict = kind;
             verdict.reason = Some(reason);
             return (verdict, None);
         }
-        if let Some(holder) = self.taken.get(&id).filter(|holder| **holder != file) {
+        if let Some(holder) = self.taken.get(id).filter(|holder| **holder != file) {
             let holder = holder.display();
             verdict.reason = Some(format!("the id `{id}` belongs to `{holder}` already"));
             return (verdict, None);
@@ -198,17 +216,15 @@ impl<'a> Court<'a> {
             Some(reason) => verdict.reason = Some(format!("{reason}; what runs goes on")),
             None => verdict.verdict = VerdictKind::Worker,
         }
-        (verdict, Some(self.candidate(id, file, case)))
+        (verdict, Some(self.candidate(id.clone(), file, case)))
     }
 
     /// What keeps an accepted file from starting, unless it runs already.
-    fn obstacle(&self, file: &Path, case: &Case) -> Option<(VerdictKind, String)> {
-        let id = id_of(file).ok()?;
-        if (self.running)(&id).is_some_and(|holder| holder == file) {
+    fn obstacle(&self, case: &Case<'_>) -> Option<(VerdictKind, String)> {
+        if case.runs || case.id.is_err() {
             return None;
         }
-        let own = self.listing.files.get(file).and_then(Entry::fault);
-        if let Some(reason) = own {
+        if let Some(reason) = case.entry.fault() {
             return Some((VerdictKind::Rejected, reason.to_owned()));
         }
         case.reach.files.iter().find_map(|used| {

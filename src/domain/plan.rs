@@ -35,6 +35,29 @@ impl PlanSummary {
     }
 }
 
+impl PlanSummary {
+    /// This plan and the one that was carried out after it, as one.
+    #[must_use]
+    pub fn then(mut self, later: Self) -> Self {
+        let counted = |id: &&WorkerId| !later.reasons.contains_key(*id);
+        let touched = self.started.iter().chain(&self.restarted).chain(&self.updated);
+        // What the first plan began was as it should be when the second one was made.
+        self.unchanged = later.unchanged.saturating_sub(touched.filter(counted).count());
+        for (all, more) in [
+            (&mut self.started, later.started),
+            (&mut self.stopped, later.stopped),
+            (&mut self.restarted, later.restarted),
+            (&mut self.updated, later.updated),
+        ] {
+            all.extend(more);
+            all.sort();
+            all.dedup();
+        }
+        self.reasons.extend(later.reasons);
+        self
+    }
+}
+
 /// Whether a pass was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -60,4 +83,33 @@ pub struct ReloadReport {
     /// What is wrong with the config, each as `arcanos.toml:LINE:COLUMN: KEY: …`, and keys
     /// whose edit was refused.
     pub errors: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_plans_are_told_as_one() {
+        let id = |name: &str| WorkerId::parse(name).expect("a good id");
+        let reason = |name: &str| (id(name), "why".to_owned());
+        let first = PlanSummary {
+            started: vec![id("c")],
+            restarted: vec![id("a")],
+            unchanged: 2,
+            reasons: [reason("a"), reason("c")].into(),
+            ..PlanSummary::default()
+        };
+        let second = PlanSummary {
+            stopped: vec![id("b")],
+            unchanged: 3,
+            reasons: [reason("b")].into(),
+            ..PlanSummary::default()
+        };
+        let both = first.then(second);
+        assert_eq!(both.started, [id("c")]);
+        assert_eq!(both.restarted, [id("a")]);
+        assert_eq!(both.stopped, [id("b")]);
+        assert_eq!((both.unchanged, both.reasons.len()), (1, 3));
+    }
 }

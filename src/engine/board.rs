@@ -22,9 +22,9 @@ use crate::domain::{
 /// Occurrences kept for readers that come back: with 1,000 workers, a start of all of them.
 const HISTORY: usize = 4096;
 
-/// Occurrences a reader may lag behind before it is told to look at everything anew; each is
-/// about 200 bytes, so the channel stays under 1 MiB.
-const LAG: usize = 4096;
+/// Occurrences a reader may lag behind before it is told to look at everything anew: what 1,000
+/// workers make at once. The channel takes 32 bytes for each from the start.
+const LAG: usize = 1024;
 
 /// The picture and the past.
 pub(crate) struct Board {

@@ -195,8 +195,9 @@ impl Job {
             let query = TailQuery { stream: Some(Stream::Stderr), ..TailQuery::last(3) };
             let lines = self.logs.tail(Some(&id), &query).await;
             let last = lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join(" / ");
+            let said = if last.is_empty() { last } else { format!(": {last}") };
             return Err(format!(
-                "discovery.prepare failed in {} ({exit}): {last}; see the lines of [{NAME}] in \
+                "discovery.prepare failed in {} ({exit}){said}; see the lines of [{NAME}] in \
                  the session log. Workers start all the same",
                 self.folder.display()
             ));

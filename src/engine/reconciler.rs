@@ -96,6 +96,10 @@ struct Shown {
     sources: BTreeMap<String, &'static str>,
 }
 
+/// How long an asked-for reload waits for what is not settled: the absence after which a file
+/// counts as removed, and some room.
+const RELOAD_PATIENCE: Duration = Duration::from_millis(500);
+
 /// Says what a config that is good all the same should better not hold.
 fn tell_warnings(loaded: &Loaded, logs: &Logs) {
     for warning in &loaded.warnings {
@@ -109,6 +113,13 @@ impl Shown {
         let sources = loaded.sources.iter().map(|(key, source)| (key.clone(), source.as_str()));
         Self { effective: loaded.effective.clone(), sources: sources.collect() }
     }
+
+    /// Has a new config show what stays in force of this one.
+    fn keep_in(&self, loaded: &mut Loaded, section: &str, key: &str) {
+        if let Some(shown) = loaded.effective.get_mut(section).and_then(|s| s.get_mut(key)) {
+            *shown = self.effective[section][key].clone();
+        }
+    }
 }
 
 /// What woke the loop.
@@ -117,6 +128,16 @@ enum Wake {
     Request(Request),
     Prepared(Result<(), String>),
     End,
+}
+
+impl Drop for Reconciler {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let problem = "the disk is no longer followed, by a mistake in arcanos; restart it";
+            tracing::error!("{problem}");
+            self.shared.board.set_problem("look", Some(problem.to_owned()));
+        }
+    }
 }
 
 impl Reconciler {
@@ -202,9 +223,25 @@ impl Reconciler {
         self.again.map_or(interval, |again| again.min(interval))
     }
 
+    /// Looks until what is in the middle of changing has settled, so that the answer is whole: a
+    /// removed file is one only after a while.
     async fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
-        let report = self.pass().await;
-        // The one who asked may be gone.
+        let patience = Instant::now() + RELOAD_PATIENCE;
+        let mut report = self.pass().await;
+        while let Some(again) = self.again.filter(|again| Instant::now() + *again < patience) {
+            // The one who asked may be gone, and whoever else asks is not kept waiting for it.
+            if reply.is_closed() {
+                return;
+            }
+            tokio::select! {
+                Ok(()) = self.events.changed() => {}
+                () = tokio::time::sleep(again) => {}
+            }
+            let earlier = std::mem::take(&mut report.plan);
+            report = self.pass().await;
+            report.plan = earlier.then(std::mem::take(&mut report.plan));
+            self.remember(&report);
+        }
         let _ = reply.send(report);
     }
 
@@ -248,8 +285,11 @@ impl Reconciler {
                 self.blame(fault);
                 false
             }
-            ConfigSight::New(loaded, config, refused) => {
+            ConfigSight::New(mut loaded, config, refused) => {
                 self.fault = None;
+                if refused.is_some() {
+                    self.shown.keep_in(&mut loaded, "state", "directory");
+                }
                 self.refused = refused;
                 self.is_news = true;
                 if is_same(&self.config, &config) && self.shown.effective == loaded.effective {

@@ -1,4 +1,4 @@
-//! The one file with `unsafe`: a child between `clone` and `execve`, and its end.
+//! The one place with `unsafe`: a child between `clone` and `execve`, and its end.
 //!
 //! It does what `posix_spawn` does, which has no way to set a death signal, limits or a user. The
 //! child shares our memory until it executes, while the thread that made it is suspended
@@ -9,6 +9,8 @@
 //! It does not look anything up: programs, users and limits arrive resolved in a [`Plan`].
 
 #![expect(unsafe_code, reason = "no safe interface clones with a death signal, limits and a user")]
+
+mod pages;
 
 use std::{
     cell::Cell,
@@ -30,6 +32,8 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use super::plan::{Failure, Identity, Plan, Step};
 use crate::domain::Exit;
+
+pub(super) use pages::give_back;
 
 /// Bytes of the child's stack. It needs under 2 KiB; glibc's `posix_spawn` takes 32 KiB.
 const STACK_SIZE: usize = 64 * 1024;

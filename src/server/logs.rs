@@ -62,6 +62,9 @@ pub(super) async fn logs(
 /// The last lines, then all that come, until the worker is gone.
 fn events(lines: Vec<LogLine>, follower: Follower) -> impl Events<Item = Event> + Send + 'static {
     let live = stream::unfold(follower, |mut follower| async {
+        // Lines that are in memory cost no wait, and a flood of them would hold a thread for as
+        // long as the client takes them: the others get their turn.
+        tokio::task::consume_budget().await;
         let item = follower.next().await?;
         let event = match item {
             FollowItem::Line(line) => event(&line),

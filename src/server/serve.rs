@@ -4,7 +4,7 @@
 //! is bound before the old one is told to stop. Requests on connections of the old one are
 //! finished, then those connections close.
 
-use std::{future::ready, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::ready, mem, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -102,14 +102,8 @@ impl Post {
         self.asked = listener.asked;
         self.handle().set_address(Some(listener.address));
         self.addresses.send_replace(listener.address);
-        let address = listener.address;
-        tracing::info!("The status server listens on http://{address}.");
+        tracing::info!(address = %listener.address, "The status server listens.");
         self.accept(listener);
-    }
-
-    /// Stands for an acceptor where there is none.
-    fn idle_acceptor(&self) -> JoinHandle<()> {
-        self.door.tasks.spawn(ready(()))
     }
 
     fn accept(&mut self, listener: Listener) {
@@ -163,17 +157,8 @@ impl Post {
         };
         match bound {
             Ok(listener) => {
-                let stop = self.stop.clone();
-                let idle = self.idle_acceptor();
-                let acceptor = std::mem::replace(&mut self.acceptor, idle);
-                self.open(listener);
+                self.move_into(listener).await;
                 self.handle().set_problem(PROBLEM, None);
-                self.door.crowd.dismiss_all();
-                // Who has just looked up the old address is still let in there.
-                let _ = timeout(LINGER, self.door.app.ending.cancelled()).await;
-                stop.cancel();
-                // The listener goes with its acceptor; one that panicked has dropped it too.
-                let _ = acceptor.await;
             }
             Err(error) => {
                 let every = RETRY.as_secs();
@@ -200,6 +185,20 @@ impl Post {
         bound
     }
 
+    /// Takes connections at a new address, and a moment later none at the old one any more; those
+    /// there are finish what they are at.
+    async fn move_into(&mut self, listener: Listener) {
+        let none = self.door.tasks.spawn(ready(()));
+        let stop = self.stop.clone();
+        let mut acceptor = mem::replace(&mut self.acceptor, none);
+        self.open(listener);
+        self.door.crowd.dismiss_all();
+        // Who has just looked up the old address is still let in there.
+        let _ = timeout(LINGER, self.door.app.ending.cancelled()).await;
+        stop.cancel();
+        ended(&mut acceptor).await;
+    }
+
     /// Stops taking connections at the old address; those there are finish what they are at.
     async fn leave(&mut self) {
         self.stop_accepting().await;
@@ -208,11 +207,9 @@ impl Post {
 
     async fn stop_accepting(&mut self) {
         self.stop.cancel();
-        // The listener goes with its acceptor; one that panicked has dropped it too. One that was
-        // waited for before is not waited for again.
-        if !self.acceptor.is_finished() {
-            let _ = (&mut self.acceptor).await;
-        }
+        // What has ended must not be waited for again.
+        let none = self.door.tasks.spawn(ready(()));
+        ended(&mut mem::replace(&mut self.acceptor, none)).await;
     }
 
     async fn close(&mut self) {
@@ -222,6 +219,14 @@ impl Post {
             self.door.app.cut.cancel();
             let _ = timeout(DRAIN, self.door.tasks.wait()).await;
         }
+    }
+}
+
+/// Waits for the end of an acceptor, and so of its listener; one that panicked has dropped it too.
+/// One that was waited for before is not waited for again.
+async fn ended(acceptor: &mut JoinHandle<()>) {
+    if !acceptor.is_finished() {
+        let _ = acceptor.await;
     }
 }
 

@@ -7,6 +7,7 @@
 mod escape;
 mod forms;
 mod lines;
+mod literals;
 mod open_end;
 mod redact;
 

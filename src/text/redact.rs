@@ -6,10 +6,9 @@
 
 use std::{borrow::Cow, fmt};
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{forms::forms, open_end::OpenEnd};
+use super::{literals::Literals, open_end::OpenEnd};
 
 /// Bytes that one compiled pattern may take.
 const COMPILED: usize = 1024 * 1024;
@@ -116,79 +115,15 @@ impl Redactor {
     /// Where the match begins that has bytes on both sides of `at`.
     fn torn_by(&self, text: &[u8], at: usize) -> Option<usize> {
         let torn = |(start, end): (usize, usize)| (start < at && at < end).then_some(start);
-        let literals = self.literals.iter().flat_map(|l| l.matcher.find_iter(text));
+        let literals = self.literals.iter().flat_map(|l| l.places(text));
         let patterns = self.patterns.iter().flat_map(|p| &p.each).flat_map(|p| p.find_iter(text));
-        literals
-            .map(|m| (m.start(), m.end()))
-            .chain(patterns.map(|m| (m.start(), m.end())))
-            .find_map(torn)
+        literals.chain(patterns.map(|m| (m.start(), m.end()))).find_map(torn)
     }
 }
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redactor").finish_non_exhaustive()
-    }
-}
-
-/// The forms of all secret values.
-struct Literals {
-    matcher: AhoCorasick,
-    /// By the matcher's pattern.
-    forms: Vec<Vec<u8>>,
-    /// By the matcher's pattern: what stands in its place.
-    marks: Vec<Vec<u8>>,
-    /// Bytes of the longest form.
-    longest: usize,
-    /// Whether one of them goes over more than one line.
-    has_lines: bool,
-}
-
-impl Literals {
-    fn new(secrets: &[(String, String)]) -> Result<Option<Self>, RedactError> {
-        let (mut all, mut marks) = (Vec::new(), Vec::new());
-        for (name, value) in secrets {
-            for form in forms(value.as_bytes()) {
-                if !all.contains(&form) {
-                    all.push(form);
-                    marks.push(format!("[redacted {name}]").into_bytes());
-                }
-            }
-        }
-        if all.is_empty() {
-            return Ok(None);
-        }
-        let matcher = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(&all)
-            .map_err(|error| RedactError::Secrets(error.to_string()))?;
-        let longest = all.iter().map(Vec::len).max().unwrap_or(0);
-        let has_lines = all.iter().any(|form| form.contains(&b'\n'));
-        Ok(Some(Self { matcher, forms: all, marks, longest, has_lines }))
-    }
-
-    fn replace(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let mut matches = self.matcher.find_iter(text).peekable();
-        matches.peek()?;
-        let mut out = Vec::with_capacity(text.len());
-        let mut copied = 0;
-        for m in matches {
-            out.extend_from_slice(&text[copied..m.start()]);
-            out.extend_from_slice(&self.marks[m.pattern().as_usize()]);
-            copied = m.end();
-        }
-        out.extend_from_slice(&text[copied..]);
-        Some(out)
-    }
-
-    /// Where the longest end of the text begins that is the beginning of a form.
-    fn open_start(&self, text: &[u8]) -> usize {
-        let is_open = |at: &usize| {
-            let end = &text[*at..];
-            self.forms.iter().any(|form| form.len() > end.len() && form.starts_with(end))
-        };
-        let first = text.len().saturating_sub(self.longest - 1);
-        (first..text.len()).find(is_open).unwrap_or(text.len())
     }
 }
 

@@ -224,6 +224,49 @@ fn e8_workers_are_killed_for_memory_before_arcanos() {
 }
 
 #[test]
+fn e9_a_panic_in_the_task_of_a_worker_leaves_nothing_half_alive() {
+    if !cfg!(debug_assertions) {
+        println!("SKIPPED: an optimised arcanos does not stumble when told to");
+        return;
+    }
+    let mut site = Site::new();
+    site.env("ARCANOS_STUMBLE", "worker:w").set("discovery.scan_interval", "'1s'");
+    site.sh("w", "exec 9>>lock; flock -n 9 || echo beside >> beside; exec sleep 300");
+    site.sh("other", "exec sleep 300");
+    site.start();
+    let before = site.wait("w", "running");
+    let other = site.wait("other", "running");
+    assert_ne!(site.post("/workers/restart/w").status, 200);
+    until("it runs anew", || {
+        let answer = site.get("/workers/w");
+        let is_new = answer.status == 200 && answer.json()["pid"] != before["pid"];
+        (is_new && answer.json()["state"] == "running").then_some(())
+    });
+    assert!(!site.path("beside").exists(), "never beside the old one");
+    assert_eq!(site.worker("other")["pid"], other["pid"]);
+    assert!(site.stderr().contains("stumbled over w"), "{}", site.stderr());
+    assert_eq!(site.stop().0.code(), Some(0));
+    site.is_empty();
+}
+
+#[test]
+fn e9_a_panic_in_the_task_of_a_run_is_a_death_of_the_run() {
+    if !cfg!(debug_assertions) {
+        println!("SKIPPED: an optimised arcanos does not stumble when told to");
+        return;
+    }
+    let mut site = Site::new();
+    site.env("ARCANOS_STUMBLE", "run:w").set("restart.max_attempts", "1");
+    site.js("w", "process.send('anything'); setInterval(() => {}, 1e6)");
+    site.start();
+    let worker = site.wait("w", "failed");
+    assert_eq!(worker["starts"], 2, "{worker}");
+    assert!(worker["reason"].to_string().contains("arcanos stumbled"), "{worker}");
+    site.is_empty();
+    assert_eq!(site.stop().0.code(), Some(0));
+}
+
+#[test]
 fn e10_open_streams_and_slow_clients_do_not_delay_the_end() {
     let mut site = Site::new();
     site.set("stop.timeout", "'500ms'");

@@ -15,6 +15,9 @@ use serde_json::Value;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How soon `/health` answers whatever goes on: 100 ms, for a program that is optimised.
+const STEADY: Duration = Duration::from_millis(if cfg!(debug_assertions) { 300 } else { 100 });
+
 /// An answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -127,15 +130,15 @@ impl Pulse {
         Self { is_over, thread }
     }
 
-    /// Ends, and demands that nine of ten answers came within 100 ms and all within two seconds:
-    /// the promise, with room for a machine that also compiles something.
+    /// Ends, and demands that nine of ten answers came in time and all within two seconds: the
+    /// machine may have other work.
     pub(crate) fn was_steady(self) {
         self.is_over.store(true, Ordering::Relaxed);
         let mut times = self.thread.join().unwrap();
         times.sort();
         let most = times[times.len() * 9 / 10];
         let worst = times[times.len() - 1];
-        let is_steady = most < Duration::from_millis(100) && worst < Duration::from_secs(2);
+        let is_steady = most < STEADY && worst < Duration::from_secs(2);
         assert!(is_steady, "/health took {most:?} (p90), {worst:?} at worst of {}", times.len());
     }
 }

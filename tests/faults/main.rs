@@ -10,9 +10,15 @@
 mod http;
 mod procs;
 mod site;
+mod soak;
 
 mod a_process_life;
+mod b_output;
+mod c_channel;
+mod d_restarts;
 mod e_supervisor;
+mod f_resources;
+mod i_http;
 mod s_callers;
 mod s_files;
 mod s_secrets;

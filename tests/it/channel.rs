@@ -74,9 +74,10 @@ fn a_worker_says_when_it_is_ready() {
 #[test]
 fn frames_that_are_too_long_or_broken_are_skipped_and_the_next_one_counts() {
     let site = site(
-        "process.send({ type: 'activity', message: 'x'.repeat(3 << 20) });
-         require('fs').writeSync(Number(process.channel?.fd ?? 3), '{broken\\n');
-         process.send({ type: 'activity', message: 'after all that' });",
+        "process.send({ type: 'activity', message: 'x'.repeat(3 << 20) }, () => {
+           require('fs').writeSync(3, '{broken\\n');
+           process.send({ type: 'activity', message: 'after all that' });
+         });",
     );
     site.wait_said("after all that");
     assert_eq!(site.wait_state("a", "running").starts(), 1);

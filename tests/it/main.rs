@@ -14,6 +14,7 @@ mod logs;
 mod model;
 mod npm;
 mod prepare;
+mod readme;
 mod reload;
 mod routes;
 mod saves;

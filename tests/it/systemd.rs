@@ -175,12 +175,14 @@ fn the_unit_files_of_the_readme_are_good() {
     let mut names = Vec::new();
     for block in readme.split("```ini\n").skip(1) {
         let text = block.split("```").next().unwrap();
-        let name = text.lines().next().unwrap().trim_start_matches("# /etc/systemd/system/");
+        // A block that is not named is the service.
+        let name = text.lines().next().unwrap().strip_prefix("# /etc/systemd/system/");
+        let name = name.unwrap_or("arcanos.service");
         let text = text.replace("/usr/local/bin/arcanos", ARCANOS);
         fs::write(folder.path().join(name), text).unwrap();
         names.push(folder.path().join(name));
     }
-    assert!(names.len() >= 2, "a service and a socket: {names:?}");
+    assert!(!names.is_empty(), "the README shows a unit");
     let output = Command::new("systemd-analyze").arg("verify").args(&names).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     // What it says of other units of this machine is not about ours.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Picture;
 use crate::{
     cli::{
-        grid::{Grid, Row, fit},
+        grid::{Grid, Row, fit, wrap},
         terminal::{Colours, Tone},
         wire::Worker,
     },
@@ -22,6 +22,9 @@ use crate::{
 /// The columns that must go where the terminal has fewer than so many, the first to go first.
 const DISPENSABLE: [(Column, u16); 3] =
     [(Column::Model, 72), (Column::Tries, 56), (Column::Pid, 48)];
+
+/// Lines that one line of a trouble may take.
+const TROUBLE_HEIGHT: usize = 5;
 
 /// A column but for the note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,18 +56,38 @@ pub(super) fn lines(picture: &Picture, view: &View) -> Vec<String> {
         lines.push(String::new());
         lines.extend(table(picture, view));
     }
-    if !picture.health.problems.is_empty() {
+    let troubles = troubles(picture);
+    if !troubles.is_empty() {
         lines.push(String::new());
     }
-    for problem in &picture.health.problems {
-        // Several lines of one problem stay lines.
-        for (n, line) in problem.lines().enumerate() {
-            let mark = if n == 0 { "problem: " } else { "         " };
-            let text = fit(&format!("{mark}{}", escape(line.as_bytes())), view.width);
-            lines.push(view.colours.paint(Tone::Bad, &text).into_owned());
+    for (mark, trouble) in troubles {
+        // Several lines of one trouble stay lines.
+        for (n, line) in trouble.lines().enumerate() {
+            let indent = " ".repeat(mark.len() + 2);
+            let width =
+                view.width.map_or(usize::MAX, |w| usize::from(w).saturating_sub(indent.len()));
+            for (m, part) in
+                wrap(&escape(line.as_bytes()), width, TROUBLE_HEIGHT).iter().enumerate()
+            {
+                let begin = if n + m == 0 { format!("{mark}: ") } else { indent.clone() };
+                let text = fit(&format!("{begin}{part}"), view.width);
+                lines.push(view.colours.paint(Tone::Bad, &text).into_owned());
+            }
         }
     }
     lines
+}
+
+/// What is wrong with arcanos as a whole, and what with.
+fn troubles(picture: &Picture) -> Vec<(&'static str, &str)> {
+    let health = &picture.health;
+    let parts = [
+        ("config not applied", &health.config),
+        ("workers' folder", &health.discovery),
+        ("model", &health.ai),
+    ];
+    let errors = parts.into_iter().filter_map(|(mark, part)| Some((mark, part.error.as_deref()?)));
+    errors.chain(health.problems.iter().map(|problem| ("problem", problem.as_str()))).collect()
 }
 
 /// Which arcanos it is, and how many workers are in which state.

@@ -12,7 +12,7 @@ use super::{
     patterns::{globs, redactions},
     rules::rules,
     secrets::secrets,
-    workers::{check_variable, workers},
+    workers::{check_variable, ids_of_variables, workers},
 };
 use crate::{
     config::{
@@ -79,6 +79,7 @@ pub(in crate::config) fn config(
             log: log?,
             state_directory: absolute(scope.inputs.folder(), &state?),
             secrets: secrets(&env, &server, &workers),
+            ids_of_variables: ids_of_variables(&workers, scope),
             env,
             server,
             workers,

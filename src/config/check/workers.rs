@@ -1,6 +1,6 @@
 //! `[workers.ID]`: each over the sections of the same names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     paths::absolute,
@@ -11,6 +11,7 @@ use super::{
 use crate::{
     config::{
         key::KeyPath,
+        layers::Source,
         model::WorkerSettings,
         raw::{Overlay, RawConfig, RawLimits, RawWorker},
         report::Report,
@@ -36,6 +37,19 @@ pub(super) fn workers(
         })
         .collect();
     checked.into_iter().collect()
+}
+
+/// The ids that only `ARCANOS__WORKERS__ID__…` variables name.
+pub(super) fn ids_of_variables(
+    workers: &BTreeMap<String, WorkerSettings>,
+    scope: &Scope<'_>,
+) -> BTreeSet<String> {
+    let is_spelled = |id: &&String| {
+        let key = KeyPath::of("workers").key(id);
+        let mut others = scope.layers.0.iter().filter(|l| l.source != Source::Environment);
+        others.any(|layer| key.find(&layer.tree).is_some())
+    };
+    workers.keys().filter(|id| !is_spelled(id)).cloned().collect()
 }
 
 fn worker(

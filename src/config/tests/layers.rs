@@ -204,3 +204,16 @@ fn auto_takes_what_the_environment_allows() {
         assert_eq!(site.good().config.model.upstream, upstream, "{:?}", site.environment);
     }
 }
+
+#[test]
+fn the_case_of_an_id_that_only_a_variable_names_does_not_matter() {
+    let site = Site::new("[workers.Known]\nargs = []\n")
+        .env("ARCANOS__WORKERS__GOALWATCHER__ENABLED", "false")
+        .env("ARCANOS__WORKERS__KNOWN__ENABLED", "false");
+    let config = site.good().config;
+    for (id, enabled) in
+        [("goalWatcher", false), ("GOALWATCHER", false), ("Known", false), ("known", true)]
+    {
+        assert_eq!(config.worker(id).enabled, enabled, "{id}");
+    }
+}

@@ -19,6 +19,8 @@ fn no_error_repeats_a_secret() {
         format!("[workers.w]\nenv.\"A=B\" = \"{SECRET}\"\n"),
         format!("[profiles.p]\nserver.token = [\"{SECRET}\"]\n"),
         format!("[server]\napi_key = \"{SECRET}\"\n"),
+        format!("[server]\ntokn = \"{SECRET}\"\n"),
+        format!("[profiles.p.server]\ntokn = [\"{SECRET}\"]\n"),
         format!("[restart]\nsecret_delay = \"{SECRET}\"\n"),
         format!("[server]\ntoken = \"{SECRET}\n"),
         format!("[server]\ntoken = \"\"\"\n{SECRET}\n"),

@@ -48,6 +48,25 @@ fn a_file_that_reaches_the_package_through_local_files_is_a_worker() {
 }
 
 #[test]
+fn a_local_file_that_is_missing_is_reported_on_who_imports_it() {
+    let rules = rules(vec![openai()]);
+    let files = [
+        ("direct.js", "import 'openai';\nimport './shared/gone.js';"),
+        ("far.js", "import 'openai';\nimport './shared/one.js';"),
+        ("shared/one.js", "require('./two.cjs')"),
+        ("fine.js", "import 'openai'; import './data'; import './fine.css'; import '../out.js'"),
+    ];
+    let discovered = found(&rules, &folder(&rules, &files));
+    for (id, warning) in [
+        ("direct", &["imports `./shared/gone.js`, which is missing (line 2 of `direct.js`)"][..]),
+        ("far", &["imports `./two.cjs`, which is missing (line 1 of `shared/one.js`)"][..]),
+        ("fine", &[]),
+    ] {
+        assert_eq!(candidate(&discovered, id).warnings, warning, "{id}");
+    }
+}
+
+#[test]
 fn files_that_import_each_other_are_both_workers_and_helpers_of_a_third() {
     let rules = rules(vec![openai()]);
     let pair = [

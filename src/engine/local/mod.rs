@@ -12,6 +12,7 @@ mod inbox;
 mod run;
 mod word;
 mod worker;
+mod wreck;
 
 use std::{
     collections::BTreeMap,

@@ -1,8 +1,8 @@
 //! The task of one run: spawns its process, moves what comes out of it, waits for its end.
 //!
-//! Channels: `order`, a [`Word`], and `inputs`, an [`Inbox`], from the worker's task; `events` to it. What the run says on
-//! its own channel is written down here and only counts for the worker as far as it changes its
-//! life.
+//! Channels: `order`, a [`Word`], and `inputs`, an [`Inbox`], from the worker's task; `events` to
+//! it. What the run says on its own channel is written down here and only counts for the worker as
+//! far as it changes its life.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,12 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, inbox::Inbox, word::Word};
+use super::{
+    Context,
+    inbox::Inbox,
+    word::Word,
+    wreck::{self, stumble},
+};
 use crate::{
     domain::{Evidence, Exit, LastActivity, RunId, Stamp, WorkerSpec},
     files::{
@@ -176,6 +181,12 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
+impl Drop for Launch {
+    fn drop(&mut self) {
+        wreck::report_lost(self.key, &self.events);
+    }
+}
+
 /// Node resolves the links of the main file but not those of `process.argv[1]`; the idioms that
 /// compare the two hold only for a path without links.
 fn resolve_file(args: &[String], file: &Path) -> Vec<String> {
@@ -258,6 +269,7 @@ impl Life<'_> {
     }
 
     async fn hear(&mut self, said: Incoming) {
+        stumble("run", &self.launch.spec.id);
         let run = self.launch.key;
         match said {
             Incoming::Ready => self.launch.tell(Event::SaidReady(run)).await,

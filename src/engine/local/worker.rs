@@ -1,6 +1,6 @@
 //! The task of one worker: events in, the machine decides, effects out.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
 use jiff::tz::TimeZone;
 use tokio::{
@@ -13,6 +13,7 @@ use super::{
     inbox::Inbox,
     run::{self, Order, RunEvent},
     word::Word,
+    wreck::{Wreck, stumble},
 };
 use crate::{
     domain::{LastActivity, RunId, WorkerId, WorkerSpec},
@@ -49,10 +50,10 @@ pub(super) struct Task {
 }
 
 /// A run as its worker's task holds it.
-struct LiveRun {
-    key: RunKey,
+pub(super) struct LiveRun {
+    pub(super) key: RunKey,
     id: RunId,
-    order: Arc<Word<Order>>,
+    pub(super) order: Arc<Word<Order>>,
     inputs: Arc<Inbox<String>>,
     turn: Option<Turn>,
 }
@@ -195,6 +196,7 @@ impl Task {
     }
 
     fn answer(&mut self, request: Request, now: Now) {
+        stumble("worker", &self.id);
         let outcome = self.machine.request(request.wish, now);
         let answer = match outcome {
             Ok(outcome) => {
@@ -318,6 +320,15 @@ impl Drop for Task {
     fn drop(&mut self) {
         // Whoever waits for an answer learns that none will come.
         self.requests.close();
+        if thread::panicking() {
+            let wreck = Wreck {
+                local: Arc::clone(&self.local),
+                id: self.id.clone(),
+                runs: std::mem::take(&mut self.runs),
+                events: Arc::clone(&self.run_events),
+            };
+            self.local.context.tracker.spawn(wreck.clear());
+        }
     }
 }
 

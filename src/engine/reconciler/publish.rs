@@ -26,6 +26,14 @@ impl Reconciler {
         report
     }
 
+    /// Shows this report as that of the last reload, if it did something.
+    pub(super) fn remember(&mut self, report: &ReloadReport) {
+        if !report.plan.is_empty() {
+            self.last_reload = Some(report.clone());
+            self.publish_config();
+        }
+    }
+
     fn publish(&self) {
         let (generation, config) = (self.generation, &self.config);
         let error = self.fault.as_ref().map(|fault| fault.errors.join("\n"));

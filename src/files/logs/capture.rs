@@ -217,27 +217,36 @@ impl<'a> Intake<'a> {
         }
         let bytes = &self.buffer[..n];
         let counters = self.log.counters();
-        counters.lines.fetch_add(memchr_iter(b'\n', bytes).count() as u64, Ordering::Relaxed);
+        let ends = count_ends(bytes);
+        counters.lines.fetch_add(ends as u64, Ordering::Relaxed);
         let begun = match memrchr(b'\n', bytes) {
             Some(at) => n - at - 1,
             None => self.begun + n,
         };
+        let (text, is_redacted) = self.cut_off(n);
         let chunk = Chunk {
+            // A secret of several lines leaves fewer.
+            ends: if is_redacted { count_ends(&text) } else { ends },
             worker: Some(self.log.id.clone()),
             stream: self.stream,
             run: Some(self.run.clone()),
             at: now(),
             begun: mem::replace(&mut self.begun, begun),
-            text: self.cut_off(n),
+            text,
             counters: Some(counters),
         };
-        if !chunk.text.is_empty() {
-            self.log.pass(chunk).await;
+        if chunk.text.is_empty() {
+            return;
+        }
+        let (shared, chunk) = (self.log.shared(), Arc::new(chunk));
+        if !shared.offer_output(&chunk, &self.log.known) {
+            // Boxed: few ever wait, and all would carry the room for it.
+            Box::pin(shared.wait_with_output(chunk)).await;
         }
     }
 
-    /// Takes the first bytes off the buffer, redacted.
-    fn cut_off(&mut self, n: usize) -> Text {
+    /// Takes the first bytes off the buffer, redacted; says whether there was anything to redact.
+    fn cut_off(&mut self, n: usize) -> (Text, bool) {
         let shared = self.log.shared();
         let view = shared.view();
         let redacted = match view.redactor.redact(&self.buffer[..n]) {
@@ -249,11 +258,12 @@ impl<'a> Intake<'a> {
             rest.extend_from_slice(&self.buffer[n..]);
             let mut full = mem::replace(&mut self.buffer, rest);
             full.truncate(n);
-            return Text::pooled(full, Arc::clone(&shared.pool));
+            return (Text::pooled(full, Arc::clone(&shared.pool)), false);
         }
+        let is_redacted = redacted.is_some();
         let text = redacted.unwrap_or_else(|| self.buffer[..n].to_vec());
         self.buffer.drain(..n);
-        Text::own(text)
+        (Text::own(text), is_redacted)
     }
 
     /// Makes sure that there is a buffer to read into.
@@ -270,6 +280,10 @@ impl<'a> Intake<'a> {
         let waiting = self.buffer.as_slice().to_vec();
         self.log.shared().pool.put(mem::replace(&mut self.buffer, waiting));
     }
+}
+
+fn count_ends(bytes: &[u8]) -> usize {
+    memchr_iter(b'\n', bytes).count()
 }
 
 /// Waits for this moment, or for ever. The timer is boxed: most pipes never need one.

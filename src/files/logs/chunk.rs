@@ -6,8 +6,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use memchr::memchr_iter;
-
 use crate::{
     domain::{LogCounters, RunId, Stamp, WorkerId},
     text::{lines, shown},
@@ -40,6 +38,9 @@ pub(super) struct Chunk {
     pub(super) begun: usize,
     /// The lines with their ends; the last one may lack its end.
     pub(super) text: Text,
+    /// How many of them have an end. Counted by who makes it, so that the text is gone through
+    /// once.
+    pub(super) ends: usize,
     /// Where bytes that cannot be written are counted.
     pub(super) counters: Option<Arc<LogCounters>>,
 }
@@ -47,8 +48,7 @@ pub(super) struct Chunk {
 impl Chunk {
     /// Lines in it, a last one without an end included.
     pub(super) fn n_lines(&self) -> u64 {
-        let ends = memchr_iter(b'\n', &self.text).count();
-        (ends + usize::from(!self.text.ends_with(b"\n"))) as u64
+        (self.ends + usize::from(!self.text.ends_with(b"\n"))) as u64
     }
 
     /// Bytes of memory it takes.

@@ -106,13 +106,11 @@ impl Queue {
     /// # Errors
     /// If there is none for a second, or there was none for others just before.
     pub(super) async fn push_output(&self, chunk: Arc<Chunk>) -> Result<(), Full> {
-        let cost = chunk.cost().min(OUTPUT_ROOM);
-        let n = u32::try_from(cost).expect("the room is far below 4 GiB");
+        let n = permits(&chunk);
         let permit = match self.output.try_acquire_many(n) {
             Ok(permit) => permit,
             Err(_) if self.is_stalled.load(Ordering::Relaxed) => return Err(Full),
-            // Boxed, so that who does not wait, nearly always, has no room for it.
-            Err(_) => match Box::pin(timeout(LONGEST_WAIT, self.output.acquire_many(n))).await {
+            Err(_) => match timeout(LONGEST_WAIT, self.output.acquire_many(n)).await {
                 Ok(Ok(permit)) => permit,
                 _ => {
                     self.is_stalled.store(true, Ordering::Relaxed);
@@ -122,6 +120,17 @@ impl Queue {
         };
         permit.forget();
         self.push(Job::Write(chunk, Room::Output(n)));
+        Ok(())
+    }
+
+    /// Queues output if there is room for it now.
+    ///
+    /// # Errors
+    /// If there is none; it may be waited for.
+    pub(super) fn try_push_output(&self, chunk: &Arc<Chunk>) -> Result<(), Full> {
+        let n = permits(chunk);
+        self.output.try_acquire_many(n).map_err(|_| Full)?.forget();
+        self.push(Job::Write(Arc::clone(chunk), Room::Output(n)));
         Ok(())
     }
 
@@ -203,6 +212,12 @@ impl Queue {
     }
 }
 
+/// The room that output takes.
+fn permits(chunk: &Chunk) -> u32 {
+    let cost = chunk.cost().min(OUTPUT_ROOM);
+    u32::try_from(cost).expect("the room is far below 4 GiB")
+}
+
 #[cfg(test)]
 mod tests {
     use crate::{domain::Stamp, files::logs::chunk::Text};
@@ -217,6 +232,7 @@ mod tests {
             at: Stamp::now(),
             begun: 0,
             text: Text::own(vec![b'x'; size]),
+            ends: 0,
             counters: None,
         })
     }

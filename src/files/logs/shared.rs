@@ -121,6 +121,7 @@ impl Shared {
             at: now(),
             begun: 0,
             text: Text::own(text.into_bytes()),
+            ends: 1,
             counters: None,
         }
     }
@@ -133,9 +134,14 @@ impl Shared {
         }
     }
 
-    /// Remembers and queues output; waits for room, a second at most.
-    pub(super) async fn pass_output(&self, chunk: Arc<Chunk>, known: &Known) {
-        self.remember(&chunk, Some(known));
+    /// Remembers output, and queues it if there is room; says whether it did.
+    pub(super) fn offer_output(&self, chunk: &Arc<Chunk>, known: &Known) -> bool {
+        self.remember(chunk, Some(known));
+        self.queue.try_push_output(chunk).is_ok()
+    }
+
+    /// Queues output that was offered in vain; waits for room, a second at most.
+    pub(super) async fn wait_with_output(&self, chunk: Arc<Chunk>) {
         if self.queue.push_output(Arc::clone(&chunk)).await.is_err() {
             self.count_overflow(&chunk);
         }

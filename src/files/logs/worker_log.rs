@@ -39,11 +39,6 @@ impl WorkerLog {
         &self.handle.shared
     }
 
-    /// Remembers and queues some of its output.
-    pub(super) async fn pass(&self, chunk: Chunk) {
-        self.shared().pass_output(Arc::new(chunk), &self.known).await;
-    }
-
     fn say(&self, stream: Stream, run: Option<&RunId>, text: &str) {
         let chunk = Chunk {
             worker: Some(self.id.clone()),

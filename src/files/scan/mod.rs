@@ -13,7 +13,7 @@ mod pass;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeSet, HashMap},
     io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -91,7 +91,8 @@ pub struct Scanner {
     directory: PathBuf,
     /// [`Rules::digest`] of the rules that the analyses are by.
     digest: u64,
-    known: BTreeMap<PathBuf, Known>,
+    /// By hash: comparing paths for an order costs a walk over their parts.
+    known: HashMap<PathBuf, Known>,
 }
 
 impl Scanner {

@@ -1,7 +1,7 @@
 //! One look at the folder.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -31,12 +31,12 @@ pub(super) enum Look {
 }
 
 pub(super) struct Pass<'a> {
-    pub(super) known: &'a mut BTreeMap<PathBuf, Known>,
+    pub(super) known: &'a mut HashMap<PathBuf, Known>,
     pub(super) rules: &'a Rules,
     directory: &'a Path,
     canonical: PathBuf,
     pub(super) now: Instant,
-    looks: BTreeMap<PathBuf, Look>,
+    looks: HashMap<PathBuf, Look>,
     /// Folders that were asked whether anyone may write to them.
     open_folders: BTreeMap<PathBuf, bool>,
     folders: BTreeSet<PathBuf>,
@@ -45,7 +45,7 @@ pub(super) struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     pub(super) fn new(
-        known: &'a mut BTreeMap<PathBuf, Known>,
+        known: &'a mut HashMap<PathBuf, Known>,
         rules: &'a Rules,
         (directory, now): (&'a Path, Instant),
     ) -> Self {
@@ -55,7 +55,7 @@ impl<'a> Pass<'a> {
             directory,
             canonical: PathBuf::new(),
             now,
-            looks: BTreeMap::new(),
+            looks: HashMap::new(),
             open_folders: BTreeMap::new(),
             folders: BTreeSet::from([directory.to_path_buf()]),
             wake: None,
@@ -63,7 +63,7 @@ impl<'a> Pass<'a> {
     }
 
     pub(super) fn run(mut self, list: List) -> Result<Scan, ScanError> {
-        let mut files = BTreeMap::new();
+        let mut files = Vec::new();
         self.canonical.clone_from(&list.canonical);
         self.folders.insert(list.canonical);
         for folder in &list.entered {
@@ -72,25 +72,29 @@ impl<'a> Pass<'a> {
         for (folder, fault) in list.unreadable {
             self.keep_all_in(&folder);
             let reason = format!("the folder cannot be read: {fault}");
-            files.insert(folder, Entry::new(Content::Rejected(reason)));
+            files.push((folder, Entry::new(Content::Rejected(reason))));
         }
         for name in &list.names {
             if let Some(entry) = self.look_at_name(name) {
-                files.insert(name.path.clone(), entry);
+                files.push((name.path.clone(), entry));
             }
         }
         self.look_for_the_gone();
         self.follow_imports();
         self.known.retain(|path, _| self.looks.get(path) == Some(&Look::Present));
-        if let Some((file, _)) = self.known.iter().find(|(_, known)| known.is_outdated) {
-            return Err(ScanError::Busy(file.clone()));
+        if let Some(file) = self.known_paths(|_, known| known.is_outdated).into_iter().next() {
+            return Err(ScanError::Busy(file));
         }
         for (path, known) in self.known.iter() {
-            files.insert(path.clone(), known.entry.clone());
+            files.push((path.clone(), known.entry.clone()));
             self.folders.extend(known.home.clone());
         }
         Ok(Scan {
-            listing: Listing { directory: self.directory.to_path_buf(), files },
+            listing: Listing {
+                directory: self.directory.to_path_buf(),
+                // What is known is the last word on a path.
+                files: files.into_iter().collect(),
+            },
             pending: self.wake.is_some(),
             wake: self.wake,
             folders: self.folders,
@@ -118,26 +122,28 @@ impl<'a> Pass<'a> {
 
     /// Files that were there and are listed no more.
     fn look_for_the_gone(&mut self) {
-        for path in self.roots() {
+        let gone = |path: &PathBuf, known: &Known| known.is_root && !self.looks.contains_key(path);
+        for path in self.known_paths(gone) {
             self.look(&path);
         }
     }
 
     /// Looks at all that the files import that may be workers.
     fn follow_imports(&mut self) {
-        for root in self.roots() {
-            let analysis = self.known.get(&root).and_then(Known::analysis);
-            if analysis.is_none_or(|analysis| analysis.locals.is_empty()) {
-                continue;
-            }
+        let imports = |_: &PathBuf, known: &Known| {
+            known.is_root && known.analysis().is_some_and(|analysis| !analysis.locals.is_empty())
+        };
+        for root in self.known_paths(imports) {
             reach(&root, |file| self.imports(file));
         }
     }
 
-    /// The known files that may be workers.
-    fn roots(&self) -> Vec<PathBuf> {
-        let roots = self.known.iter().filter(|(_, known)| known.is_root);
-        roots.map(|(path, _)| path.clone()).collect()
+    /// The known files of this kind, in order.
+    fn known_paths(&self, is_of_kind: impl Fn(&PathBuf, &Known) -> bool) -> Vec<PathBuf> {
+        let found = self.known.iter().filter(|(path, known)| is_of_kind(path, known));
+        let mut paths: Vec<PathBuf> = found.map(|(path, _)| path.clone()).collect();
+        paths.sort_unstable();
+        paths
     }
 
     fn imports(&mut self, file: &Path) -> Vec<PathBuf> {

@@ -33,7 +33,7 @@ impl Machine {
             if is_other_schedule {
                 self.reschedule(now);
             }
-            if old.launch != self.spec.launch {
+            if old.launch != self.spec.launch || self.is_let_go(old.policy.reload) {
                 self.relaunch(now, &mut out);
             } else if old.policy != self.spec.policy
                 || (old.bar.is_some() && self.spec.bar.is_none())
@@ -44,6 +44,12 @@ impl Machine {
         self.on_deadlines(now, &mut out);
         self.settle(&mut out);
         out
+    }
+
+    /// Whether a change that waited for a person need not wait any more.
+    fn is_let_go(&self, old: OnChange) -> bool {
+        let waited = old == OnChange::Manual && self.spec.policy.reload != OnChange::Manual;
+        waited && self.main().is_some() && self.is_changed()
     }
 
     /// Its file was removed and is there again before the run had ended.
@@ -122,6 +128,8 @@ impl Machine {
             }
             OnChange::Overlap | OnChange::Replace => {
                 self.wants_candidate = false;
+                let text = format!("Worker {} has changed, replacing its run", self.id);
+                out.push(Effect::Log(Tone::Info, text));
                 self.stop_runs(&again, now, out);
             }
         }

@@ -35,6 +35,11 @@ impl Machine {
         }
     }
 
+    /// Whether what runs, or ran last, is another launch than the one that should.
+    pub(super) fn is_changed(&self) -> bool {
+        self.launched.as_ref().is_some_and(|launched| launched.launch != self.spec.launch)
+    }
+
     /// The worker now, with what is counted and heard outside.
     #[must_use]
     pub fn view(&self, log: Arc<LogCounters>, activity: Option<LastActivity>) -> WorkerView {
@@ -44,7 +49,6 @@ impl Machine {
             Rest::Again(_, at) | Rest::Backoff(_, at) if main.is_none() => Some(at),
             _ => self.tick.map(|tick| tick.at),
         };
-        let launched = self.launched.as_ref();
         WorkerView {
             id: self.id.clone(),
             state,
@@ -65,7 +69,7 @@ impl Machine {
             skipped_runs: facts.skipped,
             last_exit: facts.last_exit.clone(),
             reason: facts.reason.clone().filter(|_| has_failed),
-            changed: launched.is_some_and(|launched| launched.launch != self.spec.launch),
+            changed: self.is_changed(),
             warnings: self.spec.warnings.iter().chain(&facts.note).cloned().collect(),
             log,
             last_activity: activity,

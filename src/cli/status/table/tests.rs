@@ -34,7 +34,15 @@ fn picture() -> Picture {
 }
 
 fn wire_health(problems: &[&str]) -> crate::cli::wire::Health {
-    let value = json!({ "status": "degraded", "version": "0.1.0", "problems": problems });
+    let error = "arcanos.toml:38:12: workers.hello.schedule: `every ten seconds` is no schedule, \
+                 expected cron, like \"*/15 * * * *\", or \"every 10m\"";
+    let value = json!({
+        "status": "degraded",
+        "version": "0.1.0",
+        "problems": problems,
+        "config": { "error": error },
+        "ai": { "error": null },
+    });
     serde_json::from_value(value).expect("a health")
 }
 

@@ -131,7 +131,7 @@ async fn a_worker_at_rest_holds_no_buffer() {
 }
 
 #[test]
-fn a_capture_at_rest_takes_half_a_kilobyte() {
+fn a_capture_at_rest_takes_less_than_a_kilobyte() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let _entered = runtime.as_ref().expect("a runtime").enter();
     let site = Site::new();
@@ -141,7 +141,7 @@ fn a_capture_at_rest_takes_half_a_kilobyte() {
     let run = super::site::run();
     let capture = log.capture(read, Stream::Stdout, &run, &ended);
     let size = size_of_val(&capture);
-    assert!(size <= 640, "{size} bytes");
+    assert!(size < 1024, "{size} bytes");
 }
 
 proptest! {

@@ -8,8 +8,8 @@ const LINES_FIRST = 500;
 const AT_END = 24;
 
 const SESSION_LINE = /^\[(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d))\] \[([^\]]*)\] ?([^]*)$/;
-const LIFECYCLE = /^(?:Launching worker: |Found OpenAI SDK worker: |Warning: Worker |Worker \S+ exited with code |Restarting worker|Worker \S+ failed too many times|Stopping worker: |✅ \S+ running with model: )/u;
-const FAILED_EXIT = /exited with code (?!0,)|failed too many times/;
+const LIFECYCLE = /^(?:Launching worker: |Found OpenAI SDK worker: |Warning: Worker |Worker \S+ exited with code |Restarting worker|Worker \S+ failed(?: too many times|: )|Worker \S+ has changed, |Worker \S+ did not end within |Stopping worker: |✅ \S+ running with model: )/u;
+const FAILED_EXIT = /exited with code (?!0,)|failed too many times|^Worker \S+ failed: /;
 
 /** Takes a line of the log apart, as text in the session log's form or as JSON. */
 function readLine(raw) {

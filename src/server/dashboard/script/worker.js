@@ -113,7 +113,8 @@ class WorkerPage {
     const bad = worker.state === 'failed' || worker.state === 'backoff';
     setContent(this.why, JSON.stringify([bad, worker.state, exit]), () => (bad && exit
       ? banner(worker.state === 'failed' ? 'bad' : 'warn', worker.state === 'failed' ? 'Gave up' : 'Failed, will be tried again', [
-        el('p', {}, `${ending(exit)} after ${runLength(exit.uptimeSeconds)}${exit.reason ? `: ${visible(exit.reason)}` : ''}`)])
+        el('p', {}, `${ending(exit)} after ${runLength(exit.uptimeSeconds)}${exit.reason ? `: ${visible(exit.reason)}` : ''}`),
+        exit.lastLines?.length > 0 ? el('details', {}, el('summary', {}, 'Its last lines on stderr'), el('pre', {}, exit.lastLines.map(visible).join('\n'))) : null])
       : null));
   }
 
@@ -121,6 +122,7 @@ class WorkerPage {
     const exit = worker.lastExit;
     this.fact('Last exit', exit ? `${ending(exit)}, ${moment(exit.at)}, after ${runLength(exit.uptimeSeconds)}` : '–');
     this.fact('Reason', visible(exit?.reason ?? '–'));
+    this.fact('Peak memory', bytes(exit?.peakMemoryBytes));
     this.fact('Model', worker.model ?? '–');
     this.fact('Process', worker.pid === null ? '–' : `pid ${worker.pid}`);
     this.fact('Run', worker.runId ?? '–');

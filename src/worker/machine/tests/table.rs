@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::world::{Behaviour, World, spec};
 use crate::{
-    domain::{Attempts, Exit, OnChange, ReadyRule, RestartWhen, State},
+    domain::{Attempts, Exit, OnChange, ReadyRule, RestartWhen, State, WorkerSpec},
     worker::{Event, RunKey, Wish},
 };
 
@@ -239,6 +239,24 @@ fn manual_waits_for_a_person() {
     assert!(world.ask(Wish::Restart));
     world.pass(5000);
     assert_eq!((world.view().starts, world.view().changed), (2, false));
+}
+
+#[test]
+fn a_change_that_waited_is_taken_up_once_changes_need_not_wait() {
+    let make =
+        |version, on_change| spec(version, move |s: &mut WorkerSpec| s.policy.reload = on_change);
+    for on_change in [OnChange::Replace, OnChange::Overlap] {
+        let mut world = World::new(make(0, OnChange::Manual), &[]);
+        world.pass(2000);
+        world.apply(make(0, on_change));
+        world.apply(make(0, OnChange::Manual));
+        world.apply(make(10, OnChange::Manual));
+        world.pass(5000);
+        assert_eq!((world.view().starts, world.view().changed), (1, true));
+        world.apply(make(10, on_change));
+        world.pass(5000);
+        assert_eq!((world.view().starts, world.view().changed), (2, false), "{on_change:?}");
+    }
 }
 
 #[test]
