@@ -206,7 +206,7 @@ Examples:
   arcanos status --watch
   arcanos status --json | jq .summary")]
 pub struct Status {
-    /// Keep the table up to date, until Ctrl-C; with --json, a line each time
+    /// Follow until Ctrl-C: the table, or a JSON line a change
     #[arg(long, short)]
     pub watch: bool,
 }
