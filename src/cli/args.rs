@@ -206,8 +206,8 @@ Examples:
   arcanos status --watch
   arcanos status --json | jq .summary")]
 pub struct Status {
-    /// Keep the table on the screen up to date, until Ctrl-C
-    #[arg(long, short, conflicts_with = "json")]
+    /// Follow until Ctrl-C: the table, or a JSON line a change
+    #[arg(long, short)]
     pub watch: bool,
 }
 

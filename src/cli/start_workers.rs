@@ -18,10 +18,15 @@ use crate::domain::{Snapshot, Stamp};
 /// Whatever keeps arcanos from starting; then nothing was started.
 pub(crate) fn run(globals: &Globals, args: &StartWorkers) -> Result<(), Failure> {
     let ground = ground::prepare(globals)?;
-    supervise::runtime()?.block_on(watch(ground, args.every))
+    let line = if globals.json { json_line } else { status_line };
+    supervise::runtime()?.block_on(watch(ground, args.every, line))
 }
 
-async fn watch(ground: Ground, every: Duration) -> Result<(), Failure> {
+async fn watch(
+    ground: Ground,
+    every: Duration,
+    line: fn(&Snapshot) -> String,
+) -> Result<(), Failure> {
     let supervision = supervise::supervise(ground).await?;
     let end = CancellationToken::new();
     let handle = supervision.engine.handle();
@@ -29,7 +34,7 @@ async fn watch(ground: Ground, every: Duration) -> Result<(), Failure> {
     let told = async move {
         while tokio::time::timeout(every, ended.cancelled()).await.is_err() {
             // Nobody may be reading any more; the workers run on.
-            let _ = writeln!(std::io::stdout(), "{}", status_line(&handle.snapshot()));
+            let _ = writeln!(std::io::stdout(), "{}", line(&handle.snapshot()));
         }
     };
     supervision.until_signal(|| end.cancel(), told).await
@@ -38,4 +43,23 @@ async fn watch(ground: Ground, every: Duration) -> Result<(), Failure> {
 /// `[TIME] [arcanos] 6 workers: 4 running, 2 failed`.
 fn status_line(snapshot: &Snapshot) -> String {
     format!("[{}] [arcanos] {}", Stamp::now(), systemd::status(snapshot))
+}
+
+/// `{"timestamp":…,"generation":…,"status":…,"workers":{"total":6,"running":4,…}}`.
+fn json_line(snapshot: &Snapshot) -> String {
+    let mut workers: serde_json::Map<String, serde_json::Value> = snapshot
+        .counts()
+        .0
+        .into_iter()
+        .map(|(state, count)| (state.as_str().to_owned(), count.into()))
+        .collect();
+    workers.insert("total".to_owned(), snapshot.workers.len().into());
+    let status = if snapshot.is_degraded() { "degraded" } else { "OK" };
+    let line = serde_json::json!({
+        "timestamp": Stamp::now(),
+        "generation": snapshot.generation,
+        "status": status,
+        "workers": workers,
+    });
+    line.to_string()
 }

@@ -25,7 +25,7 @@ pub struct Snapshot {
     pub discovery: DiscoveryStatus,
     /// How the model stands.
     pub ai: AiStatus,
-    /// Everything a person should look at, in words; empty when all is well.
+    /// What else a person should look at, in words; empty when all is well.
     pub problems: Vec<String>,
     /// The active profile: `development`, `production`, or one of the file.
     pub environment: String,
@@ -67,6 +67,15 @@ impl Snapshot {
             || self.discovery.error.is_some()
             || self.ai.reachable == Some(false)
             || !self.problems.is_empty()
+    }
+
+    /// Every reason to be degraded, in words.
+    pub fn reasons(&self) -> impl Iterator<Item = &str> {
+        let refusal = self.ai.error.as_deref().filter(|_| self.ai.reachable == Some(false));
+        [self.config.error.as_deref(), self.discovery.error.as_deref(), refusal]
+            .into_iter()
+            .flatten()
+            .chain(self.problems.iter().map(String::as_str))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     domain::AiStatus,
     engine::board::Board,
     openai::{self, StandIn},
+    plan::PLACEHOLDER_KEY,
 };
 
 /// How long an upstream may take to say whether key and model are good: what its own SDK would
@@ -108,17 +109,21 @@ impl ModelDesk {
             );
             return;
         }
-        let Some(key) = question.key.clone() else {
+        if question.key.is_none() {
             tracing::warn!("OPENAI_API_KEY is not set; workers start without it.");
-            return;
-        };
-        if !question.is_asked {
-            return;
         }
         let base_url = match &question.upstream {
             Upstream::Http(url) => Some(url.clone()),
             Upstream::OpenAi | Upstream::Echo => None,
         };
+        // A server of one's own may need no key: it is asked with what workers send to it.
+        let substitute = base_url.as_ref().map(|_| PLACEHOLDER_KEY.to_owned());
+        let Some(key) = question.key.clone().or(substitute) else {
+            return;
+        };
+        if !question.is_asked {
+            return;
+        }
         let target = openai::Target {
             base_url,
             key: SecretString::from(key),

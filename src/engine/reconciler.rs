@@ -34,7 +34,7 @@ use super::{
 use crate::{
     config::{Config, Loaded},
     discovery::Discovered,
-    domain::{Generation, PlanSummary, ReloadReport, WorkerSpec},
+    domain::{Generation, PlanSummary, ReloadReport},
     files::{WatchList, Watcher, logs::Logs},
     plan::{Action, Desired, Surroundings, desired, reconcile},
 };
@@ -347,7 +347,8 @@ impl Reconciler {
                     let is_new =
                         plan.summary.reasons.get(&spec.id).is_some_and(|r| r.starts_with("new"));
                     if is_new {
-                        self.shared.logs.arcanos(&self.found(&spec));
+                        let file = spec.file.display();
+                        self.shared.logs.arcanos(&format!("Found OpenAI SDK worker: {file}"));
                     }
                     self.shared.runtime.ensure(spec);
                 }
@@ -365,15 +366,6 @@ impl Reconciler {
             return Arc::clone(&self.config);
         }
         Arc::new(Config { discovery: discovery.clone(), ..Config::clone(&self.config) })
-    }
-
-    /// What is said of a new worker.
-    fn found(&self, spec: &WorkerSpec) -> String {
-        let rules = &self.config.discovery.rules;
-        let rule = rules.iter().find(|rule| rule.name == spec.rule);
-        let uses_sdk = rule.is_some_and(|r| r.imports.iter().any(|package| package == "openai"));
-        let kind = if uses_sdk { "OpenAI SDK worker" } else { "worker" };
-        format!("Found {kind}: {}", spec.file.display())
     }
 
     fn watch(&mut self, list: &WatchList) {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Stands for a key where an upstream needs none: the SDKs refuse to start without one.
-const PLACEHOLDER_KEY: &str = "arcanos-placeholder-key";
+pub(crate) const PLACEHOLDER_KEY: &str = "arcanos-placeholder-key";
 
 /// What a proxy must not be asked for.
 const LOOPBACK: &str = "127.0.0.1,localhost";

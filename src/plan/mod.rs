@@ -9,4 +9,5 @@ mod reconcile;
 mod tests;
 
 pub use desired::{Desired, Surroundings, desired};
+pub(crate) use environment::PLACEHOLDER_KEY;
 pub use reconcile::{Action, Plan, reconcile};

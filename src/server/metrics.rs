@@ -1,4 +1,4 @@
-//! `GET /metrics`: numbers for Prometheus, in the OpenMetrics text form.
+//! `GET /metrics`: numbers for Prometheus, in their text form.
 //!
 //! Nothing is counted here. Each scrape writes down the picture of that moment, so a worker that
 //! is gone is gone from the numbers too.
@@ -27,7 +27,7 @@ use crate::{
 use self::sheet::{Outcome, Sheet};
 use super::{app::App, picture::Meter, process};
 
-const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Answers `GET /metrics`.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
@@ -92,7 +92,7 @@ impl Scrape {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(self));
         let mut out = String::new();
-        text::encode(&mut out, &registry).expect("a string takes every text");
+        text::encode_registry(&mut out, &registry).expect("a string takes every text");
         out.into()
     }
 
@@ -115,12 +115,12 @@ impl Scrape {
             }),
         )?;
         out.counters(
-            "arcanos_worker_starts",
+            "arcanos_worker_starts_total",
             "Runs of the worker since arcanos started",
             views().map(|v| (plain(v), v.starts as f64)),
         )?;
         out.counters(
-            "arcanos_worker_exits",
+            "arcanos_worker_exits_total",
             "Ends of its runs, by exit code or signal",
             views()
                 .flat_map(|v| v.exits.iter().map(|(exit, n)| (exit_labels(v, *exit), *n as f64))),
@@ -131,7 +131,7 @@ impl Scrape {
             views().map(|v| (plain(v), f64::from(v.attempts))),
         )?;
         out.counters(
-            "arcanos_worker_skipped_runs",
+            "arcanos_worker_skipped_runs_total",
             "Ticks of its schedule that met a run",
             views().map(|v| (plain(v), v.skipped_runs as f64)),
         )
@@ -146,22 +146,22 @@ impl Scrape {
             all().filter_map(|w| Some((labels(w), w.memory_bytes? as f64))),
         )?;
         out.counters(
-            "arcanos_worker_cpu_seconds",
+            "arcanos_worker_cpu_seconds_total",
             "Processor time of its run",
             all().filter_map(|w| Some((labels(w), w.cpu_seconds?))),
         )?;
         out.counters(
-            "arcanos_log_bytes",
+            "arcanos_log_bytes_total",
             "Bytes of output that arrived",
             all().map(|w| (labels(w), w.view.log.read().bytes as f64)),
         )?;
         out.counters(
-            "arcanos_log_lines",
+            "arcanos_log_lines_total",
             "Lines of output that arrived",
             all().map(|w| (labels(w), w.view.log.read().lines as f64)),
         )?;
         out.counters(
-            "arcanos_log_dropped",
+            "arcanos_log_dropped_total",
             "Bytes of output and frames of its channel that were lost",
             all().map(|w| (labels(w), w.view.log.read().dropped as f64)),
         )
@@ -171,7 +171,7 @@ impl Scrape {
         let reloads = [("applied", self.own.applied), ("rejected", self.own.rejected)];
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1.0)];
         out.counters(
-            "arcanos_reloads",
+            "arcanos_reloads_total",
             "Looks at the disk that changed something, by result",
             reloads.map(|(result, n)| ([("result", result)], n as f64)),
         )?;
@@ -192,7 +192,7 @@ impl Scrape {
         let number = |n: Option<u64>| n.map(|n| n as f64);
         let started = self.own.since.0.as_millisecond() as f64 / 1000.0;
         out.counter(
-            "process_cpu_seconds",
+            "process_cpu_seconds_total",
             "Processor time of arcanos itself",
             process::cpu_time().as_secs_f64(),
         )?;

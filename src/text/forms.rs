@@ -60,10 +60,11 @@ fn base64(secret: &[u8], offset: usize, alphabet: &[u8; 64]) -> Vec<Vec<u8>> {
     vec![sure, whole, ended]
 }
 
-/// As in a URL or a form: strict, as JavaScript does it, and in both cases.
-fn percent(secret: &[u8]) -> [Vec<u8>; 4] {
+/// As in a URL or a form: strict, as JavaScript does it, as for a path, and in both cases.
+fn percent(secret: &[u8]) -> [Vec<u8>; 5] {
     const STRICT: &[u8] = b"-_.~";
     const JAVASCRIPT: &[u8] = b"-_.~!*'()";
+    const PATH: &[u8] = b"-_.~/";
     const UPPER: &[u8; 16] = b"0123456789ABCDEF";
     const LOWER: &[u8; 16] = b"0123456789abcdef";
     let encode = |kept: &[u8], space: &[u8], hex: &[u8; 16]| {
@@ -82,6 +83,7 @@ fn percent(secret: &[u8]) -> [Vec<u8>; 4] {
     [
         encode(STRICT, b"%20", UPPER),
         encode(JAVASCRIPT, b"%20", UPPER),
+        encode(PATH, b"%20", UPPER),
         encode(STRICT, b"+", UPPER),
         encode(STRICT, b"%20", LOWER),
     ]
@@ -121,6 +123,7 @@ mod tests {
             "pa%2Fss%20w%C3%B6rd%2B1%22x",
             "pa%2fss%20w%c3%b6rd%2b1%22x",
             "pa%2Fss+w%C3%B6rd%2B1%22x",
+            "pa/ss%20w%C3%B6rd%2B1%22x",
             "pa/ss wörd+1\\\"x",
             "pa\\/ss wörd+1\\\"x",
             "pa/ss w\\u00f6rd+1\\\"x",

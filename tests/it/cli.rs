@@ -1,7 +1,11 @@
 //! The command line: what it prints, what it exits with, with and without a running arcanos.
 
-use std::process::{Output, Stdio};
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Output, Stdio},
+};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::site::{Setup, Site};
@@ -160,6 +164,47 @@ fn start_workers_supervises_without_a_server() {
     site.wait_said("✅ b running");
     site.stop();
     assert!(site.session().contains("Stopping worker: a"));
+}
+
+#[test]
+fn what_goes_on_is_told_as_json_a_line_each() {
+    let site = Setup::new().worker("a.sh", STAYS).start();
+    site.wait_running(&["a"]);
+    let states = follow(&site, &["status", "--watch", "--json"], |line, site| {
+        if line["workers"]["active"][0] == "a" {
+            site.post("/workers/stop/a");
+        }
+        line["workers"]["details"][0]["state"] == "stopped"
+    });
+    assert_eq!(states.first().unwrap()["summary"]["totalWorkers"], 1);
+
+    let idle = Setup::new().worker("a.sh", STAYS).lay();
+    let arguments = ["start-workers", "--every", "50ms", "--json"];
+    let lines = follow(&idle, &arguments, |line, _| line["workers"]["running"] == 1);
+    assert_eq!(lines.last().unwrap()["workers"]["total"], 1);
+}
+
+/// Reads JSON, a line each, from a command that goes on, until `is_enough`; then ends it.
+fn follow(
+    site: &Site,
+    arguments: &[&str],
+    is_enough: impl Fn(&Value, &Site) -> bool,
+) -> Vec<Value> {
+    let mut child = site.command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut seen = Vec::new();
+    for line in lines {
+        let line = line.unwrap();
+        let value: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        let is_last = is_enough(&value, site);
+        seen.push(value);
+        if is_last {
+            break;
+        }
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    child.wait().unwrap();
+    seen
 }
 
 #[test]

@@ -72,6 +72,12 @@ fn a_run_that_lasted_clears_the_count() {
         .start();
     site.wait("more starts than attempts", |picture| picture.worker("a").starts() > 3);
     assert_ne!(site.worker("a").state(), "failed");
+    site.write("workers/b.sh", "[ -e b.once ] && exec sleep 86400; touch b.once; exit 1");
+    let again = |picture: &crate::site::Picture| {
+        let b = picture.worker("b");
+        (b.starts(), b.state(), b.attempts()) == (2, "running", 0)
+    };
+    site.wait("the count to be clear while it runs", again);
 }
 
 #[test]
@@ -256,4 +262,5 @@ fn a_last_line_without_newline_is_kept() {
     site.wait_state("a", "completed");
     site.wait_said("[a] no newline");
     assert_eq!(site.log("a"), "no newline");
+    assert_eq!(site.worker("a").at("/log/lines"), 1);
 }

@@ -126,6 +126,17 @@ fn an_upstream_that_is_not_there_is_shown_and_stops_nothing() {
 }
 
 #[test]
+fn an_upstream_of_ones_own_is_asked_without_a_key_too() {
+    let site = Setup::new()
+        .set("model.upstream", "'http://127.0.0.1:9/v1'")
+        .worker("a.sh", "exec sleep 86400")
+        .start();
+    let health =
+        site.wait_health("the upstream to be missed", |health| health["ai"]["reachable"] == false);
+    assert!(health["problems"].to_string().contains("127.0.0.1:9"), "{health}");
+}
+
+#[test]
 fn another_upstream_is_taken_up_by_the_next_run() {
     let (_mock, url) = Mock::start();
     let mut site = with_packages(Setup::new().worker("a.js", ASKS_ONCE));

@@ -1,4 +1,4 @@
-//! `arcanos status --watch`: the table, kept up to date in place.
+//! `arcanos status --watch`: the table, kept up to date in place; as JSON, a line a change.
 //!
 //! Channels: none of its own; it reads the stream of `/events` and asks anew when something
 //! happened. Ages are counted on here between two answers.
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::time::sleep;
 
-use super::{Picture, fetch, table};
+use super::{Picture, fetch, json_safe, table};
 use crate::cli::{
     args::Globals,
     client::{ClientError, Event, find},
@@ -52,7 +52,8 @@ enum End {
 pub(super) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
     let mut found = find::find(globals)?;
     let mut interrupt = Interrupt::listen()?;
-    let mut screen = Screen { out, n_drawn: 0 };
+    let form = if globals.json { Form::Json } else { Form::Table };
+    let mut screen = Screen { out, form, n_drawn: 0 };
     screen.text(HIDE_CURSOR)?;
     let ended = loop {
         match watch(&found, &mut screen, &mut interrupt).await {
@@ -84,12 +85,12 @@ async fn watch(
         Err(_) => return Ok(End::Lost),
     };
     loop {
-        let Ok(picture) = fetch(found).await else {
+        let Ok(picture) = screen.fetch(found).await else {
             return Ok(End::Lost);
         };
         let asked = Instant::now();
         let mut is_stale = false;
-        screen.draw(&table_lines(&picture, Duration::ZERO, screen.out))?;
+        screen.show(&picture, Duration::ZERO)?;
         while !is_stale || asked.elapsed() < CALM {
             let pause = if is_stale { CALM.saturating_sub(asked.elapsed()) } else { TICK };
             let wake = tokio::select! {
@@ -105,9 +106,9 @@ async fn watch(
                 Wake::Happened(Ok(Some(_))) => is_stale = true,
                 Wake::Happened(_) => return Ok(End::Lost),
                 // A pipe hears of what happens, not of time that passes.
-                Wake::Tick if screen.out.is_terminal() => {
+                Wake::Tick if screen.is_redrawn() => {
                     is_stale |= asked.elapsed() >= STALE;
-                    screen.draw(&table_lines(&picture, asked.elapsed(), screen.out))?;
+                    screen.show(&picture, asked.elapsed())?;
                 }
                 Wake::Tick => {}
             }
@@ -121,7 +122,7 @@ async fn wait_for_next(
     screen: &mut Screen<'_>,
     interrupt: &mut Interrupt,
 ) -> Result<Option<find::Found>, Failure> {
-    screen.draw(&["arcanos has gone; waiting for the next one (Ctrl-C ends this)".to_owned()])?;
+    screen.note("arcanos has gone; waiting for the next one (Ctrl-C ends this)")?;
     let search = async {
         loop {
             sleep(SEARCH).await;
@@ -150,16 +151,63 @@ fn table_lines(picture: &Picture, age: Duration, out: &Output) -> Vec<String> {
     table::lines(&picture, &view)
 }
 
+/// How what is seen is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Table,
+    Json,
+}
+
+/// What is to be seen, in the form of the [`Screen`].
+enum Seen {
+    Table(Picture),
+    Json(String),
+}
+
 /// The part of the terminal that is drawn over.
 struct Screen<'a> {
     out: &'a mut Output,
+    form: Form,
     n_drawn: usize,
 }
 
 impl Screen<'_> {
+    async fn fetch(&self, found: &find::Found) -> Result<Seen, ClientError> {
+        Ok(match self.form {
+            Form::Table => Seen::Table(fetch(found).await?),
+            Form::Json => {
+                let answer = found.client.read("/workers/status").await?;
+                Seen::Json(json_safe(&answer.to_string()))
+            }
+        })
+    }
+
+    fn show(&mut self, seen: &Seen, age: Duration) -> Result<(), Failure> {
+        match seen {
+            Seen::Table(picture) => self.draw(&table_lines(picture, age, self.out)),
+            Seen::Json(line) => {
+                self.out.line(line)?;
+                Ok(self.out.flush()?)
+            }
+        }
+    }
+
+    /// Says something beside the workers; who reads JSON reads no words.
+    fn note(&mut self, text: &str) -> Result<(), Failure> {
+        match self.form {
+            Form::Table => self.draw(&[text.to_owned()]),
+            Form::Json => Ok(()),
+        }
+    }
+
+    /// Whether it is drawn over as time passes.
+    fn is_redrawn(&self) -> bool {
+        self.form == Form::Table && self.out.is_terminal()
+    }
+
     /// Writes control codes, to a terminal only.
     fn text(&mut self, codes: &str) -> Result<(), Failure> {
-        if self.out.is_terminal() {
+        if self.is_redrawn() {
             self.out.text(codes)?;
             self.out.flush()?;
         }

@@ -144,6 +144,10 @@ impl<'a> Intake<'a> {
             }
         }
         self.pass(self.buffer.len()).await;
+        if self.begun > 0 {
+            // The last line has no newline to be counted by.
+            self.log.known.counters.lines.fetch_add(1, Ordering::Relaxed);
+        }
         self.log.shared().pool.put(mem::take(&mut self.buffer));
     }
 

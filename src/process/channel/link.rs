@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
 use tokio::{io::Interest, net::UnixStream, time::Instant};
 
 use super::{compact_json, decoder::Decoder, message::Incoming};
@@ -124,8 +123,7 @@ impl Channel {
     /// [`Refused`]; the stop goes on without.
     pub fn shutdown(&mut self, timeout: Duration) -> Result<(), Refused> {
         let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        let message = json!({ "type": "shutdown", "timeoutMs": milliseconds });
-        self.send(message.to_string())
+        self.send(format!(r#"{{"type":"shutdown","timeoutMs":{milliseconds}}}"#))
     }
 
     /// Hands input to a running script: one JSON value, as text.

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use prometheus_client::{
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder},
-    metrics::{MetricType, TypedMetric, counter::ConstCounter, gauge::ConstGauge},
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, MetricEncoder},
+    metrics::{MetricType, gauge::ConstGauge},
 };
 
 /// What comes of writing; a text takes every number.
@@ -20,9 +20,9 @@ impl Sheet<'_> {
         ConstGauge::new(value).encode(self.head(name, help, MetricType::Gauge)?)
     }
 
-    /// A counter without labels.
+    /// A counter without labels; `name` ends in `_total`.
     pub(super) fn counter(&mut self, name: &str, help: &str, value: f64) -> Outcome {
-        ConstCounter::new(value).encode(self.head(name, help, MetricType::Counter)?)
+        ConstGauge::new(value).encode(self.head(name, help, MetricType::Counter)?)
     }
 
     /// Gauges, by their labels.
@@ -32,34 +32,36 @@ impl Sheet<'_> {
         help: &str,
         values: impl IntoIterator<Item = (L, f64)>,
     ) -> Outcome {
-        let values = values.into_iter().map(|(labels, value)| (labels, ConstGauge::new(value)));
-        self.family(name, help, values)
+        self.family(name, help, MetricType::Gauge, values)
     }
 
-    /// Counters, by their labels.
+    /// Counters, by their labels; `name` ends in `_total`.
     pub(super) fn counters<L: EncodeLabelSet>(
         &mut self,
         name: &str,
         help: &str,
         values: impl IntoIterator<Item = (L, f64)>,
     ) -> Outcome {
-        let values = values.into_iter().map(|(labels, value)| (labels, ConstCounter::new(value)));
-        self.family(name, help, values)
+        self.family(name, help, MetricType::Counter, values)
     }
 
-    fn family<L: EncodeLabelSet, M: EncodeMetric + TypedMetric>(
+    /// The numbers of a counter are written as those of a gauge: the encoder's own counters have
+    /// `_total` on their samples but not on their family, and Prometheus's text form wants both
+    /// names to be one.
+    fn family<L: EncodeLabelSet>(
         &mut self,
         name: &str,
         help: &str,
-        values: impl Iterator<Item = (L, M)>,
+        kind: MetricType,
+        values: impl IntoIterator<Item = (L, f64)>,
     ) -> Outcome {
-        let mut values = values.peekable();
+        let mut values = values.into_iter().peekable();
         if values.peek().is_none() {
             return Ok(());
         }
-        let mut family = self.head(name, help, M::TYPE)?;
+        let mut family = self.head(name, help, kind)?;
         for (labels, value) in values {
-            value.encode(family.encode_family(&labels)?)?;
+            ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }

@@ -236,11 +236,13 @@ async fn metrics_name_the_workers_there_are() {
     assert!(
         reply
             .header("content-type")
-            .is_some_and(|kind| kind.starts_with("application/openmetrics-text"))
+            .is_some_and(|kind| kind.starts_with("text/plain; version=0.0.4"))
     );
     for line in [
         "# TYPE arcanos_worker_up gauge",
-        "# HELP arcanos_worker_starts Runs of the worker since arcanos started.",
+        "# TYPE process_cpu_seconds_total counter",
+        "# TYPE arcanos_worker_starts_total counter",
+        "# HELP arcanos_worker_starts_total Runs of the worker since arcanos started.",
         "arcanos_worker_up{worker=\"a\"} 1.0",
         "arcanos_worker_up{worker=\"b\"} 0.0",
         "arcanos_worker_state{worker=\"b\",state=\"failed\"} 1.0",
@@ -250,7 +252,6 @@ async fn metrics_name_the_workers_there_are() {
         "arcanos_log_bytes_total{worker=\"a\"} 0.0",
         "arcanos_reloads_total{result=\"applied\"} 0.0",
         "arcanos_generation 1.0",
-        "# EOF",
     ] {
         assert!(reply.body.lines().any(|l| l == line), "{line} in\n{}", reply.body);
     }

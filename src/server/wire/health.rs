@@ -18,7 +18,7 @@ pub(in crate::server) struct Health<'a> {
     workers: BTreeMap<&'static str, usize>,
     config: HealthConfig<'a>,
     discovery: HealthDiscovery<'a>,
-    problems: &'a [String],
+    problems: Vec<&'a str>,
     system: HealthSystem<'a>,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Health<'a> {
                 watcher: &picture.discovery.watcher,
                 error: picture.discovery.error.as_deref(),
             },
-            problems: &picture.problems,
+            problems: picture.reasons().collect(),
             system: HealthSystem {
                 uptime_seconds: seconds(own.uptime),
                 memory_bytes: own.memory_bytes,

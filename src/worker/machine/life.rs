@@ -1,6 +1,9 @@
 //! What happens to runs, and what follows from it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     Effect, Machine, Rest, RunKey, Tone, Wanted,
@@ -118,6 +121,9 @@ impl Machine {
         for key in keys {
             self.look_at_run(key, now, out);
         }
+        if self.forgiven_at().is_some_and(|at| at <= now.instant) {
+            self.budget.clear();
+        }
         if self.tick.is_some_and(|tick| tick.instant <= now.instant) {
             self.on_tick(now);
         }
@@ -128,6 +134,13 @@ impl Machine {
         if is_due && self.wanted.is_none() && self.main().is_none() {
             self.wanted = Some(Wanted::default());
         }
+    }
+
+    /// When the run at hand will have lasted long enough to clear the count of attempts, if any
+    /// are spent.
+    pub(super) fn forgiven_at(&self) -> Option<Instant> {
+        let run = self.main().filter(|run| self.budget.spent() > 0 && run.pid.is_some())?;
+        run.started.instant.checked_add(self.spec.policy.restart.reset_after)
     }
 
     fn look_at_run(&mut self, key: RunKey, now: Now, out: &mut Vec<Effect>) {

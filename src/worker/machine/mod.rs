@@ -175,7 +175,8 @@ impl Machine {
         };
         let policy = &self.spec.policy;
         let runs = self.runs.iter().filter_map(|run| run.deadline(policy)).min();
-        [resting, runs, self.tick.map(|tick| tick.instant)].into_iter().flatten().min()
+        let tick = self.tick.map(|tick| tick.instant);
+        [resting, runs, tick, self.forgiven_at()].into_iter().flatten().min()
     }
 
     /// The worker's file is gone.

@@ -64,6 +64,17 @@ fn a_long_run_clears_the_count() {
 }
 
 #[test]
+fn the_count_is_clear_as_soon_as_the_run_has_lasted() {
+    // It crashes at 61 s and runs again from 66 s to 127 s.
+    let crash = Behaviour::Ends(Exit::Code(1), 61_000);
+    let mut world = World::new(spec(1, |_| ()), &[(1, crash)]);
+    world.pass(66_000 + 59_900);
+    assert_eq!((world.alive(), world.view().attempts), (1, 1));
+    world.pass(200);
+    assert_eq!((world.alive(), world.view().attempts), (1, 0));
+}
+
+#[test]
 fn always_runs_again_after_success_without_spending() {
     let make = || spec(1, |s| s.policy.restart.policy = RestartWhen::Always);
     let mut world = World::new(make(), &[(1, Behaviour::Ends(Exit::Code(0), 10))]);
