@@ -10,13 +10,11 @@ mod publish;
 mod shown;
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use secrecy::ExposeSecret;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
