@@ -25,7 +25,11 @@ impl Court<'_> {
         own.hash(&mut hasher);
         uses.hash(&mut hasher);
         let others = uses.iter().filter_map(|(path, _)| analysis(path));
-        let mut env_reads: Vec<String> = iter::chain(case.entry.analysis(), others)
+        let mut env_reads: Vec<String> = case
+            .entry
+            .analysis()
+            .into_iter()
+            .chain(others)
             .flat_map(|analysis| analysis.env_reads.iter().cloned())
             .collect();
         env_reads.sort();
