@@ -46,7 +46,7 @@ pub(crate) fn crowd(ground: &Ground, workers: usize, rounds: usize) -> Vec<Figur
     }
     let (most_memory, most_down) = match workers {
         ..=1 => (4.5, 50.0),
-        ..=100 => (5.0, 50.0),
+        2..=100 => (5.0, 50.0),
         _ => (20.0, 300.0),
     };
     let name = |what: &str| format!("{what}, {workers} workers");

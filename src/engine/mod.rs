@@ -3,7 +3,7 @@
 //! | task | does | ends |
 //! |---|---|---|
 //! | reconciler | looks at the disk, plans, acts, publishes | at shutdown, first |
-//! | one a worker, one a run ([`local`]) | live the worker's life | when the worker is gone |
+//! | one a worker, one a run (`local`) | live the worker's life | when the worker is gone |
 //! | clock | notices that the wall clock was set | with the engine |
 //! | the preflight, the preparation | ask the upstream; install packages | by themselves |
 //!

@@ -5,6 +5,7 @@
 //!
 //! What a machine lacks (root, `strace`, `unshare`) skips a test, with a line that says so.
 
+#![expect(clippy::print_stdout, reason = "says what was skipped, and what a soak measured")]
 #![expect(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
 
 mod http;

@@ -159,6 +159,7 @@ enum Form {
 }
 
 /// What is to be seen, in the form of the [`Screen`].
+#[expect(clippy::large_enum_variant, reason = "one of it lives at a time")]
 enum Seen {
     Table(Picture),
     Json(String),
