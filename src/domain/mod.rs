@@ -25,5 +25,5 @@ pub use stamp::{Stamp, human_delay, human_uptime};
 pub use state::State;
 pub use view::{
     AiStatus, ConfigStatus, DiscoveryStatus, Evidence, LastActivity, LastExit, LogCounters,
-    LogCounts, Snapshot, Started, StateCounts, Usage, WorkerView,
+    LogCounts, PastRun, RunOutcome, Snapshot, Started, StateCounts, Usage, WorkerView,
 };

@@ -1,7 +1,7 @@
 //! What everybody may see: one immutable picture of all workers.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     path::PathBuf,
     sync::{
         Arc,
@@ -9,6 +9,8 @@ use std::{
     },
     time::{Duration, Instant},
 };
+
+use serde::Serialize;
 
 use super::{Attempts, Exit, Generation, Mode, RunId, Stamp, State, WorkerId};
 
@@ -181,6 +183,8 @@ pub struct WorkerView {
     pub last_activity: Option<LastActivity>,
     /// How often its runs ended in each way.
     pub exits: BTreeMap<Exit, u64>,
+    /// Its last runs that have ended, oldest first.
+    pub past: Arc<VecDeque<PastRun>>,
 }
 
 /// When a run was launched, by both clocks.
@@ -190,6 +194,33 @@ pub struct Started {
     pub at: Stamp,
     /// By the clock that ages are taken from.
     pub instant: Instant,
+}
+
+/// A run that has ended, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastRun {
+    /// When it was launched.
+    pub started_at: Stamp,
+    /// How long it lasted.
+    pub uptime: Duration,
+    /// Code or signal.
+    pub exit: Exit,
+    /// Why, in words.
+    pub reason: Option<String>,
+    /// What its end meant.
+    pub outcome: RunOutcome,
+}
+
+/// What the end of a run meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunOutcome {
+    /// It exited 0 by itself.
+    Completed,
+    /// It ended otherwise by itself, or because it took too long.
+    Failed,
+    /// It was asked to end.
+    Stopped,
 }
 
 /// How a run ended.

@@ -10,6 +10,7 @@ mod publish;
 mod shown;
 
 use std::{
+    collections::VecDeque,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -90,6 +91,8 @@ pub(super) struct Reconciler {
     is_news: bool,
     on_config: OnConfig,
     last_reload: Option<ReloadReport>,
+    /// What each look did that changed something or failed, newest first.
+    reloads: VecDeque<Arc<ReloadReport>>,
     again: Option<Duration>,
 }
 
@@ -160,6 +163,7 @@ impl Reconciler {
             is_news: false,
             on_config,
             last_reload: None,
+            reloads: VecDeque::new(),
             again: None,
         }
     }

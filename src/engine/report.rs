@@ -1,9 +1,12 @@
 //! What a pass over the disk found, for those who ask.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     path::PathBuf,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use secrecy::SecretString;
@@ -31,6 +34,8 @@ pub struct ConfigReport {
     pub sources: BTreeMap<String, &'static str>,
     /// What became of the last look at the disk that changed something or failed.
     pub last_reload: Option<ReloadReport>,
+    /// The last looks that changed something or failed, newest first, each by itself.
+    pub reloads: VecDeque<Arc<ReloadReport>>,
 }
 
 /// The verdicts on all files, as `GET /discovery` shows them.

@@ -1,6 +1,7 @@
 //! Brings the engine up, and down again.
 
 use std::{
+    collections::VecDeque,
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -257,5 +258,6 @@ fn first_report(loaded: &Loaded, file: &std::path::Path) -> ConfigReport {
         config: loaded.effective.clone(),
         sources: sources.collect(),
         last_reload: None,
+        reloads: VecDeque::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! The routes: the shape of each answer, who may ask, and what is refused.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::site::{Setup, Site};
 
@@ -231,4 +231,25 @@ fn a_request_that_is_no_http_gets_an_error_and_the_next_client_an_answer() {
     assert_eq!(site.connect().raw("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").status, 400);
     assert_eq!(site.connect().raw("no http at all\r\n\r\n").status, 400);
     assert_eq!(site.get("/health")["status"], "OK");
+}
+
+#[test]
+fn the_last_reloads_are_told_each_with_its_plan_newest_first() {
+    let mut site = Setup::new().worker("a.sh", STAYS).worker("b.sh", STAYS).start();
+    let before = site.wait_running(&["a", "b"]);
+    site.set("workers.a.args", "['-x']");
+    site.wait_replaced(&before.worker("a"));
+    site.set("restart.max_attempts", "'many'");
+    site.wait_health("degraded", |health| health["status"] == "degraded");
+    site.set("restart.max_attempts", "7");
+    site.wait("mended", |picture| picture.worker("b").at("/maxAttempts") == 7);
+    let reloads = site.get("/config")["reloads"].clone();
+    let told = |at: usize, key: &str| reloads.pointer(&format!("/{at}/{key}")).cloned();
+    assert_eq!(told(0, "plan/updated"), Some(json!(["a", "b"])), "{reloads:#}");
+    assert_eq!(told(1, "result"), Some(json!("rejected")));
+    assert!(told(1, "errors/0").unwrap().as_str().unwrap().contains("restart.max_attempts"));
+    assert_eq!(told(2, "plan/restarted"), Some(json!(["a"])));
+    assert!(told(2, "plan/reasons/a").is_some());
+    assert_eq!(told(3, "plan/started"), Some(json!(["a", "b"])));
+    assert_eq!(told(0, "generation"), Some(json!(site.picture().generation())));
 }

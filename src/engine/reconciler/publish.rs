@@ -8,6 +8,10 @@ use crate::{
     engine::report::{ConfigReport, DiscoveryReport},
 };
 
+/// Reloads that are remembered: what a person who looks at what happened today wants to see, and a
+/// bound on what plans of a thousand workers take.
+const RELOADS_KEPT: usize = 20;
+
 impl Reconciler {
     /// Counts and publishes what the pass did.
     pub(super) fn finish(&mut self, is_new: bool, plan: PlanSummary) -> ReloadReport {
@@ -21,6 +25,8 @@ impl Reconciler {
         if is_news {
             self.tell(&report);
             self.last_reload = Some(report.clone());
+            self.reloads.truncate(RELOADS_KEPT - 1);
+            self.reloads.push_front(Arc::new(report.clone()));
             self.publish_config();
         }
         report
@@ -73,6 +79,7 @@ impl Reconciler {
             config: self.shown.effective.clone(),
             sources: self.shown.sources.clone(),
             last_reload: self.last_reload.clone(),
+            reloads: self.reloads.clone(),
         }));
     }
 

@@ -1,7 +1,7 @@
 //! An engine that only remembers what it was asked.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -13,8 +13,8 @@ use crate::{
     config::{self, LogFormat},
     domain::{
         AiStatus, Attempts, ConfigStatus, DiscoveryStatus, Evidence, Exit, Generation, LastExit,
-        Mode, PlanSummary, ReloadReport, ReloadResult, RunId, Snapshot, Stamp, Started, State,
-        Usage, WorkerId, WorkerSpec, WorkerView,
+        Mode, PastRun, PlanSummary, ReloadReport, ReloadResult, RunId, RunOutcome, Snapshot, Stamp,
+        Started, State, Usage, WorkerId, WorkerSpec, WorkerView,
     },
     engine::{
         Board, CommandError, ConfigReport, DiscoveryReport, Handle, Pending, Request, Runtime,
@@ -99,6 +99,7 @@ pub(super) fn engine(
             config: serde_json::json!({"server": {"token": "[redacted]"}}),
             sources: BTreeMap::from([("server.token".to_owned(), "file")]),
             last_reload: None,
+            reloads: VecDeque::new(),
         })),
         discovery: watch::Sender::new(Arc::new(DiscoveryReport {
             directory: "/srv/workers".into(),
@@ -179,6 +180,13 @@ pub(super) fn worker(name: &str, state: State) -> WorkerView {
         log: Arc::default(),
         last_activity: None,
         exits: BTreeMap::from([(Exit::Code(9), 1)]),
+        past: Arc::new(VecDeque::from([PastRun {
+            started_at: moment(),
+            uptime: Duration::from_millis(1250),
+            exit: Exit::Code(9),
+            reason: None,
+            outcome: RunOutcome::Failed,
+        }])),
     }
 }
 

@@ -105,6 +105,16 @@ async fn a_worker_is_shown_with_all_that_is_known_of_it() {
       "nextStartAt": "2026-11-23T17:00:00.500Z",
       "pid": null,
       "reason": "it exited with 9",
+      "recentRuns": [
+        {
+          "code": 9,
+          "outcome": "failed",
+          "reason": null,
+          "signal": null,
+          "startedAt": "2026-11-23T17:00:00.500Z",
+          "uptimeSeconds": 1.25
+        }
+      ],
       "rule": "openai-node",
       "runId": "i-7",
       "skippedRuns": 0,
@@ -117,6 +127,11 @@ async fn a_worker_is_shown_with_all_that_is_known_of_it() {
       ]
     }
     "#);
+}
+
+#[tokio::test]
+async fn a_worker_that_is_up_is_shown_with_its_process() {
+    let bench = Bench::new().await;
     bench.put("a", State::Running);
     let wire = bench.get("/workers/a").await.json();
     assert_eq!((&wire["pid"], &wire["maxAttempts"]), (&json!(4711), &json!(3)));

@@ -8,7 +8,9 @@ use std::{
 use serde::Serialize;
 
 use super::seconds;
-use crate::domain::{Attempts, Exit, LastExit, RunId, Stamp, State, Usage, WorkerId, WorkerView};
+use crate::domain::{
+    Attempts, Exit, LastExit, PastRun, RunId, RunOutcome, Stamp, State, Usage, WorkerId, WorkerView,
+};
 
 /// `GET /workers`.
 #[derive(Serialize)]
@@ -40,6 +42,8 @@ pub(in crate::server) struct Worker<'a> {
     starts: u64,
     skipped_runs: u64,
     last_exit: Option<ExitOf<'a>>,
+    /// Its last runs that have ended, oldest first.
+    recent_runs: Vec<Past<'a>>,
     /// Why it is in `backoff` or `failed`.
     reason: Option<&'a str>,
     changed: bool,
@@ -62,6 +66,17 @@ struct ExitOf<'a> {
     peak_memory_bytes: Option<u64>,
     /// Its last lines on stderr, oldest first; of a failure only.
     last_lines: &'a [String],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Past<'a> {
+    started_at: Stamp,
+    uptime_seconds: f64,
+    code: Option<i32>,
+    signal: Option<String>,
+    reason: Option<&'a str>,
+    outcome: RunOutcome,
 }
 
 #[derive(Serialize)]
@@ -112,6 +127,7 @@ impl<'a> Worker<'a> {
             starts: view.starts,
             skipped_runs: view.skipped_runs,
             last_exit: view.last_exit.as_ref().map(ExitOf::new),
+            recent_runs: view.past.iter().map(Past::new).collect(),
             reason: view.reason.as_deref(),
             changed: view.changed,
             warnings: warnings(view, usage),
@@ -136,6 +152,19 @@ impl<'a> ExitOf<'a> {
             uptime_seconds: seconds(last.uptime),
             peak_memory_bytes: last.evidence.peak_memory,
             last_lines: &last.evidence.last_lines,
+        }
+    }
+}
+
+impl<'a> Past<'a> {
+    fn new(run: &'a PastRun) -> Self {
+        Self {
+            started_at: run.started_at,
+            uptime_seconds: seconds(run.uptime),
+            code: run.exit.code(),
+            signal: run.exit.signal(),
+            reason: run.reason.as_deref(),
+            outcome: run.outcome,
         }
     }
 }

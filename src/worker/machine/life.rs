@@ -237,6 +237,7 @@ impl Machine {
             out.push(Effect::Log(Tone::Warn, format!("Worker {} failed: {cause}", self.id)));
         }
         let reason = reason_of(&run, exit, cause);
+        self.facts.remember(&run, exit, reason.clone(), now);
         self.facts.last_exit = Some(LastExit {
             exit: Some(exit),
             reason: reason.clone(),

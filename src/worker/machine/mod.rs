@@ -11,14 +11,19 @@ mod chance;
 mod change;
 mod event;
 mod life;
+mod past;
 mod request;
 mod run;
 mod view;
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Instant,
+};
 
 use crate::{
-    domain::{Exit, LastExit, OnChange, RunId, Stamp, WorkerId, WorkerSpec},
+    domain::{Exit, LastExit, OnChange, PastRun, RunId, Stamp, WorkerId, WorkerSpec},
     worker::{Budget, Now, Schedule, Tick},
 };
 
@@ -95,6 +100,7 @@ struct Facts {
     last_run: Option<RunId>,
     last_exit: Option<LastExit>,
     exits: BTreeMap<Exit, u64>,
+    past: Arc<VecDeque<PastRun>>,
     reason: Option<String>,
     /// What became of an overlap that failed.
     note: Option<String>,

@@ -74,6 +74,7 @@ impl Machine {
             log,
             last_activity: activity,
             exits: facts.exits.clone(),
+            past: Arc::clone(&facts.past),
         }
     }
 }

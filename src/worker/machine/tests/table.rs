@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::world::{Behaviour, World, spec};
 use crate::{
-    domain::{Attempts, Exit, OnChange, ReadyRule, RestartWhen, State, WorkerSpec},
+    domain::{Attempts, Exit, OnChange, ReadyRule, RestartWhen, RunOutcome, State, WorkerSpec},
     worker::{Event, RunKey, Wish},
 };
 
@@ -52,6 +52,37 @@ fn three_attempts_then_failed() {
     assert_eq!(world.said("Restarting worker a (attempt 2/3) in 10s"), 1);
     assert_eq!(world.said("Worker a failed too many times, giving up"), 1);
     assert_eq!(world.said("Worker a exited with code 1, signal null"), 4);
+}
+
+#[test]
+fn past_runs_are_remembered_with_what_their_end_meant() {
+    let done = Behaviour::Ends(Exit::Code(0), 3_000);
+    let mut world = World::new(spec(1, |_| ()), &[(1, CRASHES), (2, done)]);
+    world.pass(60_000);
+    world.apply(spec(2, |_| ()));
+    world.pass(2_000);
+    assert!(world.ask(Wish::Restart));
+    world.pass(5_000);
+    let past = world.view().past;
+    let outcomes: Vec<RunOutcome> = past.iter().map(|run| run.outcome).collect();
+    let [failed, stopped, completed] =
+        [RunOutcome::Failed, RunOutcome::Stopped, RunOutcome::Completed];
+    assert_eq!(outcomes, [failed, failed, failed, failed, stopped, completed]);
+    assert_eq!(past[0].reason.as_deref(), Some("exited with code 1"));
+    assert_eq!((past[5].uptime, past[5].exit), (Duration::from_secs(3), Exit::Code(0)));
+    let gap = past[0].started_at.until(past[1].started_at);
+    assert_eq!(gap, Duration::from_secs(5));
+}
+
+#[test]
+fn no_more_past_runs_are_remembered_than_fit_a_plot() {
+    let make = || spec(1, |s| s.policy.restart.max_attempts = Attempts::Unlimited);
+    let mut world = World::new(make(), &[(1, CRASHES)]);
+    world.pass(3 * 3_600_000);
+    let view = world.view();
+    assert!(view.starts > 16);
+    assert_eq!(view.past.len(), 16);
+    assert_eq!(view.past.back().map(|run| run.started_at), view.last_run_at);
 }
 
 #[test]

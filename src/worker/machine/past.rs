@@ -1,0 +1,42 @@
+//! The runs that have ended, as far as they are remembered.
+
+use std::sync::Arc;
+
+use super::{Facts, run::Run};
+use crate::{
+    domain::{Exit, PastRun, RunOutcome},
+    worker::Now,
+};
+
+/// Past runs that are remembered of a worker: enough for a picture of a crash loop, which by
+/// default has four.
+const RUNS_KEPT: usize = 16;
+
+impl Facts {
+    /// Remembers a run that has just ended.
+    pub(super) fn remember(&mut self, run: &Run, exit: Exit, reason: Option<String>, now: Now) {
+        let past = Arc::make_mut(&mut self.past);
+        if past.len() == RUNS_KEPT {
+            past.pop_front();
+        }
+        past.push_back(PastRun {
+            started_at: run.started.at,
+            uptime: run.age(now),
+            exit,
+            reason,
+            outcome: outcome_of(run, exit),
+        });
+    }
+}
+
+fn outcome_of(run: &Run, exit: Exit) -> RunOutcome {
+    if run.has_overstayed() {
+        RunOutcome::Failed
+    } else if run.is_stopping() {
+        RunOutcome::Stopped
+    } else if exit.is_success() {
+        RunOutcome::Completed
+    } else {
+        RunOutcome::Failed
+    }
+}
