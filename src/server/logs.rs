@@ -20,7 +20,7 @@ use super::{
     fault::Fault,
     query::{Query, QueryError},
     read, stream as sse,
-    wire::Lines,
+    wire::{Line, Lines},
 };
 
 /// Lines that are shown without a wish.
@@ -45,39 +45,65 @@ pub(super) async fn logs(
         ALL | LIFECYCLE => None,
         _ => Some(read::find(&app, &name)?.id.clone()),
     };
-    let Asked { mut query, must_follow } = Asked::read(&Query::of(&uri)?)?;
+    let Asked { mut query, must_follow, form } = Asked::read(&Query::of(&uri)?)?;
     if name == LIFECYCLE {
         query.stream.get_or_insert(Stream::Lifecycle);
     }
     let logs = app.handle.logs();
     if must_follow {
         let (lines, follower) = logs.tail_and_follow(worker.as_ref(), &query).await;
-        return Ok(sse::stream(&app, events(lines, follower)));
+        return Ok(sse::stream(&app, events(lines, follower, form)));
     }
     let lines = logs.tail(worker.as_ref(), &query).await;
-    let logs = lines.iter().map(LogLine::to_string).collect();
-    Ok(Json(Lines { worker_id: &name, logs, timestamp: Stamp::now() }).into_response())
+    let (worker_id, timestamp) = (name.as_str(), Stamp::now());
+    Ok(match form {
+        Form::Text => {
+            let logs = lines.iter().map(LogLine::to_string).collect();
+            Json(Lines { worker_id, logs, timestamp }).into_response()
+        }
+        Form::Json => {
+            let logs = lines.iter().map(Line::new).collect();
+            Json(Lines { worker_id, logs, timestamp }).into_response()
+        }
+    })
 }
 
 /// The last lines, then all that come, until the worker is gone.
-fn events(lines: Vec<LogLine>, follower: Follower) -> impl Events<Item = Event> + Send + 'static {
-    let live = stream::unfold(follower, |mut follower| async {
+fn events(
+    lines: Vec<LogLine>,
+    follower: Follower,
+    form: Form,
+) -> impl Events<Item = Event> + Send + 'static {
+    let live = stream::unfold(follower, move |mut follower| async move {
         // Lines that are in memory cost no wait, and a flood of them would hold a thread for as
         // long as the client takes them: the others get their turn.
         tokio::task::consume_budget().await;
         let item = follower.next().await?;
         let event = match item {
-            FollowItem::Line(line) => event(&line),
+            FollowItem::Line(line) => event(&line, form),
             // They came faster than this client took them.
             FollowItem::Lagged(n) => Event::default().event("lagged").data(n.to_string()),
         };
         Some((event, follower))
     });
-    stream::iter(lines).map(|line| event(&line)).chain(live)
+    stream::iter(lines).map(move |line| event(&line, form)).chain(live)
 }
 
-fn event(line: &LogLine) -> Event {
-    Event::default().event("line").data(line.to_string())
+fn event(line: &LogLine, form: Form) -> Event {
+    let data = match form {
+        Form::Text => line.to_string(),
+        Form::Json => serde_json::to_string(&Line::new(line)).expect("a line is JSON"),
+    };
+    Event::default().event("line").data(data)
+}
+
+/// How a line is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// As the session log has it.
+    Text,
+    /// With its stream and run.
+    Json,
 }
 
 /// What a client wants to see.
@@ -85,6 +111,7 @@ fn event(line: &LogLine) -> Event {
 struct Asked {
     query: TailQuery,
     must_follow: bool,
+    form: Form,
 }
 
 impl Asked {
@@ -112,7 +139,12 @@ impl Asked {
         });
         let (stream, since) = (stream.transpose()?, since.transpose()?);
         let must_follow = query.asks("follow")?;
-        Ok(Self { query: TailQuery { lines, stream, since }, must_follow })
+        let form = match value("format")? {
+            None | Some("text") => Form::Text,
+            Some("json") => Form::Json,
+            Some(text) => return Err(wrong("format", text, "`text` or `json`")),
+        };
+        Ok(Self { query: TailQuery { lines, stream, since }, must_follow, form })
     }
 }
 
@@ -149,6 +181,7 @@ mod tests {
             ("stream=stdin", "`stdout`"),
             ("since=yesterday", "a time"),
             ("follow=perhaps", "1 or 0"),
+            ("format=xml", "`text` or `json`"),
         ] {
             let error = read(query).expect_err(query).to_string();
             assert!(error.contains(expected), "{error}");

@@ -1,6 +1,7 @@
 //! The shapes of answers, apart from the types inside: what stands here is what clients rely on.
 
 mod health;
+mod line;
 mod status;
 mod worker;
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 use crate::domain::{Generation, PlanSummary, Stamp};
 
 pub(super) use health::{Health, Own};
+pub(super) use line::{Line, Lines};
 pub(super) use status::Status;
 pub(super) use worker::{Worker, Workers};
 
@@ -40,15 +42,6 @@ pub(super) struct Reloaded<'a> {
     /// Keys whose edit was refused.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(super) errors: &'a [String],
-    pub(super) timestamp: Stamp,
-}
-
-/// `GET /workers/logs/ID`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Lines<'a> {
-    pub(super) worker_id: &'a str,
-    pub(super) logs: Vec<String>,
     pub(super) timestamp: Stamp,
 }
 

@@ -32,7 +32,7 @@ test('every worker is shown with its state', { timeout: 60_000 }, async () => {
     await inState(page, 'once', 'completed');
     assert.match(await textOf(row(page, 'alpha'))(), /alpha alpha\.sh running/);
     await page.getByRole('table', { name: 'Workers' }).waitFor();
-    await page.getByText('stand-in model, not a real one').waitFor();
+    await page.getByText('stand-in model', { exact: true }).waitFor();
   });
 });
 
@@ -65,8 +65,8 @@ test('a crash loop is seen in backoff, then failed, with its reason', { timeout:
     await inState(page, 'crash', 'backoff');
     await inState(page, 'crash', 'failed');
     await until(async () => (await textOf(row(page, 'crash'))()).includes('code 7'), 'the exit code in the row');
-    const { lastExit } = await site.ask('workers/crash');
-    if (lastExit.reason) await until(async () => (await textOf(row(page, 'crash'))()).includes(lastExit.reason.replaceAll(/\s+/g, ' ').slice(0, 40)), 'the reason in the row');
+    // Nothing explains this end, so its last words stand there.
+    await until(async () => (await textOf(row(page, 'crash'))()).includes('no key'), 'its last words in the row');
     await row(page, 'crash').getByRole('link').click();
     await page.getByText('Gave up').waitFor();
     await until(async () => (await page.locator('.runs-table tbody tr').count()) === 3, 'three runs in the table');

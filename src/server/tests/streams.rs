@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use super::{
     bench::{Bench, SOON, read_to_end, read_until, wait_until},
     engine::id,
 };
-use crate::domain::State;
+use crate::domain::{RunId, State};
 
 async fn open(bench: &Bench, path: &str, headers: &str) -> TcpStream {
     let mut stream = bench.connect().await;
@@ -73,6 +74,32 @@ async fn the_last_lines_are_shown_in_the_session_logs_form() {
     let wire = bench.get("/workers/logs/a?lines=2&stream=activity").await.json();
     assert_eq!(wire["logs"].as_array().unwrap().len(), 1);
     assert_eq!(bench.get("/workers/logs/a?lines=0").await.status, 400);
+}
+
+#[tokio::test]
+async fn lines_in_json_say_where_they_come_from_whatever_their_text_says() {
+    let bench = Bench::new().await;
+    bench.put("a", State::Running);
+    let run = RunId::new("i", 7);
+    let log = bench.handle.logs().worker(&id("a"));
+    log.lifecycle(Some(&run), "Launching worker: a");
+    log.activity(None, "Worker a exited with code 0, signal null");
+    let logs = |wire: Value| wire["logs"].clone();
+    let told = logs(bench.get("/workers/logs/a?format=json").await.json());
+    assert_eq!(told[0]["message"], "Launching worker: a");
+    assert_eq!((&told[0]["kind"], &told[0]["stream"]), (&json!("lifecycle"), &Value::Null));
+    assert_eq!((&told[0]["worker"], &told[0]["run"]), (&json!("a"), &json!("i-7")));
+    let told = logs(bench.get("/workers/logs/a?format=json&stream=activity").await.json());
+    assert_eq!((&told[0]["kind"], &told[0]["run"]), (&json!("activity"), &Value::Null));
+    let mut stream = open(&bench, "/workers/logs/a?format=json&follow=1", "").await;
+    let seen = read_until(&mut stream, "event: line\ndata: {\"ts\"").await;
+    assert!(!seen.contains("[a]"), "{seen}");
+    log.lifecycle(None, "and more");
+    read_until(
+        &mut stream,
+        "\"kind\":\"lifecycle\",\"stream\":null,\"run\":null,\"message\":\"and more\"}",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -153,10 +153,17 @@ async function attempt(work, what) {
   }
 }
 
+/** The lists of a plan. */
+const PLAN_KINDS = ['started', 'stopped', 'restarted', 'updated'];
+
+/** Whether a plan does nothing. */
+function isIdle(plan) {
+  return PLAN_KINDS.every((kind) => plan[kind].length === 0);
+}
+
 /** A plan as `2 started, 1 restarted, 5 unchanged`. */
 function planInWords(plan) {
-  if (!plan) return 'nothing to do';
-  const parts = ['started', 'stopped', 'restarted', 'updated'].filter((kind) => plan[kind]?.length > 0).map((kind) => `${plan[kind].length} ${kind}`);
-  if (parts.length === 0) return `nothing to do, ${plan.unchanged ?? 0} unchanged`;
-  return [...parts, `${plan.unchanged ?? 0} unchanged`].join(', ');
+  const unchanged = `${plan.unchanged} unchanged`;
+  if (isIdle(plan)) return `nothing to do, ${unchanged}`;
+  return [...PLAN_KINDS.filter((kind) => plan[kind].length > 0).map((kind) => `${plan[kind].length} ${kind}`), unchanged].join(', ');
 }

@@ -9,7 +9,8 @@ function verdictMark(verdict) {
 }
 
 function whereOf(file) {
-  return file.line ? `${file.file}:${file.line}` : file.file;
+  const name = visible(file.file).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
+  return file.line ? `${name}:${file.line}` : name;
 }
 
 function verdictReason(file) {
@@ -59,7 +60,7 @@ class DiscoveryPage {
   }
 
   row(file) {
-    const name = file.verdict === 'worker' && file.id ? el('a', { href: `#/worker/${encodeURIComponent(file.id)}` }, visible(whereOf(file))) : visible(whereOf(file));
+    const name = file.verdict === 'worker' && file.id ? el('a', { href: `#/worker/${encodeURIComponent(file.id)}` }, whereOf(file)) : whereOf(file);
     return el('tr', {}, el('th', { scope: 'row' }, name), el('td', {}, verdictMark(file.verdict)), el('td', {}, file.rule ?? '–'), el('td', {}, visible(verdictReason(file))));
   }
 }

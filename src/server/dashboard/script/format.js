@@ -61,9 +61,18 @@ function ending(exit) {
   return 'never began';
 }
 
-/** A file without its folders. */
-function fileName(path) {
-  return String(path ?? '').split('/').pop();
+/** Why a run ended, beside its code or signal: its reason, or its last words if that says no more. */
+function causeOf(exit) {
+  const reason = exit?.reason ?? '';
+  const cause = reason.replace(/ ?\(?(?:exited with code \d+|killed by \w+)\)?$/, '');
+  return cause || (reason && exit.lastLines?.at(-1)) || '';
+}
+
+/** How long ago something was, in one unit. */
+function ago(when) {
+  const seconds = Math.max(0, Math.floor((serverNow() - Date.parse(when)) / 1000));
+  const [, unit, of] = [[60, 's', 1], [3600, 'm', 60], [86400, 'h', 3600], [Infinity, 'd', 86400]].find(([below]) => seconds < below);
+  return `${Math.floor(seconds / of)}${unit} ago`;
 }
 
 const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;

@@ -60,7 +60,6 @@ const refreshHealth = paced(500, async () => {
 
 const refreshConfig = paced(500, async () => {
   store.config = await json('GET', 'config');
-  if (store.config.lastReload) takeReload({ ...store.config.lastReload });
   publish('config');
 });
 
@@ -103,7 +102,6 @@ function takeEvent(type, data) {
     // Only what needs a person is spoken: a screen reader shall not read every restart.
     if (event.state === 'failed') say(`${event.worker} failed`);
   } else if (event.type === 'reload') {
-    takeReload({ at: event.at, message: event.message });
     refreshEverything();
   }
   refreshHealth();
@@ -154,6 +152,8 @@ function onPresence(leave, comeBack) {
 function goLive() {
   onPresence(closeEvents, openEvents);
   addEventListener('online', retryNow);
+  // How arcanos stands can be seen even before the token is given.
+  refreshHealth();
   openEvents();
   const poll = () => {
     if (!document.hidden && store.connection.state === 'open') {

@@ -7,34 +7,18 @@ const LINES_FIRST = 500;
 /** How near to its end a log must be scrolled to be kept there, in px. */
 const AT_END = 24;
 
-const SESSION_LINE = /^\[(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d))\] \[([^\]]*)\] ?([^]*)$/;
 const LIFECYCLE = /^(?:Launching worker: |Found OpenAI SDK worker: |Warning: Worker |Worker \S+ exited with code |Restarting worker|Worker \S+ failed(?: too many times|: )|Worker \S+ has changed, |Worker \S+ did not end within |Stopping worker: |✅ \S+ running with model: )/u;
 const FAILED_EXIT = /exited with code (?!0,)|failed too many times|^Worker \S+ failed: /;
 
-/** Takes a line of the log apart, as text in the session log's form or as JSON. */
+/** A line as the log shows it. Only one from before arcanos began, read back from a text, may lack its kind. */
 function readLine(raw) {
-  if (raw.startsWith('{')) {
-    try {
-      const line = JSON.parse(raw);
-      const text = line.message ?? line.text ?? line.line;
-      if (typeof text === 'string') {
-        const inner = SESSION_LINE.exec(text);
-        return { at: line.ts ?? line.at ?? inner?.[1] ?? null, kind: line.kind ?? guessKind(inner?.[2], inner?.[3] ?? text), stream: line.stream ?? null, text: inner?.[3] ?? text };
-      }
-    } catch { /* A worker's own JSON that stands here bare is text like any other. */ }
-  }
-  const parts = SESSION_LINE.exec(raw);
-  if (!parts) return { at: null, kind: 'output', stream: null, text: raw };
-  return { at: parts[1], kind: guessKind(parts[2], parts[3]), stream: null, text: parts[3] };
-}
-
-function guessKind(who, text) {
-  return who === 'arcanos' || LIFECYCLE.test(text) ? 'lifecycle' : 'output';
+  const { ts, kind, stream, message } = JSON.parse(raw);
+  return { at: ts, kind: kind ?? (LIFECYCLE.test(message) ? 'lifecycle' : 'output'), stream, text: message };
 }
 
 /** The line that an event of the stream brings; null if it brings none. */
 function lineOf({ type, data }) {
-  if (type === 'line' || type === 'message') return readLine(data);
+  if (type === 'line') return readLine(data);
   if (type === 'lagged' || type === 'resync') return { at: null, kind: 'lifecycle', stream: null, text: 'Some lines were passed over: they came faster than they were taken.' };
   return null;
 }
@@ -80,7 +64,7 @@ class LogPanel {
     this.connection = 'opening…';
     this.setPaused(false);
     const stream = this.stream ? `&stream=${this.stream}` : '';
-    this.source = follow(`${workerPath('logs', this.id)}?follow=1&lines=${LINES_FIRST}${stream}`, {
+    this.source = follow(`${workerPath('logs', this.id)}?follow=1&format=json&lines=${LINES_FIRST}${stream}`, {
       // Each stream begins with the tail, so a new one replaces what stands here.
       resume: false,
       onOpen: () => this.beginAnew(),

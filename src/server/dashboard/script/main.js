@@ -50,7 +50,7 @@ addEventListener('keydown', (event) => {
 });
 
 showTop();
-on(['workers', 'health', 'config', 'discovery', 'reloads'], () => page?.show());
+on(['workers', 'health', 'config', 'discovery'], () => page?.show());
 addEventListener('hashchange', route);
 route();
 goLive();

@@ -27,9 +27,10 @@ class ReloadsPage {
   tick() {}
 
   show() {
-    const { config, reloads } = store;
-    setContent(this.list, JSON.stringify(reloads), () => (reloads.length === 0 ? el('p', { class: 'faint' }, 'None since arcanos started.') : reloads.map(reloadEntry)));
+    const { config } = store;
     if (!config) return;
+    const reloads = config.reloads ?? [];
+    setContent(this.list, JSON.stringify(reloads), () => (reloads.length === 0 ? el('p', { class: 'faint' }, 'None since arcanos started.') : reloads.map(reloadEntry)));
     setText(this.file, `${config.file}, profile ${config.profile}, generation ${config.generation}`);
     const settings = leaves(config.config ?? {}).map(([key, value]) => ({ key, value, source: sourceOf(config.sources, key) ?? 'default' }))
       .filter(({ key, value, source }) => (!this.setOnly || this.query || source !== 'default') && (!this.query || `${key}\n${asToml(value)}\n${source}`.toLowerCase().includes(this.query)));
@@ -46,10 +47,18 @@ function reloadEntry(reload) {
       el('time', { datetime: reload.at }, moment(reload.at)),
       reload.result && el('span', { class: `badge ${rejected ? 's-failed' : 's-running'}` }, sign(rejected ? 'failed' : 'completed'), reload.result),
       reload.generation !== undefined && el('span', { class: 'faint' }, `generation ${reload.generation}`)),
-    reload.message && el('p', {}, visible(reload.message)),
-    plan && el('p', { class: 'note' }, planInWords(plan)),
-    plan && el('ul', { class: 'plan' }, ['started', 'stopped', 'restarted', 'updated'].flatMap((kind) => (plan[kind] ?? []).map((id) => el('li', {},
-      el('span', { class: `did ${kind}` }, kind), ' ', el('a', { href: `#/worker/${encodeURIComponent(id)}` }, id),
-      plan.reasons?.[id] && el('span', { class: 'faint' }, ` ${visible(plan.reasons[id])}`))))),
+    plan && !(rejected && isIdle(plan)) && el('p', { class: 'note' }, planInWords(plan)),
+    plan && planList(plan),
     (reload.errors ?? []).length > 0 && el('pre', {}, visible(reload.errors.join('\n'))));
+}
+
+/** Plans with more workers than this are folded. */
+const PLAN_SHOWN = 12;
+
+function planList(plan) {
+  const items = PLAN_KINDS.flatMap((kind) => plan[kind].map((id) => el('li', {},
+    el('span', { class: `did ${kind}` }, kind), ' ', el('a', { href: `#/worker/${encodeURIComponent(id)}` }, id),
+    plan.reasons?.[id] && el('span', { class: 'faint' }, ` ${visible(plan.reasons[id])}`))));
+  const list = el('ul', { class: 'plan' }, items);
+  return items.length > PLAN_SHOWN ? el('details', {}, el('summary', {}, `Which ${items.length} workers, and why`), list) : list;
 }

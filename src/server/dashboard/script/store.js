@@ -1,12 +1,6 @@
 // What the page knows, and who wants to hear of it.
 
 const STATES = ['failed', 'backoff', 'starting', 'stopping', 'running', 'scheduled', 'completed', 'stopped'];
-/** Runs remembered of each worker. */
-const RUNS_KEPT = 40;
-/** Reload events remembered. */
-const RELOADS_KEPT = 30;
-/** Two sources tell of one run within this time of each other. */
-const SAME_MOMENT_MS = 400;
 /** A CPU share is taken over at least this time. */
 const CPU_SPAN_MS = 2000;
 /** Listeners run at most this often: nobody reads faster. */
@@ -18,8 +12,6 @@ const store = {
   loaded: false,
   config: null,
   discovery: null,
-  /** Reloads seen, newest first: `{at, result, plan, errors, message}`. */
-  reloads: [],
   connection: { state: 'connecting', retryAt: 0, reason: '' },
   /** What arcanos's clock is ahead of ours, in ms. */
   skew: 0,
@@ -72,13 +64,11 @@ function takeWorkers(list) {
   publish('workers');
 }
 
-/** Takes one worker, with what its predecessor knew: its runs and its use of the processor. */
+/** Takes one worker, with what its predecessor knew of its use of the processor. */
 function takeWorker(worker) {
   const before = store.workers.get(worker.id);
-  worker.seenAt = Date.now();
-  worker.runs = before?.runs ?? [];
+  worker.runs = runsOf(worker);
   measureCpu(worker, before);
-  rememberRuns(worker);
   worker.haystack = [worker.id, worker.state, worker.file, worker.model, worker.rule, worker.lastExit?.reason, ...(worker.warnings ?? [])].join('\n').toLowerCase();
   store.workers.set(worker.id, worker);
 }
@@ -100,67 +90,24 @@ function measureCpu(worker, before) {
   worker.cpuFrom = { at: now, seconds: worker.cpuSeconds };
 }
 
-function rememberRuns(worker) {
-  const exit = worker.lastExit;
-  if (exit?.at) {
-    const end = Date.parse(exit.at);
-    const stopped = worker.state === 'stopped' || worker.state === 'stopping';
-    noteRun(worker.runs, {
-      start: end - (exit.uptimeSeconds ?? 0) * 1000, end, code: exit.code, signal: exit.signal, reason: exit.reason,
-      outcome: exit.code === 0 ? 'ok' : stopped ? 'stopped' : 'fail',
-    });
-  }
-  if (worker.startedAt) noteRun(worker.runs, { runId: worker.runId, start: Date.parse(worker.startedAt), end: null });
-}
-
-/** Adds what is known of a run to a list of runs, oldest first; one run stands there once. */
-function noteRun(runs, fact) {
-  const near = (a, b) => a && b && Math.abs(a - b) < SAME_MOMENT_MS;
-  // A worker has one run at a time, so an open one that began before this end is the one that ended.
-  const ended = (r) => fact.end && (near(r.end, fact.end) || (!r.end && r.start <= fact.end));
-  let run = runs.find((r) => (fact.runId && r.runId === fact.runId) || ended(r) || (!fact.end && near(r.start, fact.start)));
-  if (!run) {
-    run = { runId: null, start: fact.start, end: null, outcome: null, code: null, signal: null, reason: null };
-    runs.push(run);
-    runs.sort((a, b) => (a.end ?? a.start) - (b.end ?? b.start));
-    if (runs.length > RUNS_KEPT) runs.shift();
-  }
-  for (const [name, value] of Object.entries(fact)) {
-    // What is known of a run's end is not unlearned from an older answer, nor its first verdict.
-    if (value !== null && value !== undefined && !(name === 'outcome' && run.outcome)) run[name] = value;
-  }
+/** Its runs, oldest first, the present one included. */
+function runsOf(worker) {
+  const runs = (worker.recentRuns ?? []).map((run) => {
+    const start = Date.parse(run.startedAt);
+    return { start, end: start + run.uptimeSeconds * 1000, code: run.code, signal: run.signal, reason: run.reason, outcome: run.outcome };
+  });
+  if (worker.startedAt) runs.push({ start: Date.parse(worker.startedAt), end: null });
+  return runs;
 }
 
 /** Takes an event about a worker: its state shows at once, the rest comes with the next answer. */
 function takeWorkerEvent(event) {
   const worker = store.workers.get(event.worker);
   if (!worker) return;
-  const active = (state) => state === 'starting' || state === 'running' || state === 'stopping';
-  const at = Date.parse(event.at);
-  const known = worker.runs.find((run) => run.runId && run.runId === event.runId);
-  if (event.runId && active(event.state) && !known) noteRun(worker.runs, { runId: event.runId, start: at });
-  if (known && !known.end && active(event.previous) && event.state && !active(event.state)) {
-    known.end = at;
-    known.outcome = { completed: 'ok', scheduled: 'ok', stopped: 'stopped' }[event.state] ?? 'fail';
-  }
   if (event.state && worker.state !== event.state) {
     worker.state = event.state;
-    worker.seenAt = Date.now();
     publish('workers');
   }
-}
-
-/** Remembers a reload; a report and an event of the same moment are one. */
-function takeReload(reload) {
-  const at = Date.parse(reload.at);
-  const known = store.reloads.find((other) => Math.abs(Date.parse(other.at) - at) < SAME_MOMENT_MS);
-  if (known) Object.assign(known, reload);
-  else {
-    store.reloads.unshift(reload);
-    store.reloads.sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
-    store.reloads.length = Math.min(store.reloads.length, RELOADS_KEPT);
-  }
-  publish('reloads');
 }
 
 /** How many workers are in each state. */

@@ -18,7 +18,7 @@ function showFacts() {
   setContent(place, key, () => [
     el('span', { class: `health ${lost ? 'gone' : good ? 'good' : 'bad'}`, id: 'health' }, sign(lost ? 'stopped' : good ? 'completed' : 'backoff'), lost ? 'not connected' : good ? 'OK' : health.status),
     upstream === 'echo'
-      ? el('span', { class: 'standin', title: 'Workers get answers from the built-in stand-in, not from a model' }, 'stand-in model, not a real one')
+      ? el('span', { class: 'standin', title: 'Workers get answers from the built-in stand-in, not from a model' }, 'stand-in model')
       : el('span', { class: 'fact', title: 'The model that workers get unless they are told another' }, modelInWords(health.ai)),
     el('span', { class: 'fact' }, `${health.system?.environment ?? ''} · generation ${health.config?.generation ?? '–'}`),
     el('span', { class: 'fact', id: 'arcanos-facts' }),

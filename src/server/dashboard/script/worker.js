@@ -1,7 +1,7 @@
 // The page of one worker.
 
 /** What stands under "Now", in this order. */
-const FACTS = ['Uptime', 'Attempts', 'Last exit', 'Reason', 'Model', 'Process', 'Run', 'Started', 'Starts', 'Memory', 'CPU', 'Written', 'Activity', 'File', 'Rule'];
+const FACTS = ['Uptime', 'Attempts', 'Last exit', 'Reason', 'Model', 'Process', 'Run', 'Started', 'Starts', 'Memory', 'Peak', 'CPU', 'Written', 'Activity', 'File', 'Rule'];
 
 class WorkerPage {
   constructor(id) {
@@ -16,7 +16,8 @@ class WorkerPage {
     this.values = new Map();
     for (const name of FACTS) this.fact(name, '–');
     this.plot = el('div', { class: 'plot' });
-    this.runs = el('div', { class: 'scroll' });
+    this.plotted = el('p', { class: 'note' });
+    this.runs = el('div', { class: 'scroll past', tabindex: 0, role: 'group', 'aria-label': 'Table of the last runs' });
     this.verdict = el('div');
     this.settings = el('div', { class: 'scroll' });
     const panel = (title, ...content) => el('section', { class: `panel p-${title.split(' ')[0].toLowerCase()}`, 'aria-label': title }, el('div', { class: 'panel-head' }, el('h2', {}, title)), ...content);
@@ -27,8 +28,8 @@ class WorkerPage {
       el('div', { class: 'columns' },
         el('div', { class: 'side' },
           panel('Now', this.facts),
-          panel('Last runs', this.plot, this.runs),
-          panel('Verdict', this.verdict)),
+          panel('Verdict', this.verdict),
+          panel('Last runs', this.plot, this.plotted, this.runs)),
         el('div', { class: 'wide' }, this.log.root, panel('Effective settings', this.settings))));
   }
 
@@ -37,7 +38,6 @@ class WorkerPage {
     this.log.open();
     wantDiscovery();
     refreshConfig();
-    this.readRuns();
   }
 
   closed() {
@@ -59,29 +59,6 @@ class WorkerPage {
     else if (verb) command(verb, this.id);
   }
 
-  /** Takes the runs of the past out of the log, so that the plot does not begin with this page. */
-  async readRuns() {
-    let logs;
-    try { ({ logs } = await json('GET', `${workerPath('logs', this.id)}?stream=lifecycle&lines=200`)); } catch { return; }
-    const worker = store.workers.get(this.id);
-    if (!worker) {
-      if (!store.loaded) on(['workers'], () => { if (!this.past) { this.past = true; this.readRuns(); } });
-      return;
-    }
-    let start = null;
-    for (const raw of logs) {
-      const { at, text } = readLine(raw);
-      const exit = /exited with code (\S+), signal (\S+)/.exec(text);
-      if (at && text.startsWith('Launching worker: ')) start = Date.parse(at);
-      else if (at && exit && start) {
-        const code = exit[1] === 'null' ? null : Number.parseInt(exit[1], 10);
-        noteRun(worker.runs, { start, end: Date.parse(at), code, signal: exit[2] === 'null' ? null : exit[2], outcome: code === 0 ? 'ok' : 'fail' });
-        start = null;
-      }
-    }
-    publish('workers');
-  }
-
   show() {
     const worker = store.workers.get(this.id);
     if (!worker) {
@@ -101,7 +78,8 @@ class WorkerPage {
       : banner('warn', count(warnings.length, 'warning'), [el('ul', {}, warnings.map((text) => el('li', {}, visible(text))))])));
     this.showWhy(worker);
     this.showFacts(worker);
-    drawRuns(this.plot, worker.runs, { n: 40, height: 56 });
+    drawRuns(this.plot, worker.runs, LARGE_PLOT);
+    setText(this.plotted, worker.runs.length > 0 ? `${runsInWords(worker.runs)}. The higher a bar, the longer the run.` : 'None since arcanos started.');
     setContent(this.runs, JSON.stringify(worker.runs), () => runsTable(worker.runs));
     this.showVerdict();
     this.showSettings();
@@ -113,7 +91,7 @@ class WorkerPage {
     const bad = worker.state === 'failed' || worker.state === 'backoff';
     setContent(this.why, JSON.stringify([bad, worker.state, exit]), () => (bad && exit
       ? banner(worker.state === 'failed' ? 'bad' : 'warn', worker.state === 'failed' ? 'Gave up' : 'Failed, will be tried again', [
-        el('p', {}, `${ending(exit)} after ${runLength(exit.uptimeSeconds)}${exit.reason ? `: ${visible(exit.reason)}` : ''}`),
+        el('p', {}, `${ending(exit)} after ${runLength(exit.uptimeSeconds)}${causeOf(exit) ? `: ${visible(causeOf(exit))}` : ''}`),
         exit.lastLines?.length > 0 ? el('details', {}, el('summary', {}, 'Its last lines on stderr'), el('pre', {}, exit.lastLines.map(visible).join('\n'))) : null])
       : null));
   }
@@ -121,14 +99,14 @@ class WorkerPage {
   showFacts(worker) {
     const exit = worker.lastExit;
     this.fact('Last exit', exit ? `${ending(exit)}, ${moment(exit.at)}, after ${runLength(exit.uptimeSeconds)}` : '–');
-    this.fact('Reason', visible(exit?.reason ?? '–'));
-    this.fact('Peak memory', bytes(exit?.peakMemoryBytes));
+    this.fact('Reason', visible(causeOf(exit) || '–'));
     this.fact('Model', worker.model ?? '–');
     this.fact('Process', worker.pid === null ? '–' : `pid ${worker.pid}`);
     this.fact('Run', worker.runId ?? '–');
     this.fact('Started', moment(worker.startedAt ?? worker.lastRunAt));
     this.fact('Starts', `${worker.starts ?? 0}${worker.skippedRuns ? `, ${worker.skippedRuns} skipped` : ''}`);
     this.fact('Memory', bytes(worker.memoryBytes));
+    this.fact('Peak', exit?.peakMemoryBytes ? `${bytes(exit.peakMemoryBytes)} in the run that ended last` : '–');
     this.fact('CPU', worker.cpuSeconds === null ? '–' : `${percent(worker.cpu)}, ${worker.cpuSeconds?.toFixed(1)} s in this run`);
     this.fact('Written', `${bytes(worker.log?.bytes)}, ${count(worker.log?.lines ?? 0, 'line')}${worker.log?.dropped ? `, ${bytes(worker.log.dropped)} lost` : ''}`);
     this.fact('Activity', worker.lastActivity ? `${moment(worker.lastActivity.at)}: ${visible(worker.lastActivity.message)}` : '–');

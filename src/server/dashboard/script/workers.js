@@ -21,9 +21,12 @@ const COLUMNS = [
   { name: 'Actions', key: null, class: 'c-actions' },
 ];
 
+/** A worker that keeps failing stays where it is in the list while it starts again. */
+const LOOPS = new Set(['backoff', 'starting', 'running']);
+
 const ORDERS = {
   id: (w) => w.id.toLowerCase(),
-  state: (w) => STATES.indexOf(w.state),
+  state: (w) => (w.attempts > 0 && LOOPS.has(w.state) ? STATES.indexOf('backoff') : STATES.indexOf(w.state)),
   model: (w) => w.model ?? '',
   uptime: (w) => -(uptime(w) === null ? -1 : serverNow() - Date.parse(w.startedAt)),
   attempts: (w) => -(w.attempts ?? 0),
@@ -241,11 +244,11 @@ function rowCells(worker) {
   const cells = {
     link: el('a', { href: `#/worker/${encodeURIComponent(worker.id)}` }, worker.id), file: el('span', { class: 'sub' }), marks: el('span', { class: 'marks' }),
     state: el('span'), model: el('span'), up: el('span'), attempts: el('span'), next: el('span', { class: 'sub' }),
-    how: el('b'), reason: el('span', { class: 'sub' }), memory: el('span'), cpu: el('span'), runs: el('span'), actions: el('span', { class: 'actions' }),
+    how: el('b'), when: el('span', { class: 'sub' }), reason: el('span', { class: 'sub reason' }), memory: el('span'), cpu: el('span'), runs: el('span'), actions: el('span', { class: 'actions' }),
   };
   const name = el('th', { role: 'rowheader', scope: 'row', class: 'c-id', 'data-label': 'Worker' }, el('span', { class: 'name' }, cells.link), el('span', { class: 'under' }, cells.file, cells.marks));
   cells.all = [name, cell(1, cells.state), cell(2, cells.model), cell(3, cells.up), cell(4, cells.attempts, cells.next),
-    cell(5, el('span', { class: 'ended' }, cells.how, ' ', cells.reason)), cell(6, cells.memory), cell(7, cells.cpu), cell(8, cells.runs), cell(9, cells.actions)];
+    cell(5, el('span', { class: 'ended' }, cells.how, ' ', cells.when), cells.reason), cell(6, cells.memory), cell(7, cells.cpu), cell(8, cells.runs), cell(9, cells.actions)];
   return cells;
 }
 
@@ -265,12 +268,12 @@ function fillRow(row, cells, worker) {
   setText(cells.how, exit ? ending(exit) : '–');
   setAttr(cells.how, 'class', exit && exit.code !== 0 && (worker.state === 'failed' || worker.state === 'backoff') ? 'bad-text' : null);
   setAttr(cells.how.closest('td'), 'data-none', exit ? null : '');
-  setText(cells.reason, visible(exit?.reason ?? ''));
+  setText(cells.reason, visible(causeOf(exit)));
   setAttr(cells.reason, 'title', exit?.reason ? visible(exit.reason) : null);
   setText(cells.memory, bytes(worker.memoryBytes));
   setText(cells.cpu, percent(worker.cpu));
   setAttr(cells.cpu, 'title', worker.cpuSeconds === null || worker.cpuSeconds === undefined ? null : `${worker.cpuSeconds.toFixed(1)} s of processor time in this run`);
-  drawRuns(cells.runs, worker.runs);
+  drawRuns(cells.runs, worker.runs, SMALL_PLOT);
   setContent(cells.actions, verbsOf(worker).join(), () => verbsOf(worker).map((verb) => verbButton(verb, worker.id)));
   tickRow(cells, worker);
 }
@@ -279,6 +282,7 @@ function tickRow(cells, worker) {
   const up = uptime(worker);
   setText(cells.up, duration(up));
   setText(cells.next, nextInWords(worker));
+  setText(cells.when, worker.lastExit?.at ? ago(worker.lastExit.at) : '');
 }
 
 /** Attempts spent of those allowed. */
