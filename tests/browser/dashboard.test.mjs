@@ -69,7 +69,12 @@ test('a crash loop is seen in backoff, then failed, with its reason', { timeout:
     await until(async () => (await textOf(row(page, 'crash'))()).includes('no key'), 'its last words in the row');
     await row(page, 'crash').getByRole('link').click();
     await page.getByText('Gave up').waitFor();
-    await until(async () => (await page.locator('.runs-table tbody tr').count()) === 3, 'three runs in the table');
+    const threeRuns = () => until(async () => (await page.locator('.runs-table tbody tr').count()) === 3, 'three runs in the table');
+    await threeRuns();
+    // arcanos remembers them, not the page.
+    await page.reload();
+    await threeRuns();
+    await page.getByText('Last 3 runs, 3 failed.').waitFor();
   });
 });
 
@@ -102,6 +107,7 @@ test('the live log shows new lines, and text that looks like markup stays text',
     '<img src=x onerror="document.title=1">',
     '</script><script>document.title=2</script>',
     '<b>bold</b> &lt;i&gt;',
+    'Worker alpha exited with code 0, signal null',
   ];
   const says = hostile.map((line) => `printf '%s\\n' '${line}'`).join('\n');
   const worker = `${says}\nprintf 'red \\033[31m and \\342\\200\\256turned\\n'\nuntil [ -e go ]; do sleep 0.05; done\necho it came later >&2\nexec sleep 86400\n`;
@@ -109,10 +115,12 @@ test('the live log shows new lines, and text that looks like markup stays text',
     const lines = page.locator('.log .line');
     for (const line of hostile) await lines.filter({ hasText: line }).waitFor();
     assert.equal(await page.locator('.log :is(img, script, b, i)').count(), 0, 'elements made of log text');
+    await page.locator('.log .line.life').filter({ hasText: 'Launching worker: alpha' }).waitFor();
+    assert.equal(await page.locator('.log .line.life').filter({ hasText: 'exited' }).count(), 0, 'a lifecycle mark that a worker forged');
     const shown = await page.locator('.log').innerText();
     assert.doesNotMatch(shown, /[\u001b\u202e]/, 'controls in the page');
     await site.put('go', '');
-    await lines.filter({ hasText: 'it came later' }).waitFor();
+    await page.locator('.log .line.err').filter({ hasText: 'it came later' }).waitFor();
     assert.match(await page.title(), /arcanos/);
 
     await page.getByLabel('Show only lines with this text').fill('came later');
@@ -147,6 +155,57 @@ test('a broken config is shown with its error until it is mended', { timeout: 60
     await site.configure('');
     await page.getByText('The config on disk is not in force').waitFor({ state: 'detached' });
     await until(async () => (await page.locator('#health').innerText()) === 'OK', 'health to be OK again');
+  });
+});
+
+test('the last reloads are there with their plans, though the page came later', { timeout: 60_000 }, async () => {
+  await visit({ site: { workers: { alpha: STAYS }, config: '[workers.alpha]\nargs = ["one"]\n' } }, async ({ site, page }) => {
+    await inState(page, 'alpha', 'running');
+    await page.goto('about:blank');
+    for (const [config, result] of [['[workers.alpha]\nargs = ["two"]\n', 'applied'], ['[restart]\ndelay = 5\n', 'rejected'], ['', 'applied']]) {
+      const before = (await site.ask('config')).reloads.length;
+      await site.configure(config);
+      await until(async () => (await site.ask('config')).reloads.length > before, `the reload to be ${result}`);
+    }
+    await page.goto(`${site.url}#/reloads`);
+    const reloads = page.locator('.reload');
+    await until(async () => (await reloads.count()) === 4, 'four reloads');
+    assert.match(await textOf(reloads.nth(0))(), /applied generation 3 1 restarted, 0 unchanged restarted alpha/);
+    assert.match(await textOf(reloads.nth(1))(), /rejected generation 2 arcanos\.toml:\d+:\d+: restart\.delay/);
+    assert.match(await textOf(reloads.nth(3))(), /applied generation 1 1 started/);
+  });
+});
+
+test('all can be done by the keyboard, and the focus comes back from a question', { timeout: 60_000 }, async () => {
+  await visit({ site: { workers: { alpha: STAYS } } }, async ({ site, page }) => {
+    await inState(page, 'alpha', 'running');
+    const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.id);
+    await page.keyboard.press('Tab');
+    assert.equal(await focused(), 'skip');
+    await page.keyboard.press('Enter');
+    assert.equal(await focused(), 'main');
+    await page.keyboard.press('/');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'search');
+    for (let presses = 0; presses < 30 && (await focused()) !== 'Stop alpha'; presses += 1) await page.keyboard.press('Tab');
+    assert.equal(await focused(), 'Stop alpha');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog', { name: 'Stop alpha?' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    assert.equal(await focused(), 'Stop alpha');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').getByRole('button', { name: 'Stop', exact: true }).focus();
+    await page.keyboard.press('Enter');
+    await inState(page, 'alpha', 'stopped');
+    assert.equal((await site.ask('workers/alpha')).pid, null);
+  });
+});
+
+test('how arcanos stands is shown before the token is given', { timeout: 60_000 }, async () => {
+  await visit({ site: { workers: { alpha: STAYS }, token: 'open-sesame-0123456789' } }, async ({ page }) => {
+    await page.getByRole('dialog').waitFor();
+    await until(async () => (await page.locator('#health').innerText()) === 'OK', 'health behind the question');
+    assert.equal(await page.locator('tr[data-id]').count(), 0);
   });
 });
 

@@ -1,6 +1,8 @@
 // Which page is shown, the clock, the keys; and the beginning of it all.
 
 const TICK_MS = 1000;
+/** The page shows at the latest after this time, whatever arcanos answers. */
+const OPENING_MS = 1000;
 const ticking = [];
 
 /** Calls `work` every second while somebody looks. */
@@ -49,7 +51,13 @@ addEventListener('keydown', (event) => {
   search.focus();
 });
 
+// What stands at the top is put up first, so that nothing is pushed down under the eye.
+document.body.classList.add('opening');
+const reveal = () => document.body.classList.remove('opening');
+setTimeout(reveal, OPENING_MS);
+
 showTop();
+on(['health'], reveal);
 on(['workers', 'health', 'config', 'discovery'], () => page?.show());
 addEventListener('hashchange', route);
 route();

@@ -117,6 +117,11 @@ function countStates() {
   return counts;
 }
 
+/** Whether a worker is between the failures of a loop: waiting, starting again, or up for a short while. */
+function keepsFailing(worker) {
+  return worker.attempts > 0 && ['backoff', 'starting', 'running'].includes(worker.state);
+}
+
 /** How long a worker's run has lasted, in seconds, now. */
 function uptime(worker) {
   if (!worker.startedAt || worker.pid === null) return null;

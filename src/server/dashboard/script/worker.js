@@ -85,12 +85,13 @@ class WorkerPage {
     this.showSettings();
   }
 
-  /** Why it is not up, if it should be. */
+  /** Why it is not up, if it should be. In a crash loop that stays there while it is up for a moment. */
   showWhy(worker) {
     const exit = worker.lastExit;
-    const bad = worker.state === 'failed' || worker.state === 'backoff';
-    setContent(this.why, JSON.stringify([bad, worker.state, exit]), () => (bad && exit
-      ? banner(worker.state === 'failed' ? 'bad' : 'warn', worker.state === 'failed' ? 'Gave up' : 'Failed, will be tried again', [
+    const gaveUp = worker.state === 'failed';
+    const title = gaveUp ? 'Gave up' : worker.state === 'backoff' ? 'Failed, will be tried again' : 'Failed, is tried again';
+    setContent(this.why, JSON.stringify([title, keepsFailing(worker), exit]), () => (exit && (gaveUp || keepsFailing(worker))
+      ? banner(gaveUp ? 'bad' : 'warn', title, [
         el('p', {}, `${ending(exit)} after ${runLength(exit.uptimeSeconds)}${causeOf(exit) ? `: ${visible(causeOf(exit))}` : ''}`),
         exit.lastLines?.length > 0 ? el('details', {}, el('summary', {}, 'Its last lines on stderr'), el('pre', {}, exit.lastLines.map(visible).join('\n'))) : null])
       : null));

@@ -5,6 +5,8 @@
 
 /** Rows this far from the screen are filled already. */
 const NEAR = '400px';
+/** Rows at the top are filled before they are seen, so that none changes its height under the eye. */
+const FIRST_ROWS = 30;
 /** The order waits while a pointer that moved within this time is over the rows. */
 const STILL_MS = 2000;
 
@@ -21,12 +23,9 @@ const COLUMNS = [
   { name: 'Actions', key: null, class: 'c-actions' },
 ];
 
-/** A worker that keeps failing stays where it is in the list while it starts again. */
-const LOOPS = new Set(['backoff', 'starting', 'running']);
-
 const ORDERS = {
   id: (w) => w.id.toLowerCase(),
-  state: (w) => (w.attempts > 0 && LOOPS.has(w.state) ? STATES.indexOf('backoff') : STATES.indexOf(w.state)),
+  state: (w) => STATES.indexOf(keepsFailing(w) ? 'backoff' : w.state),
   model: (w) => w.model ?? '',
   uptime: (w) => -(uptime(w) === null ? -1 : serverNow() - Date.parse(w.startedAt)),
   attempts: (w) => -(w.attempts ?? 0),
@@ -115,6 +114,9 @@ class WorkersPage {
     }
     this.unordered = this.mustKeepOrder();
     if (!this.unordered) this.arrange(list);
+    for (const { id } of list.slice(0, FIRST_ROWS)) {
+      if (!this.filled.has(this.rows.get(id))) this.fill(this.rows.get(id), store.workers.get(id));
+    }
     this.heads.forEach((head, i) => setAttr(head, 'aria-sort', COLUMNS[i].key === this.order.key ? (this.order.reverse ? 'descending' : 'ascending') : null));
     this.showEmpty(list);
   }
@@ -156,6 +158,7 @@ class WorkersPage {
 
   /** Puts the rows into their order; as few as can be are moved. */
   arrange(list) {
+    if (list.length === 0) return;
     this.arrangedAt = performance.now();
     const index = new Map();
     for (const row of this.body.children) index.set(row, index.size);
