@@ -1,5 +1,4 @@
-//! Rows under a header, each with a note: beside it where the terminal is wide enough for all of
-//! them, else below it.
+//! Rows under a header, each with a note: beside it where there is room for it, else below it.
 //!
 //! Pure: text in, lines out. The cells come escaped.
 
@@ -37,8 +36,9 @@ impl Grid<'_> {
     pub(crate) fn lines(&self, width: Option<u16>, colours: Colours) -> Vec<String> {
         let lines = self.bare();
         let beside = lines.iter().map(|line| line.width()).max().unwrap_or(0);
-        let longest = self.rows.iter().map(|row| row.note.width()).max().unwrap_or(0);
-        let fits = width.is_none_or(|width| beside + longest <= usize::from(width));
+        let fits =
+            |note: &str| width.is_none_or(|width| beside + note.width() <= usize::from(width));
+        let has_beside = self.rows.iter().any(|row| !row.note.is_empty() && fits(&row.note));
         let start = lines[0].find(self.painted).unwrap_or(0);
         let mut out = Vec::with_capacity(lines.len() * 2);
         for (n, line) in lines.into_iter().enumerate() {
@@ -48,8 +48,7 @@ impl Grid<'_> {
                 None => (colours.paint(Tone::Strong, &line).into_owned(), self.notes),
                 Some(row) => (paint(&line, start, row.tone, colours), row.note.as_str()),
             };
-            let is_beside = fits && longest > 0 && !note.is_empty();
-            if is_beside {
+            if has_beside && !note.is_empty() && fits(note) {
                 let gap = " ".repeat(beside - line.width());
                 let tone = if row.is_some() { Tone::Faint } else { Tone::Strong };
                 out.push(format!("{head}{gap}{}", colours.paint(tone, note)));
@@ -106,6 +105,13 @@ fn byte_at(line: &str, column: usize) -> Option<usize> {
 
 /// The words in lines of at most so many columns; what is beyond the last line is cut.
 pub(crate) fn wrap(text: &str, width: usize, height: usize) -> Vec<String> {
+    let columns = u16::try_from(width).unwrap_or(u16::MAX);
+    flow(text, width, height).iter().map(|line| fit(line, Some(columns))).collect()
+}
+
+/// The words in lines of at most so many columns, as far as the words allow: nothing is cut. The
+/// last of so many lines holds all that is left.
+pub(crate) fn flow(text: &str, width: usize, height: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let is_last = lines.len() == height;
@@ -117,8 +123,7 @@ pub(crate) fn wrap(text: &str, width: usize, height: usize) -> Vec<String> {
             _ => lines.push(word.to_owned()),
         }
     }
-    let width = u16::try_from(width).unwrap_or(u16::MAX);
-    lines.iter().map(|line| fit(line, Some(width))).collect()
+    lines
 }
 
 /// The text in at most so many columns, with a mark where it is cut.
@@ -176,6 +181,21 @@ mod tests {
             ]
         );
         assert_eq!(grid.lines(None, Colours::Hidden)[0], "ID    STATE   N  NOTE");
+    }
+
+    #[test]
+    fn a_long_note_of_one_row_moves_that_of_no_other() {
+        let mut grid = grid("some words of a note");
+        grid.rows[1].note = "short".to_owned();
+        assert_eq!(
+            grid.lines(Some(24), Colours::Hidden),
+            [
+                "ID    STATE   N  NOTE",
+                "日本  good    1",
+                "  some words of a note",
+                "b     bad    10  short"
+            ]
+        );
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
         out.line(&pretty(&as_json(&story)))?;
         return Ok(out.flush()?);
     }
-    for line in tell::lines(&story, out.colours())? {
+    for line in tell::lines(&story, tell::View::of(out))? {
         out.line(&line)?;
     }
     Ok(out.flush()?)
@@ -126,7 +126,7 @@ async fn gone(globals: &Globals, name: &str, out: &mut Output) -> Result<(), Fai
     }
     out.line(&format!("the file of the worker `{shown}` is gone"))?;
     let worker: wire::Worker = understand(worker)?;
-    for line in tell::life(&worker, out.colours()) {
+    for line in tell::life(&worker, tell::View::of(out)) {
         out.line(&line)?;
     }
     Ok(out.flush()?)

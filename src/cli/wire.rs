@@ -118,6 +118,22 @@ impl LastExit {
             _ => None,
         }
     }
+
+    /// Whether its reason says no more than its code or signal.
+    pub(crate) fn is_unexplained(&self) -> bool {
+        let facts = match (self.code, &self.signal) {
+            (_, Some(Value::String(name))) => format!("killed by {name}"),
+            (Some(code), _) => format!("exited with code {code}"),
+            _ => return false,
+        };
+        self.reason.as_ref() == Some(&facts)
+    }
+
+    /// The last line that it wrote to stderr.
+    pub(crate) fn last_words(&self) -> Option<&str> {
+        let lines = self.last_lines.as_deref().unwrap_or_default();
+        lines.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty())
+    }
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ impl Post {
         self.asked = listener.asked;
         self.handle().set_address(Some(listener.address));
         self.addresses.send_replace(listener.address);
-        tracing::info!(address = %listener.address, "The status server listens.");
+        tracing::info!("The status server listens on http://{}.", listener.address);
         self.accept(listener);
     }
 

@@ -210,8 +210,13 @@ fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
         let age = Duration::try_from(now.duration_since(at)).unwrap_or(Duration::ZERO);
         format!(" {} ago", human_uptime(age))
     });
+    let reason = reason.map(|reason| {
+        // Where nothing explains an end, its last words may.
+        let words = exit.filter(|exit| exit.is_unexplained()).and_then(|exit| exit.last_words());
+        words.map_or_else(|| one_line(reason), |words| one_line(&format!("{reason}: {words}")))
+    });
     match (reason, exit.and_then(|exit| exit.how())) {
-        (Some(reason), _) if worker.pid.is_none() => parts.push(one_line(reason)),
+        (Some(reason), _) if worker.pid.is_none() => parts.push(reason),
         (None, Some(how)) if worker.pid.is_none() => {
             parts.push(if how == "code 0" {
                 format!("done{ago}")
@@ -219,10 +224,8 @@ fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
                 format!("ended{ago} by {how}")
             });
         }
-        (reason, Some(how)) => {
-            let why = reason.map_or(how, |reason| one_line(reason));
-            parts.push(format!("last exit{ago}: {why}"));
-        }
+        (Some(reason), Some(_)) => parts.push(format!("last exit{ago}: {reason}")),
+        // It is up, and before that it did its work or was asked to end.
         _ => {}
     }
     if worker.changed == Some(true) {
@@ -233,6 +236,15 @@ fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
         parts.push(format!("{}, see `arcanos why`", plural(n_warnings, "warning")));
     }
     parts.join("; ")
+}
+
+/// Where a worker stands in a list that begins with what needs a person.
+pub(super) fn trouble(worker: &Worker) -> usize {
+    let is_loop = worker.attempts.is_some_and(|attempts| attempts > 0)
+        && ["backoff", "starting", "running"].contains(&worker.state.as_str());
+    let state = if is_loop { "backoff" } else { &worker.state };
+    let order = ["failed", "backoff", "starting", "stopping", "running", "scheduled", "completed"];
+    order.iter().position(|known| *known == state).unwrap_or(order.len())
 }
 
 /// Whole seconds from one second on: tenths would only flicker.

@@ -146,6 +146,8 @@ fn table_lines(picture: &Picture, age: Duration, out: &Output) -> Vec<String> {
     for worker in &mut picture.status.workers.details {
         worker.uptime_seconds = worker.uptime_seconds.map(|seconds| seconds + age.as_secs_f64());
     }
+    // What does not fit the screen is cut off below.
+    picture.status.workers.details.sort_by_key(table::trouble);
     let view =
         table::View { width: out.table_width(), colours: out.colours(), now: Timestamp::now() };
     table::lines(&picture, &view)

@@ -11,10 +11,10 @@ use super::Story;
 use crate::{
     cli::{
         client::ClientError,
-        grid::fit,
+        grid::{fit, flow},
         scan::{tone, word},
         status::understand,
-        terminal::{Colours, Tone},
+        terminal::{Colours, Output, Tone},
         wire::Worker,
     },
     discovery::VerdictKind,
@@ -25,11 +25,37 @@ use crate::{
 /// A line of source that is longer is cut: of minified code the rest says nothing.
 const MAX_SOURCE: u16 = 160;
 
+/// How it is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View {
+    /// Columns; without a number no sentence is broken.
+    pub(super) width: Option<u16>,
+    pub(super) colours: Colours,
+}
+
+impl View {
+    pub(super) fn of(out: &Output) -> Self {
+        Self { width: out.table_width(), colours: out.colours() }
+    }
+
+    /// A sentence, indented; what does not fit goes on below, further in.
+    fn sentence(self, text: &str, tone: Option<Tone>) -> Vec<String> {
+        let room = self.width.map_or(usize::MAX, |width| usize::from(width).saturating_sub(4));
+        let parts = flow(&escape(text.as_bytes()), room, usize::MAX);
+        let lines = parts.iter().enumerate().map(|(n, part)| {
+            let line = format!("{}{part}", if n == 0 { "  " } else { "    " });
+            tone.map_or_else(|| line.clone(), |tone| self.colours.paint(tone, &line).into_owned())
+        });
+        lines.collect()
+    }
+}
+
 /// The verdict, what it rests on, and the worker's life.
 ///
 /// # Errors
 /// The running arcanos's answer cannot be understood.
-pub(super) fn lines(story: &Story, colours: Colours) -> Result<Vec<String>, ClientError> {
+pub(super) fn lines(story: &Story, view: View) -> Result<Vec<String>, ClientError> {
+    let colours = view.colours;
     let verdict = &story.verdict;
     let painted = colours.paint(tone(verdict.verdict), word(verdict.verdict));
     let path = escape(story.path.as_bytes());
@@ -38,7 +64,7 @@ pub(super) fn lines(story: &Story, colours: Colours) -> Result<Vec<String>, Clie
         _ => format!("{path}: {painted}"),
     }];
     if let Some(reason) = &verdict.reason {
-        lines.push(format!("  {}", escape(reason.as_bytes())));
+        lines.extend(view.sentence(reason, None));
     }
     let at = verdict.line.map(|line| format!("line {line}"));
     let by = verdict.rule.as_ref().map(|rule| format!("rule `{}`", escape(rule.as_bytes())));
@@ -52,11 +78,10 @@ pub(super) fn lines(story: &Story, colours: Colours) -> Result<Vec<String>, Clie
     // The running arcanos gives those of the worker itself.
     let warnings = if story.worker.is_some() { &[] } else { &*story.warnings };
     for warning in warnings {
-        let text = format!("  warning: {}", escape(warning.as_bytes()));
-        lines.push(colours.paint(Tone::Busy, &text).into_owned());
+        lines.extend(view.sentence(&format!("warning: {warning}"), Some(Tone::Busy)));
     }
     if let Some(worker) = &story.worker {
-        lines.extend(life(&understand::<Worker>(worker.clone())?, colours));
+        lines.extend(life(&understand::<Worker>(worker.clone())?, view));
     }
     Ok(lines)
 }
@@ -93,7 +118,7 @@ fn excerpt(number: u32, source: &str, packages: &[String], colours: Colours) -> 
 }
 
 /// How the worker fares in the running arcanos.
-pub(super) fn life(worker: &Worker, colours: Colours) -> Vec<String> {
+pub(super) fn life(worker: &Worker, view: View) -> Vec<String> {
     let now = Timestamp::now();
     let mut state = format!("  state: {}", escape(worker.state.as_bytes()));
     if let Some(pid) = worker.pid {
@@ -113,10 +138,9 @@ pub(super) fn life(worker: &Worker, colours: Colours) -> Vec<String> {
     }
     let mut lines = vec![state];
     if let Some(reason) = &worker.reason {
-        let text = format!("  reason: {}", escape(reason.as_bytes()));
-        lines.push(colours.paint(Tone::Bad, &text).into_owned());
+        lines.extend(view.sentence(&format!("reason: {reason}"), Some(Tone::Bad)));
     }
-    lines.extend(last_exit(worker, now, colours));
+    lines.extend(last_exit(worker, now, view));
     let spent = worker.attempts.unwrap_or(0);
     match &worker.max_attempts {
         Value::Number(max) => lines.push(format!("  attempts: {spent} of {max}")),
@@ -130,14 +154,13 @@ pub(super) fn life(worker: &Worker, colours: Colours) -> Vec<String> {
         lines.push("  changed since it was started; `arcanos restart` applies it".to_owned());
     }
     for warning in worker.warnings.iter().flatten() {
-        let text = format!("  warning: {}", escape(warning.as_bytes()));
-        lines.push(colours.paint(Tone::Busy, &text).into_owned());
+        lines.extend(view.sentence(&format!("warning: {warning}"), Some(Tone::Busy)));
     }
     lines
 }
 
 /// How the last run ended, after how long, and what it said last.
-fn last_exit(worker: &Worker, now: Timestamp, colours: Colours) -> Vec<String> {
+fn last_exit(worker: &Worker, now: Timestamp, view: View) -> Vec<String> {
     let Some(exit) = &worker.last_exit else { return Vec::new() };
     let how = exit.how().unwrap_or_else(|| "it could not be launched".to_owned());
     let ago = exit.at.map_or_else(String::new, |at| {
@@ -148,8 +171,8 @@ fn last_exit(worker: &Worker, now: Timestamp, colours: Colours) -> Vec<String> {
         format!(", after {}", human_delay(Duration::from_secs_f64(s.max(0.0))))
     });
     let why = exit.reason.as_ref().filter(|reason| Some(*reason) != worker.reason.as_ref());
-    let why = why.map_or_else(String::new, |why| format!(": {}", escape(why.as_bytes())));
-    let mut lines = vec![format!("  last exit: {}{ran}{ago}{why}", escape(how.as_bytes()))];
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    let mut lines = view.sentence(&format!("last exit: {how}{ran}{ago}{why}"), None);
     if let Some(peak) = exit.peak_memory_bytes {
         let shown = ByteSize(peak).display().iec();
         lines.push(format!("  peak memory: {shown}"));
@@ -160,7 +183,7 @@ fn last_exit(worker: &Worker, now: Timestamp, colours: Colours) -> Vec<String> {
     }
     for line in said {
         let text = format!("    {}", escape(line.as_bytes()));
-        lines.push(colours.paint(Tone::Faint, text.trim_end()).into_owned());
+        lines.push(view.colours.paint(Tone::Faint, text.trim_end()).into_owned());
     }
     lines
 }
@@ -184,6 +207,18 @@ mod tests {
             at(1, "日 \"openai\"", "openai"),
             "    |\n  1 | 日 \"openai\"\n    |     ^^^^^^"
         );
+    }
+
+    #[test]
+    fn a_sentence_is_broken_between_words_and_loses_nothing() {
+        let path = "/a/path/that/is/longer/than/the/terminal/is/wide";
+        let text = format!("reason: the file {path} is missing; see why");
+        let view = View { width: Some(24), colours: Colours::Hidden };
+        let lines = view.sentence(&text, None);
+        assert_eq!(lines[0], "  reason: the file");
+        assert_eq!(lines[1..], [format!("    {path}"), "    is missing; see why".to_owned()]);
+        let wide = View { width: None, ..view };
+        assert_eq!(wide.sentence(&text, None), [format!("  {text}")]);
     }
 
     #[test]

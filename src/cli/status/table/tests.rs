@@ -99,3 +99,35 @@ fn an_empty_folder_says_where_to_look() {
     let picture = Picture { health: wire_health(&[]), ..Picture::default() };
     assert!(render(&picture, Some(80), Colours::Hidden).contains("0 workers\n`arcanos scan`"));
 }
+
+#[test]
+fn an_end_that_nothing_explains_is_told_by_its_last_words() {
+    let last = |reason: &str| {
+        json!({ "code": 3, "reason": reason, "at": "2026-11-23T16:59:00.000Z",
+                "lastLines": ["it began", "no\u{1b}[2J space ", " "] })
+    };
+    let note_of = |exit: Value| {
+        let value =
+            json!({ "id": "a", "state": "failed", "reason": exit["reason"], "lastExit": exit });
+        let worker = serde_json::from_value(value).expect("a worker");
+        note(&Picture::default(), &worker, "2026-11-23T17:00:00Z".parse().expect("a moment"))
+    };
+    assert_eq!(note_of(last("exited with code 3")), "exited with code 3: no\\x1b[2J space");
+    let explained = "a missing package (exited with code 3)";
+    assert_eq!(note_of(last(explained)), explained);
+}
+
+#[test]
+fn what_needs_a_person_comes_first_and_a_loop_keeps_its_place() {
+    let workers = [("running", 0), ("stopped", 0), ("running", 2), ("failed", 3), ("backoff", 1)];
+    let mut order: Vec<_> = workers
+        .iter()
+        .map(|(state, attempts)| {
+            let value = json!({ "state": state, "attempts": attempts });
+            trouble(&serde_json::from_value(value).expect("a worker"))
+        })
+        .collect();
+    assert!(order[2] == order[4] && order[3] < order[2] && order[2] < order[0]);
+    order.sort_unstable();
+    assert_eq!(order.first(), Some(&0));
+}
