@@ -139,84 +139,12 @@ end
         let condition = format!("__fish_arcanos_using_subcommand {command}");
         format!("complete -c arcanos -n \"{condition}\"{files} -a \"(__arcanos_ids)\"\n")
     }));
+    // Of places, clap tells fish no values.
+    script.push_str(
+        "complete -c arcanos -n \"__fish_arcanos_using_subcommand completions\" -f -a \"bash zsh fish\"\n",
+    );
     script
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        fs,
-        os::unix::fs::PermissionsExt,
-        process::{Command, Stdio},
-    };
-
-    use super::*;
-
-    #[test]
-    fn every_script_knows_commands_and_asks_for_ids() {
-        for shell in [SupportedShell::Bash, SupportedShell::Zsh, SupportedShell::Fish] {
-            let script = script(shell);
-            for part in ["arcanos", "restart", "start-workers", "__ids"] {
-                assert!(script.contains(part), "{part} in {shell:?}");
-            }
-        }
-        let zsh = script(SupportedShell::Zsh);
-        assert_eq!(zsh.matches(":_arcanos_ids' \\").count(), 5, "{zsh}");
-        assert_eq!(zsh.matches(":_arcanos_files_and_ids' \\").count(), 1);
-    }
-
-    #[test]
-    fn hidden_commands_are_not_offered_by_name() {
-        let bash = script(SupportedShell::Bash);
-        let mut lists = bash.lines().filter(|line| line.trim_start().starts_with("opts="));
-        let offered = lists.find(|list| list.contains("start-workers")).expect("the commands");
-        assert!(!offered.contains("__ids") && !offered.contains(" man"), "{offered}");
-    }
-
-    #[test]
-    fn bash_completes_the_ids_of_the_named_config() {
-        if Command::new("bash").arg("--version").stdout(Stdio::null()).status().is_err() {
-            return;
-        }
-        let root = tempfile::tempdir().unwrap();
-        let fake = root.path().join("arcanos");
-        fs::write(
-            &fake,
-            "#!/bin/sh\n[ \"$1 $2 $3\" = '--config x.toml __ids' ] && printf 'goal\\nplan\\n'\n",
-        )
-        .unwrap();
-        fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).unwrap();
-        let script = script(SupportedShell::Bash);
-        let ask = r#"
-            COMP_WORDS=(arcanos --config x.toml restart "")
-            COMP_CWORD=4; _arcanos_with_ids arcanos "" restart; printf '%s\n' "${COMPREPLY[@]}"; echo --
-            COMP_WORDS=(arcanos --config x.toml logs g)
-            COMP_CWORD=4; _arcanos_with_ids arcanos g logs; printf '%s\n' "${COMPREPLY[@]}"; echo --
-            COMP_WORDS=(arcanos --config x.toml logs --stream "")
-            COMP_CWORD=5; _arcanos_with_ids arcanos "" --stream; printf '%s\n' "${COMPREPLY[@]}"
-        "#;
-        let out = Command::new("bash")
-            .args(["-c", &format!("{script}\n{ask}")])
-            .env("PATH", format!("{}:/usr/bin:/bin", root.path().display()))
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&out.stdout).into_owned();
-        let parts: Vec<Vec<&str>> = text.split("--\n").map(|part| part.lines().collect()).collect();
-        assert_eq!(out.stderr, b"", "{}", String::from_utf8_lossy(&out.stderr));
-        assert!(text.contains("goal\nplan\n"), "{text}");
-        assert!(
-            parts[parts.len() - 2].contains(&"goal") && !parts[parts.len() - 2].contains(&"plan")
-        );
-        assert!(!parts[parts.len() - 1].contains(&"goal"), "{text}");
-    }
-
-    #[test]
-    fn the_man_page_names_every_command() {
-        let mut page = Vec::new();
-        clap_mangen::Man::new(args::command()).render(&mut page).expect("memory takes all");
-        let page = String::from_utf8(page).expect("text");
-        for part in [".TH arcanos 1", "start\\-workers", "run\\-task", "SUBCOMMANDS"] {
-            assert!(page.contains(part), "{part}");
-        }
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ mod launch;
 mod layers;
 mod life;
 mod logs;
+mod metrics;
 mod model;
 mod npm;
 mod prepare;
