@@ -42,6 +42,10 @@ const PASSED: [&str; 14] = [
 /// Prefixes of further variables that npm is set up by.
 const PASSED_PREFIXES: [&str; 3] = ["npm_config_", "NPM_CONFIG_", "LC_"];
 
+/// After so long it is said that it still goes on, and again each time that doubles: a person
+/// begins to wonder after 2 s, and an `npm ci` of minutes shall not fill the screen.
+const FIRST_WORD: Duration = Duration::from_secs(2);
+
 /// Runs the command that prepares, one at a time.
 pub(super) struct Preparer {
     spawner: Spawner,
@@ -54,7 +58,9 @@ pub(super) struct Preparer {
     tried: Option<(PathBuf, String)>,
     task: Option<JoinHandle<Result<(), String>>>,
     /// When that began.
-    begun: Option<Instant>,
+    begun: Instant,
+    /// How old it is when it is next said that it goes on.
+    next_word: Duration,
 }
 
 impl Preparer {
@@ -77,7 +83,8 @@ impl Preparer {
             runs: 0,
             tried: None,
             task: None,
-            begun: None,
+            begun: Instant::now(),
+            next_word: FIRST_WORD,
         }
     }
 
@@ -123,20 +130,34 @@ impl Preparer {
             digest: digest.to_owned(),
         };
         self.task = Some(tokio::spawn(job.run(command, run)));
-        self.begun = Some(Instant::now());
+        self.begun = Instant::now();
+        self.next_word = FIRST_WORD;
         true
     }
 
-    /// Waits for the end of what was begun; for ever without it. May be cancelled.
+    /// Waits for the end of what was begun, and says so now and then; for ever without it. May be
+    /// cancelled.
     pub(super) async fn ended(&mut self) -> Result<(), String> {
         let Some(task) = &mut self.task else {
             return std::future::pending().await;
         };
-        let result = task.await.unwrap_or_else(|error| Err(error.to_string()));
+        let result = loop {
+            let word = (self.begun + self.next_word).into();
+            match tokio::time::timeout_at(word, &mut *task).await {
+                Ok(result) => break result.unwrap_or_else(|error| Err(error.to_string())),
+                Err(_) => {
+                    let so_far = human_delay(self.next_word);
+                    tracing::info!(
+                        "Still preparing packages, {so_far} so far; the workers wait for it."
+                    );
+                    self.next_word *= 2;
+                }
+            }
+        };
         self.task = None;
         match &result {
             Ok(()) => {
-                let took = human_delay(self.begun.map_or(Duration::ZERO, |at| at.elapsed()));
+                let took = human_delay(self.begun.elapsed());
                 tracing::info!("Packages are prepared, in {took}.");
                 self.logs.arcanos(&format!("Packages are prepared, in {took}"));
             }

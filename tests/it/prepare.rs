@@ -62,3 +62,15 @@ fn without_a_lock_file_it_does_not_run() {
     site.wait_state("a", "running");
     assert_eq!(times(&site), 0);
 }
+
+#[test]
+fn a_long_one_says_that_it_goes_on() {
+    let site = setup("until test -e go; do sleep 0.02; done; touch prepared.ok").start();
+    site.wait_until("a word", |site| {
+        let word = "Still preparing packages, 2s so far; the workers wait for it.";
+        site.stderr().contains(word).then_some(())
+    });
+    assert_eq!(site.worker("a").state(), "starting");
+    site.write("workers/go", "");
+    site.wait_state("a", "running");
+}
