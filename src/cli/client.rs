@@ -91,7 +91,7 @@ impl From<ClientError> for Failure {
                 .with_remedy("it is starting or ending; try again in a moment"),
             ClientError::Refused { status: StatusCode::UNAUTHORIZED, .. } => {
                 Self::new(exit::FAILED, "the running arcanos wants another token")
-                    .with_remedy("it runs with the `server.token` that it was given; see --config")
+                    .with_remedy("it is asked with the `server.token` of the config: see `arcanos check`, and --config")
             }
             ClientError::Refused { status: StatusCode::NOT_FOUND, .. } => {
                 Self::new(exit::FAILED, error.to_string())

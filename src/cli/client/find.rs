@@ -13,6 +13,7 @@ use std::{
 
 use secrecy::SecretString;
 use tokio::time::timeout;
+use toml::de::DeTable;
 
 use super::Client;
 use crate::{
@@ -124,11 +125,15 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 fn lenient(file: &Path) -> Whereabouts {
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
     let text = std::fs::read_to_string(file).unwrap_or_default();
-    let table: toml::Table = text.parse().unwrap_or_default();
+    // Of a text that is no TOML, what can be read counts.
+    let (table, _) = DeTable::parse_recoverable(&text);
     let key = |section: &str, key: &str| {
         let variable = format!("ARCANOS__{section}__{key}").to_uppercase();
         let told = env::var(variable).ok();
-        let written = || table.get(section)?.get(key)?.as_str().map(str::to_owned);
+        let written = || {
+            let value = table.get_ref().get(section)?.get_ref().get(key)?.get_ref();
+            value.as_str().map(str::to_owned)
+        };
         // What would have to be interpolated is not guessed at.
         told.or_else(written).filter(|value| !value.is_empty() && !value.contains("${"))
     };
@@ -162,6 +167,7 @@ mod tests {
             ),
             ("[server]\ntoken_file = \"the.token\"\n", ".arcanos", Some("from a file")),
             ("[state\n", ".arcanos", None),
+            ("[server]\ntoken = 't'\n[state]\ndirectory = 'run'\n[x\n[state]\ny", "run", Some("t")),
         ] {
             std::fs::write(&file, text).unwrap();
             std::fs::write(root.path().join("the.token"), "from a file\n").unwrap();
