@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap, btree_map},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use super::{
     accept::{Accepted, Refusal, accept},
     analysis::Marker,
-    graph::{Reach, reach, resolve},
+    graph::{Reach, reach},
     listing::{Barrier, Content, Entry, Listing},
     rules::Rules,
     verdict::{Candidate, Discovered, Verdict, VerdictKind},
@@ -286,7 +286,7 @@ impl Listing {
         locals
             .iter()
             .filter_map(|local| {
-                resolve(file, &local.specifier, |path| self.files.contains_key(path))
+                self.grounds.resolve(file, &local.specifier, |path| self.files.contains_key(path))
             })
             .collect()
     }
@@ -299,8 +299,10 @@ fn id_of(file: &Path) -> Result<WorkerId, String> {
 
 /// Whether a verdict on this file would be noise.
 fn is_hidden(file: &Path) -> bool {
-    file.components().any(|part| {
-        let name = part.as_os_str();
-        name == "node_modules" || name.to_str().is_none_or(|name| name.starts_with('.'))
+    file.components().any(|part| match part {
+        Component::Normal(name) => {
+            name == "node_modules" || name.to_str().is_none_or(|name| name.starts_with('.'))
+        }
+        _ => false,
     })
 }

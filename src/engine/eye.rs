@@ -64,7 +64,8 @@ pub(super) enum ConfigSight {
 impl Eye {
     pub(super) fn new(source: Source, config: Arc<Config>) -> Result<Self, String> {
         let rules = Rules::compile(&config.discovery).map_err(|error| error.to_string())?;
-        Ok(Self { source, scanner: Scanner::new(), config, rules: Arc::new(rules) })
+        let scanner = Scanner::new(source.base());
+        Ok(Self { source, scanner, config, rules: Arc::new(rules) })
     }
 
     /// Looks.
