@@ -1,8 +1,6 @@
 //! Looks at the disk: config and folder, in one go, off the async threads.
 
 use std::{
-    collections::BTreeMap,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,8 +11,8 @@ use super::{
 };
 use crate::{
     config::{Config, Loaded},
-    discovery::{Discovered, Rules, judge},
-    domain::WorkerId,
+    discovery::{Discovered, Listing, Rules, judge},
+    domain::{WorkerId, WorkerSpec},
     files::{Scan, ScanError, Scanner, Settled, WatchList, read_settled},
 };
 
@@ -34,6 +32,15 @@ pub(super) struct Eye {
     /// The config in force.
     config: Arc<Config>,
     rules: Arc<Rules>,
+    judged: Option<Judged>,
+}
+
+/// What a look made of the folder, and all that it made it of.
+struct Judged {
+    rules: Arc<Rules>,
+    listing: Listing,
+    running: Vec<Arc<WorkerSpec>>,
+    discovered: Discovered,
 }
 
 /// What a look found.
@@ -64,13 +71,14 @@ pub(super) enum ConfigSight {
 impl Eye {
     pub(super) fn new(source: Source, config: Arc<Config>) -> Result<Self, String> {
         let rules = Rules::compile(&config.discovery).map_err(|error| error.to_string())?;
-        Ok(Self { source, scanner: Scanner::new(), config, rules: Arc::new(rules) })
+        let scanner = Scanner::new(source.base());
+        Ok(Self { source, scanner, config, rules: Arc::new(rules), judged: None })
     }
 
     /// Looks.
     ///
-    /// `holders` says which file has which id now: it keeps it.
-    pub(super) fn look(&mut self, holders: &BTreeMap<WorkerId, PathBuf>) -> Sight {
+    /// `running` is what runs now, in order of ids: its files keep their ids.
+    pub(super) fn look(&mut self, running: Vec<Arc<WorkerSpec>>) -> Sight {
         let mut again = None;
         let config = match self.source.look() {
             Look::Same => ConfigSight::Same,
@@ -86,10 +94,7 @@ impl Eye {
         let watch = self.watch_list(folder.as_ref().ok());
         let wake = folder.as_ref().ok().and_then(|scan| scan.wake);
         let judged = match folder {
-            Ok(scan) => {
-                let holder = |id: &WorkerId| holders.get(id).cloned();
-                Some(Ok(judge(&self.rules, &scan.listing, &holder)))
-            }
+            Ok(scan) => Some(Ok(self.judge(scan.listing, running))),
             Err(ScanError::Busy(_)) => {
                 again = Some(HELD_PAUSE);
                 None
@@ -104,6 +109,26 @@ impl Eye {
             watch,
             folder: judged,
         }
+    }
+
+    /// What the files of the folder are: as before, if all that counts for it is.
+    fn judge(&mut self, listing: Listing, running: Vec<Arc<WorkerSpec>>) -> Discovered {
+        if let Some(before) = &mut self.judged
+            && Arc::ptr_eq(&before.rules, &self.rules)
+            && before.listing == listing
+            && holds_same(&before.running, &running)
+        {
+            before.running = running;
+            return before.discovered.clone();
+        }
+        let holder = |id: &WorkerId| {
+            let at = running.binary_search_by(|spec| spec.id.cmp(id)).ok()?;
+            Some(running[at].file.clone())
+        };
+        let discovered = judge(&self.rules, &listing, &holder);
+        let rules = Arc::clone(&self.rules);
+        self.judged = Some(Judged { rules, listing, running, discovered: discovered.clone() });
+        discovered
     }
 
     /// Puts a new config in force, but for what only a restart can change.
@@ -155,4 +180,12 @@ impl Eye {
             _ => None,
         }
     }
+}
+
+/// Whether the same files run by the same ids.
+fn holds_same(one: &[Arc<WorkerSpec>], other: &[Arc<WorkerSpec>]) -> bool {
+    let is_same = |(one, other): (&Arc<WorkerSpec>, &Arc<WorkerSpec>)| {
+        Arc::ptr_eq(one, other) || (one.id == other.id && one.file == other.file)
+    };
+    one.len() == other.len() && one.iter().zip(other).all(is_same)
 }

@@ -45,7 +45,7 @@ pub struct DiscoveryReport {
     /// The folder, absolute.
     pub directory: PathBuf,
     /// One verdict a file.
-    pub files: Vec<Verdict>,
+    pub files: Arc<Vec<Verdict>>,
 }
 
 /// What the status server must know of the config, now.

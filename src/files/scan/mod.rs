@@ -88,6 +88,8 @@ impl ScanError {
 /// Looks at a folder of workers again and again.
 #[derive(Debug, Default)]
 pub struct Scanner {
+    /// Imports are followed into what lies below this folder.
+    outermost: PathBuf,
     directory: PathBuf,
     /// [`Rules::digest`] of the rules that the analyses are by.
     digest: u64,
@@ -96,10 +98,11 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    /// A scanner that has seen nothing yet.
+    /// A scanner that has seen nothing yet. What workers import is followed out of their folder
+    /// as far as `outermost`, if that is above it.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(outermost: &Path) -> Self {
+        Self { outermost: outermost.to_path_buf(), ..Self::default() }
     }
 
     /// Looks at the folder as it is now.
@@ -126,6 +129,6 @@ impl Scanner {
             }
             self.digest = rules.digest();
         }
-        Pass::new(&mut self.known, rules, (directory, now)).run(list)
+        Pass::new(&mut self.known, rules, (&self.outermost, directory), now).run(list)
     }
 }

@@ -14,7 +14,7 @@ use super::{
     list::{Kind, List, Name, is_open},
 };
 use crate::{
-    discovery::{Barrier, Content, Entry, Listing, Rules, local_paths, reach},
+    discovery::{Barrier, Content, Entry, Grounds, Listing, Rules, is_beside, reach},
     files::{
         read::{ReadError, Reading, check_regular, is_missing, read_stamped},
         stamp::Stamp,
@@ -33,7 +33,9 @@ pub(super) enum Look {
 pub(super) struct Pass<'a> {
     pub(super) known: &'a mut HashMap<PathBuf, Known>,
     pub(super) rules: &'a Rules,
+    outermost: &'a Path,
     directory: &'a Path,
+    grounds: Grounds,
     canonical: PathBuf,
     pub(super) now: Instant,
     looks: HashMap<PathBuf, Look>,
@@ -47,12 +49,15 @@ impl<'a> Pass<'a> {
     pub(super) fn new(
         known: &'a mut HashMap<PathBuf, Known>,
         rules: &'a Rules,
-        (directory, now): (&'a Path, Instant),
+        (outermost, directory): (&'a Path, &'a Path),
+        now: Instant,
     ) -> Self {
         Self {
             known,
             rules,
+            outermost,
             directory,
+            grounds: Grounds::new(outermost, directory),
             canonical: PathBuf::new(),
             now,
             looks: HashMap::new(),
@@ -92,6 +97,7 @@ impl<'a> Pass<'a> {
         Ok(Scan {
             listing: Listing {
                 directory: self.directory.to_path_buf(),
+                grounds: self.grounds,
                 // What is known is the last word on a path.
                 files: files.into_iter().collect(),
             },
@@ -153,7 +159,7 @@ impl<'a> Pass<'a> {
         let locals = analysis.locals.iter();
         locals
             .filter_map(|local| {
-                let mut paths = local_paths(file, &local.specifier).into_iter();
+                let mut paths = self.grounds.local_paths(file, &local.specifier).into_iter();
                 paths.find(|path| self.look(path) == Look::Present)
             })
             .collect()
@@ -202,7 +208,7 @@ impl<'a> Pass<'a> {
     /// Reads a file that is new or has changed.
     fn read(&mut self, path: &Path, full: &Path, stamp: Stamp) -> Look {
         let home = match fs::canonicalize(full) {
-            Ok(real) if !real.starts_with(&self.canonical) => {
+            Ok(real) if !self.is_within(path, &real) => {
                 let reason = format!("the link ends outside the folder, at `{}`", real.display());
                 return self.remember(path, rejected(&reason), Some(stamp));
             }
@@ -229,6 +235,15 @@ impl<'a> Pass<'a> {
             Ok(Reading::Missing) => self.miss(path),
             Err(error) => self.refuse(path, error),
         }
+    }
+
+    /// Whether a file is truly where its path may lead: what is beside the folder of workers stays
+    /// below the outermost one.
+    fn is_within(&self, path: &Path, real: &Path) -> bool {
+        if is_beside(path) {
+            return fs::canonicalize(self.outermost).is_ok_and(|folder| real.starts_with(folder));
+        }
+        real.starts_with(&self.canonical)
     }
 
     /// Why anyone may write to a file, if that is so.

@@ -31,9 +31,9 @@ impl Site {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("workers")).expect("a folder in it");
         Self {
+            scanner: Scanner::new(folder.path()),
             folder,
             rules: rules("openai", Recursion::Off),
-            scanner: Scanner::new(),
             now: Instant::now(),
         }
     }
