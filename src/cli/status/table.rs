@@ -13,7 +13,7 @@ use crate::{
     cli::{
         grid::{Grid, Row, fit, wrap},
         terminal::{Colours, Tone},
-        wire::Worker,
+        wire::{Part, Worker},
     },
     domain::{State, human_delay, human_uptime},
     text::escape,
@@ -79,15 +79,22 @@ pub(super) fn lines(picture: &Picture, view: &View) -> Vec<String> {
 }
 
 /// What is wrong with arcanos as a whole, and what with.
-fn troubles(picture: &Picture) -> Vec<(&'static str, &str)> {
+fn troubles<'a>(picture: &'a Picture) -> Vec<(&'static str, &'a str)> {
     let health = &picture.health;
     let parts = [
         ("config not applied", &health.config),
         ("workers' folder", &health.discovery),
         ("model", &health.ai),
     ];
-    let errors = parts.into_iter().filter_map(|(mark, part)| Some((mark, part.error.as_deref()?)));
-    errors.chain(health.problems.iter().map(|problem| ("problem", problem.as_str()))).collect()
+    let error = |(mark, part): (_, &'a Part)| Some((mark, part.error.as_deref()?));
+    let mut troubles: Vec<_> = parts.into_iter().filter_map(error).collect();
+    // The problems are all that is wrong; what has a name already is not told twice.
+    for problem in &health.problems {
+        if !troubles.iter().any(|(_, told)| told.contains(problem.as_str())) {
+            troubles.push(("problem", problem));
+        }
+    }
+    troubles
 }
 
 /// Which arcanos it is, and how many workers are in which state.

@@ -131,3 +131,13 @@ fn what_needs_a_person_comes_first_and_a_loop_keeps_its_place() {
     order.sort_unstable();
     assert_eq!(order.first(), Some(&0));
 }
+
+#[test]
+fn a_trouble_is_told_once() {
+    let mut picture = picture();
+    let error = picture.health.config.error.clone().expect("it has one");
+    picture.health.problems = vec![error, "another".to_owned()];
+    let text = render(&picture, None, Colours::Hidden);
+    assert_eq!(text.matches("every ten seconds").count(), 1, "{text}");
+    assert!(text.ends_with("problem: another"), "{text}");
+}
