@@ -158,3 +158,16 @@ fn a_variable_that_is_read_and_set_but_not_passed_on_is_warned_of() {
     let a = site.wait_state("a", "running");
     assert!(a.at("/warnings").to_string().contains("DATABASE_URL"), "{a:?}");
 }
+
+#[test]
+fn a_limit_that_the_machine_cannot_hold_is_a_warning_in_the_status() {
+    let site = Setup::new()
+        .set("workers.a.limits.memory", "'64MB'")
+        .worker("a.sh", "exec sleep 86400")
+        .start();
+    let a = site.wait_state("a", "running");
+    // Where there is a cgroup v2 to be written to, the limit holds and nothing is said.
+    let was_told = site.session().contains("limits.memory and limits.cpu are not applied");
+    let is_shown = a.at("/warnings").to_string().contains("limits.memory");
+    assert_eq!(is_shown, was_told, "{}\n{}", a.at("/warnings"), site.session());
+}

@@ -105,9 +105,12 @@ impl Launch {
                 return;
             }
         };
-        for warning in warnings {
+        for warning in &warnings {
             self.log
                 .lifecycle(Some(&self.id), &format!("Warning: Worker {}: {warning}", self.spec.id));
+        }
+        if !warnings.is_empty() {
+            self.tell(Event::Hindered { run, warnings }).await;
         }
         self.tell(Event::Spawned { run, id: self.id.clone(), pid: process.pid() }).await;
         let ended = CancellationToken::new();

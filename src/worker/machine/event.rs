@@ -22,6 +22,13 @@ pub enum Event {
         /// Its process.
         pid: u32,
     },
+    /// Of what a run should have, the machine cannot give this; told before [`Event::Spawned`].
+    Hindered {
+        /// Which run.
+        run: RunKey,
+        /// What, in words.
+        warnings: Vec<String>,
+    },
     /// A run could not be spawned.
     SpawnFailed {
         /// Which run.

@@ -37,6 +37,7 @@ impl Machine {
     fn launch(&mut self, role: Role, wanted: Wanted, now: Now, out: &mut Vec<Effect>) {
         let key = RunKey(self.next_key);
         self.next_key += 1;
+        self.facts.hindrances.clear();
         let mut run = Run::new(key, role, Arc::clone(&self.spec), now);
         run.by_person = wanted.by_person;
         self.runs.push(run);

@@ -104,6 +104,8 @@ struct Facts {
     reason: Option<String>,
     /// What became of an overlap that failed.
     note: Option<String>,
+    /// What the machine could not give its last run.
+    hindrances: Vec<String>,
     /// Whether the machine's refusal of a process was told already.
     told_starved: bool,
 }
@@ -148,6 +150,11 @@ impl Machine {
         match event {
             Event::Admitted => self.on_admitted(now, &mut out),
             Event::Spawned { run, id, pid } => self.on_spawned(run, id, pid, now, &mut out),
+            Event::Hindered { run, warnings } => {
+                if self.runs.iter().any(|known| known.key == run) {
+                    self.facts.hindrances = warnings;
+                }
+            }
             Event::SpawnFailed { run, reason, is_transient } => {
                 self.on_spawn_failed(run, reason, is_transient, now, &mut out);
             }

@@ -70,7 +70,10 @@ impl Machine {
             last_exit: facts.last_exit.clone(),
             reason: facts.reason.clone().filter(|_| has_failed),
             changed: self.is_changed(),
-            warnings: self.spec.warnings.iter().chain(&facts.note).cloned().collect(),
+            warnings: {
+                let own = self.spec.warnings.iter().chain(&facts.note);
+                own.chain(&facts.hindrances).cloned().collect()
+            },
             log,
             last_activity: activity,
             exits: facts.exits.clone(),
