@@ -70,7 +70,7 @@ class LogPanel {
       onOpen: () => this.beginAnew(),
       onEvents: (list) => this.take(list),
       onLost: (error) => {
-        this.connection = error?.status === 404 ? 'no log: the worker is gone' : 'not connected, trying again…';
+        this.connection = error?.status === 404 ? 'no log: the worker is gone' : 'not connected';
         this.showState();
         if (error?.status === 404) this.close();
       },
