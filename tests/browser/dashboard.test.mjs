@@ -131,6 +131,21 @@ test('the live log shows new lines, and text that looks like markup stays text',
   });
 });
 
+test('the newest line stays in sight when the screen is turned', { timeout: 60_000 }, async () => {
+  const worker = 'for n in $(seq 200); do echo "line $n with enough words in it to be broken where a screen is narrow, as that of a phone is"; done\nexec sleep 86400\n';
+  await visit({ site: { workers: { alpha: worker } }, page: { path: '#/worker/alpha' } }, async ({ page }) => {
+    const last = page.locator('.log .line').last();
+    const isInSight = () => page.locator('.log').evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 24);
+    await page.locator('.log .line').filter({ hasText: 'line 200 ' }).waitFor();
+    await until(isInSight, 'the end of the log');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await until(isInSight, 'the end of the log on a narrow screen');
+    await page.setViewportSize({ width: 1366, height: 500 });
+    await until(isInSight, 'the end of the log on a low screen');
+    assert.match(await last.innerText(), /line 200|running with model/);
+  });
+});
+
 test('a pause holds the log still, and nothing is lost by it', { timeout: 60_000 }, async () => {
   const worker = 'echo begin\nuntil [ -e go ]; do sleep 0.05; done\necho while paused\nexec sleep 86400\n';
   await visit({ site: { workers: { alpha: worker } }, page: { path: '#/worker/alpha' } }, async ({ site, page }) => {

@@ -48,6 +48,8 @@ class LogPanel {
     this.state = el('span', { class: 'note', role: 'status' });
     this.down = el('button', { class: 'down', hidden: true, onclick: () => this.toEnd() }, 'Newest ↓');
     this.list.addEventListener('scroll', () => { this.down.hidden = this.atEnd(); }, { passive: true });
+    // A phone that is turned, or a window made smaller, still shows the newest line.
+    new ResizeObserver(() => { if (this.down.hidden) this.toEnd(); }).observe(this.list);
     this.root = el('section', { class: 'panel logs', 'aria-labelledby': 'log-title' },
       el('div', { class: 'panel-head' }, el('h2', { id: 'log-title' }, 'Log'), this.state,
         el('div', { class: 'row' }, this.pauseButton, this.select, this.filter, el('label', { class: 'check', for: 'log-wrap' }, this.wrap, 'wrap'))),
