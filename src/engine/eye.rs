@@ -39,6 +39,7 @@ pub(super) struct Eye {
     /// By what the single files are known that the last look read; `None` where that may not have
     /// seen the last of them.
     marks: Option<Marks>,
+    is_fresh: bool,
 }
 
 /// The folder's lock file, as it was last read.
@@ -94,6 +95,7 @@ impl Eye {
             judged: None,
             lock: LockFile::default(),
             marks: None,
+            is_fresh: false,
         })
     }
 
@@ -119,6 +121,10 @@ impl Eye {
         let folder = self.scanner.scan(&self.rules, directory, Instant::now(), &news);
         let watch = self.watch_list(folder.as_ref().ok());
         let wake = folder.as_ref().ok().and_then(|scan| scan.wake);
+        // What a new config names besides, the next look asks about.
+        let is_whole = self.single_files() == files;
+        let is_fresh = marks.are_fresh() || folder.as_ref().is_ok_and(|scan| scan.fresh);
+        self.is_fresh = is_fresh || !is_whole;
         let judged = match folder {
             Ok(scan) => Some(Ok(self.judge(scan.listing, running))),
             Err(ScanError::Busy(_)) => {
@@ -127,8 +133,7 @@ impl Eye {
             }
             Err(error) => Some(Err(error.to_string())),
         };
-        // What a new config names besides, the next look asks about.
-        self.marks = (again.is_none() && self.single_files() == files).then_some(marks);
+        self.marks = (again.is_none() && is_whole).then_some(marks);
         Sight {
             config,
             lock: self.lock_digest(),
@@ -143,6 +148,12 @@ impl Eye {
     pub(super) fn is_as_left(&self) -> bool {
         self.marks.as_ref().is_some_and(Marks::hold)
             && self.scanner.is_as_left(&self.rules, &self.config.discovery.directory)
+    }
+
+    /// Whether the last look saw something that had changed so lately that it is worth another
+    /// one, once it is [`QUIET`](crate::files::QUIET).
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.is_fresh
     }
 
     /// The files that are read beside those in the folder.

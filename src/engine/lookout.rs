@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use super::eye::{Eye, Sight};
 use crate::{
     domain::WorkerSpec,
-    files::{Caller, News},
+    files::{Caller, News, QUIET},
     process,
 };
 
@@ -33,13 +33,17 @@ const ORDERS: usize = 2;
 /// The stack of the thread, in bytes: it reads configs, whose parser recurses.
 const STACK_SIZE: usize = 2 << 20;
 
+/// When what had just changed is looked at once more: then it is quiet, with room to spare.
+const SETTLED: Duration = QUIET.saturating_mul(2);
+
 /// How long after a look memory is given back: by then workers that were started are up, and logs
 /// that nobody writes to are closed.
 const REST: Duration = Duration::from_secs(7);
 
 /// How far such moments lie apart at least while nothing is looked at: whatever else was done
-/// meanwhile, as answers to clients, is unknown here.
-const APART: Duration = Duration::from_secs(20);
+/// meanwhile, as answers to clients, is unknown here. Each costs a millisecond, with what is touched
+/// anew after it.
+const APART: Duration = Duration::from_secs(600);
 
 /// Has the disk looked at. Dropping it ends the thread, after the look that may be under way.
 pub(super) struct Lookout {
@@ -103,12 +107,17 @@ fn watch(mut eye: Eye, caller: &Caller, mut interval: Duration, orders: &Receive
                 // Who asked may be gone, as arcanos ends.
                 let _ = reply.send(eye.look(running, news));
                 tidier.expect_rest();
+                if eye.is_fresh() {
+                    due = Instant::now() + SETTLED;
+                    continue;
+                }
             }
             Ok(Order::Interval(new)) => interval = new,
             Err(RecvTimeoutError::Timeout) if Instant::now() < due => {
                 tidier.tidy();
                 continue;
             }
+            Err(RecvTimeoutError::Timeout) if eye.is_fresh() => caller.remind(),
             Err(RecvTimeoutError::Timeout) if eye.is_as_left() => tidier.tidy_now_and_then(),
             Err(RecvTimeoutError::Timeout) => caller.call(),
             Err(RecvTimeoutError::Disconnected) => return,

@@ -15,8 +15,9 @@ pub struct Marks(Vec<(PathBuf, Mark)>);
 enum Mark {
     Missing,
     File(Stamp),
-    /// It has changed a moment ago, so that another change might bear the same time, or cannot be
-    /// asked about.
+    /// It has changed a moment ago, so that another change might bear the same time.
+    Fresh,
+    /// It cannot be asked about.
     Unsure,
 }
 
@@ -30,7 +31,14 @@ impl Marks {
     /// Whether all of them certainly are as they were.
     #[must_use]
     pub fn hold(&self) -> bool {
-        self.0.iter().all(|(path, mark)| *mark != Mark::Unsure && *mark == Mark::of(path))
+        let is_sure = |mark: &Mark| matches!(mark, Mark::Missing | Mark::File(_));
+        self.0.iter().all(|(path, mark)| is_sure(mark) && *mark == Mark::of(path))
+    }
+
+    /// Whether one of them had just changed, so that it is to be asked about once more.
+    #[must_use]
+    pub fn are_fresh(&self) -> bool {
+        self.0.iter().any(|(_, mark)| *mark == Mark::Fresh)
     }
 }
 
@@ -39,7 +47,8 @@ impl Mark {
         match stamp_at(path) {
             Ok(Some(stamp)) if stamp.is_quiet() => Self::File(stamp),
             Ok(None) => Self::Missing,
-            Ok(Some(_)) | Err(_) => Self::Unsure,
+            Ok(Some(_)) => Self::Fresh,
+            Err(_) => Self::Unsure,
         }
     }
 }
@@ -65,7 +74,7 @@ mod tests {
         let (file, missing) = (folder.path().join("a"), folder.path().join("b"));
         fs::write(&file, "1").expect("a file");
         let mark = || Marks::of([file.as_path(), missing.as_path()]);
-        assert!(!mark().hold(), "it has just changed");
+        assert!(mark().are_fresh() && !mark().hold(), "it has just changed");
         let changes: [&dyn Fn(); 3] = [
             &|| fs::write(&file, "2").expect("to write"),
             &|| fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("to chmod"),
@@ -73,7 +82,7 @@ mod tests {
         ];
         for change in changes {
             let quiet = quiet_marks(mark);
-            assert!(quiet.hold());
+            assert!(quiet.hold() && !quiet.are_fresh());
             change();
             assert!(!quiet.hold());
         }

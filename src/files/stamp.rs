@@ -8,7 +8,7 @@ use std::{
 
 /// Where the kernel cannot say whether a program writes, a file counts as written once it has
 /// been left alone for so long.
-const QUIET: Duration = Duration::from_millis(100);
+pub(crate) const QUIET: Duration = Duration::from_millis(100);
 
 /// A change that lies so far ahead was stamped by another clock, and says nothing about quiet.
 const OTHER_CLOCK: Duration = Duration::from_secs(1);

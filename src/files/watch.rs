@@ -232,6 +232,11 @@ impl Caller {
     pub fn call(&self) {
         self.0.look_at_anything();
     }
+
+    /// What was not settled may be so now.
+    pub fn remind(&self) {
+        self.0.look();
+    }
 }
 
 impl Shared {

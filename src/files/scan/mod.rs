@@ -45,6 +45,9 @@ pub struct Scan {
     pub pending: bool,
     /// When to look again because of that.
     pub wake: Option<Duration>,
+    /// Whether a file had changed so lately that it is to be read once more when it is
+    /// quiet: another change within the clock's grain would bear the same time.
+    pub fresh: bool,
     /// The folders in which a change may matter, absolute.
     pub folders: BTreeSet<PathBuf>,
 }

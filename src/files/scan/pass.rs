@@ -52,6 +52,7 @@ pub(super) struct Pass<'a> {
     /// Folders that were asked whether anyone may write to them.
     open_folders: BTreeMap<PathBuf, bool>,
     folders: BTreeSet<PathBuf>,
+    is_fresh: bool,
     pub(super) wake: Option<Duration>,
 }
 
@@ -74,6 +75,7 @@ impl<'a> Pass<'a> {
             glance: Glance::Everywhere,
             open_folders: BTreeMap::new(),
             folders: BTreeSet::from([directory.to_path_buf()]),
+            is_fresh: false,
             wake: None,
         }
     }
@@ -122,6 +124,7 @@ impl<'a> Pass<'a> {
             },
             pending: self.wake.is_some(),
             wake: self.wake,
+            fresh: self.is_fresh,
             folders: self.folders,
         };
         Ok((scan, absent))
@@ -259,7 +262,9 @@ impl<'a> Pass<'a> {
                 entry.warnings.extend(owner_warning(&stamp));
                 // A change within the clock's grain would bear the same time, so a file that has
                 // just changed is read once more at the next look.
-                let look = self.remember(path, entry, stamp.is_quiet().then_some(stamp));
+                let known = stamp.is_quiet().then_some(stamp);
+                self.is_fresh |= known.is_none();
+                let look = self.remember(path, entry, known);
                 let is_plain = stamp.has_one_name() && real == self.canonical.join(path);
                 if let Some(known) = self.known.get_mut(path) {
                     let home = real.parent().filter(|home| Some(*home) != full.parent());

@@ -140,3 +140,16 @@ fn another_look_is_needed_after_any_change_and_after_no_other() {
         assert!(!site.is_as_left(), "change {at}");
     }
 }
+
+#[test]
+fn what_has_just_changed_is_read_once_more_and_then_rests() {
+    let mut site = Site::new();
+    site.write("a.js", SDK);
+    assert!(site.settled().fresh);
+    assert!(!site.is_as_left(), "another change might bear the same time");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while site.glance(&[]).fresh {
+        assert!(Instant::now() < deadline, "it never rests");
+    }
+    assert!(site.is_as_left());
+}
