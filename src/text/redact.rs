@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt};
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{literals::Literals, open_end::OpenEnd};
+use super::{forms::SHORTEST, literals::Literals, open_end::OpenEnd};
 
 /// Bytes that one compiled pattern may take.
 const COMPILED: usize = 1024 * 1024;
@@ -110,6 +110,26 @@ impl Redactor {
     #[must_use]
     pub fn held_back_after_line(&self, text: &[u8]) -> usize {
         if self.literals.as_ref().is_some_and(|l| l.has_lines) { self.held_back(text) } else { 0 }
+    }
+
+    /// What may be shown of text that is held back, if what follows it does not come soon.
+    ///
+    /// A whole secret that may still get longer is shown as its mark. The beginning of one is
+    /// shown as long as it is shorter than what counts as a secret. Else nothing is.
+    #[must_use]
+    pub fn shown_early(&self, held: &[u8]) -> Option<Cow<'_, [u8]>> {
+        let is_whole = |(start, end): (usize, usize)| start == 0 && end == held.len();
+        if let Some(literals) = &self.literals
+            && literals.places(held).any(is_whole)
+        {
+            return literals.replace(held).map(Cow::Owned);
+        }
+        let mut patterns = self.patterns.iter().flat_map(|p| &p.each);
+        if patterns.any(|p| p.find_iter(held).any(|m| is_whole((m.start(), m.end())))) {
+            return Some(Cow::Borrowed(PATTERN_MARK));
+        }
+        let is_harmless = held.len() < SHORTEST && matches!(self.redact(held), Cow::Borrowed(_));
+        is_harmless.then(|| Cow::Owned(held.to_vec()))
     }
 
     /// Where the match begins that has bytes on both sides of `at`.
