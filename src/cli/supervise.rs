@@ -103,6 +103,7 @@ pub(super) async fn supervise(ground: Ground) -> Result<Supervision, Failure> {
     end_leftovers(last).await;
     state.write_instance(&instance).map_err(|e| failed(&e))?;
     process::raise_descriptor_limit();
+    process::forbid_core_dumps();
     let redactor =
         redactor_of(&loaded.config).map_err(|text| Failure::new(exit::BAD_USAGE, text))?;
     let logs = Logs::open(&loaded.config.log, redactor).map_err(|e| failed(&e))?;
