@@ -82,7 +82,9 @@ fn s8_a_secret_shows_in_no_answer_log_argument_or_error() {
     for id in unlaunched.into_iter().chain(["dies", "says"]) {
         site.wait(id, "failed");
         let answer = site.post(&format!("/workers/restart/{id}?wait=1"));
-        assert_eq!(answer.status, 500, "{}", answer.body);
+        // Those that are launched may be up for a moment.
+        let is_launched = answer.status == 200 && !unlaunched.contains(&id);
+        assert!(answer.status == 500 || is_launched, "{id}: {}", answer.body);
         has_no_canary(id, &answer.body);
     }
     site.wait("echoes", "running");
