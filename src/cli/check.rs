@@ -38,7 +38,7 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
         }
     };
     let (pid, running) = find::workers(globals).await.unzip();
-    let folder = load::folder(&loaded.config, running.as_deref().unwrap_or_default())?;
+    let folder = load::folder(globals, &loaded.config, running.as_deref().unwrap_or_default())?;
     let specs = load::specs(&site, &loaded.config, &folder);
     let plan = plan(&specs, running.as_deref());
     let warnings = warnings(&loaded, &folder, &specs);

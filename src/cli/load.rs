@@ -21,7 +21,7 @@ use crate::{
     discovery::{Discovered, Rules, judge},
     domain::WorkerId,
     engine::Source,
-    files::{Patience, ScanError, Scanner, Settled, read_settled},
+    files::{News, Patience, ScanError, Scanner, Settled, read_settled},
     plan::{Desired, Surroundings, desired},
 };
 
@@ -149,14 +149,19 @@ pub(crate) struct Folder {
     pub(crate) note: Option<String>,
 }
 
-/// Looks at the folder of workers as a start of arcanos would.
+/// Looks at the folder of workers as a start of arcanos would, by this config of the file that
+/// `globals` name.
 ///
 /// A folder that is not there is an empty one: it is made at start. The files of the workers that
 /// run keep their ids.
 ///
 /// # Errors
 /// The folder cannot be followed.
-pub(crate) fn folder(config: &Config, running: &[Worker]) -> Result<Folder, Failure> {
+pub(crate) fn folder(
+    globals: &Globals,
+    config: &Config,
+    running: &[Worker],
+) -> Result<Folder, Failure> {
     let holder = |id: &WorkerId| {
         let worker = running.iter().find(|worker| worker.id == id.as_str())?;
         worker.file.as_ref().map(PathBuf::from)
@@ -164,10 +169,11 @@ pub(crate) fn folder(config: &Config, running: &[Worker]) -> Result<Folder, Fail
     let failed = |error: &dyn Error| Failure::new(exit::FAILED, chain(error));
     let directory = &config.discovery.directory;
     let rules = Rules::compile(&config.discovery).map_err(|error| failed(&error))?;
-    let mut scanner = Scanner::new();
+    let file = config_file(globals);
+    let mut scanner = Scanner::new(file.parent().unwrap_or(&file));
     let begin = Instant::now();
     loop {
-        let scan = match scanner.scan(&rules, directory, Instant::now()) {
+        let scan = match scanner.scan(&rules, directory, Instant::now(), &News::Anything) {
             Err(ScanError::Missing(_)) => {
                 let note = format!("`{}` is missing; it is made at start", directory.display());
                 return Ok(Folder { note: Some(note), ..Folder::default() });
@@ -247,7 +253,7 @@ mod tests {
         let file = root.path().join("arcanos.toml");
         std::fs::write(&file, "").unwrap();
         let loaded = config(&globals(&file)).expect("an empty one is good");
-        let folder = folder(&loaded.config, &[]).expect("no failure");
+        let folder = folder(&globals(&file), &loaded.config, &[]).expect("no failure");
         assert!(folder.discovered.verdicts.is_empty() && folder.note.is_some());
     }
 }

@@ -23,7 +23,7 @@ use crate::{
 pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
     let config = load::config(globals)?.config;
     let (_, running) = find::workers(globals).await.unwrap_or_default();
-    let folder = load::folder(&config, &running)?;
+    let folder = load::folder(globals, &config, &running)?;
     if globals.json {
         let directory = &config.discovery.directory;
         let told = json!({ "directory": directory, "files": folder.discovered.verdicts });
@@ -45,7 +45,7 @@ pub(crate) async fn ids(globals: &Globals, out: &mut Output) -> Result<(), Failu
     let ids: Vec<String> = match find::workers(globals).await {
         Some((_, workers)) => workers.into_iter().map(|worker| worker.id).collect(),
         None => {
-            let folder = load::config(globals).and_then(|l| load::folder(&l.config, &[]));
+            let folder = load::config(globals).and_then(|l| load::folder(globals, &l.config, &[]));
             let candidates = folder.map_or_else(|_| Vec::new(), |f| f.discovered.candidates);
             candidates.iter().map(|candidate| candidate.id.to_string()).collect()
         }
@@ -172,7 +172,7 @@ mod tests {
                 Some("the id has the character ' '; allowed are `A-Z a-z 0-9 . _ -`"),
             ),
         ];
-        let discovered = Discovered { verdicts, candidates: Vec::new() };
+        let discovered = Discovered { verdicts: verdicts.into(), candidates: Vec::new() };
         let folder = Folder { discovered, note: None };
         insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "snapshots" }, {
             let lines = lines("/srv/workers", &folder, Some(80), Colours::Hidden);

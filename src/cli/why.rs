@@ -52,7 +52,7 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
     let site = Site::read(globals)?;
     let config = site.load().map_err(|errors| site.rejected(&errors))?.config;
     let (_, running) = find::workers(globals).await.unwrap_or_default();
-    let folder = load::folder(&config, &running)?;
+    let folder = load::folder(globals, &config, &running)?;
     let name = args.target.to_string_lossy().into_owned();
     let story = match target::find(&config.discovery.directory, &args.target, &folder.discovered) {
         Target::File(verdict) => {

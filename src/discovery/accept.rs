@@ -125,7 +125,7 @@ impl Hearing<'_> {
         };
         let line = self.analysis.locals.iter().find_map(|local| {
             let known = |path: &Path| self.listing.files.contains_key(path);
-            let target = super::graph::resolve(self.file, &local.specifier, known)?;
+            let target = self.listing.grounds.resolve(self.file, &local.specifier, known)?;
             leads(&target).then_some(local.line)
         });
         let source = source.display();

@@ -7,7 +7,6 @@ use std::{
 };
 
 use super::{
-    graph::local_paths,
     judge::{Case, Court},
     listing::{Barrier, Content, Entry},
     verdict::Candidate,
@@ -92,7 +91,7 @@ impl Court<'_> {
                 if ![".js", ".mjs", ".cjs"].iter().any(|end| local.specifier.ends_with(end)) {
                     continue;
                 }
-                let paths = local_paths(from, &local.specifier);
+                let paths = self.listing.grounds.local_paths(from, &local.specifier);
                 if !paths.is_empty() && !paths.iter().any(|path| files.contains_key(path)) {
                     missing.push(format!(
                         "imports `{}`, which is missing (line {} of `{}`)",

@@ -27,43 +27,83 @@ pub struct Reach {
     pub is_cut: bool,
 }
 
-/// The paths that `specifier` may mean in the file `from`, in the order in which Node tries them.
+/// Where imports are followed: the folder of workers, and what lies below some folder above it.
 ///
-/// Paths are relative to the folder of workers. None if the specifier leads out of it.
-#[must_use]
-pub fn local_paths(from: &Path, specifier: &str) -> Vec<PathBuf> {
-    let plain = specifier.split(['?', '#']).next().unwrap_or_default();
-    let mut path = from.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    for part in Path::new(plain).components() {
-        match part {
-            Component::Normal(name) => path.push(name),
-            Component::ParentDir if !path.pop() => return Vec::new(),
-            Component::ParentDir | Component::CurDir => {}
-            Component::RootDir | Component::Prefix(_) => return Vec::new(),
-        }
-    }
-    let is_folder = plain.ends_with('/') || path.as_os_str().is_empty() || plain.ends_with("..");
-    let mut paths = Vec::with_capacity(1 + ENDINGS.len() + INDEXES.len());
-    if !is_folder && plain != "." {
-        paths.push(path.clone());
-        for ending in ENDINGS {
-            let mut name = path.clone().into_os_string();
-            name.push(".");
-            name.push(ending);
-            paths.push(name.into());
-        }
-    }
-    paths.extend(INDEXES.map(|index| path.join(index)));
-    paths
+/// Paths are relative to the folder of workers. One that is beside it begins with `..`, and there
+/// is one way only to write a path, so that a file is one file whoever imports it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grounds {
+    /// The way from the outermost folder down to that of the workers.
+    above: PathBuf,
 }
 
-/// The file that `specifier` means in the file `from`, by what there is.
-pub fn resolve(
-    from: &Path,
-    specifier: &str,
-    mut is_file: impl FnMut(&Path) -> bool,
-) -> Option<PathBuf> {
-    local_paths(from, specifier).into_iter().find(|path| is_file(path))
+impl Grounds {
+    /// All that lies below `outermost`, if that is above the folder of workers; else that folder
+    /// alone.
+    #[must_use]
+    pub fn new(outermost: &Path, directory: &Path) -> Self {
+        let above = directory.strip_prefix(outermost).ok();
+        let is_plain = |path: &&Path| path.components().all(|p| matches!(p, Component::Normal(_)));
+        Self { above: above.filter(is_plain).map(Path::to_path_buf).unwrap_or_default() }
+    }
+
+    /// The paths that `specifier` may mean in the file `from`, in the order in which Node tries
+    /// them. None if the specifier leads out of the grounds.
+    #[must_use]
+    pub fn local_paths(&self, from: &Path, specifier: &str) -> Vec<PathBuf> {
+        let plain = specifier.split(['?', '#']).next().unwrap_or_default();
+        let Some(path) = self.meet(from, plain) else { return Vec::new() };
+        let is_folder = plain.ends_with('/') || plain.ends_with("..") || path.file_name().is_none();
+        let mut paths = Vec::with_capacity(1 + ENDINGS.len() + INDEXES.len());
+        if !is_folder && plain != "." {
+            paths.push(path.clone());
+            for ending in ENDINGS {
+                let mut name = path.clone().into_os_string();
+                name.push(".");
+                name.push(ending);
+                paths.push(name.into());
+            }
+        }
+        paths.extend(INDEXES.map(|index| path.join(index)));
+        paths
+    }
+
+    /// The file that `specifier` means in the file `from`, by what there is.
+    pub fn resolve(
+        &self,
+        from: &Path,
+        specifier: &str,
+        mut is_file: impl FnMut(&Path) -> bool,
+    ) -> Option<PathBuf> {
+        self.local_paths(from, specifier).into_iter().find(|path| is_file(path))
+    }
+
+    /// Where a relative path leads from the folder of a file.
+    fn meet(&self, from: &Path, way: &str) -> Option<PathBuf> {
+        let mut path = self.above.clone();
+        let folder = from.parent().into_iter().flat_map(Path::components);
+        for part in folder.chain(Path::new(way).components()) {
+            match part {
+                Component::Normal(name) => path.push(name),
+                Component::ParentDir if !path.pop() => return None,
+                Component::ParentDir | Component::CurDir => {}
+                Component::RootDir | Component::Prefix(_) => return None,
+            }
+        }
+        if let Ok(inner) = path.strip_prefix(&self.above) {
+            return Some(inner.to_path_buf());
+        }
+        let common = path.components().zip(self.above.components());
+        let common = common.take_while(|(one, other)| one == other).count();
+        let up = self.above.components().skip(common).map(|_| Component::ParentDir);
+        Some(up.chain(path.components().skip(common)).collect())
+    }
+}
+
+/// Whether a path leads out of the folder of workers.
+#[must_use]
+pub fn is_beside(path: &Path) -> bool {
+    path.components().next() == Some(Component::ParentDir)
 }
 
 /// The files that belong to `root`, near ones first, up to the bounds. `imports` says what a

@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap, btree_map},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
     accept::{Accepted, Refusal, accept},
     analysis::Marker,
-    graph::{Reach, reach, resolve},
+    graph::{Reach, reach},
     listing::{Barrier, Content, Entry, Listing},
     rules::Rules,
     verdict::{Candidate, Discovered, Verdict, VerdictKind},
@@ -37,17 +38,17 @@ pub fn judge(
     court.hear_rules();
     court.find_helpers();
     court.give_ids();
-    let mut discovered = Discovered::default();
+    let (mut verdicts, mut candidates) = (Vec::new(), Vec::new());
     for (file, entry) in &listing.files {
         if is_hidden(file) {
             continue;
         }
         let (verdict, candidate) = court.judge_file(file, entry);
-        discovered.verdicts.push(verdict);
-        discovered.candidates.extend(candidate);
+        verdicts.push(verdict);
+        candidates.extend(candidate.map(Arc::new));
     }
-    discovered.candidates.sort_by(|a, b| a.id.cmp(&b.id));
-    discovered
+    candidates.sort_by(|a, b| a.id.cmp(&b.id));
+    Discovered { verdicts: Arc::new(verdicts), candidates }
 }
 
 pub(super) struct Court<'a> {
@@ -286,7 +287,7 @@ impl Listing {
         locals
             .iter()
             .filter_map(|local| {
-                resolve(file, &local.specifier, |path| self.files.contains_key(path))
+                self.grounds.resolve(file, &local.specifier, |path| self.files.contains_key(path))
             })
             .collect()
     }
@@ -299,8 +300,10 @@ fn id_of(file: &Path) -> Result<WorkerId, String> {
 
 /// Whether a verdict on this file would be noise.
 fn is_hidden(file: &Path) -> bool {
-    file.components().any(|part| {
-        let name = part.as_os_str();
-        name == "node_modules" || name.to_str().is_none_or(|name| name.starts_with('.'))
+    file.components().any(|part| match part {
+        Component::Normal(name) => {
+            name == "node_modules" || name.to_str().is_none_or(|name| name.starts_with('.'))
+        }
+        _ => false,
     })
 }

@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use super::analysis::Analysis;
+use super::{analysis::Analysis, graph::Grounds};
 
 /// The files of a folder and what is known of each.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listing {
     /// The folder, absolute, links not followed.
     pub directory: PathBuf,
-    /// By path in the folder: the files that may be workers, those that are passed over beside
+    /// Where what they import is looked for.
+    pub grounds: Grounds,
+    /// By path from the folder: the files that may be workers, those that are passed over beside
     /// them, and all that the former import locally.
     pub files: BTreeMap<PathBuf, Entry>,
 }

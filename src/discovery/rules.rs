@@ -12,6 +12,7 @@ use std::{
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use regex::{Regex, RegexBuilder};
 
+use super::graph::is_beside;
 use crate::config::{self, View};
 
 /// Endings of names that editors and copying tools give to what is not finished.
@@ -144,7 +145,11 @@ impl Rules {
     /// Whether this file may be a worker, as far as its path says.
     #[must_use]
     pub fn is_eligible(&self, rel: &Path) -> bool {
-        (self.recursive || rel.components().count() == 1) && !self.is_ignored(rel) && self.fits(rel)
+        let is_in_place = match self.recursive {
+            true => !is_beside(rel),
+            false => rel.components().count() == 1,
+        };
+        is_in_place && !self.is_ignored(rel) && self.fits(rel)
     }
 
     /// Whether a change of a file of this name in a folder of workers can matter.

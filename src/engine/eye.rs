@@ -1,8 +1,8 @@
 //! Looks at the disk: config and folder, in one go, off the async threads.
 
 use std::{
-    collections::BTreeMap,
-    path::PathBuf,
+    iter,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     config::{Config, Loaded},
-    discovery::{Discovered, Rules, judge},
-    domain::WorkerId,
-    files::{Scan, ScanError, Scanner, Settled, WatchList, read_settled},
+    discovery::{Discovered, Listing, Rules, judge},
+    domain::{WorkerId, WorkerSpec},
+    files::{Marks, News, Scan, ScanError, Scanner, Settled, WatchList, read_settled},
 };
 
 /// How soon a config that a program still writes to is looked at again.
@@ -34,6 +34,27 @@ pub(super) struct Eye {
     /// The config in force.
     config: Arc<Config>,
     rules: Arc<Rules>,
+    judged: Option<Judged>,
+    lock: LockFile,
+    /// By what the single files are known that the last look read; `None` where that may not have
+    /// seen the last of them.
+    marks: Option<Marks>,
+}
+
+/// The folder's lock file, as it was last read.
+#[derive(Default)]
+struct LockFile {
+    path: PathBuf,
+    marks: Marks,
+    digest: Option<String>,
+}
+
+/// What a look made of the folder, and all that it made it of.
+struct Judged {
+    rules: Arc<Rules>,
+    listing: Listing,
+    running: Vec<Arc<WorkerSpec>>,
+    discovered: Discovered,
 }
 
 /// What a look found.
@@ -64,14 +85,26 @@ pub(super) enum ConfigSight {
 impl Eye {
     pub(super) fn new(source: Source, config: Arc<Config>) -> Result<Self, String> {
         let rules = Rules::compile(&config.discovery).map_err(|error| error.to_string())?;
-        Ok(Self { source, scanner: Scanner::new(), config, rules: Arc::new(rules) })
+        let scanner = Scanner::new(source.base());
+        Ok(Self {
+            source,
+            scanner,
+            config,
+            rules: Arc::new(rules),
+            judged: None,
+            lock: LockFile::default(),
+            marks: None,
+        })
     }
 
     /// Looks.
     ///
-    /// `holders` says which file has which id now: it keeps it.
-    pub(super) fn look(&mut self, holders: &BTreeMap<WorkerId, PathBuf>) -> Sight {
+    /// `running` is what runs now, in order of ids: its files keep their ids. `news` is what has
+    /// been told since the last look.
+    pub(super) fn look(&mut self, running: Vec<Arc<WorkerSpec>>, news: News) -> Sight {
         let mut again = None;
+        let files = self.single_files();
+        let marks = Marks::of(files.iter().map(PathBuf::as_path));
         let config = match self.source.look() {
             Look::Same => ConfigSight::Same,
             Look::Held => {
@@ -82,20 +115,20 @@ impl Eye {
             Look::Loaded(loaded) => self.adopt(loaded),
         };
         let directory = &self.config.discovery.directory;
-        let folder = self.scanner.scan(&self.rules, directory, Instant::now());
+        let news = news.without(|path| self.is_of_config(path));
+        let folder = self.scanner.scan(&self.rules, directory, Instant::now(), &news);
         let watch = self.watch_list(folder.as_ref().ok());
         let wake = folder.as_ref().ok().and_then(|scan| scan.wake);
         let judged = match folder {
-            Ok(scan) => {
-                let holder = |id: &WorkerId| holders.get(id).cloned();
-                Some(Ok(judge(&self.rules, &scan.listing, &holder)))
-            }
+            Ok(scan) => Some(Ok(self.judge(scan.listing, running))),
             Err(ScanError::Busy(_)) => {
                 again = Some(HELD_PAUSE);
                 None
             }
             Err(error) => Some(Err(error.to_string())),
         };
+        // What a new config names besides, the next look asks about.
+        self.marks = (again.is_none() && self.single_files() == files).then_some(marks);
         Sight {
             config,
             lock: self.lock_digest(),
@@ -104,6 +137,44 @@ impl Eye {
             watch,
             folder: judged,
         }
+    }
+
+    /// Whether all is as the last look left it. `false` where only another look can tell.
+    pub(super) fn is_as_left(&self) -> bool {
+        self.marks.as_ref().is_some_and(Marks::hold)
+            && self.scanner.is_as_left(&self.rules, &self.config.discovery.directory)
+    }
+
+    /// The files that are read beside those in the folder.
+    fn single_files(&self) -> Vec<PathBuf> {
+        let config = iter::once(self.source.file().to_path_buf());
+        config.chain(self.source.named().iter().cloned()).chain([self.lock_file()]).collect()
+    }
+
+    /// Whether a name means nothing but the config.
+    fn is_of_config(&self, path: &Path) -> bool {
+        let is_named = path == self.source.file() || self.source.named().iter().any(|n| n == path);
+        is_named && !path.starts_with(&self.config.discovery.directory)
+    }
+
+    /// What the files of the folder are: as before, if all that counts for it is.
+    fn judge(&mut self, listing: Listing, running: Vec<Arc<WorkerSpec>>) -> Discovered {
+        if let Some(before) = &mut self.judged
+            && Arc::ptr_eq(&before.rules, &self.rules)
+            && before.listing == listing
+            && holds_same(&before.running, &running)
+        {
+            before.running = running;
+            return before.discovered.clone();
+        }
+        let holder = |id: &WorkerId| {
+            let at = running.binary_search_by(|spec| spec.id.cmp(id)).ok()?;
+            Some(running[at].file.clone())
+        };
+        let discovered = judge(&self.rules, &listing, &holder);
+        let rules = Arc::clone(&self.rules);
+        self.judged = Some(Judged { rules, listing, running, discovered: discovered.clone() });
+        discovered
     }
 
     /// Puts a new config in force, but for what only a restart can change.
@@ -139,20 +210,43 @@ impl Eye {
         }
         let directory = &self.config.discovery.directory;
         list.workers(directory, &self.rules, scan);
-        list.file(&directory.join(LOCK_FILE));
+        list.file(&self.lock_file());
         list
     }
 
-    fn lock_digest(&self) -> Option<String> {
+    fn lock_file(&self) -> PathBuf {
+        self.config.discovery.directory.join(LOCK_FILE)
+    }
+
+    fn lock_digest(&mut self) -> Option<String> {
         if self.config.discovery.prepare.is_empty() {
             return None;
         }
-        let path = self.config.discovery.directory.join(LOCK_FILE);
-        match read_settled(&path, MAX_LOCK) {
+        let path = self.lock_file();
+        if self.lock.path != path || !self.lock.marks.hold() {
+            self.lock = LockFile::read(path);
+        }
+        self.lock.digest.clone()
+    }
+}
+
+impl LockFile {
+    fn read(path: PathBuf) -> Self {
+        let marks = Marks::of([path.as_path()]);
+        let digest = match read_settled(&path, MAX_LOCK) {
             Ok(Settled::Content(bytes)) => {
                 Some(format!("{:016x}", crate::discovery::fingerprint(&bytes).0))
             }
             _ => None,
-        }
+        };
+        Self { path, marks, digest }
     }
+}
+
+/// Whether the same files run by the same ids.
+fn holds_same(one: &[Arc<WorkerSpec>], other: &[Arc<WorkerSpec>]) -> bool {
+    let is_same = |(one, other): (&Arc<WorkerSpec>, &Arc<WorkerSpec>)| {
+        Arc::ptr_eq(one, other) || (one.id == other.id && one.file == other.file)
+    };
+    one.len() == other.len() && one.iter().zip(other).all(is_same)
 }

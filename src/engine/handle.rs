@@ -37,6 +37,14 @@ pub enum CommandError {
     /// `enabled = false`: a person's start would be undone by the config.
     #[error("worker {0} is disabled by `workers.{0}.enabled = false`; enable it there first")]
     Disabled(WorkerId),
+    /// Anyone may write to what it runs, so nothing new starts from it.
+    #[error("worker {worker} is not started, and what runs goes on: {reason}")]
+    Barred {
+        /// Which.
+        worker: WorkerId,
+        /// What is open, and what to do.
+        reason: String,
+    },
     /// A task is already at work and cannot take another input.
     #[error("worker {0} already runs; stop it first or wait until its run has ended")]
     AlreadyRunning(WorkerId),

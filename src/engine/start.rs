@@ -20,6 +20,7 @@ use super::{
     governor::Governor,
     handle::{Handle, Request, Shared},
     local::{Context, Local, LocalRuntime, Phase},
+    lookout::Lookout,
     model::ModelDesk,
     prepare::Preparer,
     reconciler::{Beginnings, OnConfig, Reconciler},
@@ -69,6 +70,9 @@ pub enum EngineError {
     /// The rules do not compile.
     #[error("discovery.rules: {0}")]
     Rules(String),
+    /// The machine has no thread to spare.
+    #[error("cannot start the thread that follows the disk: {0}")]
+    Thread(io::Error),
 }
 
 /// The running engine. Dropping it without [`Engine::shut_down`] leaves its tasks to the runtime.
@@ -163,7 +167,7 @@ fn share(
     let (address, address_seen) = watch::channel(None);
     let local = Local::new(context(Arc::clone(&board), address_seen));
     let discovery =
-        DiscoveryReport { directory: config.discovery.directory.clone(), files: Vec::new() };
+        DiscoveryReport { directory: config.discovery.directory.clone(), files: Arc::default() };
     Arc::new(Shared {
         board,
         logs: options.logs.clone(),
@@ -188,11 +192,16 @@ async fn begin(
     let config = Arc::new(loaded.config.clone());
     let mut model = ModelDesk::new(Arc::clone(&shared.board), end.clone());
     let upstream = model.follow(&config).await;
+    let file = source.file().to_owned();
+    let watcher = Watcher::new(config.discovery.watch);
+    let eye = Eye::new(source, Arc::clone(&config)).map_err(EngineError::Rules)?;
+    let interval = watcher.interval(config.discovery.scan_interval);
+    let lookout = Lookout::post(eye, watcher.caller(), interval).map_err(EngineError::Thread)?;
     Ok(Beginnings {
-        file: source.file().to_owned(),
-        eye: Eye::new(source, Arc::clone(&config)).map_err(EngineError::Rules)?,
+        file,
+        lookout,
         loaded,
-        watcher: Watcher::new(config.discovery.watch),
+        watcher,
         config,
         upstream,
         governor,

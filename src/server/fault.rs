@@ -158,6 +158,7 @@ impl From<CommandError> for Fault {
         match error {
             CommandError::Unknown(name) => Self::no_worker(&name),
             CommandError::Disabled(_) => conflict("disabled", "Worker is disabled"),
+            CommandError::Barred { .. } => conflict("barred", "Worker may not be started"),
             CommandError::AlreadyRunning(_) => {
                 conflict("already_running", "Worker is already running")
             }

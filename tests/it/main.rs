@@ -7,6 +7,7 @@
 mod channel;
 mod cli;
 mod governor;
+mod imports;
 mod launch;
 mod layers;
 mod life;

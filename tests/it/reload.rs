@@ -153,41 +153,6 @@ fn enabled_stops_and_starts_in_place() {
 }
 
 #[test]
-fn an_edited_helper_restarts_those_that_import_it() {
-    let imports = |what: &str| {
-        format!("require('openai'); require('./{what}'); setInterval(() => {{}}, 1e6)")
-    };
-    let site = Setup::new()
-        .openai()
-        .worker("lib/deep.js", "exports.n = 1")
-        .worker("helper.js", "require('./lib/deep.js')")
-        .worker("a.js", &imports("helper.js"))
-        .worker("b.js", &imports("lib/deep.js"))
-        .worker("c.js", "require('openai'); setInterval(() => {}, 1e6)")
-        .start();
-    let before = site.wait_running(&["a", "b", "c"]);
-    assert_eq!(before.ids(), ["a", "b", "c"], "a helper is no worker");
-    site.write("workers/helper.js", "require('./lib/deep.js'); // edited");
-    site.wait_replaced(&before.worker("a"));
-    assert_same_run(&site, &before, "b");
-    site.write("workers/lib/deep.js", "exports.n = 2");
-    site.wait_replaced(&before.worker("b"));
-    site.wait("a to start a third time", |picture| picture.worker("a").starts() == 3);
-    assert_same_run(&site, &before, "c");
-}
-
-#[test]
-fn a_file_becomes_a_worker_by_its_import_and_stops_being_one_without() {
-    let site = Setup::new().openai().worker("a.js", "setInterval(() => {}, 1e6)").start();
-    assert_eq!(site.reload()["unchanged"], 0);
-    assert_eq!(site.picture().ids(), [""; 0]);
-    site.write("workers/a.js", "require('openai'); setInterval(() => {}, 1e6)");
-    site.wait_running(&["a"]);
-    site.write("workers/a.js", "// require('openai')\nsetInterval(() => {}, 1e6)");
-    site.wait_state("a", "absent");
-}
-
-#[test]
 fn rules_that_change_start_restart_and_stop_what_they_accept() {
     let (mut site, before) = site();
     site.write("workers/c.txt", STAYS);

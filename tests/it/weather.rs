@@ -123,6 +123,22 @@ fn a_folder_without_events_is_polled() {
 }
 
 #[test]
+fn what_no_event_tells_of_is_found_at_the_next_interval() {
+    let site = Setup::new()
+        .set("discovery.watch", "'native'")
+        .set("discovery.scan_interval", "'100ms'")
+        .worker("a.sh", STAYS)
+        .worker("b.sh", STAYS)
+        .start();
+    let before = site.wait_running(&["a", "b"]);
+    // Written by a name that it has elsewhere, a file changes without an event in this folder.
+    fs::hard_link(site.path("workers/a.sh"), site.path("elsewhere.sh")).unwrap();
+    fs::write(site.path("elsewhere.sh"), "echo second; exec sleep 86400").unwrap();
+    site.wait_replaced(&before.worker("a"));
+    assert_eq!(site.picture().worker("b").pid(), before.worker("b").pid());
+}
+
+#[test]
 fn a_bad_config_changes_nothing_until_it_is_mended() {
     let (site, before) = site();
     let good = site.config_text();
@@ -204,11 +220,31 @@ fn errors_of_a_config_are_the_same_text_everywhere() {
 #[test]
 fn a_file_that_anyone_may_write_is_rejected_and_its_run_goes_on() {
     use std::os::unix::fs::PermissionsExt;
-    let (site, before) = site();
-    fs::set_permissions(site.path("workers/a.sh"), fs::Permissions::from_mode(0o666)).unwrap();
+    let (mut site, before) = site();
+    let allow = |site: &Site, mode| {
+        fs::set_permissions(site.path("workers/a.sh"), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow(&site, 0o666);
+    let refused = site.post("/workers/restart/a?wait=1");
+    assert_eq!((refused.status, &refused.json()["code"]), (409, &"barred".into()));
+    assert!(
+        refused.text().contains("anyone may write to it; run `chmod o-w"),
+        "{}",
+        refused.text()
+    );
+    assert_eq!(site.run(&["restart", "a"]).status.code(), Some(1));
     site.reload();
     let found = site.get("/discovery")["files"].as_array().unwrap().clone();
     let a = found.iter().find(|file| file["file"] == "a.sh").unwrap();
     assert!(a["reason"].as_str().is_some_and(|reason| reason.contains("anyone")), "{a}");
-    assert_same_runs(&site, &before);
+    assert_eq!(site.post("/workers/restart-all").status, 200);
+    let b = site.wait_replaced(&before.worker("b"));
+    site.wait_said("Worker a is not started: anyone may write to it");
+    site.set("env.set.COLOUR", "'red'");
+    site.wait_replaced(&b);
+    let a = site.wait("a to lag behind", |picture| picture.worker("a").is_changed()).worker("a");
+    assert_eq!((a.state(), a.pid()), ("running", before.worker("a").pid()));
+    allow(&site, 0o644);
+    site.wait_replaced(&before.worker("a"));
+    assert!(!site.worker("a").is_changed());
 }

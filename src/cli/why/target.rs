@@ -6,7 +6,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use crate::discovery::{Discovered, Verdict, VerdictKind};
+use crate::discovery::{Discovered, Verdict, VerdictKind, is_beside};
 
 /// What was meant.
 #[derive(Debug, PartialEq)]
@@ -25,6 +25,7 @@ pub(super) fn find<'a>(directory: &Path, target: &OsStr, discovered: &'a Discove
     let named = Path::new(target);
     let in_folder = inside(directory, named);
     let by_path = in_folder.as_deref().and_then(of_file).or_else(|| of_file(named));
+    let by_path = by_path.or_else(|| beside(directory, named, discovered));
     if let Some(verdict) = by_path {
         return Target::File(verdict);
     }
@@ -56,6 +57,13 @@ fn by_id<'a>(target: &OsStr, discovered: &'a Discovered) -> Option<&'a Verdict> 
     let mut with_id = discovered.verdicts.iter().filter(has_id);
     let worker = with_id.clone().find(|verdict| verdict.verdict == VerdictKind::Worker);
     worker.or_else(|| with_id.next())
+}
+
+/// The helper beside the folder that a path from here means.
+fn beside<'a>(directory: &Path, named: &Path, discovered: &'a Discovered) -> Option<&'a Verdict> {
+    let named = without_dots(&std::path::absolute(named).ok()?);
+    let mut beside = discovered.verdicts.iter().filter(|verdict| is_beside(&verdict.file));
+    beside.find(|verdict| without_dots(&directory.join(&verdict.file)) == named)
 }
 
 /// The path in the folder of a path from here.
@@ -103,15 +111,20 @@ mod tests {
             fs::write(directory.join(file), "").unwrap();
         }
         fs::write(root.path().join("outside.js"), "").unwrap();
-        let verdicts =
-            vec![verdict("a.js", VerdictKind::Rejected), verdict("a.mjs", VerdictKind::Worker)];
-        let discovered = Discovered { verdicts, candidates: Vec::new() };
+        let verdicts = vec![
+            verdict("../lib/x.js", VerdictKind::Helper),
+            verdict("a.js", VerdictKind::Rejected),
+            verdict("a.mjs", VerdictKind::Worker),
+        ];
+        let discovered = Discovered { verdicts: verdicts.into(), candidates: Vec::new() };
         let find = |target: &Path| find(&directory, target.as_os_str(), &discovered);
         for (target, file) in [
             (directory.join("a.js"), "a.js"),
             (directory.join("deep/../a.js"), "a.js"),
             ("a.js".into(), "a.js"),
             ("a".into(), "a.mjs"),
+            (root.path().join("lib/x.js"), "../lib/x.js"),
+            ("../lib/x.js".into(), "../lib/x.js"),
         ] {
             let Target::File(found) = find(&target) else { panic!("{target:?}") };
             assert_eq!(found.file, Path::new(file), "{target:?}");

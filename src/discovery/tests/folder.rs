@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    super::{Barrier, local_paths},
+    super::{Barrier, Grounds},
     Content, Entry, VerdictKind, candidate, folder, found, judge, kinds, openai, rule, rules,
     verdict, words,
 };
@@ -35,16 +35,21 @@ fn a_file_that_reaches_the_package_through_local_files_is_a_worker() {
             ("loop-a.js", "require('./loop-b.js')"),
             ("loop-b.js", "require('./loop-a.js')"),
             ("missing.js", "require('./not-there.js'); require('openai')"),
-            ("outside.js", "require('../secret.js')"),
+            ("outside.js", "require('../../secret.js')"),
+            ("beside.js", "require('../lib/util')"),
+            ("../lib/util.js", "require('../workers/shared/client.js')"),
         ],
     );
     let discovered = found(&rules, &listing);
     let workers: Vec<_> = discovered.candidates.iter().map(|c| c.id.as_str()).collect();
-    let expected = ["deep", "direct", "dynamic", "index", "missing", "uses-top"];
+    let expected = ["beside", "deep", "direct", "dynamic", "index", "missing", "uses-top"];
     assert_eq!(workers, expected);
     let kinds = kinds(&discovered);
     assert_eq!(kinds["top-helper.js"], VerdictKind::Helper);
     assert_eq!(kinds["shared/two.js"], VerdictKind::Helper);
+    assert_eq!(kinds["../lib/util.js"], VerdictKind::Helper);
+    let uses: Vec<_> = candidate(&discovered, "beside").uses.iter().map(|u| &u.0).collect();
+    assert_eq!(uses, ["../lib/util.js", "shared/client.js"].map(Path::new));
 }
 
 #[test]
@@ -54,12 +59,14 @@ fn a_local_file_that_is_missing_is_reported_on_who_imports_it() {
         ("direct.js", "import 'openai';\nimport './shared/gone.js';"),
         ("far.js", "import 'openai';\nimport './shared/one.js';"),
         ("shared/one.js", "require('./two.cjs')"),
-        ("fine.js", "import 'openai'; import './data'; import './fine.css'; import '../out.js'"),
+        ("fine.js", "import 'openai'; import './data'; import './fine.css'; import '../../out.js'"),
+        ("near.js", "import 'openai'; import '../lib/gone.js'"),
     ];
     let discovered = found(&rules, &folder(&rules, &files));
     for (id, warning) in [
         ("direct", &["imports `./shared/gone.js`, which is missing (line 2 of `direct.js`)"][..]),
         ("far", &["imports `./two.cjs`, which is missing (line 1 of `shared/one.js`)"][..]),
+        ("near", &["imports `../lib/gone.js`, which is missing (line 1 of `near.js`)"][..]),
         ("fine", &[]),
     ] {
         assert_eq!(candidate(&discovered, id).warnings, warning, "{id}");
@@ -253,8 +260,10 @@ fn a_worker_waits_for_a_new_helper_that_is_still_written() {
 
 #[test]
 fn local_paths_are_those_that_node_tries() {
+    let grounds = Grounds::new(Path::new("/site"), Path::new("/site/ai/workers"));
     let paths = |from: &str, specifier: &str| -> Vec<String> {
-        local_paths(Path::new(from), specifier)
+        grounds
+            .local_paths(Path::new(from), specifier)
             .iter()
             .map(|path| path.display().to_string())
             .collect()
@@ -275,6 +284,21 @@ fn local_paths_are_those_that_node_tries() {
     assert_eq!(paths("shared/a.js", "..")[0], "index.js");
     assert_eq!(paths("a.js", ".")[0], "index.js");
     assert_eq!(paths("a.js", "./x.js?v=2")[0], "x.js");
-    assert_eq!(paths("a.js", "../x.js"), [""; 0]);
-    assert_eq!(paths("a.js", "./shared/../../x.js"), [""; 0]);
+    assert_eq!(paths("a.js", "../../../x.js"), [""; 0]);
+    assert_eq!(paths("a.js", "./shared/../../../../x.js"), [""; 0]);
+    assert_eq!(paths("a.js", "/x.js"), [""; 0]);
+    for (from, specifier, path) in [
+        ("a.js", "../x.js", "../x.js"),
+        ("a.js", "../../x.js", "../../x.js"),
+        ("a.js", "../../lib/x.js", "../../lib/x.js"),
+        ("a.js", "..", "../index.js"),
+        ("../lib/x.js", "./y.js", "../lib/y.js"),
+        ("../lib/x.js", "../workers/a.js", "a.js"),
+        ("../../lib/x.js", "../ai/y.js", "../y.js"),
+        ("../../lib/x.js", "../ai/workers/shared/y.js", "shared/y.js"),
+    ] {
+        assert_eq!(paths(from, specifier)[0], path, "{specifier} in {from}");
+    }
+    let elsewhere = Grounds::new(Path::new("/site"), Path::new("/srv/workers"));
+    assert!(elsewhere.local_paths(Path::new("a.js"), "../x.js").is_empty());
 }

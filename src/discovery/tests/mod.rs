@@ -12,7 +12,8 @@ use std::{
 };
 
 use super::{
-    Candidate, Content, Discovered, Entry, Listing, Rules, Verdict, VerdictKind, analyse, judge,
+    Candidate, Content, Discovered, Entry, Grounds, Listing, Rules, Verdict, VerdictKind, analyse,
+    judge,
 };
 use crate::{
     config::{self, View, Watch},
@@ -64,7 +65,11 @@ fn folder(rules: &Rules, files: &[(&str, &str)]) -> Listing {
         let analysis = analyse(rules, &path, text.as_bytes());
         (path, Entry::new(Content::Analysed(Arc::new(analysis))))
     };
-    Listing { directory: PathBuf::from("/site/workers"), files: files.iter().map(entry).collect() }
+    Listing {
+        directory: PathBuf::from("/site/workers"),
+        grounds: Grounds::new(Path::new("/site"), Path::new("/site/workers")),
+        files: files.iter().map(entry).collect(),
+    }
 }
 
 /// What is found while nothing runs.

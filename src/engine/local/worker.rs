@@ -18,7 +18,7 @@ use super::{
 use crate::{
     domain::{LastActivity, RunId, WorkerId, WorkerSpec},
     engine::{governor::Turn, handle::CommandError, stumble::stumble},
-    files::logs::WorkerLog,
+    files::{self, logs::WorkerLog},
     worker::{Effect, Event, Machine, Now, Refusal, RunKey, Schedule, Tone},
 };
 
@@ -196,7 +196,10 @@ impl Task {
 
     fn answer(&mut self, request: Request, now: Now) {
         stumble("worker", self.id.as_str());
-        let outcome = self.machine.request(request.wish, now);
+        let spec = self.machine.spec();
+        // As before a launch: this may be faster than the next look at the folder.
+        let bar = files::open_to_all(&spec.launch.file).or_else(|| spec.bar.clone());
+        let outcome = self.machine.request(request.wish, bar, now);
         let answer = match outcome {
             Ok(outcome) => {
                 self.carry_out(outcome.effects);
@@ -208,6 +211,10 @@ impl Task {
             Err(Refusal::Disabled) => Err(CommandError::Disabled(self.id.clone())),
             Err(Refusal::AlreadyRunning) => Err(CommandError::AlreadyRunning(self.id.clone())),
             Err(Refusal::Leaving) => Err(CommandError::Unknown(self.id.to_string())),
+            Err(Refusal::Barred(reason)) => {
+                self.write(Tone::Warn, &format!("Worker {} is not started: {reason}", self.id));
+                Err(CommandError::Barred { worker: self.id.clone(), reason })
+            }
         };
         // The one who asked may be gone; what was asked is done all the same.
         let _ = request.answer.send(answer);

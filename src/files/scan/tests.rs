@@ -1,5 +1,6 @@
 //! Folders on the disk, changed as people and programs change them.
 
+mod glances;
 mod site;
 
 use std::{
@@ -137,6 +138,40 @@ fn an_edit_of_a_helper_changes_its_workers_and_no_others() {
     site.now += ABSENCE;
     let scan = site.settled();
     assert_ne!(site.found(&scan)[0], second[0]);
+}
+
+#[test]
+fn helpers_beside_the_folder_belong_to_their_importers_under_the_same_protection() {
+    let mut site = Site::new();
+    site.write("a.js", "require('../lib/util')");
+    site.write("b.js", SDK);
+    site.write("../lib/util.js", "require('openai'); require('../../beyond.js')");
+    site.write("../lib/alone.js", SDK);
+    site.rules = rules("openai", Recursion::On);
+    let scan = site.settled();
+    assert_eq!(site.ids(&scan), ["a", "b"], "nothing beside the folder is a worker");
+    assert!(scan.folders.contains(&site.at("../lib")));
+    let first = site.found(&scan);
+    site.write("../lib/util.js", "require('openai'); f()");
+    let scan = site.settled();
+    let second = site.found(&scan);
+    assert_ne!(first[0], second[0]);
+    assert_eq!(first[1], second[1]);
+    let allow = |path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    for (open, mode) in [("../lib/util.js", 0o644), ("../lib", 0o755), ("..", 0o755)] {
+        allow(site.at(open), 0o777);
+        let scan = site.settled();
+        assert_eq!(site.ids(&scan), ["b"], "{open}");
+        assert!(reason(&scan, "../lib/util.js").contains("anyone may write"), "{open}");
+        allow(site.at(open), mode);
+    }
+    let beyond = tempfile::tempdir().unwrap();
+    fs::write(beyond.path().join("util.js"), SDK).unwrap();
+    fs::remove_file(site.at("../lib/util.js")).unwrap();
+    symlink(beyond.path().join("util.js"), site.at("../lib/util.js")).unwrap();
+    let scan = site.settled();
+    assert_eq!(site.ids(&scan), ["b"]);
+    assert!(reason(&scan, "../lib/util.js").contains("ends outside the folder"));
 }
 
 #[test]

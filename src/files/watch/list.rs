@@ -49,8 +49,13 @@ impl WatchList {
         self.file(directory);
         self.folder(directory).rules = Some(Arc::clone(rules));
         let Some(scan) = scan else { return };
+        let beside = directory.join("..");
         for folder in &scan.folders {
             self.folder(folder).rules = Some(Arc::clone(rules));
+            // A folder beside that of the workers may not be there yet; where it is to be tells.
+            for path in folder.ancestors().take_while(|path| path.starts_with(&beside)) {
+                self.name(path);
+            }
         }
         // Only what is imported by an unusual name is not covered by the rules.
         let is_unusual = |file: &Path| file.file_name().is_some_and(|n| !rules.is_of_interest(n));

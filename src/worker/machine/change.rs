@@ -33,11 +33,11 @@ impl Machine {
             if is_other_schedule {
                 self.reschedule(now);
             }
-            if old.launch != self.spec.launch || self.is_let_go(old.policy.reload) {
+            let is_free = old.bar.is_some() && self.spec.bar.is_none();
+            let is_let_go = self.is_let_go(old.policy.reload) || (is_free && self.is_behind());
+            if old.launch != self.spec.launch || is_let_go {
                 self.relaunch(now, &mut out);
-            } else if old.policy != self.spec.policy
-                || (old.bar.is_some() && self.spec.bar.is_none())
-            {
+            } else if old.policy != self.spec.policy || is_free {
                 self.try_afresh();
             }
         }
@@ -49,7 +49,12 @@ impl Machine {
     /// Whether a change that waited for a person need not wait any more.
     fn is_let_go(&self, old: OnChange) -> bool {
         let waited = old == OnChange::Manual && self.spec.policy.reload != OnChange::Manual;
-        waited && self.main().is_some() && self.is_changed()
+        waited && self.is_behind()
+    }
+
+    /// Whether a run is of another launch than it should be.
+    fn is_behind(&self) -> bool {
+        self.main().is_some() && self.is_changed()
     }
 
     /// Its file was removed and is there again before the run had ended.
@@ -118,6 +123,12 @@ impl Machine {
             if self.rest != Rest::Scheduled {
                 self.begin(Wanted::default());
             }
+            return;
+        }
+        if let Some(bar) = &self.spec.bar {
+            // Nothing may take the place of what runs.
+            let text = format!("Worker {} has changed, its run is kept: {bar}", self.id);
+            out.push(Effect::Log(Tone::Warn, text));
             return;
         }
         let again = Then::Again { by_person: false };

@@ -35,7 +35,7 @@ pub struct Outcome {
 }
 
 /// Why a wish was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Its settings say that it should not run.
     Disabled,
@@ -43,19 +43,29 @@ pub enum Refusal {
     AlreadyRunning,
     /// It is leaving.
     Leaving,
+    /// No run may begin, for this reason; one that runs goes on.
+    Barred(String),
 }
 
 impl Machine {
-    /// A person wants something.
+    /// A person wants something. `bar` is why no run may begin, as far as that is known now.
     ///
     /// # Errors
-    /// Says why it cannot be.
-    pub fn request(&mut self, wish: Wish, now: Now) -> Result<Outcome, Refusal> {
+    /// Says why it cannot be. Then nothing has changed.
+    pub fn request(
+        &mut self,
+        wish: Wish,
+        bar: Option<String>,
+        now: Now,
+    ) -> Result<Outcome, Refusal> {
         if self.leaving != super::Leaving::No {
             return Err(Refusal::Leaving);
         }
         if wish != Wish::Stop && !self.spec.policy.enabled {
             return Err(Refusal::Disabled);
+        }
+        if let Some(bar) = bar.filter(|_| self.needs_another_run(&wish)) {
+            return Err(Refusal::Barred(bar));
         }
         let mut out = Vec::new();
         match wish {
@@ -66,6 +76,16 @@ impl Machine {
         }
         self.settle(&mut out);
         Ok(Outcome { epoch: self.epoch, effects: out })
+    }
+
+    /// Whether a wish can be fulfilled only by a run that there is not yet.
+    fn needs_another_run(&self, wish: &Wish) -> bool {
+        match wish {
+            Wish::Stop => false,
+            Wish::Restart => true,
+            Wish::Start => self.main().is_none_or(Run::is_stopping),
+            Wish::Run(_) => self.listener().is_none(),
+        }
     }
 
     fn wish_start(&mut self, now: Now) {

@@ -260,6 +260,36 @@ fn a_change_that_waited_is_taken_up_once_changes_need_not_wait() {
 }
 
 #[test]
+fn what_is_barred_keeps_its_run_whatever_is_asked_and_changes_once_it_may() {
+    let make = |version, bar: Option<&str>| {
+        spec(version, move |s: &mut WorkerSpec| s.bar = bar.map(str::to_owned))
+    };
+    for (wish, is_taken) in
+        [(Wish::Restart, false), (Wish::Start, true), (Wish::Run(None), true), (Wish::Stop, true)]
+    {
+        let mut world = World::new(make(0, None), &[]);
+        world.pass(2000);
+        world.apply(make(0, Some("anyone may write to it")));
+        assert_eq!(world.ask(wish.clone()), is_taken, "{wish:?}");
+        world.pass(5000);
+        let is_stop = wish == Wish::Stop;
+        assert_eq!((world.alive(), world.view().starts), (usize::from(!is_stop), 1), "{wish:?}");
+        for wish in [Wish::Restart, Wish::Start, Wish::Run(None)] {
+            assert!(!is_stop || !world.ask(wish.clone()), "{wish:?} after the stop");
+        }
+    }
+    let mut world = World::new(make(0, None), &[]);
+    world.pass(2000);
+    world.apply(make(10, Some("anyone may write to it")));
+    world.pass(5000);
+    assert_eq!((world.view().starts, world.view().changed), (1, true));
+    assert_eq!(world.said("its run is kept: anyone may write to it"), 1);
+    world.apply(make(10, None));
+    world.pass(5000);
+    assert_eq!((world.view().starts, world.view().changed), (2, false));
+}
+
+#[test]
 fn an_input_reaches_a_running_script_as_a_message() {
     let mut world = World::new(spec(0, |_| ()), &[]);
     world.pass(2000);

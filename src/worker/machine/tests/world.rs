@@ -140,7 +140,7 @@ impl World {
     }
 
     pub(super) fn ask(&mut self, wish: Wish) -> bool {
-        let outcome = self.machine.request(wish, self.now);
+        let outcome = self.machine.request(wish, self.machine.spec().bar.clone(), self.now);
         let is_taken = outcome.is_ok();
         self.obey(outcome.map(|o| o.effects).unwrap_or_default());
         is_taken
