@@ -117,19 +117,17 @@ impl Redactor {
     /// A whole secret that may still get longer is shown as its mark. The beginning of one is
     /// shown as long as it is shorter than what counts as a secret. Else nothing is.
     #[must_use]
-    pub fn shown_early(&self, held: &[u8]) -> Option<Cow<'_, [u8]>> {
+    pub fn shown_early<'a>(&self, held: &'a [u8]) -> Option<Cow<'a, [u8]>> {
         let is_whole = |(start, end): (usize, usize)| start == 0 && end == held.len();
-        if let Some(literals) = &self.literals
-            && literals.places(held).any(is_whole)
-        {
-            return literals.replace(held).map(Cow::Owned);
-        }
+        let mut literals = self.literals.iter().flat_map(|l| l.places(held));
         let mut patterns = self.patterns.iter().flat_map(|p| &p.each);
-        if patterns.any(|p| p.find_iter(held).any(|m| is_whole((m.start(), m.end())))) {
-            return Some(Cow::Borrowed(PATTERN_MARK));
-        }
-        let is_harmless = held.len() < SHORTEST && matches!(self.redact(held), Cow::Borrowed(_));
-        is_harmless.then(|| Cow::Owned(held.to_vec()))
+        let is_secret = literals.any(is_whole)
+            || patterns.any(|p| p.find_iter(held).any(|m| is_whole((m.start(), m.end()))));
+        let redacted = self.redact(held);
+        let is_plain = matches!(redacted, Cow::Borrowed(_));
+        // What is left of it beside marks may be the beginning of another one.
+        let is_harmless = (is_secret || is_plain) && self.held_back(&redacted) < SHORTEST;
+        is_harmless.then_some(redacted)
     }
 
     /// Where the match begins that has bytes on both sides of `at`.

@@ -102,6 +102,10 @@ mod tests {
         String::from_utf8(out).expect("ASCII")
     }
 
+    fn without_marks(text: &str) -> String {
+        text.replace("[redacted API_KEY]", "").replace("[redacted pattern]", "")
+    }
+
     #[test]
     fn what_was_shown_early_is_not_shown_again() {
         let key = "sk-abcdefghijklmnop";
@@ -116,6 +120,12 @@ mod tests {
             (vec![("so CANAR", true), ("Y\n", false)], "so CANARY\n"),
             (vec![("so CANAR", true), (&KEY[5..], true)], "so CANAR[redacted API_KEY]"),
             (vec![(&KEY[..8], true), ("\n", true)], "CANARYke\n"),
+            (vec![("sk-", false), (KEY, true), ("\n", true)], "sk-[redacted API_KEY]\n"),
+            // The second one is too long a beginning to be shown, though it stands in a whole one.
+            (
+                vec![("sk-", false), (KEY, false), ("sk-abcdefgh", true), ("ijklmnop", true)],
+                "sk-[redacted API_KEY][redacted pattern]",
+            ),
         ] {
             assert_eq!(shown(&pieces), expected, "{pieces:?}");
         }
@@ -131,7 +141,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_lost_or_doubled_and_no_secret_gets_through(
+        fn nothing_is_lost_and_no_secret_gets_through(
             pieces in proptest::collection::vec(
                 ("(CANARY|CA|key0123|456789abcdef|s|k-|sk-|abcdefghijklmnop|\n|x)", any::<bool>()),
                 0..24,
@@ -142,14 +152,13 @@ mod tests {
             let (seen, whole) = (shown(&pieces), redactor().redact_str(&text).into_owned());
             prop_assert!(!seen.contains(&KEY[7..15]) || whole.contains(&KEY[7..15]), "{}", seen);
             prop_assert!(!seen.contains(KEY), "{}", seen);
-            // Less than a secret's eight bytes may stand before its mark.
+            // What a mark stood for may turn out to be less, or another secret: then both are there.
+            let (plain, wanted) = (without_marks(&seen), without_marks(&whole));
+            let mut rest = plain.chars();
+            prop_assert!(wanted.chars().all(|c| rest.any(|r| r == c)), "{}", seen);
             let marks = |text: &str| text.matches("[redacted").count();
-            prop_assert_eq!(marks(&seen), marks(&whole));
-            if marks(&whole) == 0 {
-                prop_assert_eq!(seen, whole);
-            } else {
-                prop_assert!(seen.len() <= whole.len() + 7 * marks(&whole), "{} for {}", seen, whole);
-            }
+            prop_assert!(marks(&seen) >= marks(&whole), "{}", seen);
+            prop_assert!(marks(&seen) > 0 || seen == whole, "{}", seen);
         }
     }
 }
