@@ -25,7 +25,7 @@ pub(crate) fn run(globals: &Globals) -> Result<(), Failure> {
     let handed_over = systemd::handed_over();
     let ground = ground::prepare(globals)?;
     let handed_over = handed_over.map_err(|text| Failure::new(exit::CANNOT_LISTEN, text))?;
-    supervise::runtime()?.block_on(serve(ground, handed_over))
+    supervise::block_on(serve(ground, handed_over))
 }
 
 /// Takes the address of the config, or the socket that systemd hands over for it.

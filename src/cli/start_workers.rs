@@ -19,7 +19,7 @@ use crate::domain::{Snapshot, Stamp};
 pub(crate) fn run(globals: &Globals, args: &StartWorkers) -> Result<(), Failure> {
     let ground = ground::prepare(globals)?;
     let line = if globals.json { json_line } else { status_line };
-    supervise::runtime()?.block_on(watch(ground, args.every, line))
+    supervise::block_on(watch(ground, args.every, line))
 }
 
 async fn watch(

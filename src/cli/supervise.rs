@@ -12,7 +12,7 @@ use std::{
 
 use secrecy::ExposeSecret;
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,10 @@ const NUDGE: Duration = Duration::from_secs(2);
 /// How many of them are named.
 const NAMED: usize = 8;
 
+/// How long the last lines may take to reach the disk. With the rest of the end, it must stay
+/// within a second.
+const FLUSH: Duration = Duration::from_millis(500);
+
 /// How long the last lines on stderr may take.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
@@ -53,18 +57,24 @@ pub(super) struct Supervision {
     pub(super) state: Arc<StateDir>,
     telemetry: Telemetry,
     systemd: Systemd,
+    signals: Signals,
     _lock: Lock,
 }
 
-/// The runtime of a supervisor: two threads are enough, for they never wait for a disk or a
-/// process.
+/// Runs a supervisor to its end. Two threads are enough, for they never wait for a disk or a
+/// process; whoever still waits for a disk at the end is left behind.
 ///
 /// # Errors
-/// The machine refuses.
-pub(super) fn runtime() -> Result<Runtime, Failure> {
+/// Those of the supervisor, or the machine refuses.
+pub(super) fn block_on(
+    supervisor: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
     let runtime = Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
-    runtime
-        .map_err(|error| Failure::new(exit::FAILED, format!("cannot start the runtime: {error}")))
+    let refused = |error| Failure::new(exit::FAILED, format!("cannot start the runtime: {error}"));
+    let runtime = runtime.map_err(refused)?;
+    let outcome = runtime.block_on(supervisor);
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Ends what a dead instance left, and starts the engine.
@@ -78,10 +88,13 @@ pub(super) async fn supervise(ground: Ground) -> Result<Supervision, Failure> {
         tracing::info!("arcanos runs as root, and so does every worker without a `user`.");
     }
     let failed = |error: &dyn std::error::Error| Failure::new(exit::FAILED, chain(error));
+    // Before there is anything that a signal could leave behind.
+    let signals = Signals::new().map_err(|e| failed(&e))?;
     let state = Arc::new(state);
     end_leftovers(last).await;
     state.write_instance(&instance).map_err(|e| failed(&e))?;
     process::raise_descriptor_limit();
+    process::forbid_core_dumps();
     let redactor =
         redactor_of(&loaded.config).map_err(|text| Failure::new(exit::BAD_USAGE, text))?;
     let logs = Logs::open(&loaded.config.log, redactor).map_err(|e| failed(&e))?;
@@ -109,39 +122,40 @@ pub(super) async fn supervise(ground: Ground) -> Result<Supervision, Failure> {
     let engine =
         Engine::start(options).await.map_err(|error| Failure::new(exit::FAILED, chain(&error)))?;
     let systemd = Systemd::from_environment();
-    Ok(Supervision { engine: Arc::new(engine), state, telemetry, systemd, _lock: lock })
+    Ok(Supervision { engine: Arc::new(engine), state, telemetry, systemd, signals, _lock: lock })
 }
 
 impl Supervision {
     /// Waits for a signal that ends arcanos, then ends all runs; a second signal kills them.
-    /// Meanwhile `beside` goes on, and ends when `ending` is called.
+    /// Meanwhile `beside` goes on. It ends when `ending` is called, while the logs are written;
+    /// after a second signal nothing is waited for any more.
     ///
     /// # Errors
     /// The exit code of a second signal.
     pub(super) async fn until_signal(
-        self,
+        mut self,
         ending: impl FnOnce(),
         beside: impl Future<Output = ()>,
     ) -> Result<(), Failure> {
         let (engine, systemd) = (Arc::clone(&self.engine), &self.systemd);
-        let end = CancellationToken::new();
+        let (end, hurry) = (CancellationToken::new(), CancellationToken::new());
+        let signals = &mut self.signals;
         let ended = async {
-            let mut signals = match Signals::new() {
-                Ok(signals) => signals,
-                Err(error) => {
-                    tracing::error!(%error, "Signals cannot be heard.");
-                    return exit::FAILED;
-                }
-            };
             signals.first(&engine, systemd).await;
-            let code = shut_down(&engine, &mut signals, systemd).await;
-            ending();
+            let code = shut_down(&engine, signals, systemd).await;
+            if code == exit::DONE {
+                ending();
+                engine.handle().logs().flush(FLUSH).await;
+            } else {
+                hurry.cancel();
+                engine.handle().logs().flush(LAST_WORDS).await;
+            }
             end.cancel();
             code
         };
-        // systemd hears that arcanos is ready only once signals are heard.
+        let beside = hurry.run_until_cancelled(beside);
         let told = systemd.follow(self.engine.handle(), end.clone());
-        let (code, (), ()) = tokio::join!(ended, beside, told);
+        let (code, _, ()) = tokio::join!(ended, beside, told);
         if let Err(error) = self.state.retire_instance() {
             tracing::warn!(error = %chain(&error), "Record of this instance cannot be put away.");
         }

@@ -144,6 +144,8 @@ impl fmt::Display for Generation {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -170,5 +172,20 @@ mod tests {
             assert_eq!(WorkerId::of_file_name(name), Err(reason), "{name}");
         }
         assert!(WorkerId::parse(&"x".repeat(64)).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_an_id_is_a_safe_name_of_a_file(name in r"[a-z9A._/\\\x00\x1b%é -]{0,70}") {
+            let Ok(id) = WorkerId::parse(&name) else {
+                return Ok(());
+            };
+            prop_assert_eq!(id.to_string(), name.as_str());
+            let path = std::path::Path::new(&name);
+            prop_assert_eq!(path.file_name().and_then(|n| n.to_str()), Some(name.as_str()));
+            prop_assert!(name.len() <= MAX_LENGTH && name.is_ascii());
+            prop_assert!(name.starts_with(|c: char| c.is_ascii_alphanumeric()));
+            prop_assert_eq!(WorkerId::of_file_name(&format!("{name}.js")), Ok(id));
+        }
     }
 }

@@ -25,11 +25,13 @@ mod report;
 mod runtime;
 mod source;
 mod start;
+mod stumble;
 
 pub use handle::{CommandError, Handle, Ticket, Verb, WorkerFailed};
 pub use report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings};
 pub use source::{Fault, Look, Source};
 pub use start::{Engine, EngineError, Options};
+pub(crate) use stumble::stumble;
 
 #[cfg(test)]
 pub(crate) use {

@@ -6,7 +6,6 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use tokio::{
@@ -39,9 +38,6 @@ use crate::{
 /// Requests to look at the disk that may wait: each is answered by the next look, so a few are
 /// plenty.
 const REQUESTS: usize = 16;
-
-/// How long the last lines may take to reach the disk at the end.
-const FLUSH: Duration = Duration::from_secs(1);
 
 /// What the engine starts from.
 pub struct Options {
@@ -136,8 +132,8 @@ impl Engine {
         self.handle.clone()
     }
 
-    /// Asks every run to end, side by side, and waits until all are gone and the logs are
-    /// written. No request is taken any more.
+    /// Asks every run to end, side by side, and waits until all are gone. No request is taken any
+    /// more. What was logged may not be on the disk yet: see [`Logs::flush`].
     pub async fn shut_down(&self) {
         self.stop.send_replace(true);
         let reconciler = self.reconciler.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -153,7 +149,6 @@ impl Engine {
         self.tracker.close();
         self.tracker.wait().await;
         self.end.cancel();
-        self.handle.logs().flush(FLUSH).await;
     }
 
     /// Kills every run at once; [`Engine::shut_down`] then ends soon.

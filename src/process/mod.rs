@@ -42,7 +42,7 @@ pub use channel::{Channel, Decoder, Incoming, Refused, compact_json};
 pub use command::{Command, SpawnError};
 pub use leftovers::{Leftover, end_leftovers};
 pub use proc::{Usage, boot_id, start_time, usage};
-pub use rlimit::raise_descriptor_limit;
+pub use rlimit::{forbid_core_dumps, raise_descriptor_limit};
 pub use run::Process;
 pub use runner::prepare_node;
 pub use spawn::{Spawned, Spawner};

@@ -1,4 +1,4 @@
-//! How many descriptors arcanos may have, and how many its workers get.
+//! How many descriptors arcanos may have, and how many its workers get; and no core dumps.
 
 use std::sync::OnceLock;
 
@@ -18,6 +18,12 @@ pub fn raise_descriptor_limit() -> Option<u64> {
         Ok(()) => original.maximum,
         Err(_) => original.current,
     }
+}
+
+/// Has arcanos leave no core behind, whatever becomes of it: it would hold every secret.
+pub fn forbid_core_dumps() {
+    // A lower limit is never refused.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
 /// Soft and hard limit of a worker's descriptors; `None` where ours are the ones to inherit.

@@ -26,6 +26,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::time::timeout_at;
 
 use super::{app::App, fault::Fault, pulse::Pulse, query};
+use crate::engine::stumble;
 
 /// The body of a request, in bytes.
 pub(super) const MAX_BODY: usize = 64 << 10;
@@ -75,7 +76,11 @@ impl Caller {
             None => Bytes::new(),
         };
         let request = Request::from_parts(tidy(head)?, Body::from(body));
-        let response = unpanicked(self.routes.call(request)).await?;
+        let answer = async {
+            stumble("request", request.uri().path());
+            self.routes.call(request).await
+        };
+        let response = unpanicked(answer).await?;
         Ok(response.unwrap_or_else(|never| match never {}))
     }
 

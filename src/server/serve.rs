@@ -26,8 +26,13 @@ use super::{
 const RETRY: Duration = Duration::from_secs(2);
 
 /// How long requests that are being answered may go on once the server should end. Workers have
-/// stopped by then, so nothing that an answer could wait for is left.
-const DRAIN: Duration = Duration::from_secs(1);
+/// stopped by then, so nothing that an answer could wait for is left, and only clients that do
+/// not read or do not finish to ask take it all: with what else the end costs, it must stay
+/// within a second.
+const DRAIN: Duration = Duration::from_millis(400);
+
+/// How long connections that were cut may take to be gone.
+const CUT: Duration = Duration::from_millis(100);
 
 /// How long connections are still taken at an address that was moved away from: until everyone who
 /// looks it up finds the new one.
@@ -36,7 +41,7 @@ const LINGER: Duration = Duration::from_millis(250);
 /// The name under which a wanted address that cannot be had stands among the problems.
 const PROBLEM: &str = "server.listen";
 
-/// Serves until told to end; then ends all streams, lets open requests finish for a second, and
+/// Serves until told to end; then ends all streams, lets open requests finish for a moment, and
 /// cuts the rest.
 ///
 /// Follows the engine's settings: a new address is bound before the old one is let go. What
@@ -221,7 +226,7 @@ impl Post {
         self.door.tasks.close();
         if timeout(DRAIN, self.door.tasks.wait()).await.is_err() {
             self.door.app.cut.cancel();
-            let _ = timeout(DRAIN, self.door.tasks.wait()).await;
+            let _ = timeout(CUT, self.door.tasks.wait()).await;
         }
     }
 }

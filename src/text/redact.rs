@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt};
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{literals::Literals, open_end::OpenEnd};
+use super::{forms::SHORTEST, literals::Literals, open_end::OpenEnd};
 
 /// Bytes that one compiled pattern may take.
 const COMPILED: usize = 1024 * 1024;
@@ -110,6 +110,24 @@ impl Redactor {
     #[must_use]
     pub fn held_back_after_line(&self, text: &[u8]) -> usize {
         if self.literals.as_ref().is_some_and(|l| l.has_lines) { self.held_back(text) } else { 0 }
+    }
+
+    /// What may be shown of text that is held back, if what follows it does not come soon.
+    ///
+    /// A whole secret that may still get longer is shown as its mark. The beginning of one is
+    /// shown as long as it is shorter than what counts as a secret. Else nothing is.
+    #[must_use]
+    pub fn shown_early<'a>(&self, held: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        let is_whole = |(start, end): (usize, usize)| start == 0 && end == held.len();
+        let mut literals = self.literals.iter().flat_map(|l| l.places(held));
+        let mut patterns = self.patterns.iter().flat_map(|p| &p.each);
+        let is_secret = literals.any(is_whole)
+            || patterns.any(|p| p.find_iter(held).any(|m| is_whole((m.start(), m.end()))));
+        let redacted = self.redact(held);
+        let is_plain = matches!(redacted, Cow::Borrowed(_));
+        // What is left of it beside marks may be the beginning of another one.
+        let is_harmless = (is_secret || is_plain) && self.held_back(&redacted) < SHORTEST;
+        is_harmless.then_some(redacted)
     }
 
     /// Where the match begins that has bytes on both sides of `at`.

@@ -1,59 +1,22 @@
 //! 1E: what happens to arcanos itself.
 
 use std::{
-    io::{Read, Write},
-    os::unix::process::ExitStatusExt,
+    io::Read,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use crate::{
-    http::{self, Pulse},
+    e_shutdown::DEAF,
+    group::Group,
+    http::Pulse,
     procs,
     site::{Site, until},
 };
 
-const DEAF: &str = "trap '' TERM INT HUP; while :; do sleep 1; done";
-
-#[test]
-fn e1_the_first_signal_ends_all_within_the_grace_and_a_second() {
-    let mut site = Site::new();
-    site.set("stop.timeout", "'1s'");
-    for n in 0..5 {
-        site.sh(&format!("deaf{n}"), DEAF);
-    }
-    site.start();
-    for n in 0..5 {
-        site.wait(&format!("deaf{n}"), "running");
-    }
-    let (status, took) = site.stop();
-    assert_eq!(status.code(), Some(0));
-    assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(2), "{took:?}");
-    site.is_empty();
-}
-
-#[test]
-fn e1_the_second_signal_kills_at_once() {
-    for (signal, code) in [("TERM", 143), ("INT", 130)] {
-        let mut site = Site::new();
-        site.set("stop.timeout", "'1m'");
-        site.sh("deaf", DEAF);
-        site.start();
-        site.wait("deaf", "running");
-        site.signal(signal);
-        until("it is stopping", || (site.worker("deaf")["state"] == "stopping").then_some(()));
-        let start = Instant::now();
-        site.signal(signal);
-        assert_eq!(site.ended().code(), Some(code));
-        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-        site.is_empty();
-    }
-}
-
 #[test]
 fn e2_no_run_outlives_a_killed_arcanos_by_two_seconds() {
     let mut site = Site::new();
-    // A thread that only waits would take its children's death signal along: this one is old.
     for n in 0..10 {
         site.sh(&format!("w{n}"), "exec sleep 300");
     }
@@ -61,6 +24,9 @@ fn e2_no_run_outlives_a_killed_arcanos_by_two_seconds() {
     for n in 0..10 {
         site.wait(&format!("w{n}"), "running");
     }
+    assert_eq!(site.processes().len(), 10);
+    // A thread that spawned and was then let go for being idle would have taken its children along.
+    std::thread::sleep(Duration::from_secs(11));
     assert_eq!(site.processes().len(), 10);
     let start = Instant::now();
     site.kill();
@@ -192,7 +158,6 @@ fn e6_stderr_that_breaks_while_it_runs_is_harmless() {
 }
 
 #[test]
-#[ignore = "fails on a busy machine for a reason not yet known"]
 fn e7_after_ctrl_z_and_fg_nothing_is_overdue() {
     let mut site = Site::new();
     site.set("restart.delay", "'300ms'").set("restart.backoff", "'fixed'");
@@ -201,15 +166,22 @@ fn e7_after_ctrl_z_and_fg_nothing_is_overdue() {
     site.sh("crash", "echo start >> starts; exit 1");
     site.start();
     let calm = site.wait("calm", "running");
+    let starts = || site.read("starts").lines().count() as u128;
+    until("it crashes and crashes", || (starts() > 2).then_some(()));
     site.signal("TSTP");
     until("it is stopped", || (procs::state(site.pid()) == Some('T')).then_some(()));
-    let starts = site.read("starts").lines().count();
+    let before = starts();
     std::thread::sleep(Duration::from_secs(3));
+    assert!(starts() <= before + 1, "nothing is started by one that is stopped");
+    let (before, resumed) = (starts(), Instant::now());
     site.signal("CONT");
-    std::thread::sleep(Duration::from_secs(1));
-    let since = site.read("starts").lines().count() - starts;
-    assert!((1..=5).contains(&since), "{since} starts in a second, one is due each 300 ms");
+    until("it goes on", || (starts() >= before + 3).then_some(()));
+    // One may be due at once, another may be on its way; ten would be, had time not stood still.
+    let since = starts() - before;
+    let due = resumed.elapsed().as_millis() / 300;
+    assert!(since <= due + 2, "{since} starts, {due} were due");
     assert_eq!(site.worker("calm")["pid"], calm["pid"]);
+    assert_eq!(site.stop().0.code(), Some(0));
 }
 
 #[test]
@@ -222,6 +194,33 @@ fn e8_workers_are_killed_for_memory_before_arcanos() {
     let own: i32 = own.trim().parse().unwrap();
     let score: i32 = site.read("score").trim().parse().unwrap();
     assert!(score >= (own + 500).min(1000), "{score} beside {own}");
+}
+
+#[test]
+fn e8_without_memory_the_greedy_worker_dies_and_arcanos_says_so() {
+    let Some(group) = Group::new("memory", "e8") else {
+        return;
+    };
+    let mut site = Site::new();
+    site.set("restart.policy", "'never'");
+    site.sh("calm", "exec sleep 300");
+    // One line without an end, which `tail` keeps as long as it may be the last one.
+    site.sh("greedy", "until [ -e go ]; do sleep 0.05; done; exec tail /dev/zero");
+    site.start();
+    let calm = site.wait("calm", "running");
+    let greedy = site.wait("greedy", "running");
+    for pid in [calm["pid"].as_u64(), greedy["pid"].as_u64(), Some(site.pid().into())] {
+        group.add(pid.unwrap());
+    }
+    group.set("memory.limit_in_bytes", "134217728");
+    let pulse = Pulse::start(site.port());
+    site.write("go", "");
+    let exit = site.wait("greedy", "failed")["lastExit"].clone();
+    assert!(exit["signal"] == "SIGKILL" && exit["code"].is_null(), "{exit}");
+    assert!(exit["reason"].to_string().contains("out of memory"), "{exit}");
+    pulse.was_steady();
+    assert_eq!(site.worker("calm")["pid"], calm["pid"]);
+    assert_eq!(site.stop().0.code(), Some(0));
 }
 
 #[test]
@@ -265,53 +264,4 @@ fn e9_a_panic_in_the_task_of_a_run_is_a_death_of_the_run() {
     assert!(worker["reason"].to_string().contains("arcanos stumbled"), "{worker}");
     site.is_empty();
     assert_eq!(site.stop().0.code(), Some(0));
-}
-
-#[test]
-fn e10_open_streams_and_slow_clients_do_not_delay_the_end() {
-    let mut site = Site::new();
-    site.set("stop.timeout", "'500ms'");
-    site.sh("w", "while :; do echo line; sleep 0.01; done");
-    site.start();
-    site.wait("w", "running");
-    let port = site.port();
-    let mut open = Vec::new();
-    for path in ["/events", "/workers/logs/w?follow=1", "/health"] {
-        for _ in 0..10 {
-            let mut stream = http::connect(port);
-            // None of them reads; those of `/health` do not even finish to ask.
-            let end = if path == "/health" { "" } else { "\r\n" };
-            let head = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{end}");
-            stream.write_all(head.as_bytes()).unwrap();
-            open.push(stream);
-        }
-    }
-    let pulse = Pulse::start(port);
-    std::thread::sleep(Duration::from_millis(500));
-    pulse.was_steady();
-    let (status, took) = site.stop();
-    assert_eq!(status.code(), Some(0));
-    assert!(took < Duration::from_millis(1500), "{took:?}");
-    site.is_empty();
-    drop(open);
-}
-
-#[test]
-fn e10_a_full_disk_does_not_delay_the_end() {
-    if procs::lacks(&["root", "mount"]) {
-        return;
-    }
-    let mut site = Site::new();
-    site.mount_tmpfs("memory", "size=64k");
-    site.sh("w", "trap '' TERM; while :; do echo 0123456789012345678901234567890123456789; done");
-    site.set("stop.timeout", "'500ms'");
-    site.start();
-    site.wait("w", "running");
-    until("the disk is full", || {
-        site.json("/health")["problems"].to_string().contains("memory").then_some(())
-    });
-    let (status, took) = site.stop();
-    assert_eq!(status.signal(), None);
-    assert_eq!(status.code(), Some(0));
-    assert!(took < Duration::from_millis(1500 + 1000), "{took:?}");
 }

@@ -3,7 +3,9 @@
 use std::{fs, net::TcpStream, process::Command, time::Duration};
 
 use crate::{
-    http, procs,
+    group::Group,
+    http::{self, Pulse},
+    procs,
     site::{Site, until},
 };
 
@@ -78,11 +80,9 @@ fn f2_arcanos_raises_its_own_limit_and_gives_workers_the_old_one() {
 
 #[test]
 fn f3_without_processes_a_start_waits_and_spends_no_attempt() {
-    let root = "/sys/fs/cgroup/pids";
-    if procs::lacks(&["root"]) || !fs::exists(root).unwrap_or(false) {
-        println!("SKIPPED: there is no `{root}`");
+    let Some(group) = Group::new("pids", "f3") else {
         return;
-    }
+    };
     let mut site = Site::new();
     for n in 0..4 {
         site.sh(&format!("w{n}"), "exec sleep 300");
@@ -91,22 +91,20 @@ fn f3_without_processes_a_start_waits_and_spends_no_attempt() {
     for n in 0..4 {
         site.wait(&format!("w{n}"), "running");
     }
-    let group = format!("{root}/arcanos-fault-{}", site.pid());
-    fs::create_dir(&group).unwrap();
-    fs::write(format!("{group}/cgroup.procs"), site.pid().to_string()).unwrap();
-    let count = fs::read_to_string(format!("{group}/pids.current")).unwrap();
-    fs::write(format!("{group}/pids.max"), count).unwrap();
+    group.add(site.pid());
+    group.set("pids.max", group.get("pids.current").trim());
     let pid = site.worker("w0")["pid"].as_u64().unwrap() as u32;
     procs::signal(pid, "KILL");
     until("it waits for a process", || (site.worker("w0")["state"] == "starting").then_some(()));
+    let pulse = Pulse::start(site.port());
     std::thread::sleep(Duration::from_secs(1));
     let worker = site.worker("w0");
     assert_eq!((worker["attempts"].as_u64(), worker["starts"].as_u64()), (Some(1), Some(1)));
     assert_eq!(worker["state"], "starting");
-    fs::write(format!("{group}/pids.max"), "max").unwrap();
+    pulse.was_steady();
+    group.set("pids.max", "max");
     site.wait("w0", "running");
     site.stop();
-    let _ = fs::remove_dir(&group);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{Ipv4Addr, SocketAddrV4, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,9 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::net::{self, AddressFamily, SocketType};
 use serde_json::Value;
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How soon `/health` answers whatever goes on: 100 ms, for a program that is optimised.
 const STEADY: Duration = Duration::from_millis(if cfg!(debug_assertions) { 300 } else { 100 });
@@ -60,6 +61,15 @@ pub(crate) fn connect(port: u16) -> TcpStream {
     stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream.set_write_timeout(Some(TIMEOUT)).unwrap();
     stream
+}
+
+/// As [`connect`], but the kernel keeps hardly anything for this client: what it does not read is
+/// soon felt.
+pub(crate) fn connect_small(port: u16) -> TcpStream {
+    let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    net::sockopt::set_socket_recv_buffer_size(&socket, 4096).unwrap();
+    net::connect(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).expect("arcanos listens");
+    socket.into()
 }
 
 /// Sends bytes as they are; everything that comes back until the other side closes.

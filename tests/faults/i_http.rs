@@ -218,44 +218,36 @@ fn i5_odd_ids_open_nothing() {
 }
 
 #[test]
-#[ignore = "fails on a busy machine for a reason not yet known"]
 fn i6_a_follower_that_does_not_read_is_cut_and_costs_nothing() {
     let mut site = Site::new();
-    // Enough to fill what the kernel holds for each, and no more than is read meanwhile.
-    site.sh(
-        "w",
-        "while :; do yes 'a line of many, all of them alike' | head -n 2000; sleep 0.05; done",
-    );
+    site.sh("w", "while :; do yes 'many lines, all alike' | head -n 500; sleep 0.05; done");
     site.start();
     site.wait("w", "running");
     let before = procs::rss(site.pid());
-    let mut deaf: Vec<TcpStream> = (0..20)
-        .map(|n| {
-            let mut stream = http::connect(site.port());
-            let path = if n % 2 == 0 { "/workers/logs/w?follow=1" } else { "/events" };
-            stream.write_all(format!("GET {path} HTTP/1.1\r\n{HOST}\r\n").as_bytes()).unwrap();
-            stream
-        })
-        .collect();
-    let pulse = Pulse::start(site.port());
-    std::thread::sleep(Duration::from_secs(3));
-    pulse.was_steady();
-    let grown = procs::rss(site.pid()).saturating_sub(before);
-    assert!(grown < 64, "{grown} MiB for twenty that do not read");
-    // Those that follow the log have more to read than fits; after 30 s they are cut.
-    let deadline = Instant::now() + Duration::from_secs(45);
-    let is_cut = |n: usize| {
-        let Ok(metadata) = std::fs::read_dir(format!("/proc/{}/fd", site.pid())) else {
-            return false;
-        };
-        metadata.count() < n
+    let follow = || {
+        let mut stream = http::connect_small(site.port());
+        let head = format!("GET /workers/logs/w?follow=1 HTTP/1.1\r\n{HOST}\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
     };
-    let open = procs::descriptors(site.pid());
-    while !is_cut(open - 8) && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    assert!(is_cut(open - 8), "{} of {open} descriptors", procs::descriptors(site.pid()));
-    deaf.clear();
+    let start = Instant::now();
+    let mut deaf: Vec<TcpStream> = (0..20).map(|_| follow()).collect();
+    let mut reader = follow();
+    let mut pulse = Some(Pulse::start(site.port()));
+    let mut most = 0;
+    let mut waste = vec![0; 1 << 16];
+    until("all are cut", || {
+        assert!(reader.read(&mut waste).unwrap() > 0, "who reads goes on");
+        most = most.max(procs::rss(site.pid()));
+        // For three seconds: the rest is waiting.
+        if let Some(pulse) = pulse.take_if(|_| start.elapsed() > Duration::from_secs(3)) {
+            pulse.was_steady();
+        }
+        deaf.retain(|stream| stream.take_error().unwrap().is_none());
+        deaf.is_empty().then_some(())
+    });
+    assert!(start.elapsed() > Duration::from_secs(29), "{:?}", start.elapsed());
+    assert!(most < before + 24, "{before} MiB before, {most} MiB for twenty that do not read");
 }
 
 #[test]
@@ -354,4 +346,32 @@ fn i11_a_client_that_leaves_changes_nothing() {
     until("it is done", || (site.worker("w")["starts"] == 2).then_some(()));
     site.wait("w", "running");
     assert_eq!(site.worker("w")["starts"], 2);
+}
+
+#[test]
+fn i10_a_panic_in_a_handler_costs_one_request() {
+    if !cfg!(debug_assertions) {
+        println!("SKIPPED: an optimised arcanos does not stumble when told to");
+        return;
+    }
+    let mut site = Site::new();
+    site.env("ARCANOS_STUMBLE", "request:/workers/w");
+    site.sh("w", "exec sleep 300");
+    site.start();
+    until("it runs", || (site.json("/health")["workers"]["running"] == 1).then_some(()));
+    let before = procs::descriptors(site.pid());
+    for _ in 0..20 {
+        let answer = site.get("/workers/w");
+        assert_eq!((answer.status, &answer.json()["code"]), (500, &"internal_error".into()));
+        assert!(!answer.body.contains("stumbled"), "{}", answer.body);
+    }
+    // On one connection, what comes after it is answered.
+    let ask = |path: &str, more: &str| format!("GET {path} HTTP/1.1\r\n{HOST}{more}\r\n");
+    let requests = ask("/workers/w", "") + &ask("/workers", "Connection: close\r\n");
+    let answers = http::raw(site.port(), requests.as_bytes());
+    let statuses: Vec<&str> = answers.split("HTTP/1.1 ").skip(1).map(|part| &part[..3]).collect();
+    assert_eq!(statuses, ["500", "200"], "{answers}");
+    until("no descriptor is lost", || (procs::descriptors(site.pid()) <= before).then_some(()));
+    assert!(site.stderr().contains("A request made the server panic"), "{}", site.stderr());
+    assert_eq!(site.stop().0.code(), Some(0));
 }

@@ -52,8 +52,13 @@ pub(crate) fn status(pid: u32, name: &str) -> String {
 
 /// Resident memory in MiB.
 pub(crate) fn rss(pid: u32) -> u64 {
+    rss_kib(pid) / 1024
+}
+
+/// Resident memory in KiB.
+pub(crate) fn rss_kib(pid: u32) -> u64 {
     let text = status(pid, "VmRSS");
-    text.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) / 1024
+    text.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or(0)
 }
 
 pub(crate) fn descriptors(pid: u32) -> usize {

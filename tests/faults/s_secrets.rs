@@ -1,6 +1,11 @@
 //! Security: what is secret, and what only looks like a line of the log.
 
-use std::{process::Command, time::Duration};
+use std::{
+    io::{Read, Write},
+    os::unix::process::ExitStatusExt,
+    process::Command,
+    time::Duration,
+};
 
 use crate::{
     http, procs,
@@ -51,6 +56,16 @@ fn s8_a_secret_shows_in_no_answer_log_argument_or_error() {
          process.send({type: 'exit_reason', reason: 'no ' + k}); \
          setTimeout(() => process.exit(1), 100)",
     );
+    // Programs, folders and users are named where they are not to be had.
+    site.table("[workers.folder]\ncwd = '/no/${DB_PASSWORD}'");
+    site.table("[workers.program]\ncommand = ['/no/${DB_PASSWORD}', '{file}']");
+    site.table("[workers.user]\nuser = '${DB_PASSWORD}'");
+    site.table("[workers.argument]\nargs = ['${DB_PASSWORD}']");
+    let unlaunched = ["folder", "program", "user"];
+    for id in unlaunched {
+        site.sh(id, "exec sleep 300");
+    }
+    site.sh("argument", "echo $1; exec sleep 300");
     site.js(
         "splits",
         "const fs = require('fs'), k = process.env.DB_PASSWORD; \
@@ -58,8 +73,20 @@ fn s8_a_secret_shows_in_no_answer_log_argument_or_error() {
          fs.writeSync(1, 'x'.repeat(16384 - 10) + k + '\\n'); }, 300); setInterval(() => {}, 1e6)",
     );
     site.start();
-    site.wait("dies", "failed");
-    site.wait("says", "failed");
+    let mut streams = ["/events", "/workers/logs/arcanos?follow=1&lines=5000"].map(|path| {
+        let mut stream = http::connect(site.port());
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    });
+    for id in unlaunched.into_iter().chain(["dies", "says"]) {
+        site.wait(id, "failed");
+        let answer = site.post(&format!("/workers/restart/{id}?wait=1"));
+        // Those that are launched may be up for a moment.
+        let is_launched = answer.status == 200 && !unlaunched.contains(&id);
+        assert!(answer.status == 500 || is_launched, "{id}: {}", answer.body);
+        has_no_canary(id, &answer.body);
+    }
     site.wait("echoes", "running");
     until("both halves are logged", || site.log("splits").contains("xxxxxxx").then_some(()));
     std::thread::sleep(Duration::from_millis(1200));
@@ -82,22 +109,40 @@ fn s8_a_secret_shows_in_no_answer_log_argument_or_error() {
         assert_eq!(answer.status, 200, "{path}");
         has_no_canary(path, &answer.body);
     }
-    for args in [&["status"][..], &["logs", "says"], &["check"], &["scan"], &["why", "says"]] {
+    for args in [
+        &["status"][..],
+        &["status", "--json"],
+        &["logs", "says"],
+        &["logs", "--all"],
+        &["check"],
+        &["check", "--json"],
+        &["scan"],
+        &["why", "says"],
+        &["why", "program"],
+        &["why", "argument"],
+    ] {
         let output = site.command(args).output().unwrap();
         has_no_canary(&args.join(" "), &String::from_utf8_lossy(&output.stdout));
         has_no_canary(&args.join(" "), &String::from_utf8_lossy(&output.stderr));
     }
     has_no_canary("argv", &argv(site.pid()));
     for worker in site.json("/workers")["workers"].as_array().unwrap() {
-        if let Some(pid) = worker["pid"].as_u64() {
+        let is_told = worker["id"] == "argument";
+        if let Some(pid) = worker["pid"].as_u64().filter(|_| !is_told) {
             has_no_canary("argv of a worker", &argv(pid as u32));
         }
     }
     site.stop();
+    for stream in &mut streams {
+        let mut text = Vec::new();
+        let _ = stream.read_to_end(&mut text);
+        assert!(text.len() > 1000, "{}", text.len());
+        has_no_canary("a stream", &String::from_utf8_lossy(&text));
+    }
     for name in ["stderr", "memory/session.log", ".arcanos/instance.json", ".arcanos/lock"] {
         has_no_canary(name, &site.read(name));
     }
-    for id in ["echoes", "dies", "says", "splits"] {
+    for id in ["echoes", "dies", "says", "splits", "argument"] {
         has_no_canary(id, &site.log(id));
     }
     assert!(site.log("echoes").contains("[redacted DB_PASSWORD]"), "{}", site.log("echoes"));
@@ -221,12 +266,31 @@ fn s11_prompts_on_the_channel_stay_out_of_the_logs_of_arcanos_itself() {
 #[test]
 fn s13_no_core_is_dumped_and_no_node_report_listed() {
     let mut site = Site::new();
-    site.env("NODE_OPTIONS", "--report-on-fatalerror");
-    site.sh("w", "ulimit -c > core; ulimit -Hc >> core; env > seen; exec sleep 300");
+    site.env("NODE_OPTIONS", "--report-on-fatalerror --report-uncaught-exception");
+    site.set("restart.policy", "'never'");
+    site.through(&["prlimit", "--core=unlimited", "--"]);
+    site.sh("w", "ulimit -c > core_limit; ulimit -Hc >> core_limit; env > seen; exec sleep 300");
+    site.sh("abort", "kill -ABRT $$");
+    site.js("throws", "throw new Error('as it happens')");
     site.start();
     site.wait("w", "running");
-    assert_eq!(site.read("core"), "0\n0\n");
+    site.wait("throws", "failed");
+    let exit = site.wait("abort", "failed")["lastExit"].clone();
+    assert_eq!(exit["signal"], "SIGABRT");
+    assert_eq!(site.read("core_limit"), "0\n0\n");
     assert!(!site.read("seen").contains("NODE_OPTIONS"));
+    // Nor does arcanos leave one.
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", site.pid())).unwrap();
+    let own = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(own.split_whitespace().nth(4), Some("0"), "{own}");
+    site.signal("ABRT");
+    assert_eq!(site.ended().signal(), Some(6));
+    let dumped = |name: &String| {
+        name.starts_with("core") && name != "core_limit" || name.starts_with("report")
+    };
+    let entries = std::fs::read_dir(site.folder()).unwrap();
+    let mut names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.find(dumped), None);
 }
 
 #[test]
@@ -270,4 +334,23 @@ fn s12_and_s18_a_worker_of_another_user_is_that_user_and_nobody_else() {
     site.kill();
     site.await_silence();
     assert!(start.elapsed() < Duration::from_secs(2), "the death signal outlives the new user");
+}
+
+#[test]
+fn s8_a_secret_shows_in_no_panic() {
+    if !cfg!(debug_assertions) {
+        println!("SKIPPED: an optimised arcanos does not stumble when told to");
+        return;
+    }
+    let mut site = Site::new();
+    let path = format!("/workers/{CANARY}");
+    site.env("ARCANOS_STUMBLE", &format!("request:{path}")).env("RUST_BACKTRACE", "1");
+    site.env("DB_PASSWORD", CANARY).set("env.set", "{ DB_PASSWORD = '${DB_PASSWORD}' }");
+    site.start();
+    let answer = site.get(&path);
+    assert_eq!(answer.status, 500);
+    has_no_canary("the answer", &answer.body);
+    until("it is said", || site.stderr().contains("stumbled over").then_some(()));
+    has_no_canary("stderr", &site.stderr());
+    has_no_canary("the session log", &site.session());
 }

@@ -6,7 +6,10 @@
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+    os::unix::{
+        fs::PermissionsExt,
+        process::{CommandExt, ExitStatusExt},
+    },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -21,7 +24,11 @@ use crate::{
 
 /// How long anything that must happen may take; far more than it takes, for a machine that has
 /// other work.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is promised to take a second, for a program that is optimised and a machine that is free.
+pub(crate) const A_SECOND: Duration =
+    Duration::from_secs(if cfg!(debug_assertions) { 2 } else { 1 });
 
 /// Waits for something, asking again and again.
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -175,7 +182,9 @@ impl Site {
         let inherited = ["PATH", "HOME", "TMPDIR"];
         let inherited = inherited.iter().filter_map(|name| Some((name, std::env::var(name).ok()?)));
         command.env_clear().envs(inherited).envs(self.env.iter().map(|(n, v)| (n, v)));
-        command.stdin(Stdio::null());
+        // A group of its own, as a shell gives it: else whether Ctrl-Z stops it would depend on
+        // who started the tests (the members of an orphaned group are not stopped).
+        command.stdin(Stdio::null()).process_group(0);
         command
     }
 

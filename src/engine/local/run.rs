@@ -15,14 +15,10 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Context,
-    inbox::Inbox,
-    word::Word,
-    wreck::{self, stumble},
-};
+use super::{Context, inbox::Inbox, word::Word, wreck};
 use crate::{
     domain::{Evidence, Exit, LastActivity, RunId, Stamp, WorkerSpec},
+    engine::stumble::stumble,
     files::{
         self,
         logs::{LogLine, Stream, TailQuery, WorkerLog},
@@ -100,7 +96,8 @@ impl Launch {
             Ok(spawned) => spawned,
             Err(error) => {
                 let is_transient = error.is_transient();
-                let reason = format!("cannot {error}");
+                // It names a program, folder or user, and any of them may hold a secret.
+                let reason = self.context.logs.redact(&format!("cannot {error}"));
                 self.tell(Event::SpawnFailed { run, reason, is_transient }).await;
                 return;
             }
@@ -272,7 +269,7 @@ impl Life<'_> {
     }
 
     async fn hear(&mut self, said: Incoming) {
-        stumble("run", &self.launch.spec.id);
+        stumble("run", self.launch.spec.id.as_str());
         let run = self.launch.key;
         match said {
             Incoming::Ready => self.launch.tell(Event::SaidReady(run)).await,

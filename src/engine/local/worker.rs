@@ -13,11 +13,11 @@ use super::{
     inbox::Inbox,
     run::{self, Order, RunEvent},
     word::Word,
-    wreck::{Wreck, stumble},
+    wreck::Wreck,
 };
 use crate::{
     domain::{LastActivity, RunId, WorkerId, WorkerSpec},
-    engine::{governor::Turn, handle::CommandError},
+    engine::{governor::Turn, handle::CommandError, stumble::stumble},
     files::{self, logs::WorkerLog},
     worker::{Effect, Event, Machine, Now, Refusal, RunKey, Schedule, Tone},
 };
@@ -195,7 +195,7 @@ impl Task {
     }
 
     fn answer(&mut self, request: Request, now: Now) {
-        stumble("worker", &self.id);
+        stumble("worker", self.id.as_str());
         let spec = self.machine.spec();
         // As before a launch: this may be faster than the next look at the folder.
         let bar = files::open_to_all(&spec.launch.file).or_else(|| spec.bar.clone());

@@ -59,11 +59,3 @@ pub(super) fn report_lost(run: RunKey, events: &Inbox<RunEvent>) {
         let _ = events.try_put(RunEvent(Event::Exited { run, exit, evidence }));
     }
 }
-
-/// Panics at this place if a test wants it to; nothing in an optimised build.
-pub(super) fn stumble(place: &str, id: &WorkerId) {
-    if cfg!(debug_assertions) {
-        let wanted = std::env::var("ARCANOS_STUMBLE").unwrap_or_default();
-        assert!(wanted != format!("{place}:{id}"), "stumbled over {id}");
-    }
-}

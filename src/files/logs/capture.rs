@@ -2,8 +2,9 @@
 //!
 //! Whole lines are passed on as they come, many at a time. A line that is not complete yet waits
 //! for its end, for half a second of quiet, or until it fills a buffer; then what there is of it
-//! is passed on, but for bytes that may still become a secret. Who waits for more holds no
-//! buffer but for those few bytes.
+//! is passed on. Bytes that may still become a secret are kept all the same, so that they are
+//! known for one when the rest of it comes; what may be shown of them by then is passed on early
+//! (see [`early`](super::early)). Who waits for more holds no buffer but for those few bytes.
 
 use std::{future, io, mem, os::fd::OwnedFd, sync::Arc, sync::atomic::Ordering, time::Duration};
 
@@ -11,7 +12,7 @@ use memchr::{memchr_iter, memrchr};
 use tokio::{
     net::unix::pipe,
     select,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,7 @@ use crate::domain::RunId;
 
 use super::{
     chunk::{BUFFER, Chunk, Text},
+    early::Early,
     line::Stream,
     shared::now,
     worker_log::WorkerLog,
@@ -70,7 +72,7 @@ impl WorkerLog {
     ) {
         let enlarged = enlarge(self, &pipe);
         match pipe::Receiver::from_owned_fd(pipe) {
-            Ok(pipe) => Intake::new(self, stream, run).take_all(pipe, ended).await,
+            Ok(pipe) => Intake::new(self, stream, run, ended).take_all(pipe).await,
             Err(error) => {
                 tracing::error!(worker = %self.id, %error, "Output of a worker cannot be read.");
             }
@@ -100,28 +102,40 @@ struct Intake<'a> {
     /// Invariant: holds no whole line between two reads, but for one that may belong to a
     /// secret of several lines.
     buffer: Vec<u8>,
+    /// What was passed on of the first bytes of the buffer, early.
+    early: Early,
     /// Bytes of the line at hand that were passed on before.
     begun: usize,
     /// When the first and the last bytes came that wait for the end of their line; `None` if
     /// none do, or if all that wait may be a secret.
     waiting: Option<(Instant, Instant)>,
+    /// When the pipe is left; `None` while its run lives.
+    close_at: Option<Instant>,
+    /// Cancelled once the run has ended.
+    ended: &'a CancellationToken,
 }
 
 impl<'a> Intake<'a> {
-    fn new(log: &'a WorkerLog, stream: Stream, run: &'a RunId) -> Self {
-        Self { log, stream, run, buffer: Vec::new(), begun: 0, waiting: None }
+    fn new(
+        log: &'a WorkerLog,
+        stream: Stream,
+        run: &'a RunId,
+        ended: &'a CancellationToken,
+    ) -> Self {
+        let (buffer, early, begun, waiting, close_at) =
+            (Vec::new(), Early::default(), 0, None, None);
+        Self { log, stream, run, buffer, early, begun, waiting, close_at, ended }
     }
 
-    async fn take_all(&mut self, pipe: pipe::Receiver, ended: &CancellationToken) {
-        let mut close_at: Option<Instant> = None;
+    async fn take_all(&mut self, pipe: pipe::Receiver) {
         loop {
-            let due = [self.due(), close_at].into_iter().flatten().min();
+            let due = [self.due(), self.close_at].into_iter().flatten().min();
             let event = select! {
                 biased;
                 // Cancel-safe: readiness stays until it is used.
                 ready = pipe.readable() => Event::Readable(ready),
                 // Cancel-safe: a token that is cancelled stays so.
-                () = ended.cancelled(), if close_at.is_none() => Event::Ended,
+                () = self.ended.cancelled(), if self.close_at.is_none() => Event::Ended,
                 // Cancel-safe: the deadline is computed anew.
                 () = until(due) => Event::Due,
             };
@@ -132,14 +146,14 @@ impl<'a> Intake<'a> {
                     }
                 }
                 Event::Readable(Err(_)) => break,
-                Event::Ended => close_at = Some(Instant::now() + DRAIN),
+                // What follows sees it, as it must where a pipe that never runs dry hides it.
+                Event::Ended => {}
                 Event::Due => self.pass_unfinished().await,
             }
-            // A pipe that never runs dry hides the other events.
-            if close_at.is_none() && ended.is_cancelled() {
-                close_at = Some(Instant::now() + DRAIN);
+            if self.close_at.is_none() && self.ended.is_cancelled() {
+                self.close_at = Some(Instant::now() + DRAIN);
             }
-            if close_at.is_some_and(|at| at <= Instant::now()) {
+            if self.close_at.is_some_and(|at| at <= Instant::now()) {
                 break;
             }
         }
@@ -199,8 +213,14 @@ impl<'a> Intake<'a> {
         if self.due().is_none_or(|at| Instant::now() < at) {
             return;
         }
-        let held = self.log.shared().view().redactor.held_back(&self.buffer);
+        let redactor = Arc::clone(&self.log.shared().view().redactor);
+        let held = redactor.held_back(&self.buffer);
         self.pass(self.buffer.len() - held).await;
+        let before = self.early.n();
+        if let Some(shown) = self.early.show(&self.buffer, &redactor) {
+            let begun = self.begun + self.buffer.len() - before;
+            self.send(Text::own(shown), 0, begun).await;
+        }
         self.waiting = None;
         self.rest();
     }
@@ -216,24 +236,29 @@ impl<'a> Intake<'a> {
             return;
         }
         let bytes = &self.buffer[..n];
-        let counters = self.log.counters();
         let ends = count_ends(bytes);
-        counters.lines.fetch_add(ends as u64, Ordering::Relaxed);
+        self.log.known.counters.lines.fetch_add(ends as u64, Ordering::Relaxed);
         let begun = match memrchr(b'\n', bytes) {
             Some(at) => n - at - 1,
-            None => self.begun + n,
+            None => self.begun + n - self.early.n().min(n),
         };
         let (text, is_redacted) = self.cut_off(n);
+        // A secret of several lines leaves fewer.
+        let ends = if is_redacted { count_ends(&text) } else { ends };
+        self.send(text, ends, begun).await;
+    }
+
+    /// Hands lines over, of which so many have an end; `begun` is as of now.
+    async fn send(&mut self, text: Text, ends: usize, begun: usize) {
         let chunk = Chunk {
-            // A secret of several lines leaves fewer.
-            ends: if is_redacted { count_ends(&text) } else { ends },
+            ends,
             worker: Some(self.log.id.clone()),
             stream: self.stream,
             run: Some(self.run.clone()),
             at: now(),
             begun: mem::replace(&mut self.begun, begun),
             text,
-            counters: Some(counters),
+            counters: Some(self.log.counters()),
         };
         if chunk.text.is_empty() {
             return;
@@ -241,7 +266,18 @@ impl<'a> Intake<'a> {
         let (shared, chunk) = (self.log.shared(), Arc::new(chunk));
         if !shared.offer_output(&chunk, &self.log.known) {
             // Boxed: few ever wait, and all would carry the room for it.
-            Box::pin(shared.wait_with_output(chunk)).await;
+            Box::pin(shared.wait_with_output(chunk, self.left())).await;
+        }
+    }
+
+    /// Waits until the pipe should have been left: the end of a run waits for no disk.
+    async fn left(&self) {
+        match self.close_at {
+            Some(at) => sleep_until(at).await,
+            None => {
+                self.ended.cancelled().await;
+                sleep(DRAIN).await;
+            }
         }
     }
 
@@ -249,6 +285,9 @@ impl<'a> Intake<'a> {
     fn cut_off(&mut self, n: usize) -> (Text, bool) {
         let shared = self.log.shared();
         let view = shared.view();
+        if self.early.n() > 0 {
+            return (Text::own(self.early.cut_off(&mut self.buffer, n, &view.redactor)), true);
+        }
         let redacted = match view.redactor.redact(&self.buffer[..n]) {
             std::borrow::Cow::Owned(redacted) => Some(redacted),
             std::borrow::Cow::Borrowed(_) => None,

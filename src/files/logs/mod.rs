@@ -13,6 +13,7 @@
 
 mod capture;
 mod chunk;
+mod early;
 mod follow;
 mod form;
 mod history;

@@ -140,9 +140,21 @@ impl Shared {
         self.queue.try_push_output(chunk).is_ok()
     }
 
-    /// Queues output that was offered in vain; waits for room, a second at most.
-    pub(super) async fn wait_with_output(&self, chunk: Arc<Chunk>) {
-        if self.queue.push_output(Arc::clone(&chunk)).await.is_err() {
+    /// Queues output that was offered in vain; waits for room, a second at most and until
+    /// `patience` ends.
+    pub(super) async fn wait_with_output(
+        &self,
+        chunk: Arc<Chunk>,
+        patience: impl Future<Output = ()>,
+    ) {
+        let queued = tokio::select! {
+            biased;
+            // Cancel-safe: what was not queued is counted as lost.
+            queued = self.queue.push_output(Arc::clone(&chunk)) => queued.is_ok(),
+            // Cancel-safe: it is not asked for again.
+            () = patience => false,
+        };
+        if !queued {
             self.count_overflow(&chunk);
         }
     }

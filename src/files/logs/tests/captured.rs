@@ -66,6 +66,27 @@ async fn a_key_that_comes_in_pieces_never_appears() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_line_that_does_not_come_is_shown_redacted() {
+    let site = Site::new();
+    let mut pipe = site.pipe("a", Stream::Stdout);
+    let begin = Instant::now();
+    pipe.write("found sk-abcdefghijklmnop").await;
+    let shown = "found [redacted pattern]";
+    wait_until("what can be told", async || site.text("logs/a.log").await == shown).await;
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    pipe.write("qrstuv, 3 tas").await;
+    let shown = "found [redacted pattern], 3 tas";
+    wait_until("a part too short to hide", async || site.text("logs/a.log").await == shown).await;
+    pipe.write(format!("ks\n{}", &KEY[..20])).await;
+    pipe.write("\n").await;
+    pipe.close().await;
+    let expected = format!("found [redacted pattern], 3 tasks\n{}\n", &KEY[..20]);
+    assert_eq!(site.text("logs/a.log").await, expected);
+    let counts = site.logs.worker(&super::site::id("a")).counters().read();
+    assert_eq!((counts.lines, counts.dropped), (2, 0));
+}
+
+#[tokio::test]
 async fn a_pipe_that_others_hold_open_is_left_after_its_run_has_ended() {
     let site = Site::new();
     let mut pipe = site.pipe("a", Stream::Stdout);
