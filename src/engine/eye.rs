@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,7 +15,7 @@ use crate::{
     config::{Config, Loaded},
     discovery::{Discovered, Rules, judge},
     domain::WorkerId,
-    files::{Scan, ScanError, Scanner, Settled, WatchList, read_settled},
+    files::{Scan, ScanError, Scanner, Settled, WatchList, read_settled, state::Draft},
 };
 
 /// How soon a config that a program still writes to is looked at again.
@@ -28,6 +28,7 @@ const LOCK_FILE: &str = "package-lock.json";
 const MAX_LOCK: u64 = 16 << 20;
 
 /// All that is needed to look, and what is remembered between looks.
+#[derive(Clone)]
 pub(super) struct Eye {
     source: Source,
     scanner: Scanner,
@@ -66,6 +67,17 @@ impl Eye {
         let rules = Rules::compile(&config.discovery).map_err(|error| error.to_string())?;
         let scanner = Scanner::new(source.base());
         Ok(Self { source, scanner, config, rules: Arc::new(rules) })
+    }
+
+    /// One that looks at the config anew, or at the draft of another.
+    pub(super) fn anew(self, draft: Option<Draft>) -> Self {
+        let source = self.source.anew(draft);
+        Self { scanner: self.scanner.within(source.base()), source, ..self }
+    }
+
+    /// Where the config's file is.
+    pub(super) fn base(&self) -> &Path {
+        self.source.base()
     }
 
     /// Looks.

@@ -13,6 +13,7 @@ mod board;
 mod clock;
 mod exposure;
 mod eye;
+mod foresight;
 mod governor;
 mod handle;
 mod local;
@@ -24,7 +25,7 @@ mod runtime;
 mod source;
 mod start;
 
-pub use handle::{CommandError, Handle, Ticket, Verb, WorkerFailed};
+pub use handle::{CommandError, ForesightError, Handle, Ticket, Verb, WorkerFailed};
 pub use report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings};
 pub use source::{Fault, Look, Source};
 pub use start::{Engine, EngineError, Options};

@@ -24,6 +24,7 @@ use self::shown::{Shown, is_same, tell_warnings};
 use super::{
     exposure::Exposure,
     eye::{ConfigSight, Eye},
+    foresight::{Foresight, PATIENCE, Upstreams, in_force},
     governor::Governor,
     handle::{Request, Shared},
     model::ModelDesk,
@@ -92,10 +93,6 @@ pub(super) struct Reconciler {
     last_reload: Option<ReloadReport>,
     again: Option<Duration>,
 }
-
-/// How long an asked-for reload waits for what is not settled: the absence after which a file
-/// counts as removed, and some room.
-const RELOAD_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What woke the loop.
 enum Wake {
@@ -177,6 +174,10 @@ impl Reconciler {
                     self.governor.set_open(true);
                 }
                 Wake::Request(Request::Reload(reply)) => self.reload(reply).await,
+                Wake::Request(Request::Foresee(reply)) => {
+                    // Without an answer the one who asked learns that there is none.
+                    self.foresight().and_then(|foresight| reply.send(foresight).ok());
+                }
                 // The one who asked may be gone.
                 Wake::Request(Request::Beat(reply)) => drop(reply.send(())),
             }
@@ -204,7 +205,7 @@ impl Reconciler {
     /// removed file is one only after a while.
     async fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
         let mut report = self.pass().await;
-        let patience = Instant::now() + RELOAD_PATIENCE;
+        let patience = Instant::now() + PATIENCE;
         while let Some(again) = self.again.filter(|again| Instant::now() + *again < patience) {
             // The one who asked may be gone, and whoever else asks is not kept waiting for it.
             if reply.is_closed() {
@@ -338,7 +339,8 @@ impl Reconciler {
     /// Makes what runs as it should be.
     fn act(&mut self) -> PlanSummary {
         let candidates = &self.discovered.candidates;
-        let next = desired(&self.in_force(), candidates, &self.surroundings, &self.desired);
+        let config = in_force(&self.config, &self.judged_by);
+        let next = desired(&config, candidates, &self.surroundings, &self.desired);
         let plan = reconcile(&next, &self.shared.runtime.observe(), &self.desired);
         self.desired = next;
         for action in plan.actions {
@@ -358,14 +360,20 @@ impl Reconciler {
         plan.summary
     }
 
-    /// The config by which workers are made: what was found in a folder goes with the rules by
-    /// which it was, until the folder can be looked at by the new ones.
-    fn in_force(&self) -> Arc<Config> {
-        let discovery = &self.judged_by.discovery;
-        if *discovery == self.config.discovery {
-            return Arc::clone(&self.config);
-        }
-        Arc::new(Config { discovery: discovery.clone(), ..Config::clone(&self.config) })
+    /// A copy of all that a look would need, for one that changes nothing. `None` if no look is
+    /// possible any more.
+    fn foresight(&self) -> Option<Foresight> {
+        let now = self.surroundings.upstream.clone();
+        Some(Foresight {
+            eye: self.eye.clone()?,
+            actual: self.shared.runtime.observe(),
+            config: Arc::clone(&self.config),
+            discovered: self.discovered.clone(),
+            judged_by: Arc::clone(&self.judged_by),
+            desired: self.desired.clone(),
+            generation: self.generation,
+            upstreams: Upstreams::of(&self.config, now, &self.model),
+        })
     }
 
     fn watch(&mut self, list: &WatchList) {

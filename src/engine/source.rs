@@ -12,13 +12,14 @@ use secrecy::ExposeSecret;
 use super::exposure::{Content, Exposure};
 use crate::{
     config::{self, Config, Inputs, Loaded},
-    files::{Settled, read_settled},
+    files::{Settled, read_settled, state::Draft},
 };
 
 /// The largest config that is read; the figure is the contract's.
 const MAX_CONFIG: u64 = 1 << 20;
 
 /// Where the config comes from.
+#[derive(Clone)]
 pub struct Source {
     file: PathBuf,
     profile: Option<String>,
@@ -71,6 +72,15 @@ impl Source {
             secret: Vec::new(),
             seen: None,
         }
+    }
+
+    /// One that has looked at nothing yet, at the draft if there is one, in the same surroundings.
+    pub(super) fn anew(&self, draft: Option<Draft>) -> Self {
+        let (file, profile) = match draft {
+            Some(draft) => (draft.config, draft.profile.or_else(|| self.profile.clone())),
+            None => (self.file.clone(), self.profile.clone()),
+        };
+        Self::new(file, profile, self.overrides.clone(), self.environment.clone())
     }
 
     /// The config file, absolute.

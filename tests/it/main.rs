@@ -14,6 +14,7 @@ mod life;
 mod logs;
 mod model;
 mod npm;
+mod plan;
 mod prepare;
 mod readme;
 mod reload;

@@ -86,7 +86,7 @@ impl ScanError {
 }
 
 /// Looks at a folder of workers again and again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Scanner {
     /// Imports are followed into what lies below this folder.
     outermost: PathBuf,
@@ -103,6 +103,15 @@ impl Scanner {
     #[must_use]
     pub fn new(outermost: &Path) -> Self {
         Self { outermost: outermost.to_path_buf(), ..Self::default() }
+    }
+
+    /// The same, with another bound of what is followed; what it has seen stays seen.
+    #[must_use]
+    pub fn within(mut self, outermost: &Path) -> Self {
+        if self.outermost != outermost {
+            self = Self::new(outermost);
+        }
+        self
     }
 
     /// Looks at the folder as it is now.
