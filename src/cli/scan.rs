@@ -172,7 +172,7 @@ mod tests {
                 Some("the id has the character ' '; allowed are `A-Z a-z 0-9 . _ -`"),
             ),
         ];
-        let discovered = Discovered { verdicts, candidates: Vec::new() };
+        let discovered = Discovered { verdicts: verdicts.into(), candidates: Vec::new() };
         let folder = Folder { discovered, note: None };
         insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "snapshots" }, {
             let lines = lines("/srv/workers", &folder, Some(80), Colours::Hidden);

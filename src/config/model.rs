@@ -1,6 +1,7 @@
 //! The config once it is known to be good: nothing here is missing, unparsed or out of range.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::PathBuf,
@@ -123,7 +124,7 @@ pub enum View {
 }
 
 /// `[env]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Env {
     /// All that arcanos itself has: its environment over the dotenv files.
     pub available: EnvMap,
@@ -260,13 +261,13 @@ pub struct WorkerSettings {
 impl Config {
     /// The settings of this worker: its table, or what a worker without one has.
     #[must_use]
-    pub fn worker(&self, id: &str) -> WorkerSettings {
+    pub fn worker(&self, id: &str) -> Cow<'_, WorkerSettings> {
         let own = self.workers.get(id).or_else(|| {
             let named =
                 self.ids_of_variables.iter().find(|named| named.eq_ignore_ascii_case(id))?;
             self.workers.get(named)
         });
-        own.cloned().unwrap_or_else(|| self.default_worker())
+        own.map_or_else(|| Cow::Owned(self.default_worker()), Cow::Borrowed)
     }
 
     /// What a worker without a table has.

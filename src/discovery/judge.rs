@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, btree_map},
     path::{Component, Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
@@ -37,17 +38,17 @@ pub fn judge(
     court.hear_rules();
     court.find_helpers();
     court.give_ids();
-    let mut discovered = Discovered::default();
+    let (mut verdicts, mut candidates) = (Vec::new(), Vec::new());
     for (file, entry) in &listing.files {
         if is_hidden(file) {
             continue;
         }
         let (verdict, candidate) = court.judge_file(file, entry);
-        discovered.verdicts.push(verdict);
-        discovered.candidates.extend(candidate);
+        verdicts.push(verdict);
+        candidates.extend(candidate.map(Arc::new));
     }
-    discovered.candidates.sort_by(|a, b| a.id.cmp(&b.id));
-    discovered
+    candidates.sort_by(|a, b| a.id.cmp(&b.id));
+    Discovered { verdicts: Arc::new(verdicts), candidates }
 }
 
 pub(super) struct Court<'a> {

@@ -1,18 +1,18 @@
 //! What becomes of each file.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use serde::Serialize;
 
 use crate::domain::{Fingerprint, WorkerId};
 
 /// What the files of a folder are.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovered {
     /// One for each file, by path; hidden files and `node_modules` are left out.
-    pub verdicts: Vec<Verdict>,
+    pub verdicts: Arc<Vec<Verdict>>,
     /// The workers, by id.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Vec<Arc<Candidate>>,
 }
 
 /// What a file is, and why.
@@ -47,7 +47,7 @@ pub enum VerdictKind {
 }
 
 /// A file that is a worker, and what its launch depends on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// Its name.
     pub id: WorkerId,

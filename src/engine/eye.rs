@@ -1,8 +1,7 @@
 //! Looks at the disk: config and folder, in one go, off the async threads.
 
 use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,8 +12,8 @@ use super::{
 };
 use crate::{
     config::{Config, Loaded},
-    discovery::{Discovered, Rules, judge},
-    domain::WorkerId,
+    discovery::{Discovered, Listing, Rules, judge},
+    domain::{WorkerId, WorkerSpec},
     files::{Scan, ScanError, Scanner, Settled, WatchList, read_settled, state::Draft},
 };
 
@@ -35,6 +34,16 @@ pub(super) struct Eye {
     /// The config in force.
     config: Arc<Config>,
     rules: Arc<Rules>,
+    judged: Option<Judged>,
+}
+
+/// What a look made of the folder, and all that it made it of.
+#[derive(Clone)]
+struct Judged {
+    rules: Arc<Rules>,
+    listing: Listing,
+    running: Vec<Arc<WorkerSpec>>,
+    discovered: Discovered,
 }
 
 /// What a look found.
@@ -66,7 +75,7 @@ impl Eye {
     pub(super) fn new(source: Source, config: Arc<Config>) -> Result<Self, String> {
         let rules = Rules::compile(&config.discovery).map_err(|error| error.to_string())?;
         let scanner = Scanner::new(source.base());
-        Ok(Self { source, scanner, config, rules: Arc::new(rules) })
+        Ok(Self { source, scanner, config, rules: Arc::new(rules), judged: None })
     }
 
     /// One that looks at the config anew, or at the draft of another.
@@ -82,8 +91,8 @@ impl Eye {
 
     /// Looks.
     ///
-    /// `holders` says which file has which id now: it keeps it.
-    pub(super) fn look(&mut self, holders: &BTreeMap<WorkerId, PathBuf>) -> Sight {
+    /// `running` is what runs now, in order of ids: its files keep their ids.
+    pub(super) fn look(&mut self, running: Vec<Arc<WorkerSpec>>) -> Sight {
         let mut again = None;
         let config = match self.source.look() {
             Look::Same => ConfigSight::Same,
@@ -99,10 +108,7 @@ impl Eye {
         let watch = self.watch_list(folder.as_ref().ok());
         let wake = folder.as_ref().ok().and_then(|scan| scan.wake);
         let judged = match folder {
-            Ok(scan) => {
-                let holder = |id: &WorkerId| holders.get(id).cloned();
-                Some(Ok(judge(&self.rules, &scan.listing, &holder)))
-            }
+            Ok(scan) => Some(Ok(self.judge(scan.listing, running))),
             Err(ScanError::Busy(_)) => {
                 again = Some(HELD_PAUSE);
                 None
@@ -117,6 +123,26 @@ impl Eye {
             watch,
             folder: judged,
         }
+    }
+
+    /// What the files of the folder are: as before, if all that counts for it is.
+    fn judge(&mut self, listing: Listing, running: Vec<Arc<WorkerSpec>>) -> Discovered {
+        if let Some(before) = &mut self.judged
+            && Arc::ptr_eq(&before.rules, &self.rules)
+            && before.listing == listing
+            && holds_same(&before.running, &running)
+        {
+            before.running = running;
+            return before.discovered.clone();
+        }
+        let holder = |id: &WorkerId| {
+            let at = running.binary_search_by(|spec| spec.id.cmp(id)).ok()?;
+            Some(running[at].file.clone())
+        };
+        let discovered = judge(&self.rules, &listing, &holder);
+        let rules = Arc::clone(&self.rules);
+        self.judged = Some(Judged { rules, listing, running, discovered: discovered.clone() });
+        discovered
     }
 
     /// Puts a new config in force, but for what only a restart can change.
@@ -168,4 +194,12 @@ impl Eye {
             _ => None,
         }
     }
+}
+
+/// Whether the same files run by the same ids.
+fn holds_same(one: &[Arc<WorkerSpec>], other: &[Arc<WorkerSpec>]) -> bool {
+    let is_same = |(one, other): (&Arc<WorkerSpec>, &Arc<WorkerSpec>)| {
+        Arc::ptr_eq(one, other) || (one.id == other.id && one.file == other.file)
+    };
+    one.len() == other.len() && one.iter().zip(other).all(is_same)
 }

@@ -63,12 +63,11 @@ impl Foresight {
     ///
     /// Blocks, for at most half a second longer than the disk does.
     pub(super) fn report(mut self, draft: Option<Draft>) -> ReloadReport {
-        let holders = self.actual.iter().map(|spec| (spec.id.clone(), spec.file.clone())).collect();
         let mut eye = self.eye.anew(draft);
         let patience = Instant::now() + PATIENCE;
         let mut errors = Vec::new();
         let folder = loop {
-            let sight = eye.look(&holders);
+            let sight = eye.look(self.actual.clone());
             match sight.config {
                 ConfigSight::Same => {}
                 ConfigSight::New(_, config, refused) => {

@@ -231,8 +231,7 @@ impl Reconciler {
         };
         let running = self.shared.runtime.observe();
         let looked = tokio::task::spawn_blocking(move || {
-            let holders = running.iter().map(|spec| (spec.id.clone(), spec.file.clone())).collect();
-            let sight = eye.look(&holders);
+            let sight = eye.look(running);
             (eye, sight)
         });
         let Ok((eye, sight)) = looked.await else {

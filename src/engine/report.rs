@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use secrecy::SecretString;
@@ -40,7 +43,7 @@ pub struct DiscoveryReport {
     /// The folder, absolute.
     pub directory: PathBuf,
     /// One verdict a file.
-    pub files: Vec<Verdict>,
+    pub files: Arc<Vec<Verdict>>,
 }
 
 /// What the status server must know of the config, now.

@@ -15,7 +15,7 @@ pub(crate) type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Runs workers.
 pub(crate) trait Runtime: Send + Sync {
-    /// The spec that each worker it knows was last told of.
+    /// The spec that each worker it knows was last told of, in order of ids.
     fn observe(&self) -> Vec<Arc<WorkerSpec>>;
 
     /// From now on the worker should be like this; what that means for its run, the worker's own

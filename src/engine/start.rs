@@ -168,7 +168,7 @@ fn share(
     let (address, address_seen) = watch::channel(None);
     let local = Local::new(context(Arc::clone(&board), address_seen));
     let discovery =
-        DiscoveryReport { directory: config.discovery.directory.clone(), files: Vec::new() };
+        DiscoveryReport { directory: config.discovery.directory.clone(), files: Arc::default() };
     Arc::new(Shared {
         board,
         logs: options.logs.clone(),

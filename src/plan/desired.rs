@@ -28,14 +28,14 @@ pub struct Desired {
     /// A spec for each worker.
     pub workers: BTreeMap<WorkerId, Arc<WorkerSpec>>,
     /// What each spec was made from, so that an unchanged one is not made again.
-    sources: BTreeMap<WorkerId, Candidate>,
+    sources: BTreeMap<WorkerId, Arc<Candidate>>,
     made_with: Option<(Arc<Config>, Surroundings)>,
 }
 
 impl Desired {
     /// What the spec of this worker was made from.
     pub(super) fn source(&self, id: &WorkerId) -> Option<&Candidate> {
-        self.sources.get(id)
+        self.sources.get(id).map(Arc::as_ref)
     }
 
     /// The arguments that the config gives to this worker alone.
@@ -49,17 +49,18 @@ impl Desired {
 #[must_use]
 pub fn desired(
     config: &Arc<Config>,
-    candidates: &[Candidate],
+    candidates: &[Arc<Candidate>],
     surroundings: &Surroundings,
     previous: &Desired,
 ) -> Desired {
-    let is_same_world = previous
-        .made_with
-        .as_ref()
-        .is_some_and(|(c, s)| Arc::ptr_eq(c, config) && s == surroundings);
-    let known = |candidate: &Candidate| {
-        let is_known = is_same_world && previous.sources.get(&candidate.id) == Some(candidate);
-        previous.workers.get(&candidate.id).filter(|_| is_known).cloned()
+    let before = previous.made_with.as_ref().filter(|(_, s)| s == surroundings);
+    let before = before.map(|(before, _)| before).filter(|before| is_alike(before, config));
+    let known = |candidate: &Arc<Candidate>| {
+        let (id, before) = (&candidate.id, before?);
+        let is_known = previous.sources.get(id) == Some(candidate)
+            && (Arc::ptr_eq(before, config)
+                || before.worker(id.as_str()) == config.worker(id.as_str()));
+        previous.workers.get(id).filter(|_| is_known).cloned()
     };
     let mut next = Desired {
         made_with: Some((Arc::clone(config), surroundings.clone())),
@@ -69,9 +70,17 @@ pub fn desired(
         let spec =
             known(candidate).unwrap_or_else(|| Arc::new(spec_of(config, candidate, surroundings)));
         next.workers.insert(candidate.id.clone(), spec);
-        next.sources.insert(candidate.id.clone(), candidate.clone());
+        next.sources.insert(candidate.id.clone(), Arc::clone(candidate));
     }
     next
+}
+
+/// Whether two configs make the same of a worker whose own settings are the same in both.
+fn is_alike(one: &Arc<Config>, other: &Arc<Config>) -> bool {
+    Arc::ptr_eq(one, other)
+        || (one.env == other.env
+            && one.discovery.directory == other.discovery.directory
+            && one.discovery.rules == other.discovery.rules)
 }
 
 fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) -> WorkerSpec {

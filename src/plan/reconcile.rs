@@ -1,6 +1,6 @@
 //! The difference between what should run and what does.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use super::Desired;
 use crate::domain::{Launch, OnChange, PlanSummary, Policy, SchedulePolicy, WorkerId, WorkerSpec};
@@ -23,21 +23,20 @@ pub struct Plan {
     pub summary: PlanSummary,
 }
 
-/// Compares. `actual` is what each worker was last told to be; `before` is what was desired then,
-/// by which the files that changed can be named.
+/// Compares. `actual` is what each worker was last told to be, in order of ids; `before` is what
+/// was desired then, by which the files that changed can be named.
 #[must_use]
 pub fn reconcile(desired: &Desired, actual: &[Arc<WorkerSpec>], before: &Desired) -> Plan {
-    let actual: BTreeMap<&WorkerId, &Arc<WorkerSpec>> =
-        actual.iter().map(|spec| (&spec.id, spec)).collect();
+    debug_assert!(actual.is_sorted_by(|one, other| one.id < other.id), "{actual:?}");
     let mut plan = Plan::default();
     for (id, spec) in &desired.workers {
-        match actual.get(id) {
-            None => plan.start(spec),
-            Some(old) => plan.compare(old, spec, || Sources { before, desired, id }),
+        match actual.binary_search_by(|old| old.id.cmp(id)) {
+            Err(_) => plan.start(spec),
+            Ok(at) => plan.compare(&actual[at], spec, || Sources { before, desired, id }),
         }
     }
-    for (id, _) in actual.iter().filter(|(id, _)| !desired.workers.contains_key(**id)) {
-        let id = WorkerId::clone(id);
+    let gone = actual.iter().filter(|old| !desired.workers.contains_key(&old.id));
+    for id in gone.map(|old| old.id.clone()) {
         plan.summary.reasons.insert(id.clone(), "its file is no worker any more".to_owned());
         plan.summary.stopped.push(id.clone());
         plan.actions.push(Action::Remove(id));

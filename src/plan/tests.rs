@@ -32,8 +32,8 @@ fn config(text: &str, environment: &[(&str, &str)]) -> Arc<Config> {
 /// The config of an empty file; reading one for each of many cases would take long.
 static EMPTY: LazyLock<Arc<Config>> = LazyLock::new(|| config("", &[]));
 
-fn candidate(name: &str, content: u64) -> Candidate {
-    Candidate {
+fn candidate(name: &str, content: u64) -> Arc<Candidate> {
+    Arc::new(Candidate {
         id: WorkerId::parse(name).expect("a good id"),
         file: PathBuf::from(format!("{name}.js")),
         rule: "openai-node".to_owned(),
@@ -43,7 +43,7 @@ fn candidate(name: &str, content: u64) -> Candidate {
         env_reads: vec!["DATABASE_URL".to_owned(), "PATH".to_owned()],
         warnings: Vec::new(),
         bar: None,
-    }
+    })
 }
 
 fn around(upstream: Option<&str>) -> Surroundings {
@@ -141,8 +141,8 @@ fn a_run_that_is_kept_is_not_told_to_restart() {
     let text = "[workers.a]\nreload.on_change = \"manual\"\n";
     let of = |content, bar: Option<&str>, before: &Desired| {
         let bar = bar.map(str::to_owned);
-        let candidate = Candidate { bar, ..candidate("a", content) };
-        desired(&config(text, &[]), &[candidate], &around(None), before)
+        let candidate = Candidate { bar, ..Candidate::clone(&candidate("a", content)) };
+        desired(&config(text, &[]), &[Arc::new(candidate)], &around(None), before)
     };
     let before = of(1, None, &Desired::default());
     let actual: Vec<_> = before.workers.values().cloned().collect();
@@ -154,6 +154,35 @@ fn a_run_that_is_kept_is_not_told_to_restart() {
         assert_eq!((summary.updated.len(), summary.restarted.len()), (1, 0));
         assert_eq!(summary.reasons["a"], why);
     }
+}
+
+#[test]
+fn a_spec_that_is_kept_over_an_edit_is_the_one_that_would_be_made() {
+    let candidates = [candidate("a", 1), candidate("b", 1)];
+    let make = |config, before: &Desired| desired(&config, &candidates, &around(None), before);
+    let from_nothing = |text: &str| make(config(text, &[]), &Desired::default());
+    let edits = [
+        "",
+        "[workers.a]\nargs = [\"--x\"]\n",
+        "[workers.b]\nenv = { E = \"1\" }\n",
+        "[stop]\ntimeout = \"1s\"\n",
+        "[env.set]\nE = \"1\"\n",
+        "[env]\ninherit = []\n",
+        "[discovery]\ndirectory = \"other\"\n",
+        "[[discovery.rules]]\nname = \"other\"\nfiles = [\"*.js\"]\ncommand = [\"deno\", \"{file}\"]\n",
+        "[server]\nmax_connections = 9\n",
+    ];
+    for old in edits {
+        let before = from_nothing(old);
+        for new in edits {
+            let after = make(config(new, &[]), &before);
+            assert_eq!(after.workers, from_nothing(new).workers, "{old:?} then {new:?}");
+        }
+    }
+    let before = from_nothing(edits[0]);
+    let after = make(config(edits[1], &[]), &before);
+    let is_kept = |id| Arc::ptr_eq(&before.workers[id], &after.workers[id]);
+    assert_eq!(["a", "b"].map(is_kept), [false, true]);
 }
 
 #[test]

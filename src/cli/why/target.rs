@@ -116,7 +116,7 @@ mod tests {
             verdict("a.js", VerdictKind::Rejected),
             verdict("a.mjs", VerdictKind::Worker),
         ];
-        let discovered = Discovered { verdicts, candidates: Vec::new() };
+        let discovered = Discovered { verdicts: verdicts.into(), candidates: Vec::new() };
         let find = |target: &Path| find(&directory, target.as_os_str(), &discovered);
         for (target, file) in [
             (directory.join("a.js"), "a.js"),

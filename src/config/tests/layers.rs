@@ -173,7 +173,7 @@ fn workers_lie_over_the_sections() {
     assert_eq!(worker.cwd.as_deref(), Some(Path::new("/site")));
     assert_eq!((worker.stop.signal, worker.enabled), (15, true));
     assert_eq!(worker.limits.memory, Some(512_000_000));
-    assert_eq!(worker.schedule.expect("one").expression, "*/15 * * * *");
+    assert_eq!(worker.schedule.as_ref().expect("one").expression, "*/15 * * * *");
     assert_eq!(config.worker("other").restart.delay, Duration::from_secs(5));
 }
 

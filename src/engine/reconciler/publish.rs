@@ -58,7 +58,7 @@ impl Reconciler {
             let is_same =
                 report.directory == *directory && report.files == self.discovered.verdicts;
             if !is_same {
-                let files = self.discovered.verdicts.clone();
+                let files = Arc::clone(&self.discovered.verdicts);
                 *report = Arc::new(DiscoveryReport { directory: directory.clone(), files });
             }
             !is_same

@@ -102,7 +102,7 @@ pub(super) fn engine(
         })),
         discovery: watch::Sender::new(Arc::new(DiscoveryReport {
             directory: "/srv/workers".into(),
-            files: Vec::new(),
+            files: Arc::default(),
         })),
         server: watch::Sender::new(Arc::new(settings.clone())),
         address: watch::Sender::new(None),
