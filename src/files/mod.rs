@@ -16,6 +16,6 @@ mod watch;
 
 pub use patience::Patience;
 pub use read::{ReadError, Settled, read_settled};
-pub(crate) use scan::open_to_all;
+pub(crate) use scan::{ABSENCE, open_to_all};
 pub use scan::{Scan, ScanError, Scanner};
 pub use watch::{WatchList, WatchMode, Watcher};

@@ -29,7 +29,7 @@ pub(super) const MAX_FILE: u64 = 1 << 20;
 
 /// A file counts as removed once it has been gone for so long; a save by rename or by deletion
 /// and creation is done sooner.
-pub(super) const ABSENCE: Duration = Duration::from_millis(300);
+pub(crate) const ABSENCE: Duration = Duration::from_millis(300);
 
 /// What one look at the folder found.
 #[derive(Clone, Debug)]
