@@ -49,6 +49,9 @@ impl Machine {
             Rest::Again(_, at) | Rest::Backoff(_, at) if main.is_none() => Some(at),
             _ => self.tick.map(|tick| tick.at),
         };
+        let haste = self.postponed.map(|_| {
+            "its files or settings change too often; the last change waits a moment".to_owned()
+        });
         WorkerView {
             id: self.id.clone(),
             state,
@@ -70,7 +73,7 @@ impl Machine {
             last_exit: facts.last_exit.clone(),
             reason: facts.reason.clone().filter(|_| has_failed),
             changed: self.is_changed(),
-            warnings: self.spec.warnings.iter().chain(&facts.note).cloned().collect(),
+            warnings: self.spec.warnings.iter().chain(&facts.note).chain(&haste).cloned().collect(),
             log,
             last_activity: activity,
             exits: facts.exits.clone(),
