@@ -1,7 +1,7 @@
 //! Every fault that arcanos survives, provoked for real: processes, signals, full disks, starved
 //! limits, hostile clients. A test is named after the row of the fault in `tests/faults/README`'s
 //! numbering: `a` process life, `b` output and logs, `c` the channel, `d` restarts and load,
-//! `e` arcanos itself, `f` resources, `i` HTTP, `s` security.
+//! `e` arcanos itself, `f` resources, `g` and `h` the folder and the config, `i` HTTP, `s` security.
 //!
 //! What a machine lacks (root, `strace`, `unshare`) skips a test, with a line that says so.
 
@@ -19,6 +19,7 @@ mod c_channel;
 mod d_restarts;
 mod e_supervisor;
 mod f_resources;
+mod g_watching;
 mod i_http;
 mod s_callers;
 mod s_files;
