@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::Desired;
+use super::{Desired, environment::UPSTREAM_VARIABLES};
 use crate::domain::{Launch, OnChange, PlanSummary, Policy, SchedulePolicy, WorkerId, WorkerSpec};
 
 /// One thing to be done. What it means for a run, the worker's own policy says.
@@ -130,7 +130,14 @@ fn launch_difference(old: &Launch, new: &Launch, sources: &Sources<'_>) -> Vec<S
     let (old, new) = (&old.env.0, &new.env.0);
     let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(value)).map(|(n, _)| n);
     let lost = old.keys().filter(|name| !new.contains_key(*name));
-    names.extend(changed.chain(lost).map(|name| format!("env {name}")));
+    let mut variables: Vec<&String> = changed.chain(lost).collect();
+    if sources.before.upstream() != sources.desired.upstream() {
+        // What only follows from the upstream is told by its key.
+        let before = variables.len();
+        variables.retain(|name| !UPSTREAM_VARIABLES.contains(&name.as_str()));
+        names.extend(named(&[("model.upstream", variables.len() < before)]));
+    }
+    names.extend(variables.iter().map(|name| format!("env {name}")));
     names
 }
 

@@ -133,6 +133,10 @@ fn an_unchanged_candidate_keeps_its_spec_and_a_restart_names_its_cause() {
         reason(&format!("[workers.a]\n{policies}"), 1),
         "restart.delay, restart.backoff, schedule, timezone"
     );
+    let other = around(Some("http://127.0.0.1:9/v1"));
+    let next = desired(&config, &[candidate("a", 1)], &other, &first);
+    let reasons = reconcile(&next, &actual, &first).summary.reasons;
+    assert_eq!(reasons["a"], "model.upstream, env OPENAI_API_KEY");
     assert_eq!(reason("[server]\nmax_connections = 9\n", 1), "");
 }
 

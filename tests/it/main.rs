@@ -11,6 +11,7 @@ mod imports;
 mod launch;
 mod layers;
 mod life;
+mod live;
 mod logs;
 mod model;
 mod npm;
