@@ -178,6 +178,10 @@ impl Eye {
         }
         let directory = &self.config.discovery.directory;
         list.workers(directory, &self.rules, scan);
+        // It may go and come with a folder above it.
+        let above = directory.ancestors().skip(1);
+        let base = self.source.base();
+        above.take_while(|f| f.starts_with(base) && *f != base).for_each(|f| list.file(f));
         list.file(&directory.join(LOCK_FILE));
         list
     }
