@@ -21,7 +21,7 @@ use crate::{
     discovery::{Discovered, Rules, judge},
     domain::WorkerId,
     engine::Source,
-    files::{Patience, ScanError, Scanner, Settled, read_settled},
+    files::{News, Patience, ScanError, Scanner, Settled, read_settled},
     plan::{Desired, Surroundings, desired},
 };
 
@@ -173,7 +173,7 @@ pub(crate) fn folder(
     let mut scanner = Scanner::new(file.parent().unwrap_or(&file));
     let begin = Instant::now();
     loop {
-        let scan = match scanner.scan(&rules, directory, Instant::now()) {
+        let scan = match scanner.scan(&rules, directory, Instant::now(), &News::Anything) {
             Err(ScanError::Missing(_)) => {
                 let note = format!("`{}` is missing; it is made at start", directory.display());
                 return Ok(Folder { note: Some(note), ..Folder::default() });

@@ -4,7 +4,6 @@
 //! engine. Everything that can refuse comes before anything is started.
 
 use std::{
-    convert::Infallible,
     future::Future,
     io,
     sync::Arc,
@@ -15,7 +14,6 @@ use secrecy::ExposeSecret;
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
-    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +26,7 @@ use crate::{
         telemetry::Telemetry,
     },
     config::Config,
-    engine::{Engine, Handle, Options},
+    engine::{Engine, Options},
     files::{
         logs::Logs,
         state::{Instance, Lock, StateDir},
@@ -45,13 +43,6 @@ const NUDGE: Duration = Duration::from_secs(2);
 
 /// How many of them are named.
 const NAMED: usize = 8;
-
-/// How long nothing must have changed before memory is given back: long enough for workers that
-/// start to be up.
-const QUIET: Duration = Duration::from_millis(1500);
-
-/// How far such moments lie apart at least, for sites where something changes all the time.
-const APART: Duration = Duration::from_secs(30);
 
 /// How long the last lines on stderr may take.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -150,10 +141,7 @@ impl Supervision {
         };
         // systemd hears that arcanos is ready only once signals are heard.
         let told = systemd.follow(self.engine.handle(), end.clone());
-        let (code, (), ()) = tokio::select! {
-            all = async { tokio::join!(ended, beside, told) } => all,
-            never = keep_small(engine.handle()) => match never {},
-        };
+        let (code, (), ()) = tokio::join!(ended, beside, told);
         if let Err(error) = self.state.retire_instance() {
             tracing::warn!(error = %chain(&error), "Record of this instance cannot be put away.");
         }
@@ -161,20 +149,6 @@ impl Supervision {
         match code {
             exit::DONE => Ok(()),
             code => Err(Failure::silent(code)),
-        }
-    }
-}
-
-/// Gives memory back once things are quiet after a change. Without changes it does nothing.
-async fn keep_small(handle: Handle) -> Infallible {
-    let mut changes = handle.changes();
-    loop {
-        while let Ok(Ok(())) = timeout(QUIET, changes.changed()).await {}
-        process::give_memory_back();
-        tokio::time::sleep(APART).await;
-        if changes.changed().await.is_err() {
-            // The engine is gone; whoever waits for its end goes on without this.
-            return std::future::pending().await;
         }
     }
 }

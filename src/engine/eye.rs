@@ -1,7 +1,8 @@
 //! Looks at the disk: config and folder, in one go, off the async threads.
 
 use std::{
-    path::Path,
+    iter,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +15,9 @@ use crate::{
     config::{Config, Loaded},
     discovery::{Discovered, Listing, Rules, judge},
     domain::{WorkerId, WorkerSpec},
-    files::{Scan, ScanError, Scanner, Settled, WatchList, read_settled, state::Draft},
+    files::{
+        Marks, News, Scan, ScanError, Scanner, Settled, WatchList, read_settled, state::Draft,
+    },
 };
 
 /// How soon a config that a program still writes to is looked at again.
@@ -35,6 +38,18 @@ pub(super) struct Eye {
     config: Arc<Config>,
     rules: Arc<Rules>,
     judged: Option<Judged>,
+    lock: LockFile,
+    /// By what the single files are known that the last look read; `None` where that may not have
+    /// seen the last of them.
+    marks: Option<Marks>,
+}
+
+/// The folder's lock file, as it was last read.
+#[derive(Clone, Default)]
+struct LockFile {
+    path: PathBuf,
+    marks: Marks,
+    digest: Option<String>,
 }
 
 /// What a look made of the folder, and all that it made it of.
@@ -75,13 +90,21 @@ impl Eye {
     pub(super) fn new(source: Source, config: Arc<Config>) -> Result<Self, String> {
         let rules = Rules::compile(&config.discovery).map_err(|error| error.to_string())?;
         let scanner = Scanner::new(source.base());
-        Ok(Self { source, scanner, config, rules: Arc::new(rules), judged: None })
+        Ok(Self {
+            source,
+            scanner,
+            config,
+            rules: Arc::new(rules),
+            judged: None,
+            lock: LockFile::default(),
+            marks: None,
+        })
     }
 
     /// One that looks at the config anew, or at the draft of another.
     pub(super) fn anew(self, draft: Option<Draft>) -> Self {
         let source = self.source.anew(draft);
-        Self { scanner: self.scanner.within(source.base()), source, ..self }
+        Self { scanner: self.scanner.within(source.base()), source, marks: None, ..self }
     }
 
     /// Where the config's file is.
@@ -91,9 +114,12 @@ impl Eye {
 
     /// Looks.
     ///
-    /// `running` is what runs now, in order of ids: its files keep their ids.
-    pub(super) fn look(&mut self, running: Vec<Arc<WorkerSpec>>) -> Sight {
+    /// `running` is what runs now, in order of ids: its files keep their ids. `news` is what has
+    /// been told since the last look.
+    pub(super) fn look(&mut self, running: Vec<Arc<WorkerSpec>>, news: News) -> Sight {
         let mut again = None;
+        let files = self.single_files();
+        let marks = Marks::of(files.iter().map(PathBuf::as_path));
         let config = match self.source.look() {
             Look::Same => ConfigSight::Same,
             Look::Held => {
@@ -104,7 +130,8 @@ impl Eye {
             Look::Loaded(loaded) => self.adopt(loaded),
         };
         let directory = &self.config.discovery.directory;
-        let folder = self.scanner.scan(&self.rules, directory, Instant::now());
+        let news = news.without(|path| self.is_of_config(path));
+        let folder = self.scanner.scan(&self.rules, directory, Instant::now(), &news);
         let watch = self.watch_list(folder.as_ref().ok());
         let wake = folder.as_ref().ok().and_then(|scan| scan.wake);
         let judged = match folder {
@@ -115,6 +142,8 @@ impl Eye {
             }
             Err(error) => Some(Err(error.to_string())),
         };
+        // What a new config names besides, the next look asks about.
+        self.marks = (again.is_none() && self.single_files() == files).then_some(marks);
         Sight {
             config,
             lock: self.lock_digest(),
@@ -123,6 +152,24 @@ impl Eye {
             watch,
             folder: judged,
         }
+    }
+
+    /// Whether all is as the last look left it. `false` where only another look can tell.
+    pub(super) fn is_as_left(&self) -> bool {
+        self.marks.as_ref().is_some_and(Marks::hold)
+            && self.scanner.is_as_left(&self.rules, &self.config.discovery.directory)
+    }
+
+    /// The files that are read beside those in the folder.
+    fn single_files(&self) -> Vec<PathBuf> {
+        let config = iter::once(self.source.file().to_path_buf());
+        config.chain(self.source.named().iter().cloned()).chain([self.lock_file()]).collect()
+    }
+
+    /// Whether a name means nothing but the config.
+    fn is_of_config(&self, path: &Path) -> bool {
+        let is_named = path == self.source.file() || self.source.named().iter().any(|n| n == path);
+        is_named && !path.starts_with(&self.config.discovery.directory)
     }
 
     /// What the files of the folder are: as before, if all that counts for it is.
@@ -182,21 +229,36 @@ impl Eye {
         let above = directory.ancestors().skip(1);
         let base = self.source.base();
         above.take_while(|f| f.starts_with(base) && *f != base).for_each(|f| list.file(f));
-        list.file(&directory.join(LOCK_FILE));
+        list.file(&self.lock_file());
         list
     }
 
-    fn lock_digest(&self) -> Option<String> {
+    fn lock_file(&self) -> PathBuf {
+        self.config.discovery.directory.join(LOCK_FILE)
+    }
+
+    fn lock_digest(&mut self) -> Option<String> {
         if self.config.discovery.prepare.is_empty() {
             return None;
         }
-        let path = self.config.discovery.directory.join(LOCK_FILE);
-        match read_settled(&path, MAX_LOCK) {
+        let path = self.lock_file();
+        if self.lock.path != path || !self.lock.marks.hold() {
+            self.lock = LockFile::read(path);
+        }
+        self.lock.digest.clone()
+    }
+}
+
+impl LockFile {
+    fn read(path: PathBuf) -> Self {
+        let marks = Marks::of([path.as_path()]);
+        let digest = match read_settled(&path, MAX_LOCK) {
             Ok(Settled::Content(bytes)) => {
                 Some(format!("{:016x}", crate::discovery::fingerprint(&bytes).0))
             }
             _ => None,
-        }
+        };
+        Self { path, marks, digest }
     }
 }
 

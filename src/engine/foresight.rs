@@ -18,7 +18,7 @@ use crate::{
     config::{Config, Upstream},
     discovery::Discovered,
     domain::{Generation, PlanSummary, ReloadReport, ReloadResult, Stamp, WorkerSpec},
-    files::state::Draft,
+    files::{News, state::Draft},
     plan::{Desired, Surroundings, desired, reconcile},
 };
 
@@ -67,7 +67,7 @@ impl Foresight {
         let patience = Instant::now() + PATIENCE;
         let mut errors = Vec::new();
         let folder = loop {
-            let sight = eye.look(self.actual.clone());
+            let sight = eye.look(self.actual.clone(), News::Anything);
             match sight.config {
                 ConfigSight::Same => {}
                 ConfigSight::New(_, config, refused) => {

@@ -2,7 +2,8 @@
 //!
 //! | task | does | ends |
 //! |---|---|---|
-//! | reconciler | looks at the disk, plans, acts, publishes | at shutdown, first |
+//! | reconciler | has the disk looked at, plans, acts, publishes | at shutdown, first |
+//! | lookout, a thread | looks at the disk; at rest, whether all is as it was left | with the reconciler |
 //! | one a worker, one a run (`local`) | live the worker's life | when the worker is gone |
 //! | clock | notices that the wall clock was set | with the engine |
 //! | the preflight, the preparation | ask the upstream; install packages | by themselves |
@@ -17,6 +18,7 @@ mod foresight;
 mod governor;
 mod handle;
 mod local;
+mod lookout;
 mod model;
 mod prepare;
 mod reconciler;

@@ -23,10 +23,11 @@ use tokio::{
 use self::shown::{Shown, is_same, tell_warnings};
 use super::{
     exposure::Exposure,
-    eye::{ConfigSight, Eye},
+    eye::ConfigSight,
     foresight::{Foresight, PATIENCE, Upstreams, in_force},
     governor::Governor,
     handle::{Request, Shared},
+    lookout::Lookout,
     model::ModelDesk,
     prepare::Preparer,
     report::ServerSettings,
@@ -36,15 +37,15 @@ use crate::{
     config::{Config, Loaded},
     discovery::Discovered,
     domain::{Generation, PlanSummary, ReloadReport},
-    files::{WatchList, Watcher, logs::Logs},
+    files::{News, WatchList, Watcher, logs::Logs},
     plan::{Action, Desired, Surroundings, desired, reconcile},
 };
 
 /// What the reconciler starts from.
 pub(super) struct Beginnings {
-    pub(super) eye: Eye,
+    pub(super) lookout: Lookout,
     pub(super) loaded: Loaded,
-    /// The same config, shared with the eye.
+    /// The same config, shared with the lookout.
     pub(super) config: Arc<Config>,
     pub(super) file: PathBuf,
     /// The base URL that workers get.
@@ -63,8 +64,7 @@ pub(super) type OnConfig = Box<dyn Fn(&Config, &Logs) + Send + Sync>;
 pub(super) struct Reconciler {
     shared: Arc<Shared>,
     requests: mpsc::Receiver<Request>,
-    /// Taken while a look is under way.
-    eye: Option<Eye>,
+    lookout: Lookout,
     file: PathBuf,
     config: Arc<Config>,
     /// The config as it is shown, and where its values come from.
@@ -96,7 +96,10 @@ pub(super) struct Reconciler {
 
 /// What woke the loop.
 enum Wake {
-    Look,
+    /// Something was told of.
+    Told,
+    /// Something was not settled when it was last looked at.
+    Again,
     Request(Request),
     Prepared(Result<(), String>),
     End,
@@ -119,7 +122,7 @@ impl Reconciler {
         beginnings: Beginnings,
     ) -> Self {
         let Beginnings {
-            eye,
+            lookout,
             loaded,
             config,
             file,
@@ -136,7 +139,7 @@ impl Reconciler {
         Self {
             shared,
             requests,
-            eye: Some(eye),
+            lookout,
             config,
             shown: Shown::of(&loaded),
             file,
@@ -163,11 +166,12 @@ impl Reconciler {
 
     /// Follows the disk until nobody holds a handle to ask, or `stop` is heard.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        self.pass().await;
+        self.pass(News::Anything).await;
         loop {
             match self.next(&mut stop).await {
                 Wake::End => return,
-                Wake::Look => drop(self.pass().await),
+                Wake::Told => drop(self.pass_as_told().await),
+                Wake::Again => drop(self.pass(News::Anything).await),
                 Wake::Prepared(result) => {
                     let problem = result.err();
                     self.shared.board.set_problem("discovery.prepare", problem);
@@ -176,7 +180,8 @@ impl Reconciler {
                 Wake::Request(Request::Reload(reply)) => self.reload(reply).await,
                 Wake::Request(Request::Foresee(reply)) => {
                     // Without an answer the one who asked learns that there is none.
-                    self.foresight().and_then(|foresight| reply.send(foresight).ok());
+                    let foresight = self.foresight().await;
+                    foresight.and_then(|foresight| reply.send(foresight).ok());
                 }
                 // The one who asked may be gone.
                 Wake::Request(Request::Beat(reply)) => drop(reply.send(())),
@@ -186,25 +191,20 @@ impl Reconciler {
 
     /// Waits for whatever comes first; every arm may be cancelled, none holds anything.
     async fn next(&mut self, stop: &mut watch::Receiver<bool>) -> Wake {
-        let deadline = Instant::now() + self.pause();
+        let again = self.again.map(|again| Instant::now() + again);
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => Wake::End,
             Some(request) = self.requests.recv() => Wake::Request(request),
             result = self.preparer.ended() => Wake::Prepared(result),
-            Ok(()) = self.events.changed() => Wake::Look,
-            () = tokio::time::sleep_until(deadline) => Wake::Look,
+            Ok(()) = self.events.changed() => Wake::Told,
+            () = until(again) => Wake::Again,
         }
-    }
-
-    fn pause(&self) -> Duration {
-        let interval = self.watcher.interval(self.config.discovery.scan_interval);
-        self.again.map_or(interval, |again| again.min(interval))
     }
 
     /// Looks until what is in the middle of changing has settled, so that the answer is whole: a
     /// removed file is one only after a while.
     async fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
-        let mut report = self.pass().await;
+        let mut report = self.pass(News::Anything).await;
         let patience = Instant::now() + PATIENCE;
         while let Some(again) = self.again.filter(|again| Instant::now() + *again < patience) {
             // The one who asked may be gone, and whoever else asks is not kept waiting for it.
@@ -216,32 +216,34 @@ impl Reconciler {
                 () = tokio::time::sleep(again) => {}
             }
             let earlier = std::mem::take(&mut report.plan);
-            report = self.pass().await;
+            report = self.pass(News::Anything).await;
             report.plan = earlier.then(std::mem::take(&mut report.plan));
             self.remember(&report);
         }
         let _ = reply.send(report);
     }
 
-    /// One look, and all that follows from it.
-    async fn pass(&mut self) -> ReloadReport {
+    /// One look that begins with what was told, and all that follows from it.
+    async fn pass_as_told(&mut self) -> ReloadReport {
         self.events.mark_unchanged();
-        let Some(mut eye) = self.eye.take() else {
-            return self.report(PlanSummary::default());
-        };
+        let news = self.watcher.news();
+        self.pass(news).await
+    }
+
+    /// One look, and all that follows from it. What is told from now on counts for the next one.
+    async fn pass(&mut self, news: News) -> ReloadReport {
+        if news == News::Anything {
+            self.events.mark_unchanged();
+            drop(self.watcher.news());
+        }
         let running = self.shared.runtime.observe();
-        let looked = tokio::task::spawn_blocking(move || {
-            let sight = eye.look(running);
-            (eye, sight)
-        });
-        let Ok((eye, sight)) = looked.await else {
-            // The look panicked, or the runtime ends: keep what runs.
+        let Ok(sight) = self.lookout.look(running, news).await else {
+            // The look panicked: keep what runs.
             tracing::error!("The disk cannot be looked at any more; restart arcanos.");
             let problem = "the disk cannot be looked at any more; restart arcanos".to_owned();
             self.shared.board.set_problem("look", Some(problem));
             return self.report(PlanSummary::default());
         };
-        self.eye = Some(eye);
         self.again = sight.again;
         let is_new = self.digest_config(sight.config).await || self.generation == Generation(0);
         if let Some(folder) = sight.folder {
@@ -361,10 +363,10 @@ impl Reconciler {
 
     /// A copy of all that a look would need, for one that changes nothing. `None` if no look is
     /// possible any more.
-    fn foresight(&self) -> Option<Foresight> {
+    async fn foresight(&self) -> Option<Foresight> {
         let now = self.surroundings.upstream.clone();
         Some(Foresight {
-            eye: self.eye.clone()?,
+            eye: self.lookout.copy().await.ok()?,
             actual: self.shared.runtime.observe(),
             config: Arc::clone(&self.config),
             discovered: self.discovered.clone(),
@@ -377,6 +379,7 @@ impl Reconciler {
 
     fn watch(&mut self, list: &WatchList) {
         self.watcher.set(list);
+        self.lookout.set_interval(self.watcher.interval(self.config.discovery.scan_interval));
         self.shared.board.set_problem("discovery.watch", self.watcher.problem());
     }
 
@@ -387,5 +390,12 @@ impl Reconciler {
         {
             self.governor.set_open(false);
         }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }

@@ -21,6 +21,7 @@ use super::{
     governor::Governor,
     handle::{Handle, Request, Shared},
     local::{Context, Local, LocalRuntime, Phase},
+    lookout::Lookout,
     model::ModelDesk,
     prepare::Preparer,
     reconciler::{Beginnings, OnConfig, Reconciler},
@@ -73,6 +74,9 @@ pub enum EngineError {
     /// The rules do not compile.
     #[error("discovery.rules: {0}")]
     Rules(String),
+    /// The machine has no thread to spare.
+    #[error("cannot start the thread that follows the disk: {0}")]
+    Thread(io::Error),
 }
 
 /// The running engine. Dropping it without [`Engine::shut_down`] leaves its tasks to the runtime.
@@ -195,11 +199,16 @@ async fn begin(
     let config = Arc::new(loaded.config.clone());
     let mut model = ModelDesk::new(Arc::clone(&shared.board), end.clone());
     let upstream = model.follow(&config).await;
+    let file = source.file().to_owned();
+    let watcher = Watcher::new(config.discovery.watch);
+    let eye = Eye::new(source, Arc::clone(&config)).map_err(EngineError::Rules)?;
+    let interval = watcher.interval(config.discovery.scan_interval);
+    let lookout = Lookout::post(eye, watcher.caller(), interval).map_err(EngineError::Thread)?;
     Ok(Beginnings {
-        file: source.file().to_owned(),
-        eye: Eye::new(source, Arc::clone(&config)).map_err(EngineError::Rules)?,
+        file,
+        lookout,
         loaded,
-        watcher: Watcher::new(config.discovery.watch),
+        watcher,
         config,
         upstream,
         governor,

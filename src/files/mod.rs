@@ -7,6 +7,7 @@
 
 mod lease;
 pub mod logs;
+mod marks;
 mod patience;
 mod read;
 mod scan;
@@ -14,8 +15,9 @@ mod stamp;
 pub mod state;
 mod watch;
 
+pub use marks::Marks;
 pub use patience::Patience;
 pub use read::{ReadError, Settled, read_settled};
 pub(crate) use scan::{ABSENCE, open_to_all};
 pub use scan::{Scan, ScanError, Scanner};
-pub use watch::{WatchList, WatchMode, Watcher};
+pub use watch::{Caller, News, WatchList, WatchMode, Watcher};

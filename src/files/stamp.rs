@@ -18,6 +18,7 @@ const OTHER_CLOCK: Duration = Duration::from_secs(1);
 pub(super) struct Stamp {
     device: u64,
     inode: u64,
+    links: u64,
     pub(super) size: u64,
     pub(super) mode: u32,
     pub(super) owner: u32,
@@ -30,12 +31,18 @@ impl Stamp {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
+            links: metadata.nlink(),
             size: metadata.size(),
             mode: metadata.mode(),
             owner: metadata.uid(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+
+    /// Whether the file has one name only. One with more may change with no event here.
+    pub(super) const fn has_one_name(&self) -> bool {
+        self.links == 1
     }
 
     /// Whether the last change lies so far back that another one would bear another time.

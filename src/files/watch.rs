@@ -1,11 +1,12 @@
 //! Says when something may have changed on the disk, by the system's events.
 //!
-//! Events are hints. Whatever comes, one number is counted up, which says "look again"; nothing
-//! is said of what happened. Only folders are watched, since the watch of a file ends when an
+//! Events are hints. Whatever comes, one number is counted up, which says "look again", and the
+//! names are kept that a look should begin with; nothing is said of what happened. Only folders are watched, since the watch of a file ends when an
 //! editor saves by rename. Where there are no events (network and overlay file systems), or no
 //! watches left, the periodic look finds what they would have told.
 
 mod list;
+mod news;
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +27,7 @@ use notify::{
 use tokio::sync::watch;
 
 use self::list::Interest;
-pub use self::list::WatchList;
+pub use self::{list::WatchList, news::News};
 use crate::config::Watch;
 
 /// How often to look where events were asked for and there are none, unless the config says a
@@ -72,6 +73,8 @@ struct FolderId(u64, u64);
 struct Shared {
     looks: watch::Sender<u64>,
     interests: Mutex<BTreeMap<PathBuf, Interest>>,
+    /// What has been told and not been taken yet.
+    news: Mutex<News>,
     /// Whether a watched folder was moved or removed, or an event may have been lost: then no
     /// watch can be relied on, whatever device and inode say, since inodes are used again.
     is_doubtful: AtomicBool,
@@ -90,6 +93,7 @@ impl Watcher {
             shared: Arc::new(Shared {
                 looks: watch::Sender::new(0),
                 interests: Mutex::default(),
+                news: Mutex::new(News::Anything),
                 is_doubtful: AtomicBool::new(false),
             }),
         };
@@ -101,6 +105,23 @@ impl Watcher {
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.shared.looks.subscribe()
+    }
+
+    /// What was told since this was last asked. To be asked before a look, and after the number
+    /// of [`Watcher::subscribe`] was seen: what comes later then counts for the next one.
+    #[must_use]
+    pub fn news(&self) -> News {
+        let news = std::mem::take(&mut *self.shared.news());
+        match self.mode {
+            WatchMode::Native => news,
+            WatchMode::Poll(_) => News::Anything,
+        }
+    }
+
+    /// A way to have everything looked at without an event.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        Caller(Arc::clone(&self.shared))
     }
 
     /// Notices changes in another way from now on; the next [`Watcher::set`] arms it.
@@ -181,7 +202,7 @@ impl Watcher {
         }
         self.mode = fault.map_or(WatchMode::Native, |why| WatchMode::Poll(Some(why)));
         if is_new {
-            self.shared.look();
+            self.shared.look_at_anything();
         }
     }
 
@@ -202,11 +223,22 @@ impl Watcher {
     }
 }
 
+/// Has everything looked at; see [`Watcher::caller`].
+#[derive(Clone, Debug)]
+pub struct Caller(Arc<Shared>);
+
+impl Caller {
+    /// Something has changed, nobody knows what.
+    pub fn call(&self) {
+        self.0.look_at_anything();
+    }
+}
+
 impl Shared {
     fn take(&self, event: notify::Result<Event>) {
         let Ok(event) = event else {
             self.is_doubtful.store(true, Ordering::Relaxed);
-            return self.look();
+            return self.look_at_anything();
         };
         if is_reading(event.kind) {
             return;
@@ -219,21 +251,36 @@ impl Shared {
         }
         let matters = |path: &PathBuf| {
             let interest = path.parent().and_then(|folder| interests.get(folder));
-            is_watched(path)
-                || interest.zip(path.file_name()).is_some_and(|(interest, name)| {
-                    interest.covers(name) || (is_move && interest.covers_arrival(name))
-                })
+            interest.zip(path.file_name()).is_some_and(|(interest, name)| {
+                interest.covers(name) || (is_move && interest.covers_arrival(name))
+            })
         };
         // An overflow of the queue comes without a path.
-        let is_called_for = event.paths.is_empty() || event.paths.iter().any(matters);
+        if event.paths.is_empty() || event.paths.iter().any(is_watched) {
+            drop(interests);
+            return self.look_at_anything();
+        }
+        let named: Vec<&PathBuf> = event.paths.iter().filter(|path| matters(path)).collect();
         drop(interests);
-        if is_called_for {
+        if !named.is_empty() {
+            let mut news = self.news();
+            named.into_iter().for_each(|path| news.add(path));
+            drop(news);
             self.look();
         }
     }
 
+    fn look_at_anything(&self) {
+        *self.news() = News::Anything;
+        self.look();
+    }
+
     fn look(&self) {
         self.looks.send_modify(|looks| *looks += 1);
+    }
+
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Invariant: not held while notify is spoken to, whose thread waits for it.

@@ -170,6 +170,22 @@ fn a_folder_without_events_is_polled() {
 }
 
 #[test]
+fn what_no_event_tells_of_is_found_at_the_next_interval() {
+    let site = Setup::new()
+        .set("discovery.watch", "'native'")
+        .set("discovery.scan_interval", "'100ms'")
+        .worker("a.sh", STAYS)
+        .worker("b.sh", STAYS)
+        .start();
+    let before = site.wait_running(&["a", "b"]);
+    // Written by a name that it has elsewhere, a file changes without an event in this folder.
+    fs::hard_link(site.path("workers/a.sh"), site.path("elsewhere.sh")).unwrap();
+    fs::write(site.path("elsewhere.sh"), "echo second; exec sleep 86400").unwrap();
+    site.wait_replaced(&before.worker("a"));
+    assert_eq!(site.picture().worker("b").pid(), before.worker("b").pid());
+}
+
+#[test]
 fn a_bad_config_changes_nothing_until_it_is_mended() {
     let (site, before) = site();
     let good = site.config_text();

@@ -17,7 +17,7 @@ use super::{
 const MOST: usize = 256;
 
 /// A file that nothing was written to for so long is closed.
-pub(super) const IDLE: Duration = Duration::from_secs(5);
+pub(super) const IDLE: Duration = Duration::from_secs(3);
 
 /// The workers' files.
 #[derive(Debug)]

@@ -23,6 +23,8 @@ pub(super) struct Known {
     pub(super) stamp: Option<Stamp>,
     /// The folder that the file is truly in, where links lead to another one.
     pub(super) home: Option<PathBuf>,
+    /// Whether its path is its one name, so that events tell of all its changes by it.
+    pub(super) is_plain: bool,
     /// Whether it may be a worker, as far as its path says; else it is a helper.
     pub(super) is_root: bool,
     /// Whether the analysis is by other rules than those in force.
@@ -39,6 +41,11 @@ impl Known {
         self.stamp = None;
         self.is_outdated = self.entry.analysis().is_some();
         self.is_root = rules.is_eligible(path);
+    }
+
+    /// Whether nothing is to be found out of it, as long as nobody says that it changed.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_plain && self.stamp.is_some() && self.gone.is_none()
     }
 
     pub(super) fn analysis(&self) -> Option<&Arc<Analysis>> {
@@ -81,6 +88,7 @@ impl Pass<'_> {
             entry: Entry::new(Content::Held),
             stamp: None,
             home: None,
+            is_plain: false,
             is_root,
             is_outdated: false,
             hold: None,
@@ -117,8 +125,16 @@ impl Pass<'_> {
 
     pub(super) fn remember(&mut self, path: &Path, entry: Entry, stamp: Option<Stamp>) -> Look {
         let is_root = self.rules.is_eligible(path);
-        let known =
-            Known { entry, stamp, home: None, is_root, is_outdated: false, hold: None, gone: None };
+        let known = Known {
+            entry,
+            stamp,
+            home: None,
+            is_plain: false,
+            is_root,
+            is_outdated: false,
+            hold: None,
+            gone: None,
+        };
         self.known.insert(path.to_path_buf(), known);
         Look::Present
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::ScanError;
-use crate::discovery::Rules;
+use crate::{discovery::Rules, files::read::is_missing};
 
 /// Folders in folders are entered so deep. Links to folders are not followed, so only a folder
 /// that is truly so deep ends here.
@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 32;
 const OTHERS_WRITE: u32 = 0o002;
 
 /// The names in a folder.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct List {
     /// The folder's true path.
     pub(super) canonical: PathBuf,
@@ -31,7 +31,7 @@ pub(super) struct List {
 }
 
 /// Something in a folder.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
     pub(super) path: PathBuf,
     pub(super) kind: Kind,
@@ -71,7 +71,39 @@ pub(super) fn list(rules: &Rules, directory: &Path) -> Result<List, ScanError> {
             Err(error) => list.unreadable.push((folder, error.to_string())),
         }
     }
+    list.names.sort_unstable_by(|one, other| one.path.as_os_str().cmp(other.path.as_os_str()));
     Ok(list)
+}
+
+impl List {
+    /// Takes up what has become of one path in the folder. `false` where that takes reading the
+    /// folder anew.
+    pub(super) fn renew(&mut self, directory: &Path, path: &Path) -> bool {
+        let folder = path.parent().unwrap_or(path);
+        if !self.entered.iter().any(|entered| entered == folder) {
+            // A helper, or where one may come to be: such are no names of this list.
+            return !self.unreadable.iter().any(|(closed, _)| path.starts_with(closed));
+        }
+        let order = |name: &Name| name.path.as_os_str().cmp(path.as_os_str());
+        let place = self.names.binary_search_by(order);
+        let kind = match fs::symlink_metadata(directory.join(path)) {
+            Ok(metadata) if metadata.is_dir() => return false,
+            Ok(metadata) if metadata.is_symlink() => Some(Kind::Link),
+            Ok(_) => Some(Kind::Other),
+            Err(error) if is_missing(&error) => None,
+            Err(_) => return false,
+        };
+        match (place, kind) {
+            (Ok(at), _) if self.names[at].kind == Kind::Folder => return false,
+            (Ok(at), Some(kind)) => self.names[at].kind = kind,
+            (Ok(at), None) => drop(self.names.remove(at)),
+            (Err(at), Some(kind)) => {
+                self.names.insert(at, Name { path: path.to_path_buf(), kind });
+            }
+            (Err(_), None) => {}
+        }
+        true
+    }
 }
 
 /// Whether anyone may write to something of this mode. On a file system that is mounted

@@ -1,8 +1,8 @@
 //! Reads the folder of workers, and only what of it is new.
 //!
 //! A [`Scanner`] remembers what every file said and by which marks it would know a change, so
-//! that an unchanged file costs one stat(2). It looks at the disk as it is: no event is needed,
-//! and none is believed. It never waits; where something is not to be read yet, it says when to
+//! that an unchanged file costs one stat(2), and none if events are there to tell of changes. It
+//! looks at the disk as it is: no event is needed, and none is believed. It never waits; where something is not to be read yet, it says when to
 //! look again.
 
 mod known;
@@ -20,8 +20,12 @@ use std::{
 };
 
 pub(crate) use self::list::open_to_all;
-use self::{known::Known, pass::Pass};
-use super::read::is_missing;
+use self::{
+    known::Known,
+    list::List,
+    pass::{Glance, Pass},
+};
+use super::{News, marks::stamp_at, read::is_missing};
 use crate::discovery::{Listing, Rules};
 
 /// Larger files are rejected, in bytes.
@@ -95,6 +99,17 @@ pub struct Scanner {
     digest: u64,
     /// By hash: comparing paths for an order costs a walk over their parts.
     known: HashMap<PathBuf, Known>,
+    /// What the last look found in the folder, and where it found nothing; `None` after a look that
+    /// failed.
+    last: Option<Last>,
+}
+
+/// What a look leaves for the next one.
+#[derive(Clone, Debug)]
+struct Last {
+    list: List,
+    /// Paths, in the folder, at which there was nothing that is a file.
+    absent: Vec<PathBuf>,
 }
 
 impl Scanner {
@@ -117,6 +132,7 @@ impl Scanner {
     /// Looks at the folder as it is now.
     ///
     /// Blocks for as long as the disk does. `now` is the moment that absences are counted from.
+    /// Where `news` is of some names only, the rest is taken to be as it was.
     ///
     /// # Errors
     /// If the folder as a whole cannot be followed. What was known stays known, so that nothing
@@ -126,8 +142,15 @@ impl Scanner {
         rules: &Rules,
         directory: &Path,
         now: Instant,
+        news: &News,
     ) -> Result<Scan, ScanError> {
-        let list = list::list(rules, directory)?;
+        let last = self.last.take();
+        let is_known = self.directory == directory && self.digest == rules.digest();
+        let renewed = last.filter(|_| is_known).and_then(|last| renew(last.list, directory, news));
+        let (list, glance) = match renewed {
+            Some((list, names)) => (list, Glance::At(names)),
+            None => (list::list(rules, directory)?, Glance::Everywhere),
+        };
         if self.directory != directory {
             self.known.clear();
             self.directory = directory.to_path_buf();
@@ -138,6 +161,41 @@ impl Scanner {
             }
             self.digest = rules.digest();
         }
-        Pass::new(&mut self.known, rules, (&self.outermost, directory), now).run(list)
+        let pass = Pass::new(&mut self.known, rules, (&self.outermost, directory), now);
+        let (scan, absent) = pass.run(&list, glance)?;
+        self.last = Some(Last { list, absent });
+        Ok(scan)
     }
+
+    /// Whether another look would certainly find what the last one found. Cheaper than that: what
+    /// is known is asked about, and nothing is made of the answers.
+    #[must_use]
+    pub fn is_as_left(&self, rules: &Rules, directory: &Path) -> bool {
+        let Some(last) = &self.last else { return false };
+        let is_unchanged = |(path, known): (&PathBuf, &Known)| {
+            let stamp = known.stamp.filter(|_| known.gone.is_none());
+            stamp.is_some() && matches!(stamp_at(&directory.join(path)), Ok(now) if now == stamp)
+        };
+        let is_missing = |path: &PathBuf| matches!(stamp_at(&directory.join(path)), Ok(None));
+        self.directory == directory
+            && self.digest == rules.digest()
+            && list::list(rules, directory).is_ok_and(|list| list == last.list)
+            && self.known.iter().all(is_unchanged)
+            && last.absent.iter().all(is_missing)
+    }
+}
+
+/// The list as these names have become, with their paths in the folder; `None` where that takes
+/// reading the folder anew.
+fn renew(mut list: List, directory: &Path, news: &News) -> Option<(List, Vec<PathBuf>)> {
+    let News::Names(names) = news else { return None };
+    let mut paths = Vec::with_capacity(names.len());
+    for name in names {
+        let path = name.strip_prefix(directory).ok()?;
+        if path.to_str().is_none() || !list.renew(directory, path) {
+            return None;
+        }
+        paths.push(path.to_path_buf());
+    }
+    Some((list, paths))
 }

@@ -30,6 +30,15 @@ pub(super) enum Look {
     Folder,
 }
 
+/// Which files are asked about.
+#[derive(Debug)]
+pub(super) enum Glance {
+    /// All of them.
+    Everywhere,
+    /// These, and those of which something is still to be found out.
+    At(Vec<PathBuf>),
+}
+
 pub(super) struct Pass<'a> {
     pub(super) known: &'a mut HashMap<PathBuf, Known>,
     pub(super) rules: &'a Rules,
@@ -39,6 +48,7 @@ pub(super) struct Pass<'a> {
     canonical: PathBuf,
     pub(super) now: Instant,
     looks: HashMap<PathBuf, Look>,
+    glance: Glance,
     /// Folders that were asked whether anyone may write to them.
     open_folders: BTreeMap<PathBuf, bool>,
     folders: BTreeSet<PathBuf>,
@@ -61,23 +71,30 @@ impl<'a> Pass<'a> {
             canonical: PathBuf::new(),
             now,
             looks: HashMap::new(),
+            glance: Glance::Everywhere,
             open_folders: BTreeMap::new(),
             folders: BTreeSet::from([directory.to_path_buf()]),
             wake: None,
         }
     }
 
-    pub(super) fn run(mut self, list: List) -> Result<Scan, ScanError> {
+    /// Looks; says besides where it found nothing that is a file.
+    pub(super) fn run(
+        mut self,
+        list: &List,
+        glance: Glance,
+    ) -> Result<(Scan, Vec<PathBuf>), ScanError> {
         let mut files = Vec::new();
+        self.glance = glance;
         self.canonical.clone_from(&list.canonical);
-        self.folders.insert(list.canonical);
+        self.folders.insert(list.canonical.clone());
         for folder in &list.entered {
             self.folders.insert(self.directory.join(folder));
         }
-        for (folder, fault) in list.unreadable {
-            self.keep_all_in(&folder);
+        for (folder, fault) in &list.unreadable {
+            self.keep_all_in(folder);
             let reason = format!("the folder cannot be read: {fault}");
-            files.push((folder, Entry::new(Content::Rejected(reason))));
+            files.push((folder.clone(), Entry::new(Content::Rejected(reason))));
         }
         for name in &list.names {
             if let Some(entry) = self.look_at_name(name) {
@@ -94,7 +111,9 @@ impl<'a> Pass<'a> {
             files.push((path.clone(), known.entry.clone()));
             self.folders.extend(known.home.clone());
         }
-        Ok(Scan {
+        let absent = self.looks.iter().filter(|(_, look)| **look == Look::Absent);
+        let absent = absent.map(|(path, _)| path.clone()).collect();
+        let scan = Scan {
             listing: Listing {
                 directory: self.directory.to_path_buf(),
                 grounds: self.grounds,
@@ -104,7 +123,8 @@ impl<'a> Pass<'a> {
             pending: self.wake.is_some(),
             wake: self.wake,
             folders: self.folders,
-        })
+        };
+        Ok((scan, absent))
     }
 
     /// Looks at a name of the folder; gives an entry where nothing is to be remembered.
@@ -181,6 +201,9 @@ impl<'a> Pass<'a> {
     }
 
     fn look_anew(&mut self, path: &Path) -> Look {
+        if self.is_left_alone(path) {
+            return Look::Present;
+        }
         let full = self.directory.join(path);
         let metadata = match fs::metadata(&full) {
             Ok(metadata) => metadata,
@@ -207,14 +230,25 @@ impl<'a> Pass<'a> {
         self.read(path, &full, stamp)
     }
 
+    /// Whether a file is as it was, as far as anybody has told.
+    fn is_left_alone(&self, path: &Path) -> bool {
+        match &self.glance {
+            Glance::Everywhere => false,
+            Glance::At(paths) => {
+                self.known.get(path).is_some_and(Known::is_settled)
+                    && !paths.iter().any(|named| named == path)
+            }
+        }
+    }
+
     /// Reads a file that is new or has changed.
     fn read(&mut self, path: &Path, full: &Path, stamp: Stamp) -> Look {
-        let home = match fs::canonicalize(full) {
+        let real = match fs::canonicalize(full) {
             Ok(real) if !self.is_within(path, &real) => {
                 let reason = format!("the link ends outside the folder, at `{}`", real.display());
                 return self.remember(path, rejected(&reason), Some(stamp));
             }
-            Ok(real) => real.parent().map(Path::to_path_buf),
+            Ok(real) => real,
             Err(error) if is_missing(&error) => return self.miss(path),
             Err(error) => return self.refuse(path, ReadError::Io(error)),
         };
@@ -228,8 +262,11 @@ impl<'a> Pass<'a> {
                 // A change within the clock's grain would bear the same time, so a file that has
                 // just changed is read once more at the next look.
                 let look = self.remember(path, entry, stamp.is_quiet().then_some(stamp));
+                let is_plain = stamp.has_one_name() && real == self.canonical.join(path);
                 if let Some(known) = self.known.get_mut(path) {
-                    known.home = home.filter(|home| Some(home.as_path()) != full.parent());
+                    let home = real.parent().filter(|home| Some(*home) != full.parent());
+                    known.home = home.map(Path::to_path_buf);
+                    known.is_plain = is_plain;
                 }
                 look
             }

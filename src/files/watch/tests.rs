@@ -1,8 +1,9 @@
 //! Events of a real folder.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io::Write,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -98,6 +99,26 @@ fn every_way_to_save_is_noticed() {
         save(&folder.at("in/a"));
         assert!(folder.is_noticed(), "way {at}");
     }
+}
+
+#[test]
+fn the_names_that_were_told_are_taken_once() {
+    let mut folder = Folder::new();
+    fs::create_dir(folder.at("in")).unwrap();
+    folder.watch(&["in/a", "in/b"]);
+    assert_eq!(folder.watcher.news(), News::Anything, "a new watch says nothing of before");
+    folder.put("in/a");
+    assert!(folder.is_noticed());
+    assert_eq!(folder.watcher.news(), News::Names([folder.at("in/a")].into()));
+    assert_eq!(folder.watcher.news(), News::default());
+    folder.watcher.caller().call();
+    assert!(folder.is_noticed());
+    assert_eq!(folder.watcher.news(), News::Anything);
+    fs::set_permissions(folder.at("in"), Permissions::from_mode(0o700)).unwrap();
+    assert!(folder.is_noticed());
+    assert_eq!(folder.watcher.news(), News::Anything, "of a folder itself");
+    folder.watcher.change(Watch::Poll);
+    assert_eq!(folder.watcher.news(), News::Anything, "nobody tells");
 }
 
 #[test]

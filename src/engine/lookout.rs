@@ -1,0 +1,168 @@
+//! The thread that looks at the disk.
+//!
+//! It looks when it is asked to, and says what it saw. Between whiles, at every interval, it finds
+//! out whether all is still as it was left; only if that is not so does it wake anybody: a
+//! supervisor at rest costs one wake-up an interval, and gives back what that needed.
+//!
+//! Channels: `orders` to the thread, from the reconciler alone; with each order to look, the way
+//! back of what was seen.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot;
+
+use super::eye::{Eye, Sight};
+use crate::{
+    domain::WorkerSpec,
+    files::{Caller, News},
+    process,
+};
+
+/// Orders that may wait: the reconciler awaits what it asked for before it asks again, and may say
+/// another interval besides.
+const ORDERS: usize = 2;
+
+/// The stack of the thread, in bytes: it reads configs, whose parser recurses.
+const STACK_SIZE: usize = 2 << 20;
+
+/// How long after a look memory is given back: by then workers that were started are up, and logs
+/// that nobody writes to are closed.
+const REST: Duration = Duration::from_secs(7);
+
+/// How far such moments lie apart at least while nothing is looked at: whatever else was done
+/// meanwhile, as answers to clients, is unknown here.
+const APART: Duration = Duration::from_secs(20);
+
+/// Has the disk looked at. Dropping it ends the thread, after the look that may be under way.
+pub(super) struct Lookout {
+    orders: SyncSender<Order>,
+    interval: Duration,
+}
+
+enum Order {
+    Look {
+        running: Vec<Arc<WorkerSpec>>,
+        news: News,
+        reply: oneshot::Sender<Sight>,
+    },
+    Interval(Duration),
+    /// Hand out a copy of what looks, with all that it knows.
+    Copy(oneshot::Sender<Eye>),
+}
+
+/// The thread has ended, by a mistake in arcanos.
+#[derive(Debug)]
+pub(super) struct Blind;
+
+impl Lookout {
+    /// Posts one, who calls `caller` when something changed that nobody had told of.
+    ///
+    /// # Errors
+    /// The machine has no thread for it.
+    pub(super) fn post(eye: Eye, caller: Caller, interval: Duration) -> io::Result<Self> {
+        let (orders, queue) = sync_channel(ORDERS);
+        thread::Builder::new()
+            .name("arcanos-look".to_owned())
+            .stack_size(STACK_SIZE)
+            .spawn(move || watch(eye, &caller, interval, &queue))?;
+        Ok(Self { orders, interval })
+    }
+
+    /// Looks. `running` is what runs now, in order of ids; `news` is what has been told since the
+    /// last look.
+    pub(super) async fn look(
+        &self,
+        running: Vec<Arc<WorkerSpec>>,
+        news: News,
+    ) -> Result<Sight, Blind> {
+        let (reply, sight) = oneshot::channel();
+        self.orders.send(Order::Look { running, news, reply }).map_err(|_| Blind)?;
+        sight.await.map_err(|_| Blind)
+    }
+
+    /// A copy of what looks, for a look that changes nothing.
+    pub(super) async fn copy(&self) -> Result<Eye, Blind> {
+        let (reply, eye) = oneshot::channel();
+        self.orders.send(Order::Copy(reply)).map_err(|_| Blind)?;
+        eye.await.map_err(|_| Blind)
+    }
+
+    /// How long it waits between whiles, from now on.
+    pub(super) fn set_interval(&mut self, interval: Duration) {
+        if self.interval != interval {
+            self.interval = interval;
+            // A thread that has ended is noticed at the next look.
+            let _ = self.orders.send(Order::Interval(interval));
+        }
+    }
+}
+
+/// The thread's life.
+fn watch(mut eye: Eye, caller: &Caller, mut interval: Duration, orders: &Receiver<Order>) {
+    let mut tidier = Tidier::new();
+    let mut due = Instant::now() + interval;
+    loop {
+        let next = tidier.due.map_or(due, |tidy| tidy.min(due));
+        match orders.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            Ok(Order::Look { running, news, reply }) => {
+                // Who asked may be gone, as arcanos ends.
+                let _ = reply.send(eye.look(running, news));
+                tidier.expect_rest();
+            }
+            Ok(Order::Interval(new)) => interval = new,
+            Ok(Order::Copy(reply)) => {
+                // As above. It is no look: the interval goes on.
+                let _ = reply.send(eye.clone());
+                continue;
+            }
+            Err(RecvTimeoutError::Timeout) if Instant::now() < due => {
+                tidier.tidy();
+                continue;
+            }
+            Err(RecvTimeoutError::Timeout) if eye.is_as_left() => tidier.tidy_now_and_then(),
+            Err(RecvTimeoutError::Timeout) => caller.call(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        due = Instant::now() + interval;
+    }
+}
+
+/// Gives memory back in moments of rest, so that a supervisor with nothing to do is small.
+///
+/// This thread does it, because it needs no runtime: that alone, woken by a timer, keeps a
+/// megabyte of code in memory.
+struct Tidier {
+    due: Option<Instant>,
+    last: Instant,
+}
+
+impl Tidier {
+    fn new() -> Self {
+        Self { due: None, last: Instant::now() }
+    }
+
+    /// Something was done; what that took is given back once it is over.
+    fn expect_rest(&mut self) {
+        self.due = Some(Instant::now() + REST);
+    }
+
+    fn tidy(&mut self) {
+        process::give_memory_back();
+        self.due = None;
+        self.last = Instant::now();
+    }
+
+    fn tidy_now_and_then(&mut self) {
+        if self.last.elapsed() >= APART {
+            self.tidy();
+        }
+    }
+}

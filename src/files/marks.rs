@@ -1,0 +1,95 @@
+//! By what a few files are known to be as they were.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{read::is_missing, stamp::Stamp};
+
+/// What the system said of some files at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Marks(Vec<(PathBuf, Mark)>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Missing,
+    File(Stamp),
+    /// It has changed a moment ago, so that another change might bear the same time, or cannot be
+    /// asked about.
+    Unsure,
+}
+
+impl Marks {
+    /// Asks about files as they are now. To be done before they are read: what changes later then
+    /// shows as a difference.
+    pub fn of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Self {
+        Self(paths.into_iter().map(|path| (path.to_path_buf(), Mark::of(path))).collect())
+    }
+
+    /// Whether all of them certainly are as they were.
+    #[must_use]
+    pub fn hold(&self) -> bool {
+        self.0.iter().all(|(path, mark)| *mark != Mark::Unsure && *mark == Mark::of(path))
+    }
+}
+
+impl Mark {
+    fn of(path: &Path) -> Self {
+        match stamp_at(path) {
+            Ok(Some(stamp)) if stamp.is_quiet() => Self::File(stamp),
+            Ok(None) => Self::Missing,
+            Ok(Some(_)) | Err(_) => Self::Unsure,
+        }
+    }
+}
+
+/// The stamp of what is at a path, links followed.
+pub(super) fn stamp_at(path: &Path) -> io::Result<Option<Stamp>> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(Stamp::of(&metadata))),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, os::unix::fs::PermissionsExt, time::SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn marks_hold_until_something_changes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, missing) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&file, "1").expect("a file");
+        let mark = || Marks::of([file.as_path(), missing.as_path()]);
+        assert!(!mark().hold(), "it has just changed");
+        let changes: [&dyn Fn(); 3] = [
+            &|| fs::write(&file, "2").expect("to write"),
+            &|| fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("to chmod"),
+            &|| fs::write(&missing, "").expect("a file"),
+        ];
+        for change in changes {
+            let quiet = quiet_marks(mark);
+            assert!(quiet.hold());
+            change();
+            assert!(!quiet.hold());
+        }
+        let quiet = quiet_marks(mark);
+        File::open(&file).and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH)).unwrap();
+        assert!(!quiet.hold(), "however far back it is dated");
+    }
+
+    /// Marks of files that have been left alone for a while.
+    fn quiet_marks(mark: impl Fn() -> Marks) -> Marks {
+        loop {
+            let marks = mark();
+            if marks.hold() {
+                return marks;
+            }
+            std::thread::yield_now();
+        }
+    }
+}
