@@ -6,6 +6,7 @@
 //! Channels: `requests` from handles; the watcher's `watch`; to the handles' readers the config
 //! and discovery reports and the server's settings, each a `watch`.
 
+mod ahead;
 mod publish;
 mod shown;
 
@@ -24,7 +25,7 @@ use self::shown::{Shown, is_same, tell_warnings};
 use super::{
     exposure::Exposure,
     eye::ConfigSight,
-    foresight::{Foresight, PATIENCE, Upstreams, in_force},
+    foresight::{PATIENCE, in_force},
     governor::Governor,
     handle::{Request, Shared},
     lookout::Lookout,
@@ -359,22 +360,6 @@ impl Reconciler {
             }
         }
         plan.summary
-    }
-
-    /// A copy of all that a look would need, for one that changes nothing. `None` if no look is
-    /// possible any more.
-    async fn foresight(&self) -> Option<Foresight> {
-        let now = self.surroundings.upstream.clone();
-        Some(Foresight {
-            eye: self.lookout.copy().await.ok()?,
-            actual: self.shared.runtime.observe(),
-            config: Arc::clone(&self.config),
-            discovered: self.discovered.clone(),
-            judged_by: Arc::clone(&self.judged_by),
-            desired: self.desired.clone(),
-            generation: self.generation,
-            upstreams: Upstreams::of(&self.config, now, &self.model),
-        })
     }
 
     fn watch(&mut self, list: &WatchList) {

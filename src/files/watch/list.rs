@@ -127,6 +127,16 @@ impl Interest {
         self.covers(name) || (is_plain && self.rules.is_some())
     }
 
+    /// Whether all that matters to `other` matters here.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        let has_rules = match (&self.rules, &other.rules) {
+            (_, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, Some(_)) => false,
+        };
+        has_rules && other.names.is_subset(&self.names)
+    }
+
     pub(super) fn merge(&mut self, other: &Self) {
         self.names.extend(other.names.iter().cloned());
         if other.rules.is_some() {
