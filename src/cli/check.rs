@@ -1,20 +1,24 @@
 //! `arcanos check`: is the config good, and what would arcanos do?
 
+use std::error::Error;
+
+use hyper::{Method, StatusCode};
 use serde_json::json;
 
 use crate::{
     cli::{
         args::Globals,
-        client::find,
-        exit::Failure,
+        client::{Patience, find},
+        exit::{self, Failure},
         load::{self, Folder, Site},
-        plan_lines::{self, Wanted, Wants},
-        status::pretty,
+        plan_lines,
+        status::{pretty, understand},
         terminal::{Output, Tone},
-        wire::{Plan, Worker},
+        wire::Plan,
     },
     config::Loaded,
     domain::{RestartWhen, WorkerSpec},
+    files::state::Draft,
     plan::Desired,
     text::escape,
 };
@@ -37,11 +41,25 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
             return Err(site.rejected(&errors));
         }
     };
-    let (pid, running) = find::workers(globals).await.unzip();
+    let (_, running) = find::workers(globals).await.unzip();
     let folder = load::folder(globals, &loaded.config, running.as_deref().unwrap_or_default())?;
     let specs = load::specs(&site, &loaded.config, &folder);
-    let plan = plan(&specs, running.as_deref());
-    let warnings = warnings(&loaded, &folder, &specs);
+    let mut warnings = warnings(&loaded, &folder, &specs);
+    let (pid, plan) = match ask(globals, &site).await {
+        Answer::Plan { pid, plan, refused } => {
+            warnings.extend(refused);
+            (Some(pid), plan)
+        }
+        Answer::NoneRuns => (None, plan_for_a_start(&specs)),
+        Answer::Silence(why) => {
+            warnings.push(why);
+            (None, plan_for_a_start(&specs))
+        }
+        Answer::Rejected { pid, errors } => {
+            let message = format!("the arcanos that runs with the pid {pid} would not take it up");
+            return Err(Failure::new(exit::BAD_USAGE, message).with_details(errors.join("\n")));
+        }
+    };
     if globals.json {
         out.line(&pretty(&as_json(&loaded, &warnings, &plan, pid)))?;
         return Ok(out.flush()?);
@@ -57,25 +75,84 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
     Ok(out.flush()?)
 }
 
-/// What arcanos would do: the difference between what config and folder ask for and what runs.
-fn plan(specs: &Desired, running: Option<&[Worker]>) -> Plan {
-    let wanted: Vec<_> = specs.workers.values().map(|spec| wanted(spec)).collect();
-    plan_lines::difference(&wanted, running)
+/// What the arcanos that runs would do.
+enum Answer {
+    /// It told.
+    Plan {
+        pid: u32,
+        plan: Plan,
+        /// Keys whose edit it would refuse.
+        refused: Vec<String>,
+    },
+    /// It would reject the config, since its environment is another one.
+    Rejected { pid: u32, errors: Vec<String> },
+    /// There is none.
+    NoneRuns,
+    /// There is one, and it did not tell; says why.
+    Silence(String),
 }
 
-fn wanted(spec: &WorkerSpec) -> Wanted {
-    let rule = format!("rule `{}`", spec.rule);
-    let policy = &spec.policy;
-    let (wants, reason) = match (&policy.schedule, policy.restart.policy) {
-        _ if !policy.enabled => (Wants::Rest, format!("`workers.{}.enabled = false`", spec.id)),
-        (Some(schedule), _) => {
-            (Wants::Run, format!("{rule}, by schedule `{}`", schedule.expression))
-        }
-        (None, RestartWhen::Always) => (Wants::Run, format!("{rule}, and again after every exit")),
-        (None, RestartWhen::OnFailure | RestartWhen::Never) => (Wants::Run, rule),
+/// Asks the arcanos that runs, if one does: it alone knows its environment and what it runs.
+async fn ask(globals: &Globals, site: &Site) -> Answer {
+    let Ok(found) = find::find(globals) else {
+        return Answer::NoneRuns;
     };
-    let file = spec.file.to_string_lossy().into_owned();
-    Wanted { id: spec.id.to_string(), file, reason, wants }
+    let pid = found.instance.pid;
+    let silence = |why: &dyn Error| {
+        let why = load::chain(why);
+        Answer::Silence(format!("the arcanos that runs with the pid {pid} told no plan: {why}"))
+    };
+    // What it follows it finds itself; any other config is laid down where only its owner can.
+    let is_its_own = found.instance.config == site.file && globals.profile.is_none();
+    let draft = Draft { config: site.file.clone(), profile: globals.profile.clone() };
+    let laid = (!is_its_own).then(|| found.state.lay_draft(&draft)).transpose();
+    let laid = match laid {
+        Ok(laid) => laid,
+        Err(error) => return silence(&error),
+    };
+    let path = match &laid {
+        Some(laid) => format!("/plan?draft={}", laid.name()),
+        None => "/plan".to_owned(),
+    };
+    let answer = match found.client.ask(Method::GET, &path, None, Patience::Short).await {
+        Ok(answer) => answer,
+        Err(error) => return silence(&error),
+    };
+    let mut body = answer.body.clone();
+    let errors: Vec<String> = understand(body["errors"].take()).unwrap_or_default();
+    if answer.status == StatusCode::UNPROCESSABLE_ENTITY {
+        return Answer::Rejected { pid, errors };
+    }
+    match answer.good().and_then(|mut body| understand(body["plan"].take())) {
+        Ok(plan) => Answer::Plan { pid, plan, refused: errors },
+        Err(error) => silence(&error),
+    }
+}
+
+fn plan_for_a_start(specs: &Desired) -> Plan {
+    let mut plan = Plan::default();
+    for spec in specs.workers.values() {
+        match why_started(spec) {
+            Some(reason) => {
+                plan.started.push(spec.id.to_string());
+                plan.reasons.insert(spec.id.to_string(), reason);
+            }
+            None => plan.unchanged += 1,
+        }
+    }
+    plan
+}
+
+/// Why a worker would start; `None` if it is disabled.
+fn why_started(spec: &WorkerSpec) -> Option<String> {
+    let policy = &spec.policy;
+    let rule = format!("rule `{}`", spec.rule);
+    let reason = match (&policy.schedule, policy.restart.policy) {
+        (Some(schedule), _) => format!("{rule}, by schedule `{}`", schedule.expression),
+        (None, RestartWhen::Always) => format!("{rule}, and again after every exit"),
+        (None, RestartWhen::OnFailure | RestartWhen::Never) => rule,
+    };
+    policy.enabled.then_some(reason)
 }
 
 /// What is not wrong and should be known all the same, of the config and of each worker.

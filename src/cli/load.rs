@@ -17,7 +17,7 @@ use crate::{
         systemd::OWN_VARIABLES,
         wire::Worker,
     },
-    config::{self, Config, ConfigErrors, Inputs, Loaded, Upstream},
+    config::{self, Config, ConfigErrors, Inputs, Loaded},
     discovery::{Discovered, Rules, judge},
     domain::WorkerId,
     engine::Source,
@@ -190,16 +190,9 @@ pub(crate) fn folder(
     }
 }
 
-/// A stand-in's address before there is one: only that workers get an address matters here.
-const NO_ADDRESS_YET: &str = "http://127.0.0.1/v1";
-
 /// The workers that the folder holds as they would run.
 pub(crate) fn specs(site: &Site, config: &Config, folder: &Folder) -> Desired {
-    let upstream = match &config.model.upstream {
-        Upstream::OpenAi => None,
-        Upstream::Http(url) => Some(url.clone()),
-        Upstream::Echo => Some(NO_ADDRESS_YET.to_owned()),
-    };
+    let upstream = config.model.upstream.base_url(None);
     let base = site.file.parent().map(Path::to_owned).unwrap_or_default();
     let surroundings = Surroundings { base, upstream };
     let config = Arc::new(config.clone());

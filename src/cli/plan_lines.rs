@@ -3,62 +3,10 @@
 use crate::{
     cli::{
         terminal::{Colours, Tone},
-        wire::{Plan, Worker},
+        wire::Plan,
     },
     text::escape,
 };
-
-/// A worker that the config and the folder ask for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) id: String,
-    /// Its file, relative to the folder.
-    pub(crate) file: String,
-    /// Why it is wanted, or why it is not to run: its rule, its schedule, `enabled = false`.
-    pub(crate) reason: String,
-    pub(crate) wants: Wants,
-}
-
-/// What a worker should do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wants {
-    /// Run.
-    Run,
-    /// Be known, and not run: it is disabled.
-    Rest,
-}
-
-/// The difference between what is wanted and what runs; without a running arcanos nothing does.
-pub(crate) fn difference(wanted: &[Wanted], running: Option<&[Worker]>) -> Plan {
-    let mut plan = Plan::default();
-    let known = running.unwrap_or_default();
-    for worker in wanted {
-        let live = known.iter().find(|live| live.id == worker.id);
-        let list = match (worker.wants, live) {
-            (Wants::Run, None) => &mut plan.started,
-            (Wants::Run, Some(live)) if live.changed == Some(true) => &mut plan.restarted,
-            (Wants::Rest, Some(live)) if live.pid.is_some() => &mut plan.stopped,
-            (Wants::Run | Wants::Rest, _) => {
-                plan.unchanged += 1;
-                continue;
-            }
-        };
-        list.push(worker.id.clone());
-        let reason = match (worker.wants, live) {
-            (Wants::Run, Some(_)) => format!("{} was edited", worker.file),
-            _ => worker.reason.clone(),
-        };
-        plan.reasons.insert(worker.id.clone(), reason);
-    }
-    for live in known {
-        if !wanted.iter().any(|worker| worker.id == live.id) {
-            plan.stopped.push(live.id.clone());
-            let file = live.file.as_deref().unwrap_or("its file");
-            plan.reasons.insert(live.id.clone(), format!("{file} is no worker any more"));
-        }
-    }
-    plan
-}
 
 /// The plan as lines, the unchanged ones as a number.
 pub(crate) fn of_plan(plan: &Plan, colours: Colours) -> Vec<String> {
@@ -93,44 +41,25 @@ pub(crate) fn of_plan(plan: &Plan, colours: Colours) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn wanted(id: &str, wants: Wants) -> Wanted {
-        let (file, reason) = (format!("{id}.js"), "rule `openai-node`, line 3".to_owned());
-        Wanted { id: id.to_owned(), file, reason, wants }
-    }
-
-    fn live(id: &str, changed: Option<bool>) -> Worker {
-        Worker { id: id.to_owned(), pid: Some(7), changed, ..Worker::default() }
-    }
-
     #[test]
-    fn without_a_running_arcanos_all_that_is_wanted_starts() {
-        let plan = difference(&[wanted("a", Wants::Run), wanted("b", Wants::Rest)], None);
-        let lines = of_plan(&plan, Colours::Hidden);
+    fn each_worker_has_its_sign_and_its_reason() {
+        let plan = Plan {
+            started: vec!["new".to_owned()],
+            stopped: vec!["old".to_owned()],
+            updated: vec!["b".to_owned()],
+            unchanged: 1,
+            reasons: [("new".to_owned(), "new: new.js".to_owned())].into(),
+            ..Plan::default()
+        };
         assert_eq!(
-            lines,
-            ["  + a starts: rule `openai-node`, line 3", "    1 worker stays as it is"]
+            of_plan(&plan, Colours::Hidden),
+            [
+                "  - old stops",
+                "  ~ b changes in place",
+                "  + new starts: new: new.js",
+                "    1 worker stays as it is"
+            ]
         );
-    }
-
-    #[test]
-    fn what_runs_is_compared_with_what_is_wanted() {
-        let wanted = [
-            wanted("same", Wants::Run),
-            wanted("edited", Wants::Run),
-            wanted("new", Wants::Run),
-            wanted("disabled", Wants::Rest),
-        ];
-        let running = [
-            live("same", None),
-            live("edited", Some(true)),
-            live("gone", None),
-            live("disabled", None),
-        ];
-        let plan = difference(&wanted, Some(&running));
-        assert_eq!(plan.started, ["new"]);
-        assert_eq!(plan.restarted, ["edited"]);
-        assert_eq!(plan.stopped, ["disabled", "gone"]);
-        assert_eq!(plan.unchanged, 1);
     }
 
     #[test]

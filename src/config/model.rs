@@ -156,6 +156,21 @@ pub enum Upstream {
     Echo,
 }
 
+/// Stands for the stand-in's address before there is one: that there is one is what counts.
+const NO_ADDRESS_YET: &str = "http://127.0.0.1/v1";
+
+impl Upstream {
+    /// The base URL that workers get, given where the stand-in listens if it does.
+    #[must_use]
+    pub fn base_url(&self, stand_in: Option<String>) -> Option<String> {
+        match self {
+            Self::OpenAi => None,
+            Self::Http(url) => Some(url.clone()),
+            Self::Echo => stand_in.or_else(|| Some(NO_ADDRESS_YET.to_owned())),
+        }
+    }
+}
+
 /// `[log]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Log {

@@ -212,6 +212,9 @@ fn unlimited_or(least: u32) -> Schema {
     ] })
 }
 
+/// The longest duration, a century: a moment so far ahead can still be counted.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+
 /// A duration of whole and part numbers with units, but no months or years: nobody knows how
 /// long those are, and `M` beside `m` is a trap.
 fn duration(text: &str) -> Option<Duration> {
@@ -225,7 +228,7 @@ fn duration(text: &str) -> Option<Duration> {
     if !text.chars().any(char::is_alphabetic) {
         return None;
     }
-    humantime::parse_duration(text).ok()
+    humantime::parse_duration(text).ok().filter(|span| *span <= LONGEST)
 }
 
 /// A duration as `arcanos.toml` may write it, longer than none.
@@ -258,7 +261,7 @@ mod tests {
         ] {
             assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
         }
-        for text in ["", "5", "0", "s", "-5s", "5 parsecs", "1M", "2 years", "5s!"] {
+        for text in ["", "5", "0", "s", "-5s", "5 parsecs", "1M", "2 years", "5s!", "36601d"] {
             assert_eq!(duration(text), None, "{text}");
         }
         assert_eq!(positive("0s"), None);

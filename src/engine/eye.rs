@@ -15,7 +15,9 @@ use crate::{
     config::{Config, Loaded},
     discovery::{Discovered, Listing, Rules, judge},
     domain::{WorkerId, WorkerSpec},
-    files::{Marks, News, Scan, ScanError, Scanner, Settled, WatchList, read_settled},
+    files::{
+        Marks, News, Scan, ScanError, Scanner, Settled, WatchList, read_settled, state::Draft,
+    },
 };
 
 /// How soon a config that a program still writes to is looked at again.
@@ -28,6 +30,7 @@ const LOCK_FILE: &str = "package-lock.json";
 const MAX_LOCK: u64 = 16 << 20;
 
 /// All that is needed to look, and what is remembered between looks.
+#[derive(Clone)]
 pub(super) struct Eye {
     source: Source,
     scanner: Scanner,
@@ -43,7 +46,7 @@ pub(super) struct Eye {
 }
 
 /// The folder's lock file, as it was last read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct LockFile {
     path: PathBuf,
     marks: Marks,
@@ -51,6 +54,7 @@ struct LockFile {
 }
 
 /// What a look made of the folder, and all that it made it of.
+#[derive(Clone)]
 struct Judged {
     rules: Arc<Rules>,
     listing: Listing,
@@ -97,6 +101,17 @@ impl Eye {
             marks: None,
             is_fresh: false,
         })
+    }
+
+    /// One that looks at the config anew, or at the draft of another.
+    pub(super) fn anew(self, draft: Option<Draft>) -> Self {
+        let source = self.source.anew(draft);
+        Self { scanner: self.scanner.within(source.base()), source, marks: None, ..self }
+    }
+
+    /// Where the config's file is.
+    pub(super) fn base(&self) -> &Path {
+        self.source.base()
     }
 
     /// Looks.
@@ -221,6 +236,10 @@ impl Eye {
         }
         let directory = &self.config.discovery.directory;
         list.workers(directory, &self.rules, scan);
+        // It may go and come with a folder above it.
+        let above = directory.ancestors().skip(1);
+        let base = self.source.base();
+        above.take_while(|f| f.starts_with(base) && *f != base).for_each(|f| list.file(f));
         list.file(&self.lock_file());
         list
     }

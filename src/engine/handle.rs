@@ -2,16 +2,17 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 
 use crate::{
     domain::{Generation, Occurrence, ReloadReport, Snapshot, State, Usage, WorkerId, WorkerView},
     engine::{
         board::Board,
+        foresight::Foresight,
         report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings},
         runtime::Runtime,
     },
-    files::logs::Logs,
+    files::{logs::Logs, state::StateDir},
 };
 
 /// What a person can ask of one worker.
@@ -56,6 +57,17 @@ pub enum CommandError {
     Stopping,
 }
 
+/// Why it cannot be said what a look at the disk would do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ForesightError {
+    /// There is no draft of this name in the state directory.
+    #[error("there is no draft `{0}` in the state directory")]
+    NoDraft(String),
+    /// arcanos is ending.
+    #[error("arcanos is shutting down; no more requests are taken")]
+    Stopping,
+}
+
 /// A worker did not come up again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("worker {worker} is {state}: {reason}")]
@@ -72,6 +84,8 @@ pub struct WorkerFailed {
 pub(crate) enum Request {
     /// Look at the disk and say what came of it.
     Reload(oneshot::Sender<ReloadReport>),
+    /// Hand out what is known, so that somebody can foresee what a look would do.
+    Foresee(oneshot::Sender<Foresight>),
     /// Say that you are there.
     Beat(oneshot::Sender<()>),
 }
@@ -87,6 +101,9 @@ pub(crate) struct Shared {
     pub(crate) server: watch::Sender<Arc<ServerSettings>>,
     pub(crate) address: watch::Sender<Option<SocketAddr>>,
     pub(crate) reloads: ReloadCounters,
+    pub(crate) state: Arc<StateDir>,
+    /// One looks ahead at a time: it costs what a look costs, and takes no one's turn.
+    pub(crate) foreseeing: Arc<Semaphore>,
 }
 
 /// A way to the engine. Cheap to clone; dropping it does nothing.
@@ -200,6 +217,31 @@ impl Handle {
         let sent = self.0.requests.send(Request::Reload(reply)).await;
         sent.map_err(|_| CommandError::Stopping)?;
         report.await.map_err(|_| CommandError::Stopping)
+    }
+
+    /// What a look at config and folder would do now, applied to nothing. By the draft of this
+    /// name it is another config that is looked at.
+    ///
+    /// # Errors
+    /// There is no such draft, or arcanos is ending.
+    pub async fn foresee(&self, draft: Option<String>) -> Result<ReloadReport, ForesightError> {
+        let stopping = || ForesightError::Stopping;
+        let turn = Arc::clone(&self.0.foreseeing).acquire_owned().await.map_err(|_| stopping())?;
+        let (reply, foresight) = oneshot::channel();
+        let sent = self.0.requests.send(Request::Foresee(reply)).await;
+        sent.map_err(|_| stopping())?;
+        let foresight = foresight.await.map_err(|_| stopping())?;
+        let state = Arc::clone(&self.0.state);
+        let looked = tokio::task::spawn_blocking(move || {
+            // Until the end, whether the one who asked is still there or not.
+            let _turn = turn;
+            let draft = draft.map(|name| match state.draft(&name) {
+                Ok(Some(draft)) => Ok(draft),
+                Ok(None) | Err(_) => Err(ForesightError::NoDraft(name)),
+            });
+            Ok(foresight.report(draft.transpose()?))
+        });
+        looked.await.map_err(|_| stopping())?
     }
 
     /// Waits until the one who follows the disk is between two looks, and says so. `false` if

@@ -52,8 +52,14 @@ pub(super) struct Lookout {
 }
 
 enum Order {
-    Look { running: Vec<Arc<WorkerSpec>>, news: News, reply: oneshot::Sender<Sight> },
+    Look {
+        running: Vec<Arc<WorkerSpec>>,
+        news: News,
+        reply: oneshot::Sender<Sight>,
+    },
     Interval(Duration),
+    /// Hand out a copy of what looks, with all that it knows.
+    Copy(oneshot::Sender<Eye>),
 }
 
 /// The thread has ended, by a mistake in arcanos.
@@ -86,6 +92,13 @@ impl Lookout {
         sight.await.map_err(|_| Blind)
     }
 
+    /// A copy of what looks, for a look that changes nothing.
+    pub(super) async fn copy(&self) -> Result<Eye, Blind> {
+        let (reply, eye) = oneshot::channel();
+        self.orders.send(Order::Copy(reply)).map_err(|_| Blind)?;
+        eye.await.map_err(|_| Blind)
+    }
+
     /// How long it waits between whiles, from now on.
     pub(super) fn set_interval(&mut self, interval: Duration) {
         if self.interval != interval {
@@ -113,6 +126,11 @@ fn watch(mut eye: Eye, caller: &Caller, mut interval: Duration, orders: &Receive
                 }
             }
             Ok(Order::Interval(new)) => interval = new,
+            Ok(Order::Copy(reply)) => {
+                // As above. It is no look: the interval goes on.
+                let _ = reply.send(eye.clone());
+                continue;
+            }
             Err(RecvTimeoutError::Timeout) if Instant::now() < due => {
                 tidier.tidy();
                 continue;

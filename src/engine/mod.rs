@@ -14,6 +14,7 @@ mod board;
 mod clock;
 mod exposure;
 mod eye;
+mod foresight;
 mod governor;
 mod handle;
 mod local;
@@ -27,7 +28,7 @@ mod source;
 mod start;
 mod stumble;
 
-pub use handle::{CommandError, Handle, Ticket, Verb, WorkerFailed};
+pub use handle::{CommandError, ForesightError, Handle, Ticket, Verb, WorkerFailed};
 pub use report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings};
 pub use source::{Fault, Look, Source};
 pub use start::{Engine, EngineError, Options};

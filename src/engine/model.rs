@@ -64,6 +64,11 @@ impl ModelDesk {
         url
     }
 
+    /// The base URL that workers would get by this upstream.
+    pub(super) fn would_give(&self, upstream: &Upstream) -> Option<String> {
+        upstream.base_url(self.stand_in.as_ref().map(StandIn::url))
+    }
+
     async fn url(&mut self, upstream: &Upstream) -> Option<String> {
         match upstream {
             Upstream::OpenAi => None,

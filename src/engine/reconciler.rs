@@ -6,6 +6,7 @@
 //! Channels: `requests` from handles; the watcher's `watch`; to the handles' readers the config
 //! and discovery reports and the server's settings, each a `watch`.
 
+mod ahead;
 mod publish;
 mod shown;
 
@@ -25,6 +26,7 @@ use self::shown::{Shown, is_same, tell_warnings};
 use super::{
     exposure::Exposure,
     eye::ConfigSight,
+    foresight::{PATIENCE, in_force},
     governor::Governor,
     handle::{Request, Shared},
     lookout::Lookout,
@@ -95,10 +97,6 @@ pub(super) struct Reconciler {
     reloads: VecDeque<Arc<ReloadReport>>,
     again: Option<Duration>,
 }
-
-/// How long an asked-for reload waits for what is not settled: the absence after which a file
-/// counts as removed, and some room.
-const RELOAD_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What woke the loop.
 enum Wake {
@@ -185,6 +183,11 @@ impl Reconciler {
                     self.governor.set_open(true);
                 }
                 Wake::Request(Request::Reload(reply)) => self.reload(reply).await,
+                Wake::Request(Request::Foresee(reply)) => {
+                    // Without an answer the one who asked learns that there is none.
+                    let foresight = self.foresight().await;
+                    foresight.and_then(|foresight| reply.send(foresight).ok());
+                }
                 // The one who asked may be gone.
                 Wake::Request(Request::Beat(reply)) => drop(reply.send(())),
             }
@@ -207,7 +210,7 @@ impl Reconciler {
     /// removed file is one only after a while.
     async fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
         let mut report = self.pass(News::Anything).await;
-        let patience = Instant::now() + RELOAD_PATIENCE;
+        let patience = Instant::now() + PATIENCE;
         while let Some(again) = self.again.filter(|again| Instant::now() + *again < patience) {
             // The one who asked may be gone, and whoever else asks is not kept waiting for it.
             if reply.is_closed() {
@@ -342,7 +345,8 @@ impl Reconciler {
     /// Makes what runs as it should be.
     fn act(&mut self) -> PlanSummary {
         let candidates = &self.discovered.candidates;
-        let next = desired(&self.in_force(), candidates, &self.surroundings, &self.desired);
+        let config = in_force(&self.config, &self.judged_by);
+        let next = desired(&config, candidates, &self.surroundings, &self.desired);
         let plan = reconcile(&next, &self.shared.runtime.observe(), &self.desired);
         self.desired = next;
         for action in plan.actions {
@@ -360,16 +364,6 @@ impl Reconciler {
             }
         }
         plan.summary
-    }
-
-    /// The config by which workers are made: what was found in a folder goes with the rules by
-    /// which it was, until the folder can be looked at by the new ones.
-    fn in_force(&self) -> Arc<Config> {
-        let discovery = &self.judged_by.discovery;
-        if *discovery == self.config.discovery {
-            return Arc::clone(&self.config);
-        }
-        Arc::new(Config { discovery: discovery.clone(), ..Config::clone(&self.config) })
     }
 
     fn watch(&mut self, list: &WatchList) {

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use secrecy::ExposeSecret;
@@ -12,13 +13,14 @@ use secrecy::ExposeSecret;
 use super::exposure::{Content, Exposure};
 use crate::{
     config::{self, Config, Inputs, Loaded},
-    files::{Settled, read_settled},
+    files::{ABSENCE, ReadError, Settled, read_settled, state::Draft},
 };
 
 /// The largest config that is read; the figure is the contract's.
 const MAX_CONFIG: u64 = 1 << 20;
 
 /// Where the config comes from.
+#[derive(Clone)]
 pub struct Source {
     file: PathBuf,
     profile: Option<String>,
@@ -30,6 +32,8 @@ pub struct Source {
     secret: Vec<PathBuf>,
     /// A digest of all that the last look read.
     seen: Option<u64>,
+    /// The files that were there when they were last read, and since when they are not.
+    there: RefCell<BTreeMap<PathBuf, Option<Instant>>>,
 }
 
 /// What a look at the config found.
@@ -70,7 +74,17 @@ impl Source {
             named: Vec::new(),
             secret: Vec::new(),
             seen: None,
+            there: RefCell::default(),
         }
+    }
+
+    /// One that has looked at nothing yet, at the draft if there is one, in the same surroundings.
+    pub(super) fn anew(&self, draft: Option<Draft>) -> Self {
+        let (file, profile) = match draft {
+            Some(draft) => (draft.config, draft.profile.or_else(|| self.profile.clone())),
+            None => (self.file.clone(), self.profile.clone()),
+        };
+        Self::new(file, profile, self.overrides.clone(), self.environment.clone())
     }
 
     /// The config file, absolute.
@@ -103,7 +117,7 @@ impl Source {
     /// Looks at the disk.
     pub fn look(&mut self) -> Look {
         let name = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let text = match read_settled(&self.file, MAX_CONFIG) {
+        let text = match self.read(&self.file) {
             Ok(Settled::Content(bytes)) => String::from_utf8(bytes).map_err(|error| {
                 let at = error.utf8_error().valid_up_to();
                 format!("{name}: the file is not UTF-8 text (byte {at}); save it as UTF-8")
@@ -144,7 +158,7 @@ impl Source {
         let texts = RefCell::new(vec![(self.file.clone(), text.to_owned())]);
         let read = |path: &Path| {
             named.borrow_mut().push(path.to_owned());
-            match read_settled(path, MAX_CONFIG) {
+            match self.read(path) {
                 Ok(Settled::Content(bytes)) => {
                     let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
                     texts.borrow_mut().push((path.to_owned(), text.clone()));
@@ -183,13 +197,33 @@ impl Source {
         }
     }
 
+    /// Reads a file. One that was there counts as held for a while: many programs save by moving
+    /// the old one away first.
+    fn read(&self, path: &Path) -> Result<Settled, ReadError> {
+        let found = read_settled(path, MAX_CONFIG);
+        let mut there = self.there.borrow_mut();
+        match &found {
+            Ok(Settled::Missing) => {
+                let Some(gone) = there.get_mut(path) else { return found };
+                if gone.get_or_insert_with(Instant::now).elapsed() < ABSENCE {
+                    return Ok(Settled::Held);
+                }
+                there.remove(path);
+            }
+            Ok(Settled::Content(_) | Settled::Held) | Err(_) => {
+                there.insert(path.to_owned(), None);
+            }
+        }
+        found
+    }
+
     /// A digest of the text and of the files that the last config named.
     fn with_named(&self, text: u64) -> u64 {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
         for path in &self.named {
             path.hash(&mut hasher);
-            match read_settled(path, MAX_CONFIG) {
+            match self.read(path) {
                 Ok(Settled::Content(bytes)) => bytes.hash(&mut hasher),
                 Ok(Settled::Held) => 1_u8.hash(&mut hasher),
                 Ok(Settled::Missing) => 2_u8.hash(&mut hasher),

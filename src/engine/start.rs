@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     task::JoinHandle,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -179,6 +179,8 @@ fn share(
         server: watch::Sender::new(Arc::new(ServerSettings::of(config))),
         address,
         reloads: ReloadCounters::default(),
+        state: Arc::clone(&options.state),
+        foreseeing: Arc::new(Semaphore::new(1)),
     })
 }
 

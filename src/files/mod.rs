@@ -18,7 +18,7 @@ mod watch;
 pub use marks::Marks;
 pub use patience::Patience;
 pub use read::{ReadError, Settled, read_settled};
-pub(crate) use scan::open_to_all;
+pub(crate) use scan::{ABSENCE, open_to_all};
 pub use scan::{Scan, ScanError, Scanner};
 pub(crate) use stamp::QUIET;
 pub use watch::{Caller, News, WatchList, WatchMode, Watcher};

@@ -9,10 +9,12 @@
 //! | `instance.json` | the record of the arcanos that runs, or that was killed |
 //! | `last_instance.json` | the record of the one before |
 //! | `prepared.json` | the lock files that folders were prepared for |
+//! | `draft-NAME.json` | a config that the running one is being asked about |
 //!
 //! Invariant: a record alone never means that something runs. That is what the lock says, which
 //! the kernel lets go of when its holder dies.
 
+mod draft;
 mod lock;
 mod record;
 
@@ -25,6 +27,7 @@ use std::{
 
 use rustix::process::geteuid;
 
+pub use draft::{Draft, LaidDraft};
 pub use lock::{Lock, LockError};
 pub use record::Instance;
 

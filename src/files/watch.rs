@@ -172,7 +172,8 @@ impl Watcher {
             self.connect();
         }
         let (folders, interests) = distinct(wanted);
-        *self.shared.interests() = interests;
+        // Its events were passed over until now, though the folder may be watched already.
+        let mut is_new = self.shared.take_up(interests);
         let Some(native) = &mut self.native else {
             return;
         };
@@ -186,7 +187,6 @@ impl Watcher {
             is_kept
         });
         let mut fault = None;
-        let mut is_new = false;
         for (path, id) in folders {
             if self.watched.contains_key(&path) {
                 continue;
@@ -282,6 +282,17 @@ impl Shared {
 
     fn look(&self) {
         self.looks.send_modify(|looks| *looks += 1);
+    }
+
+    /// Whether anything matters now that did not.
+    fn take_up(&self, interests: BTreeMap<PathBuf, Interest>) -> bool {
+        let mut known = self.interests();
+        let is_known = |(path, interest): (&PathBuf, &Interest)| {
+            known.get(path).is_some_and(|known| known.includes(interest))
+        };
+        let is_new = !interests.iter().all(is_known);
+        *known = interests;
+        is_new
     }
 
     fn news(&self) -> MutexGuard<'_, News> {

@@ -37,6 +37,17 @@ impl Desired {
     pub(super) fn source(&self, id: &WorkerId) -> Option<&Candidate> {
         self.sources.get(id).map(Arc::as_ref)
     }
+
+    /// The base URL that the workers got.
+    pub(super) fn upstream(&self) -> Option<&str> {
+        self.made_with.as_ref().and_then(|(_, surroundings)| surroundings.upstream.as_deref())
+    }
+
+    /// The arguments that the config gives to this worker alone.
+    pub(super) fn args(&self, id: &WorkerId) -> Vec<String> {
+        let config = self.made_with.as_ref().map(|(config, _)| config);
+        config.map(|config| config.worker(id.as_str()).args.clone()).unwrap_or_default()
+    }
 }
 
 /// Makes a spec for each candidate. Where nothing differs from `previous`, its spec is shared.

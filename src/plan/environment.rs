@@ -10,6 +10,10 @@ use crate::{
 /// Stands for a key where an upstream needs none: the SDKs refuse to start without one.
 pub(crate) const PLACEHOLDER_KEY: &str = "arcanos-placeholder-key";
 
+/// What an upstream of ours sets for a worker, but for the placeholder of a key.
+pub(super) const UPSTREAM_VARIABLES: [&str; 4] =
+    ["OPENAI_BASE_URL", "OPENAI_API_BASE", "NO_PROXY", "no_proxy"];
+
 /// What a proxy must not be asked for.
 const LOOPBACK: &str = "127.0.0.1,localhost";
 

@@ -2,8 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::Desired;
-use crate::domain::{Launch, PlanSummary, WorkerId, WorkerSpec};
+use super::{Desired, environment::UPSTREAM_VARIABLES};
+use crate::domain::{Launch, OnChange, PlanSummary, Policy, SchedulePolicy, WorkerId, WorkerSpec};
 
 /// One thing to be done. What it means for a run, the worker's own policy says.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +32,7 @@ pub fn reconcile(desired: &Desired, actual: &[Arc<WorkerSpec>], before: &Desired
     for (id, spec) in &desired.workers {
         match actual.binary_search_by(|old| old.id.cmp(id)) {
             Err(_) => plan.start(spec),
-            Ok(at) => plan.compare(&actual[at], spec, || changed_files(before, desired, id)),
+            Ok(at) => plan.compare(&actual[at], spec, || Sources { before, desired, id }),
         }
     }
     let gone = actual.iter().filter(|old| !desired.workers.contains_key(&old.id));
@@ -56,11 +56,11 @@ impl Plan {
         }
     }
 
-    fn compare(
+    fn compare<'a>(
         &mut self,
         old: &Arc<WorkerSpec>,
         new: &Arc<WorkerSpec>,
-        files: impl FnOnce() -> Vec<String>,
+        sources: impl FnOnce() -> Sources<'a>,
     ) {
         if Arc::ptr_eq(old, new) || old == new {
             self.summary.unchanged += 1;
@@ -72,14 +72,14 @@ impl Plan {
             (true, false) => (&mut summary.stopped, "enabled".to_owned()),
             (false, true) => (&mut summary.started, "enabled".to_owned()),
             _ if old.launch != new.launch => {
-                let mut parts = launch_difference(&old.launch, &new.launch);
-                if old.launch.fingerprint != new.launch.fingerprint {
-                    parts.extend(files());
+                let reason = launch_difference(&old.launch, &new.launch, &sources()).join(", ");
+                match keeper(new) {
+                    Some(why) => (&mut summary.updated, format!("{reason} ({why})")),
+                    None => (&mut summary.restarted, reason),
                 }
-                (&mut summary.restarted, parts.join(", "))
             }
             _ if old.policy != new.policy => {
-                (&mut summary.updated, policy_difference(old, new).join(", "))
+                (&mut summary.updated, policy_difference(&old.policy, &new.policy).join(", "))
             }
             _ => {
                 summary.unchanged += 1;
@@ -91,50 +91,107 @@ impl Plan {
     }
 }
 
-/// Which parts of a launch differ, by the names people know. Never a value: it may be a secret.
-fn launch_difference(old: &Launch, new: &Launch) -> Vec<String> {
-    let parts = [
-        ("command", old.program != new.program || old.args != new.args || old.ipc != new.ipc),
+/// Why a run goes on though its launch has changed.
+fn keeper(new: &WorkerSpec) -> Option<String> {
+    if let Some(bar) = &new.bar {
+        return Some(format!("what runs goes on: {bar}"));
+    }
+    let is_manual = new.policy.reload == OnChange::Manual;
+    is_manual.then(|| "a run waits for a restart, by `reload.on_change = \"manual\"`".to_owned())
+}
+
+/// What the spec of a worker was and is made from, to name what differs.
+struct Sources<'a> {
+    before: &'a Desired,
+    desired: &'a Desired,
+    id: &'a WorkerId,
+}
+
+/// Which parts of a launch differ, by the keys and files people know. Never a value: it may be a
+/// secret.
+fn launch_difference(old: &Launch, new: &Launch, sources: &Sources<'_>) -> Vec<String> {
+    let is_same_program = old.program == new.program && old.args == new.args;
+    let are_same_args = sources.are_args_the_same();
+    let mut names = named(&[
+        ("command", !is_same_program && are_same_args),
+        ("args", !is_same_program && !are_same_args),
+        ("ipc", old.ipc != new.ipc),
         ("file path", old.file != new.file),
         ("cwd", old.cwd != new.cwd),
         ("mode", old.mode != new.mode),
-        ("limits", old.limits != new.limits),
+        ("limits.memory", old.limits.memory != new.limits.memory),
+        ("limits.open_files", old.limits.open_files != new.limits.open_files),
+        ("limits.cpu", old.limits.cpu != new.limits.cpu),
         ("user", old.user != new.user),
-    ];
-    let mut names: Vec<String> =
-        parts.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect();
+    ]);
+    if old.fingerprint != new.fingerprint {
+        names.extend(sources.changed_files());
+    }
     let (old, new) = (&old.env.0, &new.env.0);
     let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(value)).map(|(n, _)| n);
     let lost = old.keys().filter(|name| !new.contains_key(*name));
-    names.extend(changed.chain(lost).map(|name| format!("env {name}")));
+    let mut variables: Vec<&String> = changed.chain(lost).collect();
+    if sources.before.upstream() != sources.desired.upstream() {
+        // What only follows from the upstream is told by its key.
+        let before = variables.len();
+        variables.retain(|name| !UPSTREAM_VARIABLES.contains(&name.as_str()));
+        names.extend(named(&[("model.upstream", variables.len() < before)]));
+    }
+    names.extend(variables.iter().map(|name| format!("env {name}")));
     names
 }
 
-/// Which parts of a policy differ.
-fn policy_difference(old: &WorkerSpec, new: &WorkerSpec) -> Vec<String> {
-    let (old, new) = (&old.policy, &new.policy);
-    let parts = [
-        ("restart", old.restart != new.restart),
-        ("start", old.start != new.start),
-        ("stop", old.stop != new.stop),
-        ("reload", old.reload != new.reload),
-        ("schedule", old.schedule != new.schedule),
-    ];
+/// Which parts of a policy differ, by their keys.
+fn policy_difference(old: &Policy, new: &Policy) -> Vec<String> {
+    let restart = (&old.restart, &new.restart);
+    let start = (&old.start, &new.start);
+    let schedule = (old.schedule.as_ref(), new.schedule.as_ref());
+    let zone = |policy: Option<&'_ SchedulePolicy>| policy.and_then(|s| s.timezone.clone());
+    let is_at_start = |policy: Option<&SchedulePolicy>| policy.is_some_and(|s| s.run_at_start);
+    named(&[
+        ("restart.policy", restart.0.policy != restart.1.policy),
+        ("restart.max_attempts", restart.0.max_attempts != restart.1.max_attempts),
+        ("restart.delay", restart.0.delay != restart.1.delay),
+        ("restart.backoff", restart.0.backoff != restart.1.backoff),
+        ("restart.max_delay", restart.0.max_delay != restart.1.max_delay),
+        ("restart.jitter", restart.0.jitter != restart.1.jitter),
+        ("restart.reset_after", restart.0.reset_after != restart.1.reset_after),
+        ("start.ready", start.0.ready != start.1.ready),
+        ("start.alive_after", start.0.alive_after != start.1.alive_after),
+        ("start.timeout", start.0.timeout != start.1.timeout),
+        ("start.run_timeout", start.0.run_timeout != start.1.run_timeout),
+        ("stop.signal", old.stop.signal != new.stop.signal),
+        ("stop.timeout", old.stop.timeout != new.stop.timeout),
+        ("reload.on_change", old.reload != new.reload),
+        ("schedule", schedule.0.map(|s| &s.expression) != schedule.1.map(|s| &s.expression)),
+        ("timezone", zone(schedule.0) != zone(schedule.1)),
+        ("run_at_start", is_at_start(schedule.0) != is_at_start(schedule.1)),
+    ])
+}
+
+fn named(parts: &[(&str, bool)]) -> Vec<String> {
     parts.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect()
 }
 
-/// The files whose content differs, of those a worker is made of.
-fn changed_files(before: &Desired, desired: &Desired, id: &WorkerId) -> Vec<String> {
-    let (old, new) = (before.source(id), desired.source(id));
-    let (Some(old), Some(new)) = (old, new) else { return vec!["file content".to_owned()] };
-    let is_changed = |file: &PathBuf, print| !old.uses.contains(&(file.clone(), print));
-    let changed = new.uses.iter().filter(|(file, print)| is_changed(file, *print));
-    let is_kept = |file: &PathBuf| new.uses.iter().any(|(other, _)| other == file);
-    let lost = old.uses.iter().filter(|(file, _)| !is_kept(file));
-    let mut names: Vec<String> =
-        changed.chain(lost).map(|(file, _)| file.display().to_string()).collect();
-    if names.is_empty() {
-        names.push(new.file.display().to_string());
+impl Sources<'_> {
+    /// Whether the arguments that a worker has of its own are as they were.
+    fn are_args_the_same(&self) -> bool {
+        self.before.args(self.id) == self.desired.args(self.id)
     }
-    names
+
+    /// The files whose content differs, of those the worker is made of.
+    fn changed_files(&self) -> Vec<String> {
+        let (old, new) = (self.before.source(self.id), self.desired.source(self.id));
+        let (Some(old), Some(new)) = (old, new) else { return vec!["file content".to_owned()] };
+        let is_changed = |file: &PathBuf, print| !old.uses.contains(&(file.clone(), print));
+        let changed = new.uses.iter().filter(|(file, print)| is_changed(file, *print));
+        let is_kept = |file: &PathBuf| new.uses.iter().any(|(other, _)| other == file);
+        let lost = old.uses.iter().filter(|(file, _)| !is_kept(file));
+        let mut names: Vec<String> =
+            changed.chain(lost).map(|(file, _)| file.display().to_string()).collect();
+        if names.is_empty() {
+            names.push(new.file.display().to_string());
+        }
+        names
+    }
 }

@@ -124,8 +124,40 @@ fn an_unchanged_candidate_keeps_its_spec_and_a_restart_names_its_cause() {
     assert_eq!(reason("", 2), "a.js");
     assert_eq!(reason("", 20), "shared/util.js");
     assert_eq!(reason("[workers.a]\nenv = { E = \"1\" }\n", 1), "env E");
-    assert_eq!(reason("[stop]\ntimeout = \"1s\"\n", 1), "stop");
+    assert_eq!(reason("[stop]\ntimeout = \"1s\"\n", 1), "stop.timeout");
+    assert_eq!(reason("[workers.a]\nargs = [\"x\"]\nlimits.cpu = 1.0\n", 1), "args, limits.cpu");
+    assert_eq!(reason("[workers.a]\ncommand = [\"deno\", \"{file}\"]\n", 1), "command");
+    let policies = "restart = { delay = \"1s\", backoff = \"fixed\" }\nschedule = \"@daily\"\n\
+                    timezone = \"Asia/Tokyo\"\n";
+    assert_eq!(
+        reason(&format!("[workers.a]\n{policies}"), 1),
+        "restart.delay, restart.backoff, schedule, timezone"
+    );
+    let other = around(Some("http://127.0.0.1:9/v1"));
+    let next = desired(&config, &[candidate("a", 1)], &other, &first);
+    let reasons = reconcile(&next, &actual, &first).summary.reasons;
+    assert_eq!(reasons["a"], "model.upstream, env OPENAI_API_KEY");
     assert_eq!(reason("[server]\nmax_connections = 9\n", 1), "");
+}
+
+#[test]
+fn a_run_that_is_kept_is_not_told_to_restart() {
+    let text = "[workers.a]\nreload.on_change = \"manual\"\n";
+    let of = |content, bar: Option<&str>, before: &Desired| {
+        let bar = bar.map(str::to_owned);
+        let candidate = Candidate { bar, ..Candidate::clone(&candidate("a", content)) };
+        desired(&config(text, &[]), &[Arc::new(candidate)], &around(None), before)
+    };
+    let before = of(1, None, &Desired::default());
+    let actual: Vec<_> = before.workers.values().cloned().collect();
+    for (bar, why) in [
+        (None, "a.js (a run waits for a restart, by `reload.on_change = \"manual\"`)"),
+        (Some("it is open"), "a.js (what runs goes on: it is open)"),
+    ] {
+        let summary = reconcile(&of(2, bar, &before), &actual, &before).summary;
+        assert_eq!((summary.updated.len(), summary.restarted.len()), (1, 0));
+        assert_eq!(summary.reasons["a"], why);
+    }
 }
 
 #[test]

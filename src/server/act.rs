@@ -13,10 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{
-    domain::{ReloadResult, Stamp},
-    engine::Verb,
-};
+use crate::engine::Verb;
 
 use super::{
     app::App,
@@ -73,20 +70,7 @@ pub(super) async fn restart_all(State(app): State<Arc<App>>) -> Result<Json<Done
 
 /// Answers `POST /reload`.
 pub(super) async fn reload(State(app): State<Arc<App>>) -> Result<Response, Fault> {
-    let report = app.handle.reload().await?;
-    match report.result {
-        ReloadResult::Rejected => Err(Fault::bad_config(report.errors)),
-        ReloadResult::Applied => {
-            let answer = Reloaded {
-                success: true,
-                generation: report.generation,
-                plan: &report.plan,
-                errors: &report.errors,
-                timestamp: Stamp::now(),
-            };
-            Ok(Json(answer).into_response())
-        }
-    }
+    Ok(Json(Reloaded::of(app.handle.reload().await?)?).into_response())
 }
 
 async fn ask(app: &App, name: &str, uri: &Uri, verb: Verb) -> Result<Json<Done>, Fault> {

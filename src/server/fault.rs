@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     domain::Stamp,
-    engine::{CommandError, WorkerFailed},
+    engine::{CommandError, ForesightError, WorkerFailed},
 };
 
 use super::query::QueryError;
@@ -164,6 +164,17 @@ impl From<CommandError> for Fault {
             }
             CommandError::Deaf(_) => conflict("worker_not_reading", "Worker does not read"),
             CommandError::Stopping => Self::stopping(),
+        }
+    }
+}
+
+impl From<ForesightError> for Fault {
+    fn from(error: ForesightError) -> Self {
+        match &error {
+            ForesightError::NoDraft(_) => {
+                Self::new(StatusCode::NOT_FOUND, "no_draft", "Draft not found", error.to_string())
+            }
+            ForesightError::Stopping => Self::stopping(),
         }
     }
 }

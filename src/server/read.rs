@@ -66,6 +66,12 @@ pub(super) async fn config(State(app): State<Arc<App>>) -> Response {
     Json(&*app.handle.config()).into_response()
 }
 
+/// Answers `GET /plan`: what a look at the disk would do.
+pub(super) async fn plan(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Fault> {
+    let draft = Query::of(&uri)?.value("draft")?.map(str::to_owned);
+    Ok(Json(wire::Reloaded::of(app.handle.foresee(draft).await?)?).into_response())
+}
+
 /// The worker of this name.
 pub(super) fn find(app: &App, name: &str) -> Result<Arc<WorkerView>, Fault> {
     // Only ids are looked up: no name of a client ever becomes part of a path.

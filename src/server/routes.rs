@@ -25,6 +25,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/workers/run/{id}", post(act::run))
         .route("/workers/restart-all", post(act::restart_all))
         .route("/reload", post(act::reload))
+        .route("/plan", get(read::plan))
         .route("/discovery", get(read::discovery))
         .route("/config", get(read::config))
         .route("/events", get(events::events))

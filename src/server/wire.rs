@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::domain::{Generation, PlanSummary, Stamp};
+use super::fault::Fault;
+use crate::domain::{Generation, PlanSummary, ReloadReport, ReloadResult, Stamp};
 
 pub(super) use health::{Health, Own};
 pub(super) use line::{Line, Lines};
@@ -33,16 +34,29 @@ impl Done {
     }
 }
 
-/// `POST /reload`, applied.
+/// `POST /reload`, applied, and `GET /plan`.
 #[derive(Serialize)]
-pub(super) struct Reloaded<'a> {
-    pub(super) success: bool,
-    pub(super) generation: Generation,
-    pub(super) plan: &'a PlanSummary,
+pub(super) struct Reloaded {
+    success: bool,
+    generation: Generation,
+    plan: PlanSummary,
     /// Keys whose edit was refused.
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    pub(super) errors: &'a [String],
-    pub(super) timestamp: Stamp,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<String>,
+    timestamp: Stamp,
+}
+
+impl Reloaded {
+    /// What a look did or would do; a fault if the config is bad.
+    pub(super) fn of(report: ReloadReport) -> Result<Self, Fault> {
+        let ReloadReport { generation, result, plan, errors, .. } = report;
+        match result {
+            ReloadResult::Rejected => Err(Fault::bad_config(errors)),
+            ReloadResult::Applied => {
+                Ok(Self { success: true, generation, plan, errors, timestamp: Stamp::now() })
+            }
+        }
+    }
 }
 
 /// A span in seconds, with milliseconds.

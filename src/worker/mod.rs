@@ -4,6 +4,7 @@
 //! arguments. It never spawns, signals, waits or reads a clock: the engine does, and tells it.
 
 mod budget;
+mod churn;
 mod diagnosis;
 mod machine;
 mod schedule;

@@ -144,6 +144,33 @@ mod tests {
     }
 
     #[test]
+    fn over_daylight_saving_nothing_is_left_out_and_nothing_comes_twice() {
+        let zone = TimeZone::get("Europe/Berlin").expect("a known zone");
+        // Two days around each change of the clocks of 2026.
+        for (expression, day, runs) in [
+            ("30 2 * * *", "2026-03-28T12:00:00Z", 2),
+            ("30 2 * * *", "2026-10-24T12:00:00Z", 2),
+            ("0 * * * *", "2026-03-28T12:00:00Z", 48),
+            ("0 * * * *", "2026-10-24T12:00:00Z", 48),
+            ("*/15 * * * *", "2026-10-24T12:00:00Z", 4 * 48),
+        ] {
+            let schedule = Schedule::new(&policy(expression), zone.clone()).expect("good");
+            let start = now(day);
+            let mut at = start;
+            let mut ticks = Vec::new();
+            while let Some(tick) = schedule.next(at, None) {
+                if start.wall.until(tick.at) > Duration::from_secs(48 * 60 * 60) {
+                    break;
+                }
+                assert!(tick.at > at.wall, "{expression}: {} after {}", tick.at, at.wall);
+                ticks.push(tick.at.to_string());
+                at = Now { instant: tick.instant, wall: tick.at };
+            }
+            assert_eq!(ticks.len(), runs, "{expression} from {day}: {ticks:?}");
+        }
+    }
+
+    #[test]
     fn every_keeps_its_beat_and_skips_what_it_slept_through() {
         let schedule = Schedule::new(&policy("every 10m"), TimeZone::UTC).expect("good");
         let start = now("2026-11-23T12:00:00Z");

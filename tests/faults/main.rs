@@ -1,7 +1,7 @@
 //! Every fault that arcanos survives, provoked for real: processes, signals, full disks, starved
 //! limits, hostile clients. A test is named after the kind of the fault and its number there: `a`
 //! process life, `b` output and logs, `c` the channel, `d` restarts and load, `e` arcanos itself,
-//! `f` resources, `i` HTTP, `s` security.
+//! `f` resources, `g` and `h` the folder and the config, `i` HTTP, `s` security.
 //!
 //! What a machine lacks (root, `strace`, `unshare`) skips a test, with a line that says so.
 //! [`soak`] is the long one, which is only run when asked for.
@@ -22,6 +22,7 @@ mod d_restarts;
 mod e_shutdown;
 mod e_supervisor;
 mod f_resources;
+mod g_watching;
 mod i_http;
 mod s_callers;
 mod s_files;

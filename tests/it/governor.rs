@@ -51,6 +51,21 @@ fn restart_all_is_a_wave_too_and_ends_with_everyone_replaced() {
 }
 
 #[test]
+fn an_edit_of_what_all_get_is_a_wave_too() {
+    let mut site = setup(READY).start();
+    let before = site.wait("all to run", |picture| picture.count("running") == MANY);
+    site.set("env.set.OPENAI_API_KEY", "'sk-another-key-than-before'");
+    site.wait("all to be replaced", |picture| {
+        assert!(launching(picture) <= 2);
+        let is_new = |id: &&str| picture.worker(id).pid() != before.worker(id).pid();
+        picture.count("running") == MANY && picture.ids().iter().all(is_new)
+    });
+    let reasons = site.get("/config")["lastReload"]["plan"]["reasons"].clone();
+    assert_eq!(reasons["w00"], "env OPENAI_API_KEY");
+    assert!(!reasons.to_string().contains("sk-another"), "{reasons}");
+}
+
+#[test]
 fn workers_that_crash_together_all_come_to_their_end() {
     let site = setup("exit 1")
         .set("start.concurrency", "'unlimited'")

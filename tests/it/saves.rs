@@ -138,6 +138,31 @@ fn a_file_that_is_still_written_is_not_started_and_holds_up_nobody() {
 }
 
 #[test]
+fn a_config_and_its_files_may_be_moved_away_for_a_moment_too() {
+    let site = Setup::new()
+        .set("workers.a.env", "{ COLOUR = '${COLOUR}' }")
+        .file(".env", "COLOUR=red\n")
+        .worker("a.sh", "echo $COLOUR; exec sleep 86400")
+        .start();
+    let before = site.wait_running(&["a"]).worker("a");
+    let save = |name: &str, text: &str| {
+        let (path, backup) = (site.path(name), site.path(&format!("{name}~")));
+        fs::rename(&path, &backup).unwrap();
+        assert_eq!(site.get("/health")["status"], "OK");
+        fs::write(&path, text).unwrap();
+        fs::remove_file(&backup).unwrap();
+    };
+    save(".env", "COLOUR=blue\n");
+    let after = site.wait_replaced(&before);
+    site.wait_text("memory/logs/a.log", "blue");
+    save("arcanos.toml", &format!("{}restart.max_attempts = 9\n", site.config_text()));
+    let a = site.wait("the limit", |picture| picture.worker("a").at("/maxAttempts") == 9);
+    assert_eq!((a.worker("a").starts(), a.worker("a").pid()), (2, after.pid()));
+    assert_eq!(site.log("a"), "red\nblue\n");
+    assert!(!site.session().contains("not applied"), "{}", site.session());
+}
+
+#[test]
 fn touch_equal_bytes_and_a_new_inode_change_nothing() {
     let (site, before) = site();
     let generation = site.picture().generation();

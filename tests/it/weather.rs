@@ -87,6 +87,53 @@ fn a_symlink_swap_brings_the_new_content() {
 }
 
 #[test]
+fn a_folder_may_go_and_come_with_those_above_it() {
+    let site = Setup::new()
+        .set("discovery.directory", "'app/next/workers'")
+        .file("app/next/workers/a.sh", STAYS)
+        .start();
+    let before = site.wait_running(&["a"]);
+    fs::rename(site.path("app"), site.path("elsewhere")).unwrap();
+    site.wait_health("the missing folder to show", is_degraded);
+    fs::rename(site.path("elsewhere"), site.path("app")).unwrap();
+    site.wait_health("the folder to be well", is_well);
+    assert_same_runs(&site, &before);
+    site.write("app/next/workers/b.sh", STAYS);
+    site.wait_running(&["b"]);
+}
+
+#[test]
+fn links_on_the_way_may_be_swapped_and_what_they_lead_to_may_go_and_come() {
+    let mut site = Setup::new()
+        .file("releases/1/workers/a.sh", "echo version 1; exec sleep 86400")
+        .file("releases/1/workers/b.sh", STAYS)
+        .file("releases/2/workers/a.sh", "echo version 2; exec sleep 86400")
+        .file("releases/2/workers/b.sh", STAYS)
+        .lay();
+    site.write("releases/1/arcanos.toml", site.config_text());
+    site.write("releases/2/arcanos.toml", site.config_text() + "restart.max_attempts = 9\n");
+    site.remove("arcanos.toml");
+    symlink("releases/1", site.path("current")).unwrap();
+    symlink("current/workers", site.path("workers")).unwrap();
+    symlink("current/arcanos.toml", site.path("arcanos.toml")).unwrap();
+    site.start();
+    let before = site.wait_running(&["a", "b"]);
+    symlink("releases/2", site.path("next")).unwrap();
+    fs::rename(site.path("next"), site.path("current")).unwrap();
+    site.wait_replaced(&before.worker("a"));
+    site.wait("the other config", |picture| picture.worker("b").at("/maxAttempts") == 9);
+    assert_eq!(site.worker("b").pid(), before.worker("b").pid());
+    let before = site.picture();
+    fs::rename(site.path("releases"), site.path("elsewhere")).unwrap();
+    site.wait_health("what is missing to show", |health| {
+        health["config"]["error"].is_string() && health["discovery"]["error"].is_string()
+    });
+    fs::rename(site.path("elsewhere"), site.path("releases")).unwrap();
+    site.wait_health("all to be well", is_well);
+    assert_same_runs(&site, &before);
+}
+
+#[test]
 fn after_an_overflow_of_events_the_disk_counts() {
     let (site, before) = site();
     site.signal(Signal::STOP);

@@ -42,6 +42,7 @@ pub(crate) struct Whereabouts {
 pub(crate) struct Found {
     pub(crate) client: Client,
     pub(crate) instance: Instance,
+    pub(crate) state: StateDir,
 }
 
 /// The arcanos that runs on the state directory of this config.
@@ -52,7 +53,7 @@ pub(crate) fn find(globals: &Globals) -> Result<Found, Failure> {
     let file = load::config_file(globals);
     let whereabouts = whereabouts(globals, &file);
     match running(&whereabouts.state_directory)? {
-        Some(instance) => connect(instance, whereabouts.token),
+        Some((state, instance)) => connect(state, instance, whereabouts.token),
         None if !file.exists() => Err(load::missing(&file)),
         None => Err(Failure::new(
             exit::NOT_RUNNING,
@@ -66,7 +67,7 @@ pub(crate) fn find(globals: &Globals) -> Result<Found, Failure> {
 ///
 /// # Errors
 /// The directory is not ours, or cannot be read.
-pub(crate) fn running(state_directory: &Path) -> Result<Option<Instance>, Failure> {
+pub(crate) fn running(state_directory: &Path) -> Result<Option<(StateDir, Instance)>, Failure> {
     let failed = |error: StateError| Failure::new(exit::FAILED, load::chain(&error));
     let state = match StateDir::open_existing(state_directory) {
         Err(StateError::Missing(_)) => return Ok(None),
@@ -76,7 +77,7 @@ pub(crate) fn running(state_directory: &Path) -> Result<Option<Instance>, Failur
         return Ok(None);
     }
     // Held without a record: it has not come so far yet.
-    state.read_instance().map_err(failed)
+    Ok(state.read_instance().map_err(failed)?.map(|instance| (state, instance)))
 }
 
 /// Where the running one is to be looked for, as far as the config tells.
@@ -99,7 +100,11 @@ pub(crate) async fn workers(globals: &Globals) -> Option<(u32, Vec<wire::Worker>
     Some((found.instance.pid, workers))
 }
 
-fn connect(instance: Instance, token: Option<SecretString>) -> Result<Found, Failure> {
+fn connect(
+    state: StateDir,
+    instance: Instance,
+    token: Option<SecretString>,
+) -> Result<Found, Failure> {
     let Some(address) = instance.address else {
         return Err(Failure::new(
             exit::NOT_RUNNING,
@@ -107,7 +112,7 @@ fn connect(instance: Instance, token: Option<SecretString>) -> Result<Found, Fai
         )
         .with_remedy("`arcanos start-workers` has none; `arcanos run` has one"));
     };
-    Ok(Found { client: Client::new(reachable(address), token), instance })
+    Ok(Found { client: Client::new(reachable(address), token), instance, state })
 }
 
 /// Who listens on every address is reached on the loopback one.
@@ -187,8 +192,9 @@ mod tests {
         state.write_instance(&instance).unwrap();
         assert_eq!(running(&directory).unwrap(), None);
         let _lock = state.lock().unwrap();
-        assert_eq!(running(&directory).unwrap().as_ref(), Some(&instance));
-        let failure = connect(instance, None).expect_err("it does not listen");
+        let found = running(&directory).unwrap();
+        assert_eq!(found.as_ref().map(|(_, instance)| instance), Some(&instance));
+        let failure = connect(state, instance, None).expect_err("it does not listen");
         assert_eq!(failure.code(), exit::NOT_RUNNING);
     }
 

@@ -3,7 +3,7 @@
 use std::{str::FromStr, time::Duration};
 
 use croner::Cron;
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::sections::Scope;
 use crate::{
@@ -68,9 +68,13 @@ fn parse(expression: &str) -> Result<(), String> {
             None => Err("no duration with a unit".to_owned()),
         };
     }
-    match Cron::from_str(expression) {
+    let cron = Cron::from_str(expression)
+        .map_err(|error| error.to_string().trim_end_matches('.').to_lowercase())?;
+    // From a moment behind us: what has come for the last time is no mistake.
+    let past = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+    match cron.find_next_occurrence(&past, true) {
         Ok(_) => Ok(()),
-        Err(error) => Err(error.to_string().trim_end_matches('.').to_lowercase()),
+        Err(_) => Err("there is no such day, so it would never come".to_owned()),
     }
 }
 
@@ -80,11 +84,22 @@ mod tests {
 
     #[test]
     fn schedules_are_cron_or_a_span() {
-        for good in ["*/15 * * * *", "0 5 * * MON-FRI", "@daily", "every 10m", "every 1s"] {
+        for good in [
+            "*/15 * * * *",
+            "0 5 * * MON-FRI",
+            "0 0 29 2 MON",
+            "@daily",
+            "0 0 0 1 1 * 2020",
+            "every 10m",
+            "every 1s",
+        ] {
             assert_eq!(parse(good), Ok(()), "{good}");
         }
         for bad in ["* * *", "61 * * * *", "every 5", "every 10ms", "every", "sometimes"] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+        for never in ["0 0 30 2 *", "0 0 31 4,6 *", "0 0 0 29 2 * 2027"] {
+            assert!(parse(never).is_err_and(|reason| reason.contains("never come")), "{never}");
         }
     }
 }

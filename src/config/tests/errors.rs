@@ -148,7 +148,7 @@ fn workers_have_good_ids_schedules_and_zones() {
     check(
         "[workers.restart]\n[workers.\"a b\"]\n[workers.a]\nschedule = \"sometimes\"\n\
          timezone = \"Europe/Nowhere\"\nstart = { concurrency = 1 }\nstop.signal = \"SIGNONSENSE\"\n\
-         [workers.b]\nschedule = \"every 10ms\"\ncommand = []\n",
+         [workers.b]\nschedule = \"every 10ms\"\ncommand = []\n[workers.c]\nschedule = \"0 0 30 2 *\"\n",
         &[
             "arcanos.toml:1:10: workers.restart: the id `restart` is a word that arcanos uses for \
              itself; rename the file",
@@ -166,6 +166,8 @@ fn workers_have_good_ids_schedules_and_zones() {
              second), expected cron, like \"*/15 * * * *\", or \"every 10m\"",
             "arcanos.toml:10:11: workers.b.command: empty, expected program and arguments, like \
              [\"node\", \"{file}\"]",
+            "arcanos.toml:12:12: workers.c.schedule: `0 0 30 2 *` is no schedule (there is no such \
+             day, so it would never come), expected cron, like \"*/15 * * * *\", or \"every 10m\"",
         ],
     );
 }

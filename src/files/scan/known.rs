@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What is remembered of a file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) entry: Entry,
     /// By what an unchanged file is known; `None` asks for another reading.

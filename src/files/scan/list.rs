@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 32;
 const OTHERS_WRITE: u32 = 0o002;
 
 /// The names in a folder.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct List {
     /// The folder's true path.
     pub(super) canonical: PathBuf,
@@ -31,7 +31,7 @@ pub(super) struct List {
 }
 
 /// Something in a folder.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
     pub(super) path: PathBuf,
     pub(super) kind: Kind,

@@ -33,7 +33,7 @@ pub(super) const MAX_FILE: u64 = 1 << 20;
 
 /// A file counts as removed once it has been gone for so long; a save by rename or by deletion
 /// and creation is done sooner.
-pub(super) const ABSENCE: Duration = Duration::from_millis(300);
+pub(crate) const ABSENCE: Duration = Duration::from_millis(300);
 
 /// What one look at the folder found.
 #[derive(Clone, Debug)]
@@ -93,7 +93,7 @@ impl ScanError {
 }
 
 /// Looks at a folder of workers again and again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Scanner {
     /// Imports are followed into what lies below this folder.
     outermost: PathBuf,
@@ -108,7 +108,7 @@ pub struct Scanner {
 }
 
 /// What a look leaves for the next one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Last {
     list: List,
     /// Paths, in the folder, at which there was nothing that is a file.
@@ -121,6 +121,15 @@ impl Scanner {
     #[must_use]
     pub fn new(outermost: &Path) -> Self {
         Self { outermost: outermost.to_path_buf(), ..Self::default() }
+    }
+
+    /// The same, with another bound of what is followed; what it has seen stays seen.
+    #[must_use]
+    pub fn within(mut self, outermost: &Path) -> Self {
+        if self.outermost != outermost {
+            self = Self::new(outermost);
+        }
+        self
     }
 
     /// Looks at the folder as it is now.

@@ -103,7 +103,7 @@ impl<'a> Pass<'a> {
                 files.push((name.path.clone(), entry));
             }
         }
-        self.look_for_the_gone();
+        self.miss_the_unlisted();
         self.follow_imports();
         self.known.retain(|path, _| self.looks.get(path) == Some(&Look::Present));
         if let Some(file) = self.known_paths(|_, known| known.is_outdated).into_iter().next() {
@@ -149,11 +149,13 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Files that were there and are listed no more.
-    fn look_for_the_gone(&mut self) {
+    /// Files that were there and are listed no more. What stat(2) says of them does not count: an
+    /// overlay file system goes on knowing a file that is gone below it.
+    fn miss_the_unlisted(&mut self) {
         let gone = |path: &PathBuf, known: &Known| known.is_root && !self.looks.contains_key(path);
         for path in self.known_paths(gone) {
-            self.look(&path);
+            let look = self.miss(&path);
+            self.looks.insert(path, look);
         }
     }
 

@@ -132,11 +132,18 @@ impl StateDir {
 
     /// A record that cannot be understood counts as none: it was torn or is from another version,
     /// and what it says can be found out anew.
-    fn read_record<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StateError> {
+    pub(super) fn read_record<T: DeserializeOwned>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, StateError> {
         Ok(self.read(name)?.and_then(|content| serde_json::from_slice(&content).ok()))
     }
 
-    fn write_record<T: Serialize>(&self, name: &str, record: &T) -> Result<(), StateError> {
+    pub(super) fn write_record<T: Serialize>(
+        &self,
+        name: &str,
+        record: &T,
+    ) -> Result<(), StateError> {
         let text = serde_json::to_vec_pretty(record).expect("records have string keys only");
         self.write(name, &text)
     }

@@ -13,6 +13,9 @@ use crate::{
     files::Scan,
 };
 
+/// Links that are followed on the way to a file: as many as the kernel follows.
+const MAX_LINKS: usize = 40;
+
 /// The folders to be watched, and the names in them that matter. All paths are absolute.
 #[derive(Clone, Debug, Default)]
 pub struct WatchList(BTreeMap<PathBuf, Interest>);
@@ -33,13 +36,40 @@ impl WatchList {
         Self::default()
     }
 
-    /// Watches one file, such as the config: its name in its folder, and where a link leads.
+    /// Watches one file, such as the config: its name in its folder, every link on the way to it,
+    /// since each may be swapped, and where they lead, also if nothing is there.
     pub fn file(&mut self, path: &Path) {
         self.name(path);
-        if let Ok(real) = fs::canonicalize(path)
-            && real != path
-        {
+        let parts = |path: &Path| -> Vec<OsString> {
+            path.components().rev().map(|part| part.as_os_str().to_owned()).collect()
+        };
+        let mut ahead = parts(path);
+        let mut real = PathBuf::new();
+        let mut links = 0;
+        while let Some(part) = ahead.pop() {
+            if part == ".." {
+                real.pop();
+                continue;
+            }
+            let next = real.join(part);
+            match fs::read_link(&next) {
+                Ok(target) if links < MAX_LINKS => {
+                    links += 1;
+                    self.name(&next);
+                    ahead.extend(parts(&target));
+                }
+                _ => real = next,
+            }
+        }
+        if links > 0 {
             self.name(&real);
+            // It may go with the folder that it is in, and come with one above that.
+            for folder in real.ancestors().skip(1) {
+                self.name(folder);
+                if folder.parent().is_some_and(Path::is_dir) {
+                    break;
+                }
+            }
         }
     }
 
@@ -95,6 +125,16 @@ impl Interest {
     pub(super) fn covers_arrival(&self, name: &OsStr) -> bool {
         let is_plain = !name.as_encoded_bytes().contains(&b'.');
         self.covers(name) || (is_plain && self.rules.is_some())
+    }
+
+    /// Whether all that matters to `other` matters here.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        let has_rules = match (&self.rules, &other.rules) {
+            (_, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, Some(_)) => false,
+        };
+        has_rules && other.names.is_subset(&self.names)
     }
 
     pub(super) fn merge(&mut self, other: &Self) {

@@ -80,6 +80,21 @@ fn append(path: &Path) -> File {
 }
 
 #[test]
+fn a_name_that_begins_to_matter_is_looked_at_once() {
+    let mut folder = Folder::new();
+    folder.watch(&["a.toml"]);
+    // Nobody listened for it when this happened.
+    folder.put("b.env");
+    let mut list = WatchList::new();
+    ["a.toml", "b.env"].iter().for_each(|name| list.file(&folder.at(name)));
+    folder.watcher.set(&list);
+    assert!(folder.is_noticed());
+    folder.looks.mark_unchanged();
+    folder.watcher.set(&list);
+    assert!(!folder.looks.has_changed().expect("a watcher"));
+}
+
+#[test]
 fn every_way_to_save_is_noticed() {
     let ways: [fn(&Path); 7] = [
         |path| drop(File::create_new(path.with_file_name("b")).unwrap()),

@@ -118,9 +118,13 @@ fn level(object: &Map<String, Value>) -> String {
     named.filter(|l| !l.is_empty()).unwrap_or("info").to_ascii_lowercase()
 }
 
+/// The longest wait that a worker can ask for, a year in seconds: a moment so far ahead can still
+/// be counted.
+const LONGEST_PAUSE: f64 = 366.0 * 24.0 * 60.0 * 60.0;
+
 fn retry_after(object: &Map<String, Value>) -> Option<f64> {
     let seconds = object.get("retry_after")?.as_f64()?;
-    (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
+    (seconds.is_finite() && seconds >= 0.0).then_some(seconds.min(LONGEST_PAUSE))
 }
 
 /// The value as the worker wrote it, where the frame has the form that the task runner sends;
@@ -206,6 +210,10 @@ mod tests {
             (r#"{"type":"result"}"#, result("null")),
             (r#"{"type":"exit_reason","reason":"quota","retry_after":2.5}"#, leaving(Some(2.5))),
             (r#"{"type":"exit_reason","reason":"quota","retry_after":-1}"#, leaving(None)),
+            (
+                r#"{"type":"exit_reason","reason":"quota","retry_after":1e18}"#,
+                leaving(Some(LONGEST_PAUSE)),
+            ),
         ] {
             assert_eq!(message(line), Some(expected), "{line}");
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::{
     config::{self, LogFormat},
@@ -20,7 +20,7 @@ use crate::{
         Board, CommandError, ConfigReport, DiscoveryReport, Handle, Pending, Request, Runtime,
         ServerSettings, Shared, Verb,
     },
-    files::logs::Logs,
+    files::{logs::Logs, state::StateDir},
     text::Redactor,
 };
 
@@ -108,6 +108,8 @@ pub(super) fn engine(
         server: watch::Sender::new(Arc::new(settings.clone())),
         address: watch::Sender::new(None),
         reloads: Default::default(),
+        state: Arc::new(StateDir::open(&folder.path().join("state")).expect("a directory")),
+        foreseeing: Arc::new(Semaphore::new(1)),
     }))
 }
 

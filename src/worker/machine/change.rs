@@ -1,13 +1,13 @@
 //! What an edit of the worker's file or settings does to it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Effect, Leaving, Machine, Rest, Tone, Wanted,
-    run::{Role, Stage, Then},
+    run::{Role, Run, Stage, Then},
 };
 use crate::{
-    domain::{OnChange, WorkerSpec},
+    domain::{OnChange, WorkerSpec, human_delay},
     worker::{Now, Schedule},
 };
 
@@ -115,35 +115,64 @@ impl Machine {
     /// The launch has changed.
     fn relaunch(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.facts.note = None;
-        if self.is_held || self.wanted.is_some() {
-            return;
-        }
-        if self.main().is_none() {
-            // A scheduled worker takes the change up with its next run.
-            if self.rest != Rest::Scheduled {
-                self.begin(Wanted::default());
-            }
-            return;
-        }
-        if let Some(bar) = &self.spec.bar {
+        if let Some(bar) = self.spec.bar.as_ref().filter(|_| self.main().is_some()) {
             // Nothing may take the place of what runs.
             let text = format!("Worker {} has changed, its run is kept: {bar}", self.id);
             out.push(Effect::Log(Tone::Warn, text));
             return;
         }
-        let again = Then::Again { by_person: false };
-        match self.on_change() {
-            OnChange::Manual => {}
-            OnChange::Overlap if self.main().is_some_and(super::run::Run::is_up) => {
-                self.overlap(now, out);
-            }
-            OnChange::Overlap | OnChange::Replace => {
-                self.wants_candidate = false;
-                let text = format!("Worker {} has changed, replacing its run", self.id);
-                out.push(Effect::Log(Tone::Info, text));
-                self.stop_runs(&again, now, out);
+        if !self.may_take_up() || self.postponed.is_some() {
+            return;
+        }
+        // A run that ends already costs no other one.
+        let is_ending = self.main().is_some_and(Run::is_stopping);
+        let wait = if is_ending { Duration::ZERO } else { self.churn.wait(now.instant) };
+        if wait.is_zero() {
+            self.take_up(now, out);
+            return;
+        }
+        self.postponed = now.instant.checked_add(wait);
+        let (id, wait) = (&self.id, human_delay(wait));
+        let text = format!("Worker {id} changes too often, the last change is taken up in {wait}");
+        out.push(Effect::Log(Tone::Warn, text));
+    }
+
+    /// A change that had to wait is due.
+    pub(super) fn take_up_late(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let is_due = self.postponed.is_some_and(|at| at <= now.instant);
+        if is_due {
+            self.postponed = None;
+            if self.is_changed() && self.spec.policy.enabled && self.may_take_up() {
+                self.take_up(now, out);
             }
         }
+    }
+
+    /// Whether a change of the launch makes a difference to what runs.
+    fn may_take_up(&self) -> bool {
+        if self.is_held || self.wanted.is_some() || self.leaving != Leaving::No {
+            return false;
+        }
+        match self.main() {
+            // A scheduled worker takes the change up with its next run.
+            None => self.rest != Rest::Scheduled,
+            Some(_) => self.spec.bar.is_none() && self.on_change() != OnChange::Manual,
+        }
+    }
+
+    fn take_up(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let Some(main) = self.main() else {
+            self.begin(Wanted::default());
+            return;
+        };
+        if self.on_change() == OnChange::Overlap && main.is_up() {
+            self.overlap(now, out);
+            return;
+        }
+        self.wants_candidate = false;
+        let text = format!("Worker {} has changed, replacing its run", self.id);
+        out.push(Effect::Log(Tone::Info, text));
+        self.stop_runs(&Then::Again { by_person: false }, now, out);
     }
 
     /// Tries the changed launch beside the running one, unless that is what runs already.

@@ -128,6 +128,7 @@ impl Machine {
         if self.tick.is_some_and(|tick| tick.instant <= now.instant) {
             self.on_tick(now);
         }
+        self.take_up_late(now, out);
         let is_due = match self.rest {
             Rest::Again(at, _) | Rest::Backoff(at, _) | Rest::Starved(at) => at <= now.instant,
             Rest::Stopped | Rest::Completed | Rest::Scheduled | Rest::Failed => false,

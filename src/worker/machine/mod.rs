@@ -24,7 +24,7 @@ use std::{
 
 use crate::{
     domain::{Exit, LastExit, OnChange, PastRun, RunId, Stamp, WorkerId, WorkerSpec},
-    worker::{Budget, Now, Schedule, Tick},
+    worker::{Budget, Now, Schedule, Tick, churn::Churn},
 };
 
 use chance::Chance;
@@ -85,6 +85,9 @@ pub struct Machine {
     /// Whether a person stopped it.
     is_held: bool,
     leaving: Leaving,
+    churn: Churn,
+    /// When a change is taken up that came too soon after others.
+    postponed: Option<Instant>,
     epoch: u64,
     next_key: u64,
     chance: Chance,
@@ -132,6 +135,8 @@ impl Machine {
             budget: Budget::default(),
             is_held: false,
             leaving: Leaving::No,
+            churn: Churn::default(),
+            postponed: None,
             epoch: 0,
             next_key: 0,
             chance: Chance::new(seed),
@@ -189,7 +194,7 @@ impl Machine {
         let policy = &self.spec.policy;
         let runs = self.runs.iter().filter_map(|run| run.deadline(policy)).min();
         let tick = self.tick.map(|tick| tick.instant);
-        [resting, runs, tick, self.forgiven_at()].into_iter().flatten().min()
+        [resting, runs, tick, self.forgiven_at(), self.postponed].into_iter().flatten().min()
     }
 
     /// The worker's file is gone.

@@ -49,6 +49,9 @@ impl Machine {
             Rest::Again(_, at) | Rest::Backoff(_, at) if main.is_none() => Some(at),
             _ => self.tick.map(|tick| tick.at),
         };
+        let haste = self.postponed.map(|_| {
+            "its files or settings change too often; the last change waits a moment".to_owned()
+        });
         WorkerView {
             id: self.id.clone(),
             state,
@@ -72,7 +75,7 @@ impl Machine {
             changed: self.is_changed(),
             warnings: {
                 let own = self.spec.warnings.iter().chain(&facts.note);
-                own.chain(&facts.hindrances).cloned().collect()
+                own.chain(&facts.hindrances).chain(&haste).cloned().collect()
             },
             log,
             last_activity: activity,

@@ -333,6 +333,30 @@ fn what_is_barred_keeps_its_run_whatever_is_asked_and_changes_once_it_may() {
 }
 
 #[test]
+fn a_worker_that_changes_for_ever_is_not_started_for_ever_and_ends_as_it_was_last() {
+    for (on_change, behaviours) in [
+        (OnChange::Replace, &[][..]),
+        (OnChange::Overlap, &[][..]),
+        (OnChange::Replace, &[(0, CRASHES), (1, CRASHES)][..]),
+    ] {
+        let make = |version| spec(version, move |s: &mut WorkerSpec| s.policy.reload = on_change);
+        let mut world = World::new(make(0), behaviours);
+        for change in 0..2000_u64 {
+            world.apply(make(change % 2 * 10));
+            world.pass(20);
+        }
+        let starts = world.view().starts;
+        assert!((20..60).contains(&starts), "{starts} starts in 40 s, {on_change:?}");
+        assert!(world.said("changes too often, the last change is taken up in 1s") > 0);
+        world.apply(make(20));
+        world.pass(31_000);
+        let view = world.view();
+        assert_eq!((view.state, view.changed, world.alive()), (State::Running, false, 1));
+        assert_eq!(view.warnings, [""; 0]);
+    }
+}
+
+#[test]
 fn an_input_reaches_a_running_script_as_a_message() {
     let mut world = World::new(spec(0, |_| ()), &[]);
     world.pass(2000);
