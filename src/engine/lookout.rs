@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use super::eye::{Eye, Sight};
 use crate::{
     domain::WorkerSpec,
-    files::{Caller, News, QUIET},
+    files::{Caller, News, QUIET, WatchMode, Watcher},
     process,
 };
 
@@ -48,7 +48,17 @@ const APART: Duration = Duration::from_secs(600);
 /// Has the disk looked at. Dropping it ends the thread, after the look that may be under way.
 pub(super) struct Lookout {
     orders: SyncSender<Order>,
-    interval: Duration,
+    pace: Pace,
+}
+
+/// When it looks without being asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pace {
+    /// How long it waits between whiles.
+    pub(super) interval: Duration,
+    /// Whether it looks once more at what had just changed: where there are no events, only the
+    /// interval counts.
+    pub(super) looks_twice: bool,
 }
 
 enum Order {
@@ -57,7 +67,7 @@ enum Order {
         news: News,
         reply: oneshot::Sender<Sight>,
     },
-    Interval(Duration),
+    Pace(Pace),
     /// Hand out a copy of what looks, with all that it knows.
     Copy(oneshot::Sender<Eye>),
 }
@@ -66,18 +76,28 @@ enum Order {
 #[derive(Debug)]
 pub(super) struct Blind;
 
+impl Pace {
+    /// As changes are noticed now.
+    pub(super) fn of(watcher: &Watcher, scan_interval: Duration) -> Self {
+        Self {
+            interval: watcher.interval(scan_interval),
+            looks_twice: *watcher.mode() == WatchMode::Native,
+        }
+    }
+}
+
 impl Lookout {
     /// Posts one, who calls `caller` when something changed that nobody had told of.
     ///
     /// # Errors
     /// The machine has no thread for it.
-    pub(super) fn post(eye: Eye, caller: Caller, interval: Duration) -> io::Result<Self> {
+    pub(super) fn post(eye: Eye, caller: Caller, pace: Pace) -> io::Result<Self> {
         let (orders, queue) = sync_channel(ORDERS);
         thread::Builder::new()
             .name("arcanos-look".to_owned())
             .stack_size(STACK_SIZE)
-            .spawn(move || watch(eye, &caller, interval, &queue))?;
-        Ok(Self { orders, interval })
+            .spawn(move || watch(eye, &caller, pace, &queue))?;
+        Ok(Self { orders, pace })
     }
 
     /// Looks. `running` is what runs now, in order of ids; `news` is what has been told since the
@@ -99,20 +119,20 @@ impl Lookout {
         eye.await.map_err(|_| Blind)
     }
 
-    /// How long it waits between whiles, from now on.
-    pub(super) fn set_interval(&mut self, interval: Duration) {
-        if self.interval != interval {
-            self.interval = interval;
+    /// When it looks without being asked to, from now on.
+    pub(super) fn set_pace(&mut self, pace: Pace) {
+        if self.pace != pace {
+            self.pace = pace;
             // A thread that has ended is noticed at the next look.
-            let _ = self.orders.send(Order::Interval(interval));
+            let _ = self.orders.send(Order::Pace(pace));
         }
     }
 }
 
 /// The thread's life.
-fn watch(mut eye: Eye, caller: &Caller, mut interval: Duration, orders: &Receiver<Order>) {
+fn watch(mut eye: Eye, caller: &Caller, mut pace: Pace, orders: &Receiver<Order>) {
     let mut tidier = Tidier::new();
-    let mut due = Instant::now() + interval;
+    let mut due = Instant::now() + pace.interval;
     loop {
         let next = tidier.due.map_or(due, |tidy| tidy.min(due));
         match orders.recv_timeout(next.saturating_duration_since(Instant::now())) {
@@ -120,12 +140,12 @@ fn watch(mut eye: Eye, caller: &Caller, mut interval: Duration, orders: &Receive
                 // Who asked may be gone, as arcanos ends.
                 let _ = reply.send(eye.look(running, news));
                 tidier.expect_rest();
-                if eye.is_fresh() {
+                if pace.looks_twice && eye.is_fresh() {
                     due = Instant::now() + SETTLED;
                     continue;
                 }
             }
-            Ok(Order::Interval(new)) => interval = new,
+            Ok(Order::Pace(new)) => pace = new,
             Ok(Order::Copy(reply)) => {
                 // As above. It is no look: the interval goes on.
                 let _ = reply.send(eye.clone());
@@ -135,12 +155,12 @@ fn watch(mut eye: Eye, caller: &Caller, mut interval: Duration, orders: &Receive
                 tidier.tidy();
                 continue;
             }
-            Err(RecvTimeoutError::Timeout) if eye.is_fresh() => caller.remind(),
+            Err(RecvTimeoutError::Timeout) if pace.looks_twice && eye.is_fresh() => caller.remind(),
             Err(RecvTimeoutError::Timeout) if eye.is_as_left() => tidier.tidy_now_and_then(),
             Err(RecvTimeoutError::Timeout) => caller.call(),
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        due = Instant::now() + interval;
+        due = Instant::now() + pace.interval;
     }
 }
 

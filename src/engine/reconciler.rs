@@ -29,7 +29,7 @@ use super::{
     foresight::{PATIENCE, in_force},
     governor::Governor,
     handle::{Request, Shared},
-    lookout::Lookout,
+    lookout::{Lookout, Pace},
     model::ModelDesk,
     prepare::Preparer,
     report::ServerSettings,
@@ -368,7 +368,7 @@ impl Reconciler {
 
     fn watch(&mut self, list: &WatchList) {
         self.watcher.set(list);
-        self.lookout.set_interval(self.watcher.interval(self.config.discovery.scan_interval));
+        self.lookout.set_pace(Pace::of(&self.watcher, self.config.discovery.scan_interval));
         self.shared.board.set_problem("discovery.watch", self.watcher.problem());
     }
 

@@ -21,7 +21,7 @@ use super::{
     governor::Governor,
     handle::{Handle, Request, Shared},
     local::{Context, Local, LocalRuntime, Phase},
-    lookout::Lookout,
+    lookout::{Lookout, Pace},
     model::ModelDesk,
     prepare::Preparer,
     reconciler::{Beginnings, OnConfig, Reconciler},
@@ -198,8 +198,8 @@ async fn begin(
     let file = source.file().to_owned();
     let watcher = Watcher::new(config.discovery.watch);
     let eye = Eye::new(source, Arc::clone(&config)).map_err(EngineError::Rules)?;
-    let interval = watcher.interval(config.discovery.scan_interval);
-    let lookout = Lookout::post(eye, watcher.caller(), interval).map_err(EngineError::Thread)?;
+    let pace = Pace::of(&watcher, config.discovery.scan_interval);
+    let lookout = Lookout::post(eye, watcher.caller(), pace).map_err(EngineError::Thread)?;
     Ok(Beginnings {
         file,
         lookout,
