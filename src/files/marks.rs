@@ -1,11 +1,10 @@
 //! By what a few files are known to be as they were.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use super::{read::is_missing, stamp::Stamp};
+use rustix::fs::CWD;
+
+use super::stamp::Stamp;
 
 /// What the system said of some files at one moment.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +43,7 @@ impl Marks {
 
 impl Mark {
     fn of(path: &Path) -> Self {
-        match stamp_at(path) {
+        match Stamp::at(CWD, path) {
             Ok(Some(stamp)) if stamp.is_quiet() => Self::File(stamp),
             Ok(None) => Self::Missing,
             Ok(Some(_)) => Self::Fresh,
@@ -53,18 +52,13 @@ impl Mark {
     }
 }
 
-/// The stamp of what is at a path, links followed.
-pub(super) fn stamp_at(path: &Path) -> io::Result<Option<Stamp>> {
-    match fs::metadata(path) {
-        Ok(metadata) => Ok(Some(Stamp::of(&metadata))),
-        Err(error) if is_missing(&error) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, os::unix::fs::PermissionsExt, time::SystemTime};
+    use std::{
+        fs::{self, File},
+        os::unix::fs::PermissionsExt,
+        time::SystemTime,
+    };
 
     use super::*;
 

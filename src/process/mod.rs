@@ -50,5 +50,11 @@ pub use spawn::{Spawned, Spawner};
 /// Gives memory back to the system that only the past needed, code included. Takes about a
 /// millisecond; for quiet moments.
 pub fn give_memory_back() {
-    sys::give_back();
+    sys::give_heap_back();
+    sys::give_code_back();
+}
+
+/// The same for code alone, in a tenth of that time.
+pub fn give_code_back() {
+    sys::give_code_back();
 }

@@ -33,7 +33,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 use super::plan::{Failure, Identity, Plan, Step};
 use crate::domain::Exit;
 
-pub(super) use pages::give_back;
+pub(super) use pages::{give_code_back, give_heap_back};
 
 /// Bytes of the child's stack. It needs under 2 KiB; glibc's `posix_spawn` takes 32 KiB.
 const STACK_SIZE: usize = 64 * 1024;

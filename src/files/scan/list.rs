@@ -6,8 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::fs::CWD;
+
 use super::ScanError;
-use crate::{discovery::Rules, files::read::is_missing};
+use crate::{
+    discovery::Rules,
+    files::{read::is_missing, stamp::Stamp},
+};
 
 /// Folders in folders are entered so deep. Links to folders are not followed, so only a folder
 /// that is truly so deep ends here.
@@ -17,21 +22,33 @@ const MAX_DEPTH: usize = 32;
 const OTHERS_WRITE: u32 = 0o002;
 
 /// The names in a folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct List {
     /// The folder's true path.
     pub(super) canonical: PathBuf,
+    /// The folder itself, as it was when it was read.
+    pub(super) place: Option<Stamp>,
     /// What is in it, by path in it.
     pub(super) names: Vec<Name>,
     /// The folders in it that were entered.
-    pub(super) entered: Vec<PathBuf>,
+    pub(super) entered: Vec<Entered>,
+    /// Whether the times of a folder tell of every name that comes or goes.
+    has_telling_times: bool,
     /// The folders in it that could not be read, and why. What was known to be in them is not
     /// gone.
     pub(super) unreadable: Vec<(PathBuf, String)>,
 }
 
+/// A folder that was read.
+#[derive(Clone, Debug)]
+pub(super) struct Entered {
+    pub(super) path: PathBuf,
+    /// What it was like before it was read, if its times would tell of what came later.
+    pub(super) stamp: Option<Stamp>,
+}
+
 /// Something in a folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Name {
     pub(super) path: PathBuf,
     pub(super) kind: Kind,
@@ -57,15 +74,18 @@ pub(super) fn list(rules: &Rules, directory: &Path) -> Result<List, ScanError> {
     if is_open(|| canonical.clone(), metadata.mode()) {
         return Err(ScanError::Open(directory.to_path_buf()));
     }
-    let mut list = List { canonical, ..List::default() };
+    let has_telling_times = has_telling_times(&canonical);
+    let place = Some(Stamp::of(&metadata));
+    let mut list = List { canonical, place, has_telling_times, ..List::default() };
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
+        let stamp = list.stamp_of(directory, &folder);
         match names(directory, &folder) {
             Ok(names) => {
                 let inner = names.iter().filter(|name| enters(rules, name));
                 folders.extend(inner.map(|name| name.path.clone()));
                 list.names.extend(names);
-                list.entered.push(folder);
+                list.entered.push(Entered { path: folder, stamp });
             }
             Err(error) if folder.as_os_str().is_empty() => return Err(fault(error)),
             Err(error) => list.unreadable.push((folder, error.to_string())),
@@ -75,12 +95,39 @@ pub(super) fn list(rules: &Rules, directory: &Path) -> Result<List, ScanError> {
     Ok(list)
 }
 
+/// Whether the file system is one that keeps the times of folders itself. Others may show files of
+/// elsewhere, whose coming and going changes no folder here.
+fn has_telling_times(directory: &Path) -> bool {
+    // From linux/magic.h: ext2 to 4, XFS, Btrfs, F2FS, tmpfs.
+    const LOCAL: [i64; 5] = [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x0102_1994];
+    #[expect(clippy::unnecessary_cast, reason = "the kernel's type differs between processors")]
+    rustix::fs::statfs(directory).is_ok_and(|system| LOCAL.contains(&(system.f_type as i64)))
+}
+
 impl List {
+    /// Whether a folder had changed so lately that its times do not tell yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.has_telling_times && self.entered.iter().any(|entered| entered.stamp.is_none())
+    }
+
+    /// Takes the folders to be as they are now. To be done before [`List::renew`]: what changes
+    /// later then shows as a difference.
+    pub(super) fn mark_anew(&mut self, directory: &Path) {
+        for at in 0..self.entered.len() {
+            self.entered[at].stamp = self.stamp_of(directory, &self.entered[at].path);
+        }
+    }
+
+    fn stamp_of(&self, directory: &Path, folder: &Path) -> Option<Stamp> {
+        let stamp = Stamp::at(CWD, &directory.join(folder)).ok().flatten();
+        stamp.filter(|stamp| self.has_telling_times && stamp.is_quiet())
+    }
+
     /// Takes up what has become of one path in the folder. `false` where that takes reading the
     /// folder anew.
     pub(super) fn renew(&mut self, directory: &Path, path: &Path) -> bool {
         let folder = path.parent().unwrap_or(path);
-        if !self.entered.iter().any(|entered| entered == folder) {
+        if !self.entered.iter().any(|entered| entered.path == folder) {
             // A helper, or where one may come to be: such are no names of this list.
             return !self.unreadable.iter().any(|(closed, _)| path.starts_with(closed));
         }

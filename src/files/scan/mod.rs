@@ -5,6 +5,7 @@
 //! looks at the disk as it is: no event is needed, and none is believed. It never waits; where something is not to be read yet, it says when to
 //! look again.
 
+mod check;
 mod known;
 mod list;
 mod pass;
@@ -25,7 +26,7 @@ use self::{
     list::List,
     pass::{Glance, Pass},
 };
-use super::{News, marks::stamp_at, read::is_missing};
+use super::{News, read::is_missing};
 use crate::discovery::{Listing, Rules};
 
 /// Larger files are rejected, in bytes.
@@ -169,23 +170,6 @@ impl Scanner {
         self.last = Some(Last { list, absent });
         Ok(scan)
     }
-
-    /// Whether another look would certainly find what the last one found. Cheaper than that: what
-    /// is known is asked about, and nothing is made of the answers.
-    #[must_use]
-    pub fn is_as_left(&self, rules: &Rules, directory: &Path) -> bool {
-        let Some(last) = &self.last else { return false };
-        let is_unchanged = |(path, known): (&PathBuf, &Known)| {
-            let stamp = known.stamp.filter(|_| known.gone.is_none());
-            stamp.is_some() && matches!(stamp_at(&directory.join(path)), Ok(now) if now == stamp)
-        };
-        let is_missing = |path: &PathBuf| matches!(stamp_at(&directory.join(path)), Ok(None));
-        self.directory == directory
-            && self.digest == rules.digest()
-            && list::list(rules, directory).is_ok_and(|list| list == last.list)
-            && self.known.iter().all(is_unchanged)
-            && last.absent.iter().all(is_missing)
-    }
 }
 
 /// The list as these names have become, with their paths in the folder; `None` where that takes
@@ -193,6 +177,7 @@ impl Scanner {
 fn renew(mut list: List, directory: &Path, news: &News) -> Option<(List, Vec<PathBuf>)> {
     let News::Names(names) = news else { return None };
     let mut paths = Vec::with_capacity(names.len());
+    list.mark_anew(directory);
     for name in names {
         let path = name.strip_prefix(directory).ok()?;
         if path.to_str().is_none() || !list.renew(directory, path) {

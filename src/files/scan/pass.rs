@@ -88,10 +88,11 @@ impl<'a> Pass<'a> {
     ) -> Result<(Scan, Vec<PathBuf>), ScanError> {
         let mut files = Vec::new();
         self.glance = glance;
+        self.is_fresh = list.is_fresh();
         self.canonical.clone_from(&list.canonical);
         self.folders.insert(list.canonical.clone());
         for folder in &list.entered {
-            self.folders.insert(self.directory.join(folder));
+            self.folders.insert(self.directory.join(&folder.path));
         }
         for (folder, fault) in &list.unreadable {
             self.keep_all_in(folder);

@@ -12,12 +12,10 @@ struct Clean {
     length: usize,
 }
 
-/// Gives back what the heap does not use, and the pages of programs and libraries until they are
-/// touched again. Takes a millisecond at first, to find them, and a tenth of that later; for quiet
-/// moments.
-pub(in crate::process) fn give_back() {
+/// Gives back the pages of programs and libraries until they are touched again. Takes a
+/// millisecond at first, to find them, and a tenth of that later; for quiet moments.
+pub(in crate::process) fn give_code_back() {
     static PARTS: OnceLock<Vec<Clean>> = OnceLock::new();
-    trim_heap();
     let parts = PARTS.get_or_init(|| {
         // Without `/proc` nothing is given back.
         clean_parts(&fs::read_to_string("/proc/self/smaps").unwrap_or_default())
@@ -32,14 +30,15 @@ pub(in crate::process) fn give_back() {
     }
 }
 
+/// Gives back what the heap does not use; where the allocator cannot, nothing.
 #[cfg(target_env = "gnu")]
-fn trim_heap() {
+pub(in crate::process) fn give_heap_back() {
     // SAFETY: takes a number; the allocator locks itself.
     unsafe { libc::malloc_trim(0) };
 }
 
 #[cfg(not(target_env = "gnu"))]
-fn trim_heap() {}
+pub(in crate::process) fn give_heap_back() {}
 
 /// The parts that are mapped from a file and were never written to, by `/proc/PID/smaps`.
 ///
@@ -96,7 +95,8 @@ mod tests {
     #[test]
     fn we_live_on_without_what_was_given_back() {
         let before = "still here".to_owned();
-        give_back();
+        give_heap_back();
+        give_code_back();
         assert_eq!(format!("{before}, {}", 6 * 7), "still here, 42");
     }
 }
