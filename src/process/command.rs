@@ -42,8 +42,8 @@ pub enum SpawnError {
     /// The machine refuses for the moment: no processes, no descriptors, no memory.
     #[error("{step}: {}", io::Error::from_raw_os_error(*errno))]
     Starved {
-        /// What was tried.
-        step: &'static str,
+        /// What was tried, and with which program if there is one.
+        step: String,
         /// The system's number of the reason.
         errno: i32,
     },
@@ -69,7 +69,7 @@ impl SpawnError {
     /// A failure of what we do for a child before there is one.
     pub(super) fn before(step: &'static str, errno: Errno) -> Self {
         if is_shortage(errno) {
-            return Self::Starved { step, errno: errno.raw_os_error() };
+            return Self::Starved { step: step.to_owned(), errno: errno.raw_os_error() };
         }
         Self::Failed { step, path: String::new(), reason: words(errno) }
     }
@@ -89,6 +89,7 @@ impl SpawnError {
             Step::Exec => ("execute", program.to_owned()),
         };
         if is_shortage(errno) {
+            let step = format!("{step} `{path}`");
             return Self::Starved { step, errno: errno.raw_os_error() };
         }
         let reason = match (failure.step, errno) {

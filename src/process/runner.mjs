@@ -86,11 +86,16 @@ async function run(task, input) {
   } catch (error) {
     process.off('beforeExit', stuck);
     if (stop.caused(error)) return stop.die();
-    console.error(error instanceof Error ? inspect(error) : error);
+    console.error(error instanceof Error ? trace(error) : error);
     return leave(1);
   }
   process.off('beforeExit', stuck);
   return deliver(value);
+}
+
+// The error without the frames of this file, whose name is its whole text.
+function trace(error) {
+  return inspect(error).replaceAll(import.meta.url, 'arcanos:task').replace(/\n +at [^\n]*\barcanos:task:\d+:\d+\)?/g, '');
 }
 
 function stuck() {

@@ -97,7 +97,7 @@ impl Spawner {
     pub async fn spawn(&self, command: Command) -> Result<Spawned, SpawnError> {
         let spawned = self.request(command);
         let late = SpawnError::Starved {
-            step: "execute the program in time",
+            step: "execute the program in time".to_owned(),
             errno: Errno::TIMEDOUT.raw_os_error(),
         };
         let launched = tokio::time::timeout(SPAWN_LIMIT, spawned).await.unwrap_or(Err(late))?;

@@ -48,6 +48,9 @@ pub(super) async fn drive(door: Door, stream: TcpStream, peer: SocketAddr, seat:
             return Poll::Ready(None);
         }
         if !is_leaving && pulse.is_dismissed(cx.waker()) {
+            if pulse.is_ousted() {
+                return Poll::Ready(None);
+            }
             is_leaving = true;
             hyper.as_mut().graceful_shutdown();
         }

@@ -45,12 +45,13 @@ impl Crowd {
         Self { patience, inner: Mutex::default() }
     }
 
-    /// A place for a new connection, where the longest idle one goes if there are `cap` already.
-    /// `None` if all are at something.
+    /// A place for a new connection, where the longest idle one goes if there are `cap` already,
+    /// else the one whose request has been coming for the longest. `None` if all have asked for
+    /// something.
     pub(super) fn admit(self: &Arc<Self>, cap: usize) -> Option<Seat> {
         let mut inner = self.lock();
         while inner.present.len() >= cap {
-            if !inner.dismiss_longest_idle() {
+            if !inner.make_room() {
                 return None;
             }
         }
@@ -67,9 +68,9 @@ impl Crowd {
         while inner.present.len() > cap && inner.dismiss_longest_idle() {}
     }
 
-    /// Lets the longest idle one go; says whether one was idle.
+    /// Lets the longest idle one go, else the slowest to ask; says whether there was one.
     pub(super) fn make_room(&self) -> bool {
-        self.lock().dismiss_longest_idle()
+        self.lock().make_room()
     }
 
     /// Lets all go, each once it has answered what it is at.
@@ -102,15 +103,26 @@ impl Crowd {
 }
 
 impl Inner {
+    /// Clients that never finish their requests hold places for [`Patience::request`] each: they
+    /// must not keep out those who ask something, whose requests come in a packet or two.
+    fn make_room(&mut self) -> bool {
+        self.dismiss_longest_idle() || self.oust_slowest()
+    }
+
     fn dismiss_longest_idle(&mut self) -> bool {
-        let idle = self.present.iter().filter_map(|(n, p)| p.idle_since().map(|at| (at, *n)));
-        let Some((_, number)) = idle.min() else {
-            return false;
-        };
-        if let Some(pulse) = self.present.remove(&number) {
-            pulse.dismiss();
-        }
-        true
+        let idle = self.remove_earliest(Pulse::idle_since);
+        idle.inspect(|pulse| pulse.dismiss()).is_some()
+    }
+
+    fn oust_slowest(&mut self) -> bool {
+        let slowest = self.remove_earliest(Pulse::reading_since);
+        slowest.inspect(|pulse| pulse.oust()).is_some()
+    }
+
+    fn remove_earliest(&mut self, at: impl Fn(&Pulse) -> Option<Instant>) -> Option<Arc<Pulse>> {
+        let dated = self.present.iter().filter_map(|(n, pulse)| at(pulse).map(|at| (at, *n)));
+        let (_, number) = dated.min()?;
+        self.present.remove(&number)
     }
 }
 
@@ -144,6 +156,23 @@ mod tests {
         assert!(crowd.admit(3).is_none(), "all are at something");
         drop(fourth);
         assert!(crowd.admit(3).is_some(), "a place is free again");
+    }
+
+    #[test]
+    fn the_request_that_has_been_coming_for_the_longest_goes_where_none_is_idle() {
+        let crowd = Arc::new(Crowd::new(Patience::default()));
+        let seats: Vec<Seat> = (0..3).map(|_| crowd.admit(3).expect("there is room")).collect();
+        seats[0].pulse.received();
+        seats[1].pulse.arrived();
+        seats[2].pulse.arrived();
+        let ousted = |seat: &Seat| seat.pulse.is_ousted();
+        let fourth = crowd.admit(3).expect("the second one makes room");
+        assert_eq!(seats.iter().map(ousted).collect::<Vec<_>>(), [false, true, false]);
+        assert!(seats[1].pulse.is_dismissed(Waker::noop()), "it is woken");
+        fourth.pulse.received();
+        crowd.admit(3).expect("the third one makes room").pulse.received();
+        seats[2].pulse.received();
+        assert!(!ousted(&seats[2]), "its request came just in time and is answered");
     }
 
     #[test]

@@ -48,6 +48,7 @@ impl Default for Patience {
 pub(super) struct Pulse {
     beat: Mutex<Beat>,
     is_leaving: AtomicBool,
+    is_ousted: AtomicBool,
     is_cut: AtomicBool,
     waker: AtomicWaker,
 }
@@ -132,6 +133,10 @@ impl Beat {
         let is_idle = matches!(self.phase, Phase::Fresh | Phase::Idle) && self.stalled.is_none();
         is_idle.then_some(self.since)
     }
+
+    fn reading_since(&self) -> Option<Instant> {
+        (self.phase == Phase::Reading).then_some(self.since)
+    }
 }
 
 impl Pulse {
@@ -140,6 +145,7 @@ impl Pulse {
         Self {
             beat: Mutex::new(Beat::new(now, patience)),
             is_leaving: AtomicBool::new(false),
+            is_ousted: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         }
@@ -212,6 +218,23 @@ impl Pulse {
         self.lock().idle_since()
     }
 
+    /// Since when its request has been coming; `None` before its first byte and once it is here.
+    pub(super) fn reading_since(&self) -> Option<Instant> {
+        self.lock().reading_since()
+    }
+
+    /// Asks the connection to end at once if its request is not here yet, else as
+    /// [`Self::dismiss`] does.
+    pub(super) fn oust(&self) {
+        self.is_ousted.store(true, Ordering::Release);
+        self.dismiss();
+    }
+
+    /// Whether it was asked to end at once, and its request is not here yet.
+    pub(super) fn is_ousted(&self) -> bool {
+        self.is_ousted.load(Ordering::Acquire) && self.reading_since().is_some()
+    }
+
     /// Asks the connection to end once it has answered what it is at.
     pub(super) fn dismiss(&self) {
         self.is_leaving.store(true, Ordering::Release);
@@ -224,12 +247,12 @@ impl Pulse {
         self.is_leaving.load(Ordering::Acquire)
     }
 
-    /// It ends by a deadline: what it has not sent is thrown away.
+    /// It ends before its time: what it has not sent is thrown away.
     pub(super) fn cut(&self) {
         self.is_cut.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it ended by a deadline.
+    /// Whether it ended before its time.
     pub(super) fn is_cut(&self) -> bool {
         self.is_cut.load(Ordering::Relaxed)
     }

@@ -110,7 +110,8 @@ fn the_session_log_can_be_json() {
     let site =
         Setup::new().set("log.format", "'json'").worker("a.sh", "echo hello; exit 0").start();
     site.wait_state("a", "completed");
-    let log = site.wait_said("\"hello\"");
+    let log = site.wait_said("exited with code 0");
+    let mut runs = std::collections::BTreeSet::new();
     let mut kinds = std::collections::BTreeSet::new();
     for line in log.lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -119,6 +120,9 @@ fn the_session_log_can_be_json() {
             "{line}"
         );
         kinds.insert(line["kind"].as_str().unwrap().to_owned());
+        if line["worker"] == "a" {
+            runs.insert(line["run"].as_str().expect("its run, also at its end").to_owned());
+        }
         if line["message"] == "hello" {
             assert_eq!(
                 (line["worker"].as_str(), line["stream"].as_str()),
@@ -127,6 +131,7 @@ fn the_session_log_can_be_json() {
         }
     }
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["lifecycle", "output"]);
+    assert_eq!(runs.len(), 1, "{log}");
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub(super) struct Task {
     asked: Option<oneshot::Receiver<Turn>>,
     turn: Option<Turn>,
     runs: Vec<LiveRun>,
+    /// The run whose end is being handled: what is written meanwhile is about it.
+    ended: Option<RunId>,
     log: WorkerLog,
     is_deaf: bool,
     is_gone: bool,
@@ -96,6 +98,7 @@ impl Task {
             asked: None,
             turn: None,
             runs: Vec::new(),
+            ended: None,
             is_deaf: false,
             is_gone: false,
         };
@@ -148,7 +151,7 @@ impl Task {
             Wake::Request(request) => return self.answer(request, now),
             Wake::Run(event) => {
                 if let Event::Exited { run, .. } | Event::SpawnFailed { run, .. } = &event.0 {
-                    self.runs.retain(|live| live.key != *run);
+                    self.ended = self.forget(*run);
                 }
                 self.machine.handle(event.0, now)
             }
@@ -163,6 +166,7 @@ impl Task {
             Wake::Activity => Vec::new(),
         };
         self.carry_out(effects);
+        self.ended = None;
     }
 
     /// Follows what the worker should be.
@@ -291,6 +295,11 @@ impl Task {
         self.is_deaf = live.is_none_or(|live| live.inputs.try_put(input).is_err());
     }
 
+    fn forget(&mut self, run: RunKey) -> Option<RunId> {
+        let at = self.runs.iter().position(|live| live.key == run)?;
+        Some(self.runs.remove(at).id)
+    }
+
     fn with_live(&mut self, run: RunKey, change: impl FnOnce(&mut LiveRun)) {
         if let Some(live) = self.runs.iter_mut().find(|live| live.key == run) {
             change(live);
@@ -298,7 +307,8 @@ impl Task {
     }
 
     fn write(&self, tone: Tone, line: &str) {
-        self.log.lifecycle(self.runs.last().map(|live| &live.id), line);
+        let run = self.ended.as_ref().or_else(|| self.runs.last().map(|live| &live.id));
+        self.log.lifecycle(run, line);
         match tone {
             Tone::Info => tracing::info!("{line}"),
             Tone::Warn => tracing::warn!("{line}"),

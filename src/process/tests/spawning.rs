@@ -2,13 +2,20 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::{
+    io::Errno,
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 
 use super::{
     Done, Duration, Exit, Instant, Receiver, Spawner, command, finish, first_line, run, sh, spawn,
     text, within,
 };
-use crate::process::{SpawnError, raise_descriptor_limit};
+use crate::process::{
+    SpawnError,
+    plan::{Failure, Step},
+    raise_descriptor_limit,
+};
 
 #[tokio::test]
 async fn a_run_ends_by_code_or_by_signal() {
@@ -168,6 +175,14 @@ async fn a_spawn_costs_no_more_than_milliseconds() {
     }
     let each = start.elapsed() / 50;
     assert!(each < Duration::from_millis(100), "{each:?}");
+}
+
+#[test]
+fn what_the_machine_refuses_for_the_moment_names_the_program() {
+    let failure = Failure { step: Step::Clone, errno: Errno::AGAIN };
+    let error = SpawnError::in_child(failure, &sh("true"), "/bin/sh");
+    assert!(error.is_transient());
+    assert!(error.to_string().starts_with("make a process for `/bin/sh`: "), "{error}");
 }
 
 /// Plays an arcanos that is short of descriptors: a process of its own, as the limit is too.

@@ -116,6 +116,18 @@ async fn a_file_behind_a_link_is_still_the_main_one() {
 }
 
 #[tokio::test]
+async fn a_stack_ends_where_the_file_does() {
+    let body = "export default function top() { under() }\n\
+        const under = () => { throw Object.assign(new Error('boom', { cause: new Error('root') }), { code: 7 }) }";
+    let stderr = task("a.mjs", body, Mode::Auto, None).await.stderr;
+    assert!(stderr.contains("at under") && stderr.contains("at top"), "{stderr}");
+    assert!(stderr.contains(" {\n") && stderr.contains("code: 7"), "{stderr}");
+    assert!(stderr.contains("Error: root"), "{stderr}");
+    assert!(!stderr.contains("data:") && !stderr.contains("arcanos:task"), "{stderr}");
+    assert!(stderr.len() < 2000, "{stderr}");
+}
+
+#[tokio::test]
 async fn failures_fail_with_their_stack() {
     for (name, body, code, stderr) in [
         (

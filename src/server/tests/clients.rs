@@ -190,6 +190,26 @@ async fn the_longest_idle_connection_makes_room() {
 }
 
 #[tokio::test]
+async fn requests_that_never_get_done_keep_nobody_out() {
+    let bench = Bench::with(|s| s.max_connections = 3, Patience::default()).await;
+    let mut slow = Vec::new();
+    for text in ["GET /health HTTP/1.1\r\nHost: local", "POST /reload HTTP/1.1\r\nX: y\r\n"] {
+        let mut stream = bench.connect().await;
+        // Asked at once, a fresh connection would be an idle one.
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        read_until(&mut stream, "ARCANOS is live").await;
+        stream.write_all(text.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    let mut stream = open_stream(&bench).await;
+    for _ in 0..3 {
+        assert_eq!(bench.get("/health").await.status, 200);
+    }
+    assert_eq!(read_to_end(&mut slow[0]).await, "", "the first one was cut");
+    stream.write_all(b"x").await.expect("who has asked stays");
+}
+
+#[tokio::test]
 async fn without_an_idle_one_there_is_no_room() {
     let bench = Bench::with(|s| s.max_connections = 1, Patience::default()).await;
     let mut stream = open_stream(&bench).await;
