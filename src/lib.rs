@@ -6,7 +6,8 @@
 //! difference from what runs) → **act** (each worker's own task drives a pure state machine) →
 //! **publish** (one immutable picture and a stream of events) → **show** (HTTP, command line,
 //! metrics). Every wake-up, whatever its cause, takes this same way. No event is ever
-//! interpreted; it only says "look again", and by which name to begin.
+//! interpreted; it only says "look again", and at which names: what happened there, the disk
+//! says. What no event told of is found by the interval.
 //!
 //! ```text
 //! arcanos.toml, env ─► config ─► Config ──────┐
