@@ -89,7 +89,7 @@ pub(super) struct Reconciler {
     folder_error: Option<String>,
     /// What was last said of the permissions of the config's files.
     exposure: Exposure,
-    /// Whether something is to be told of this pass though it changed nothing.
+    /// Whether the config was found changed, good or bad, which is told though nothing follows.
     is_news: bool,
     on_config: OnConfig,
     last_reload: Option<ReloadReport>,

@@ -75,6 +75,19 @@ fn the_active_profile_and_limits_over_all() {
 }
 
 #[test]
+fn a_config_that_is_applied_says_so_and_so_does_one_that_is_mended() {
+    let (mut site, _) = site();
+    site.set("workers.a.stop.timeout", "'3s'");
+    site.wait_said("Config applied: generation 2, 0 started, 0 stopped, 0 restarted, 1 updated");
+    site.write("arcanos.toml", "[log\n");
+    site.wait_said("Config not applied: ");
+    site.save();
+    let again = "Config applied: generation 2, 0 started, 0 stopped, 0 restarted, 0 updated";
+    site.wait_said(again);
+    assert!(site.stderr().contains(again), "{}", site.stderr());
+}
+
+#[test]
 fn how_logs_are_written_and_how_large_they_grow() {
     let mut site = Setup::new()
         .worker("a.sh", "while read -r line; do echo $line; done < pipe; exec sleep 86400")

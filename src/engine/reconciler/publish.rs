@@ -20,10 +20,15 @@ impl Reconciler {
             self.generation = self.generation.next();
         }
         self.publish();
-        let is_news = std::mem::take(&mut self.is_news) || is_change;
+        let is_of_config = std::mem::take(&mut self.is_news);
         let report = self.report(plan);
-        if is_news {
+        if is_of_config || is_change {
             self.tell(&report);
+            if is_of_config && report.result == ReloadResult::Applied {
+                let text = format!("Config applied: {}", counted(&report));
+                tracing::info!("{text}");
+                self.shared.logs.arcanos(&text);
+            }
             self.last_reload = Some(report.clone());
             self.reloads.truncate(RELOADS_KEPT - 1);
             self.reloads.push_front(Arc::new(report.clone()));
@@ -84,19 +89,9 @@ impl Reconciler {
     }
 
     fn tell(&self, report: &ReloadReport) {
-        let plan = &report.plan;
         let message = match report.result {
             ReloadResult::Rejected => format!("reload rejected: {}", report.errors.join("; ")),
-            ReloadResult::Applied => format!(
-                "reload applied: generation {}, {} started, {} stopped, {} restarted, {} updated, \
-                 {} unchanged",
-                report.generation,
-                plan.started.len(),
-                plan.stopped.len(),
-                plan.restarted.len(),
-                plan.updated.len(),
-                plan.unchanged
-            ),
+            ReloadResult::Applied => format!("reload applied: {}", counted(report)),
         };
         tracing::debug!("{message}");
         self.shared.reloads.count(report.result);
@@ -116,4 +111,17 @@ impl Reconciler {
             errors: faults.chain(&self.refused).cloned().collect(),
         }
     }
+}
+
+fn counted(report: &ReloadReport) -> String {
+    let plan = &report.plan;
+    format!(
+        "generation {}, {} started, {} stopped, {} restarted, {} updated, {} unchanged",
+        report.generation,
+        plan.started.len(),
+        plan.stopped.len(),
+        plan.restarted.len(),
+        plan.updated.len(),
+        plan.unchanged
+    )
 }
