@@ -18,6 +18,10 @@
 //! worker tasks ─► engine's board { picture, occurrences } ─► server, cli, metrics
 //! ```
 //!
+//! The reading is done by a thread of the engine, the lookout; at rest it alone wakes, once an
+//! interval, and asks whether all is as it was left. `GET /plan` and `arcanos check` take the same
+//! way on a copy of what the reconciler knows, and stop before the act.
+//!
 //! # Rooms and floors
 //!
 //! A room uses the floors below it, never one above, and siblings only where said. A test holds
@@ -47,9 +51,9 @@
 //! 1. **Two kinds of change, told apart by type.** [`domain::Launch`] differs → the run is
 //!    replaced; [`domain::Policy`] differs → changed in place. `==` on each half is the whole
 //!    question.
-//! 2. **Level, not edge.** Waiters wait on values; a lost, doubled or reordered event changes
-//!    nothing. Whether a program still writes to a file is asked of the kernel, not guessed from
-//!    events.
+//! 2. **Level, not edge.** Waiters wait on values; a doubled or reordered event changes nothing, a
+//!    lost one only delays what it would have told, by an interval at most. Whether a program still
+//!    writes to a file is asked of the kernel, not guessed from events.
 //! 3. **One owner for each worker.** Its task alone starts, signals and reaps it.
 //! 4. **`select!` only names the event.** A synchronous handler decides; effects follow.
 //! 5. **Every channel is bounded**, and its size is a constant with a reason.
