@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Reconciler;
 use crate::{
-    domain::{PlanSummary, ReloadReport, ReloadResult, Stamp},
+    domain::{Generation, PlanSummary, ReloadReport, ReloadResult, Stamp},
     engine::report::{ConfigReport, DiscoveryReport},
 };
 
@@ -15,6 +15,7 @@ const RELOADS_KEPT: usize = 20;
 impl Reconciler {
     /// Counts and publishes what the pass did.
     pub(super) fn finish(&mut self, is_new: bool, plan: PlanSummary) -> ReloadReport {
+        let is_start = self.generation == Generation(0);
         let is_change = is_new || !plan.is_empty();
         if is_change {
             self.generation = self.generation.next();
@@ -24,7 +25,7 @@ impl Reconciler {
         let report = self.report(plan);
         if is_of_config || is_change {
             self.tell(&report);
-            if is_of_config && report.result == ReloadResult::Applied {
+            if is_of_config && !is_start && report.result == ReloadResult::Applied {
                 let text = format!("Config applied: {}", counted(&report));
                 tracing::info!("{text}");
                 self.shared.logs.arcanos(&text);
