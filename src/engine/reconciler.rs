@@ -90,7 +90,7 @@ pub(super) struct Reconciler {
     /// What was last said of the permissions of the config's files.
     exposure: Exposure,
     /// Whether the config was found changed, good or bad, which is told though nothing follows.
-    is_news: bool,
+    is_config_news: bool,
     on_config: OnConfig,
     last_reload: Option<ReloadReport>,
     /// What each look did that changed something or failed, newest first.
@@ -161,7 +161,7 @@ impl Reconciler {
             refused: None,
             folder_error: None,
             exposure: Exposure::default(),
-            is_news: false,
+            is_config_news: false,
             on_config,
             last_reload: None,
             reloads: VecDeque::new(),

@@ -27,7 +27,7 @@ impl Reconciler {
                     self.shown.keep_in(&mut loaded, "state", "directory");
                 }
                 self.refused = refused;
-                self.is_news = true;
+                self.is_config_news = true;
                 if is_same(&self.config, &config) && self.shown.effective == loaded.effective {
                     return false;
                 }
@@ -44,7 +44,7 @@ impl Reconciler {
                 tracing::error!("{error}");
                 self.shared.logs.arcanos(&format!("Config not applied: {error}"));
             }
-            self.is_news = true;
+            self.is_config_news = true;
         }
         self.fault = Some(fault);
     }

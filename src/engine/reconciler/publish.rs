@@ -21,11 +21,11 @@ impl Reconciler {
             self.generation = self.generation.next();
         }
         self.publish();
-        let is_of_config = std::mem::take(&mut self.is_news);
+        let is_config_news = std::mem::take(&mut self.is_config_news);
         let report = self.report(plan);
-        if is_of_config || is_change {
+        if is_config_news || is_change {
             self.tell(&report);
-            if is_of_config && !is_start && report.result == ReloadResult::Applied {
+            if is_config_news && !is_start && report.result == ReloadResult::Applied {
                 let text = format!("Config applied: {}", counted(&report));
                 tracing::info!("{text}");
                 self.shared.logs.arcanos(&text);
