@@ -128,6 +128,9 @@ fn b6_each_line_is_there_once_however_it_was_cut() {
     site.start();
     site.wait("w", "completed");
     until("all is logged", || (site.log("w").lines().count() == 2000).then_some(()));
+    // The session log has its own pace.
+    let last = format!("] [w] 1999 {}\n", "y".repeat(1999 % 300));
+    until("the session has it too", || site.session().contains(&last).then_some(()));
     let session = site.session();
     let shown = session.lines().filter(|line| line.contains("] [w] ") && line.contains(" y"));
     let numbers: Vec<usize> = shown
