@@ -6,7 +6,8 @@
 //! difference from what runs) → **act** (each worker's own task drives a pure state machine) →
 //! **publish** (one immutable picture and a stream of events) → **show** (HTTP, command line,
 //! metrics). Every wake-up, whatever its cause, takes this same way. No event is ever
-//! interpreted; it only says "look again", and by which name to begin.
+//! interpreted; it only says "look again", and at which names: what happened there, the disk
+//! says. What no event told of is found by the interval.
 //!
 //! ```text
 //! arcanos.toml, env ─► config ─► Config ──────┐
@@ -16,6 +17,10 @@
 //!                ▲────────── Spawned, Ready, Exited, Deadline ─────┘
 //! worker tasks ─► engine's board { picture, occurrences } ─► server, cli, metrics
 //! ```
+//!
+//! The reading is done by a thread of the engine, the lookout; at rest it alone wakes, once an
+//! interval, and asks whether all is as it was left. `GET /plan` and `arcanos check` take the same
+//! way on a copy of what the reconciler knows, and stop before the act.
 //!
 //! # Rooms and floors
 //!
@@ -46,9 +51,9 @@
 //! 1. **Two kinds of change, told apart by type.** [`domain::Launch`] differs → the run is
 //!    replaced; [`domain::Policy`] differs → changed in place. `==` on each half is the whole
 //!    question.
-//! 2. **Level, not edge.** Waiters wait on values; a lost, doubled or reordered event changes
-//!    nothing. Whether a program still writes to a file is asked of the kernel, not guessed from
-//!    events.
+//! 2. **Level, not edge.** Waiters wait on values; a doubled or reordered event changes nothing, a
+//!    lost one only delays what it would have told, by an interval at most. Whether a program still
+//!    writes to a file is asked of the kernel, not guessed from events.
 //! 3. **One owner for each worker.** Its task alone starts, signals and reaps it.
 //! 4. **`select!` only names the event.** A synchronous handler decides; effects follow.
 //! 5. **Every channel is bounded**, and its size is a constant with a reason.

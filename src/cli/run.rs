@@ -31,10 +31,8 @@ pub(crate) fn run(globals: &Globals) -> Result<(), Failure> {
 /// Takes the address of the config, or the socket that systemd hands over for it.
 fn listen(settings: &ServerSettings, handed_over: Option<TcpListener>) -> Result<Bound, Failure> {
     let Some(socket) = handed_over else {
-        return server::bind(settings).map_err(|error| {
-            Failure::new(exit::CANNOT_LISTEN, chain(&error))
-                .with_remedy("set another `server.listen`, or PORT; `ss -ltnp` shows who has it")
-        });
+        return server::bind(settings)
+            .map_err(|error| Failure::new(exit::CANNOT_LISTEN, chain(&error)));
     };
     let refused = |error: io::Error| {
         let text = format!("cannot use the socket that systemd hands over: {error}");

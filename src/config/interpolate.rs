@@ -25,8 +25,6 @@ pub(super) enum Fault {
 pub(super) struct Unfilled {
     /// Where it stands.
     pub(super) path: KeyPath,
-    /// The text as it was.
-    pub(super) value: Value,
     /// Why.
     pub(super) fault: Fault,
 }
@@ -61,14 +59,10 @@ fn walk(
                 walk(element, &path.index(index), variables, unfilled);
             }
         }
-        Value::String(tag, text) => match filled(text, variables) {
+        Value::String(_, text) => match filled(text, variables) {
             Ok(Cow::Borrowed(_)) => {}
             Ok(Cow::Owned(filled)) => *text = filled,
-            Err(fault) => unfilled.push(Unfilled {
-                path: path.clone(),
-                value: Value::String(*tag, text.clone()),
-                fault,
-            }),
+            Err(fault) => unfilled.push(Unfilled { path: path.clone(), fault }),
         },
         Value::Char(..) | Value::Bool(..) | Value::Num(..) | Value::Empty(..) => {}
     }

@@ -15,7 +15,7 @@ use super::{
     inputs::Inputs,
     interpolate::{self, Fault},
     key::KeyPath,
-    layers::{Layer, Layers, Origin, Source, Sources},
+    layers::{Layer, Layers, Origin, Source},
     model::Config,
     raw::{RawConfig, RawFile},
     report::Report,
@@ -177,7 +177,7 @@ fn resolve(
     let (written, sources) = layers.merged();
     let variables = environment::variables(inputs, &written, layers, report);
     let mut tree = written.clone();
-    fill_in(&mut tree, &variables, layers, &sources, report);
+    fill_in(&mut tree, &variables, layers, report);
     let raw: Option<RawConfig> = extract::read_merged(&tree, &written, layers, report);
     let scope = check::Scope { inputs, layers, written: &written, variables: &variables, profile };
     let (config, token_file) = check::config(raw.unwrap_or_default(), &scope, report);
@@ -194,19 +194,14 @@ fn resolve(
 }
 
 /// Fills in the references; what is not set is an error, but for a variable of the workers.
-fn fill_in(
-    tree: &mut Value,
-    variables: &Variables,
-    layers: &Layers<'_>,
-    sources: &Sources,
-    report: &mut Report,
-) {
+fn fill_in(tree: &mut Value, variables: &Variables, layers: &Layers<'_>, report: &mut Report) {
     let set = KeyPath::of("env.set");
+    // That there is no key is told where the model is, with what to do.
+    let key = set.key("OPENAI_API_KEY");
     for unfilled in interpolate::fill_in(tree, &variables.available) {
         match &unfilled.fault {
             Fault::Unset(name) if unfilled.path.starts_with(&set) => {
-                // That the default key is not set is told where the model is, with what to do.
-                if sources.of(&unfilled.value) != Source::Default {
+                if unfilled.path != key {
                     report.warnings.push(format!(
                         "{}: `${{{name}}}` is not set, so workers do not get this variable",
                         unfilled.path

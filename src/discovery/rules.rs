@@ -145,10 +145,8 @@ impl Rules {
     /// Whether this file may be a worker, as far as its path says.
     #[must_use]
     pub fn is_eligible(&self, rel: &Path) -> bool {
-        let is_in_place = match self.recursive {
-            true => !is_beside(rel),
-            false => rel.components().count() == 1,
-        };
+        let is_in_place =
+            if self.recursive { !is_beside(rel) } else { rel.components().count() == 1 };
         is_in_place && !self.is_ignored(rel) && self.fits(rel)
     }
 

@@ -33,9 +33,7 @@ impl PlanSummary {
             && self.restarted.is_empty()
             && self.updated.is_empty()
     }
-}
 
-impl PlanSummary {
     /// This plan and the one that was carried out after it, as one.
     #[must_use]
     pub fn then(mut self, later: Self) -> Self {

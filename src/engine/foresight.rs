@@ -46,8 +46,7 @@ pub(super) struct Upstreams {
 
 impl Upstreams {
     pub(super) fn of(config: &Config, now: Option<String>, desk: &ModelDesk) -> Self {
-        let stand_in = desk.would_give(&Upstream::Echo);
-        Self { now: (config.model.upstream.clone(), now), stand_in }
+        Self { now: (config.model.upstream.clone(), now), stand_in: desk.stand_in_url() }
     }
 
     fn given(&self, upstream: &Upstream) -> Option<String> {

@@ -3,7 +3,7 @@
 //! | task | does | ends |
 //! |---|---|---|
 //! | reconciler | has the disk looked at, plans, acts, publishes | at shutdown, first |
-//! | lookout, a thread | looks at the disk; at rest, whether all is as it was left | with the reconciler |
+//! | lookout, a thread | looks at the disk; at rest, whether all is as left | after the reconciler |
 //! | one a worker, one a run (`local`) | live the worker's life | when the worker is gone |
 //! | clock | notices that the wall clock was set | with the engine |
 //! | the preflight, the preparation | ask the upstream; install packages | by themselves |

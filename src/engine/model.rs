@@ -64,9 +64,9 @@ impl ModelDesk {
         url
     }
 
-    /// The base URL that workers would get by this upstream.
-    pub(super) fn would_give(&self, upstream: &Upstream) -> Option<String> {
-        upstream.base_url(self.stand_in.as_ref().map(StandIn::url))
+    /// Where the stand-in listens, if it was needed yet.
+    pub(super) fn stand_in_url(&self) -> Option<String> {
+        self.stand_in.as_ref().map(StandIn::url)
     }
 
     async fn url(&mut self, upstream: &Upstream) -> Option<String> {
@@ -87,7 +87,7 @@ impl ModelDesk {
                 }
             }
         }
-        self.stand_in.as_ref().map(|stand_in| stand_in.url())
+        self.stand_in_url()
     }
 
     /// Shows the upstream, and asks it in the background if that is wanted.

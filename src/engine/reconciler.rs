@@ -1,12 +1,14 @@
 //! The loop that makes what runs follow the disk.
 //!
-//! Whatever wakes it, it takes the same way: look at config and folder, plan, act, publish. No
-//! event is interpreted; it only says "look again".
+//! Whatever wakes it, it takes the same way: have config and folder looked at, plan, act, publish.
+//! No event is interpreted; it only says "look again", and at which names.
 //!
-//! Channels: `requests` from handles; the watcher's `watch`; to the handles' readers the config
-//! and discovery reports and the server's settings, each a `watch`.
+//! Channels: `requests` from handles; the watcher's `watch`; `orders` to the lookout, each with
+//! the way back of what was seen; to the handles' readers the config and discovery reports and the
+//! server's settings, each a `watch`.
 
 mod ahead;
+mod digest;
 mod publish;
 mod shown;
 
@@ -22,17 +24,15 @@ use tokio::{
     time::Instant,
 };
 
-use self::shown::{Shown, is_same, tell_warnings};
+use self::shown::{Shown, tell_warnings};
 use super::{
     exposure::Exposure,
-    eye::ConfigSight,
     foresight::{PATIENCE, in_force},
     governor::Governor,
     handle::{Request, Shared},
     lookout::{Lookout, Pace},
     model::ModelDesk,
     prepare::Preparer,
-    report::ServerSettings,
     source::Fault,
 };
 use crate::{
@@ -89,8 +89,8 @@ pub(super) struct Reconciler {
     folder_error: Option<String>,
     /// What was last said of the permissions of the config's files.
     exposure: Exposure,
-    /// Whether something is to be told of this pass though it changed nothing.
-    is_news: bool,
+    /// Whether the config was found changed, good or bad, which is told though nothing follows.
+    is_config_news: bool,
     on_config: OnConfig,
     last_reload: Option<ReloadReport>,
     /// What each look did that changed something or failed, newest first.
@@ -161,7 +161,7 @@ impl Reconciler {
             refused: None,
             folder_error: None,
             exposure: Exposure::default(),
-            is_news: false,
+            is_config_news: false,
             on_config,
             last_reload: None,
             reloads: VecDeque::new(),
@@ -259,87 +259,6 @@ impl Reconciler {
         self.prepare(sight.lock);
         let plan = self.act();
         self.finish(is_new, plan)
-    }
-
-    /// Takes up what was found of the config; whether that changes anything.
-    async fn digest_config(&mut self, sight: ConfigSight) -> bool {
-        match sight {
-            ConfigSight::Same => false,
-            ConfigSight::Bad(fault) => {
-                self.blame(fault);
-                false
-            }
-            ConfigSight::New(mut loaded, config, refused) => {
-                self.fault = None;
-                if refused.is_some() {
-                    self.shown.keep_in(&mut loaded, "state", "directory");
-                }
-                self.refused = refused;
-                self.is_news = true;
-                if is_same(&self.config, &config) && self.shown.effective == loaded.effective {
-                    return false;
-                }
-                self.adopt(*loaded, config).await;
-                true
-            }
-        }
-    }
-
-    /// The config on the disk is bad: what runs goes on by the last good one.
-    fn blame(&mut self, fault: Fault) {
-        if self.fault.as_ref() != Some(&fault) {
-            for error in &fault.errors {
-                tracing::error!("{error}");
-                self.shared.logs.arcanos(&format!("Config not applied: {error}"));
-            }
-            self.is_news = true;
-        }
-        self.fault = Some(fault);
-    }
-
-    async fn adopt(&mut self, loaded: Loaded, config: Arc<Config>) {
-        tell_warnings(&loaded, &self.shared.logs);
-        (self.on_config)(&config, &self.shared.logs);
-        self.governor.set_limit(config.concurrency);
-        self.watcher.change(config.discovery.watch);
-        self.shared.server.send_replace(Arc::new(ServerSettings::of(&config)));
-        self.surroundings.upstream = self.model.follow(&config).await;
-        self.shown = Shown::of(&loaded);
-        self.config = config;
-    }
-
-    /// Says who else may write to the config or read its secrets, whenever that changes.
-    fn tell_exposure(&mut self, exposure: Exposure) {
-        if self.exposure == exposure {
-            return;
-        }
-        let known = [&self.exposure.writable[..], &self.exposure.warnings].concat();
-        for text in exposure.writable.iter().chain(&exposure.warnings) {
-            if !known.contains(text) {
-                tracing::warn!("{text}");
-                self.shared.logs.arcanos(&format!("Warning: {text}"));
-            }
-        }
-        let problem = (!exposure.writable.is_empty()).then(|| exposure.writable.join("\n"));
-        self.shared.board.set_problem("config.permissions", problem);
-        self.exposure = exposure;
-    }
-
-    fn digest_folder(&mut self, folder: Result<Discovered, String>) {
-        match folder {
-            Ok(discovered) => {
-                self.folder_error = None;
-                self.discovered = discovered;
-                self.judged_by = Arc::clone(&self.config);
-            }
-            Err(error) => {
-                if self.folder_error.as_ref() != Some(&error) {
-                    tracing::error!("{error}");
-                    self.shared.logs.arcanos(&error);
-                }
-                self.folder_error = Some(error);
-            }
-        }
     }
 
     /// Makes what runs as it should be.

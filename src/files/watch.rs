@@ -1,8 +1,8 @@
 //! Says when something may have changed on the disk, by the system's events.
 //!
 //! Events are hints. Whatever comes, one number is counted up, which says "look again", and the
-//! names are kept that a look should begin with; nothing is said of what happened. Only folders are watched, since the watch of a file ends when an
-//! editor saves by rename. Where there are no events (network and overlay file systems), or no
+//! names are kept at which a look is due; nothing is said of what happened. Only folders are
+//! watched, since the watch of a file ends when an editor saves by rename. Where there are no events (network and overlay file systems), or no
 //! watches left, the periodic look finds what they would have told.
 
 mod list;

@@ -108,7 +108,8 @@ fn open(asked: SocketAddr) -> io::Result<Listener> {
 fn remedy(kind: io::ErrorKind, text: &str) -> String {
     let known = match kind {
         io::ErrorKind::AddrInUse => {
-            "another program listens there; stop it, or set `server.listen` (or PORT) to a free port"
+            "another program listens there (`ss -ltnp` shows which); stop it, or set \
+             `server.listen` (or PORT) to a free port"
         }
         io::ErrorKind::PermissionDenied => {
             "permission denied; ports below 1024 need root or CAP_NET_BIND_SERVICE, so set \

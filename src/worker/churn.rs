@@ -38,6 +38,7 @@ impl Churn {
         match self.taken.checked_sub(BURST + 1) {
             None => Duration::ZERO,
             Some(later) => {
+                // Five are beyond the longest wait already.
                 let doublings = later.saturating_sub(GENTLE - 1).min(5);
                 (PAUSE * (1 << doublings)).min(LONGEST)
             }

@@ -185,6 +185,8 @@ test('the last reloads are there with their plans, though the page came later', 
     await page.goto(`${site.url}#/reloads`);
     const reloads = page.locator('.reload');
     await until(async () => (await reloads.count()) === 4, 'four reloads');
+    // A page that opens shows nothing until its top stands.
+    await reloads.first().waitFor();
     assert.match(await textOf(reloads.nth(0))(), /applied generation 3 1 restarted, 0 unchanged restarted alpha/);
     assert.match(await textOf(reloads.nth(1))(), /rejected generation 2 arcanos\.toml:\d+:\d+: restart\.delay/);
     assert.match(await textOf(reloads.nth(3))(), /applied generation 1 1 started/);

@@ -17,6 +17,15 @@ use crate::{
 /// for one that is not optimised.
 const FLAT: u64 = 100;
 
+/// Starts a site whose worker `w` logs to a disk that strace makes bad in this way.
+fn start_with_bad_disk(site: &mut Site, fault: &str) {
+    let log = site.path("memory/logs/w.log").display().to_string();
+    let inject = format!("inject=write,writev:{fault}");
+    let words = ["strace", "-D", "-f", "-o", "/dev/null", "-P", &log, "-e", &inject];
+    site.through(&words).start();
+    site.wait("w", "running");
+}
+
 #[test]
 fn b1_a_flood_leaves_memory_flat_and_the_others_alone() {
     let mut site = Site::new();
@@ -53,11 +62,7 @@ fn b2_a_slow_disk_holds_up_neither_arcanos_nor_a_worker_for_long() {
     }
     let mut site = Site::new();
     site.sh("w", "while :; do echo line; echo beat >> beats; sleep 0.02; done");
-    let log = site.path("memory/logs/w.log").display().to_string();
-    let inject = "inject=write,writev:delay_enter=1500000";
-    let words = ["strace", "-D", "-f", "-o", "/dev/null", "-P", &log, "-e", inject];
-    site.through(&words).start();
-    site.wait("w", "running");
+    start_with_bad_disk(&mut site, "delay_enter=1500000");
     let pulse = Pulse::start(site.port());
     let before = site.read("beats").lines().count();
     std::thread::sleep(Duration::from_secs(4));
@@ -123,6 +128,9 @@ fn b6_each_line_is_there_once_however_it_was_cut() {
     site.start();
     site.wait("w", "completed");
     until("all is logged", || (site.log("w").lines().count() == 2000).then_some(()));
+    // The session log has its own pace.
+    let last = format!("] [w] 1999 {}\n", "y".repeat(1999 % 300));
+    until("the session has it too", || site.session().contains(&last).then_some(()));
     let session = site.session();
     let shown = session.lines().filter(|line| line.contains("] [w] ") && line.contains(" y"));
     let numbers: Vec<usize> = shown
@@ -219,11 +227,7 @@ fn b8_a_disk_that_fails_for_a_while_is_survived() {
     }
     let mut site = Site::new();
     site.sh("w", "while :; do echo line; sleep 0.02; done");
-    let log = site.path("memory/logs/w.log").display().to_string();
-    let inject = "inject=write,writev:error=EIO:when=2..20";
-    let words = ["strace", "-D", "-f", "-o", "/dev/null", "-P", &log, "-e", inject];
-    site.through(&words).start();
-    site.wait("w", "running");
+    start_with_bad_disk(&mut site, "error=EIO:when=2..20");
     until("it is logged after all", || (site.log("w").lines().count() > 20).then_some(()));
     assert_eq!(site.worker("w")["starts"], 1);
     assert!(site.log("w").lines().all(|line| line == "line"), "no line is half written");

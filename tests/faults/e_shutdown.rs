@@ -56,6 +56,13 @@ fn e1_the_second_signal_kills_at_once() {
     }
 }
 
+/// Waits until arcanos knows that it cannot write its logs.
+fn await_full_disk(site: &Site) {
+    until("the disk is full", || {
+        site.json("/health")["problems"].to_string().contains("memory").then_some(())
+    });
+}
+
 /// Opens many connections that are at something, and at nothing that gets done.
 fn slow_clients(site: &Site) -> Vec<TcpStream> {
     let asks = |head: &str| format!("{head} HTTP/1.1\r\nHost: 127.0.0.1\r\n");
@@ -109,9 +116,7 @@ fn e10_deaf_workers_slow_clients_and_a_full_disk_together_do_not_delay_the_end()
     site.start();
     site.wait("w", "running");
     site.wait("deaf4", "running");
-    until("the disk is full", || {
-        site.json("/health")["problems"].to_string().contains("memory").then_some(())
-    });
+    await_full_disk(&site);
     let open = slow_clients(&site);
     let (status, took) = site.stop();
     assert_eq!(status.code(), Some(0));
@@ -150,9 +155,7 @@ fn e10_a_full_disk_does_not_delay_the_end() {
     site.set("stop.timeout", "'500ms'");
     site.start();
     site.wait("w", "running");
-    until("the disk is full", || {
-        site.json("/health")["problems"].to_string().contains("memory").then_some(())
-    });
+    await_full_disk(&site);
     let (status, took) = site.stop();
     assert_eq!(status.signal(), None);
     assert_eq!(status.code(), Some(0));

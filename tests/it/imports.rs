@@ -1,10 +1,6 @@
 //! The import graph decides who restarts, and what is a worker at all.
 
-use crate::site::{Picture, Setup, Site};
-
-fn assert_same_run(site: &Site, before: &Picture, id: &str) {
-    assert_eq!(site.worker(id).pid(), before.worker(id).pid(), "{id}: {}", site.session());
-}
+use crate::site::Setup;
 
 #[test]
 fn an_edited_helper_restarts_those_that_import_it() {
@@ -23,11 +19,11 @@ fn an_edited_helper_restarts_those_that_import_it() {
     assert_eq!(before.ids(), ["a", "b", "c"], "a helper is no worker");
     site.write("workers/helper.js", "require('./lib/deep.js'); // edited");
     site.wait_replaced(&before.worker("a"));
-    assert_same_run(&site, &before, "b");
+    site.assert_same_run(&before, "b");
     site.write("workers/lib/deep.js", "exports.n = 2");
     site.wait_replaced(&before.worker("b"));
     site.wait("a to start a third time", |picture| picture.worker("a").starts() == 3);
-    assert_same_run(&site, &before, "c");
+    site.assert_same_run(&before, "c");
 }
 
 #[test]
@@ -55,7 +51,7 @@ fn a_helper_beside_the_folder_of_workers_restarts_exactly_its_importers() {
     std::fs::rename(site.path("elsewhere"), site.path("lib")).unwrap();
     site.wait_replaced(&a);
     site.wait_running(&["c"]);
-    assert_same_run(&site, &before, "b");
+    site.assert_same_run(&before, "b");
 }
 
 #[test]

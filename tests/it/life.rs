@@ -120,7 +120,7 @@ fn who_ignores_the_signal_is_killed_with_everything_it_started() {
     let a = site.wait_state("a", "stopped");
     assert_eq!(a.at("/lastExit/signal"), "SIGKILL");
     site.wait_until("only b to be left", |site| (site.processes().len() == 1).then_some(()));
-    assert_eq!(site.worker("b").pid(), before.worker("b").pid());
+    site.assert_same_run(&before, "b");
 }
 
 #[test]

@@ -13,10 +13,6 @@ fn site() -> (Site, Picture) {
     (site, picture)
 }
 
-fn assert_untouched(site: &Site, before: &Picture) {
-    assert_eq!(site.worker("a").pid(), before.worker("a").pid(), "{}", site.session());
-}
-
 #[test]
 fn what_is_looked_for_and_how() {
     let (mut site, before) = site();
@@ -37,7 +33,7 @@ fn what_is_looked_for_and_how() {
     site.wait_health("events again", |health| health["discovery"]["watcher"] == "native");
     site.write("workers/e.sh", STAYS);
     site.wait_running(&["e"]);
-    assert_untouched(&site, &before);
+    site.assert_same_runs(&before);
 }
 
 #[test]
@@ -58,7 +54,7 @@ fn who_may_ask_by_a_token_in_a_file() {
     assert_eq!(asks(&site, "the-first-of-the-tokens"), 401);
     site.unset("server.token_file");
     site.wait_until("none to be needed", |site| (asks(site, "none") == 200).then_some(()));
-    assert_untouched(&site, &before);
+    site.assert_same_runs(&before);
 }
 
 #[test]
@@ -75,7 +71,21 @@ fn the_active_profile_and_limits_over_all() {
     assert_eq!(config["sources"]["restart.max_attempts"], "profile");
     assert_eq!(config["config"]["server"]["max_connections"], 77);
     assert_eq!(config["lastReload"]["plan"]["reasons"]["a"], "restart.max_attempts");
-    assert_untouched(&site, &before);
+    site.assert_same_runs(&before);
+}
+
+#[test]
+fn a_config_that_is_applied_says_so_and_so_does_one_that_is_mended() {
+    let (mut site, _) = site();
+    assert!(!site.session().contains("Config applied"), "a start is none");
+    site.set("workers.a.stop.timeout", "'3s'");
+    site.wait_said("Config applied: generation 2, 0 started, 0 stopped, 0 restarted, 1 updated");
+    site.write("arcanos.toml", "[log\n");
+    site.wait_said("Config not applied: ");
+    site.save();
+    let again = "Config applied: generation 2, 0 started, 0 stopped, 0 restarted, 0 updated";
+    site.wait_said(again);
+    assert!(site.stderr().contains(again), "{}", site.stderr());
 }
 
 #[test]
@@ -108,5 +118,5 @@ fn how_logs_are_written_and_how_large_they_grow() {
     assert!(
         site.path("memory/logs/a.log.2").exists() && !site.path("memory/logs/a.log.3").exists()
     );
-    assert_untouched(&site, &before);
+    site.assert_same_runs(&before);
 }

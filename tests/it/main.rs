@@ -4,6 +4,7 @@
 //! for states instead of sleeping. A module holds one behaviour. They run side by side.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+mod address;
 mod channel;
 mod cli;
 mod governor;

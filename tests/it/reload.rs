@@ -1,11 +1,9 @@
 //! Edits of the folder and of the config: exactly the difference is applied.
 
-use std::net::TcpListener;
-
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::site::{Connection, NODE_RULE, Picture, SH_RULE, Setup, Site, until};
+use crate::site::{NODE_RULE, Picture, SH_RULE, Setup, Site};
 
 const STAYS: &str = "exec sleep 86400";
 
@@ -14,14 +12,6 @@ fn site() -> (Site, Picture) {
     let site = Setup::new().worker("a.sh", STAYS).worker("b.sh", STAYS).start();
     let picture = site.wait_running(&["a", "b"]);
     (site, picture)
-}
-
-fn assert_same_run(site: &Site, before: &Picture, id: &str) {
-    assert_eq!(site.worker(id).pid(), before.worker(id).pid(), "{id}: {}", site.session());
-}
-
-fn assert_same_runs(site: &Site, before: &Picture) {
-    before.ids().into_iter().for_each(|id| assert_same_run(site, before, id));
 }
 
 #[test]
@@ -35,7 +25,7 @@ fn a_file_that_is_dropped_edited_and_removed_touches_nothing_else() {
     assert_eq!((edited.starts(), edited.attempts()), (2, 0));
     site.remove("workers/seventh.sh");
     site.wait_state("seventh", "absent");
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
     assert_eq!(site.picture().generation(), before.generation() + 3, "one for each change");
     let reply = connection.request("GET", "/health", &[], "");
     assert_eq!(reply.status, 200, "the connection from before still stands");
@@ -48,7 +38,7 @@ fn a_renamed_file_is_another_worker() {
     std::fs::rename(site.path("workers/a.sh"), site.path("workers/c.sh")).unwrap();
     site.wait_running(&["c"]);
     site.wait_state("a", "absent");
-    assert_same_run(&site, &before, "b");
+    site.assert_same_run(&before, "b");
 }
 
 #[test]
@@ -59,7 +49,7 @@ fn comments_and_the_order_of_keys_change_nothing() {
     site.write("arcanos.toml", format!("# a comment\n{}\n", backwards.join("\n\n")));
     let plan = site.reload();
     assert_eq!((&plan["unchanged"], &plan["restarted"]), (&json!(2), &json!([])));
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
     assert_eq!(site.picture().generation(), before.generation());
 }
 
@@ -68,7 +58,7 @@ fn settings_of_one_worker_restart_that_one_and_the_plan_says_why() {
     let (mut site, before) = site();
     site.set("workers.a.env", "{ COLOUR = 'red' }");
     let a = site.wait_replaced(&before.worker("a"));
-    assert_same_run(&site, &before, "b");
+    site.assert_same_run(&before, "b");
     let last = site.get("/config")["lastReload"].clone();
     assert_eq!(last["plan"]["restarted"], json!(["a"]), "{last}");
     assert!(last["plan"]["reasons"]["a"].as_str().unwrap().contains("COLOUR"), "{last}");
@@ -76,7 +66,7 @@ fn settings_of_one_worker_restart_that_one_and_the_plan_says_why() {
     let a = site.wait_replaced(&a);
     site.set("workers.a.cwd", "'workers'");
     site.wait_replaced(&a);
-    assert_same_run(&site, &before, "b");
+    site.assert_same_run(&before, "b");
 }
 
 #[test]
@@ -102,7 +92,7 @@ fn an_edit_of_a_dotenv_file_restarts_those_that_get_it() {
     site.write(".env", "COLOUR=blue\n");
     site.wait_replaced(&before.worker("a"));
     site.wait_text("memory/logs/a.log", "blue");
-    assert_same_run(&site, &before, "b");
+    site.assert_same_run(&before, "b");
 }
 
 #[test]
@@ -120,7 +110,7 @@ fn limits_of_restarts_and_stops_hold_at_once_without_a_restart() {
         ("workers.a.schedule", "'every 1h'"),
     ]);
     site.wait("the new limit", |picture| picture.worker("a").at("/maxAttempts") == 9);
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
     assert_eq!(site.get("/config")["lastReload"]["plan"]["updated"], json!(["a"]));
     assert_eq!(site.post("/workers/stop/a?wait=1").status, 200);
     assert_eq!(site.wait_state("a", "stopped").at("/lastExit/signal"), "SIGKILL");
@@ -149,7 +139,7 @@ fn enabled_stops_and_starts_in_place() {
     site.wait_state("a", "stopped");
     site.set("workers.a.enabled", "true");
     site.wait_state("a", "running");
-    assert_same_run(&site, &before, "b");
+    site.assert_same_run(&before, "b");
 }
 
 #[test]
@@ -159,14 +149,14 @@ fn rules_that_change_start_restart_and_stop_what_they_accept() {
     let text_rule = "{ name = 'txt', files = ['*.txt'], command = ['/bin/sh', '{file}'], ipc = false, mode = 'script' }";
     site.set("discovery.rules", &format!("[{SH_RULE}, {text_rule}]"));
     let c = site.wait_running(&["c"]).worker("c");
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
     let other = text_rule.replace("'/bin/sh'", "'/bin/sh', '-e'");
     site.set("discovery.rules", &format!("[{SH_RULE}, {other}]"));
     site.wait_replaced(&c);
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
     site.set("discovery.rules", &format!("[{SH_RULE}, {NODE_RULE}]"));
     site.wait_state("c", "absent");
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
 }
 
 #[test]
@@ -187,85 +177,10 @@ fn a_folder_of_workers_that_is_not_there_keeps_what_runs_by_the_rules_it_was_fou
     site.wait_health("the folder to be missed", |health| health["status"] == "degraded");
     site.set("restart.max_attempts", "9");
     site.wait("the rest to hold", |picture| picture.worker("a").at("/maxAttempts") == 9);
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
     site.set("discovery.rules", &format!("[{SH_RULE}]"));
     site.write("others/c.sh", STAYS);
     site.wait("only c", |picture| picture.ids() == ["c"]);
-    site.wait_health("nothing to be wrong", |health| health["status"] == "OK");
-}
-
-#[test]
-fn a_new_address_is_bound_before_the_old_one_is_let_go() {
-    let (mut site, before) = site();
-    let old = site.address().unwrap();
-    let mut open = site.connect();
-    assert_eq!(open.request("GET", "/health", &[], "").status, 200);
-    site.set("server.listen", "'127.0.0.2:0'");
-    let new =
-        site.wait_until("a new address", |site| site.address().filter(|address| *address != old));
-    assert_eq!(new.ip().to_string(), "127.0.0.2");
-    assert_eq!(site.get("/health")["status"], "OK");
-    let gone = || std::net::TcpStream::connect(old).err();
-    site.wait_until("the old address to be let go", |_| gone());
-    assert_same_runs(&site, &before);
-}
-
-#[test]
-fn an_address_moves_under_load_without_a_refused_request() {
-    let (mut site, _) = site();
-    let record = site.path(".arcanos/instance.json");
-    let address_of = |record: &std::path::Path| -> Option<std::net::SocketAddr> {
-        let value: serde_json::Value = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
-        value["address"].as_str()?.parse().ok()
-    };
-    let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let asker = scope.spawn(|| {
-            let mut asked = 0;
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                let before = address_of(&record).unwrap();
-                match Connection::try_open(before) {
-                    Some(mut connection) => {
-                        assert_eq!(connection.request("GET", "/health", &[], "").status, 200);
-                        asked += 1;
-                    }
-                    // It moved between the look at the record and the try.
-                    None => until(
-                        "the record to tell",
-                        || (address_of(&record)? != before).then_some(()),
-                        String::new,
-                    ),
-                }
-            }
-            asked
-        });
-        for n in 2..6 {
-            site.set("server.listen", &format!("'127.0.0.{n}:0'"));
-            let ip = format!("127.0.0.{n}");
-            site.wait_until("the new address", |site| {
-                site.address().filter(|a| a.ip().to_string() == ip)
-            });
-        }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert!(asker.join().unwrap() > 0);
-    });
-}
-
-#[test]
-fn a_busy_address_leaves_the_old_one_and_the_rest_is_applied() {
-    let (mut site, before) = site();
-    let old = site.address().unwrap();
-    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
-    let busy = holder.local_addr().unwrap();
-    site.set_all(&[("server.listen", &format!("'{busy}'")), ("restart.max_attempts", "7")]);
-    let health =
-        site.wait_health("the busy address to show", |health| health["status"] == "degraded");
-    assert!(health["problems"].to_string().contains(&busy.to_string()), "{health}");
-    assert_eq!(site.address(), Some(old));
-    site.wait("the rest to hold", |picture| picture.worker("a").at("/maxAttempts") == 7);
-    assert_same_runs(&site, &before);
-    site.set("server.listen", "'127.0.0.3:0'");
-    site.wait_until("the good address", |site| site.address().filter(|a| *a != old));
     site.wait_health("nothing to be wrong", |health| health["status"] == "OK");
 }
 
@@ -277,7 +192,7 @@ fn the_state_directory_is_refused_by_name_and_the_rest_is_applied() {
     let health = site.wait_health("the refusal to show", |health| health["status"] == "degraded");
     assert!(health.to_string().contains("state.directory"), "{health}");
     assert_eq!(site.get("/config")["config"]["state"]["directory"], ".arcanos");
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
     site.unset("state.directory");
     site.wait_health("nothing to be refused", |health| health["status"] == "OK");
     assert!(!site.path("elsewhere").exists());
@@ -343,7 +258,7 @@ fn manual_only_shows_an_edit_until_a_restart() {
     let before = site.wait_running(&["a"]);
     site.write("workers/a.sh", "echo second; exec sleep 86400");
     site.wait("the edit to show", |picture| picture.worker("a").is_changed());
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
     assert_eq!(site.post("/workers/restart/a?wait=1").status, 200);
     assert!(!site.wait_replaced(&before.worker("a")).is_changed());
     site.write("workers/b.sh", STAYS);
@@ -363,7 +278,7 @@ fn sighup_looks_at_the_disk() {
     site.write("workers/b.sh", STAYS);
     site.signal(Signal::HUP);
     site.wait_running(&["b"]);
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
 }
 
 #[test]
@@ -407,7 +322,7 @@ fn the_reply_to_a_reload_is_the_plan() {
     site.wait_state("b", "absent");
     site.wait_replaced(&before.worker("a"));
     assert_eq!(site.worker("c").at("/maxAttempts"), 5);
-    assert_same_run(&site, &before, "c");
-    assert_same_run(&site, &before, "d");
+    site.assert_same_run(&before, "c");
+    site.assert_same_run(&before, "d");
     assert_eq!(site.reload()["unchanged"], 4);
 }

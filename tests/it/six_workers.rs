@@ -7,7 +7,8 @@ use crate::{
     site::{Setup, Site},
 };
 
-const NAMES: [&str; 6] = [
+/// The workers that are shipped, and those of the Node system before arcanos.
+pub(crate) const NAMES: [&str; 6] = [
     "auditProcessor",
     "clearTemp",
     "codeImprovement",

@@ -1,6 +1,9 @@
 //! Tasks: a worker's default export, called once as its run, by a real Node.
 
-use crate::site::{Setup, Site};
+use crate::{
+    site::{Setup, Site},
+    six_workers::NAMES,
+};
 
 const IMPORTS: &str = "import OpenAI from 'openai';\n";
 
@@ -129,14 +132,6 @@ fn a_stop_aborts_the_signal_of_a_running_task() {
 /// as default, and does nothing when it is merely run.
 #[test]
 fn six_workers_that_reach_the_sdk_through_a_helper_complete() {
-    const NAMES: [&str; 6] = [
-        "auditProcessor",
-        "clearTemp",
-        "codeImprovement",
-        "goalWatcher",
-        "maintenanceScheduler",
-        "memorySync",
-    ];
     let helper = format!(
         "{IMPORTS}let client;
          export const ai = () => (client ??= new OpenAI({{ apiKey: process.env.OPENAI_API_KEY }}));

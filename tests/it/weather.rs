@@ -24,26 +24,19 @@ fn is_well(health: &Value) -> bool {
     health["status"] == "OK"
 }
 
-fn assert_same_runs(site: &Site, before: &Picture) {
-    let now = site.picture();
-    for id in before.ids() {
-        assert_eq!(now.worker(id).pid(), before.worker(id).pid(), "{id}: {}", site.session());
-    }
-}
-
 #[test]
 fn a_folder_that_is_moved_away_keeps_its_runs_until_it_is_back() {
     let (site, before) = site();
     fs::rename(site.path("workers"), site.path("elsewhere")).unwrap();
     let health = site.wait_health("the missing folder to show", is_degraded);
     assert!(health["discovery"]["error"].as_str().unwrap().contains("workers"), "{health}");
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
     fs::rename(site.path("elsewhere"), site.path("workers")).unwrap();
     site.wait_health("the folder to be well", is_well);
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
     site.write("workers/c.sh", STAYS);
     site.wait_running(&["c"]);
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
 }
 
 #[test]
@@ -55,7 +48,7 @@ fn a_folder_made_anew_is_followed_and_the_old_one_is_not() {
     fs::write(site.path("drafted/b.sh"), "echo second; exec sleep 86400").unwrap();
     fs::rename(site.path("drafted"), site.path("workers")).unwrap();
     let b = site.wait_replaced(&before.worker("b"));
-    assert_eq!(site.worker("a").pid(), before.worker("a").pid());
+    site.assert_same_run(&before, "a");
     fs::write(site.path("elsewhere/old.sh"), STAYS).unwrap();
     site.write("workers/new.sh", STAYS);
     site.wait_running(&["new"]);
@@ -83,7 +76,7 @@ fn a_symlink_swap_brings_the_new_content() {
     fs::rename(workers.join("..data_tmp"), workers.join("..data")).unwrap();
     site.wait_replaced(&before.worker("a"));
     site.wait_text("memory/logs/a.log", "version 2");
-    assert_eq!(site.worker("b").pid(), before.worker("b").pid());
+    site.assert_same_run(&before, "b");
 }
 
 #[test]
@@ -97,7 +90,7 @@ fn a_folder_may_go_and_come_with_those_above_it() {
     site.wait_health("the missing folder to show", is_degraded);
     fs::rename(site.path("elsewhere"), site.path("app")).unwrap();
     site.wait_health("the folder to be well", is_well);
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
     site.write("app/next/workers/b.sh", STAYS);
     site.wait_running(&["b"]);
 }
@@ -122,7 +115,7 @@ fn links_on_the_way_may_be_swapped_and_what_they_lead_to_may_go_and_come() {
     fs::rename(site.path("next"), site.path("current")).unwrap();
     site.wait_replaced(&before.worker("a"));
     site.wait("the other config", |picture| picture.worker("b").at("/maxAttempts") == 9);
-    assert_eq!(site.worker("b").pid(), before.worker("b").pid());
+    site.assert_same_run(&before, "b");
     let before = site.picture();
     fs::rename(site.path("releases"), site.path("elsewhere")).unwrap();
     site.wait_health("what is missing to show", |health| {
@@ -130,7 +123,7 @@ fn links_on_the_way_may_be_swapped_and_what_they_lead_to_may_go_and_come() {
     });
     fs::rename(site.path("elsewhere"), site.path("releases")).unwrap();
     site.wait_health("all to be well", is_well);
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
 }
 
 #[test]
@@ -182,7 +175,7 @@ fn what_no_event_tells_of_is_found_at_the_next_interval() {
     fs::hard_link(site.path("workers/a.sh"), site.path("elsewhere.sh")).unwrap();
     fs::write(site.path("elsewhere.sh"), "echo second; exec sleep 86400").unwrap();
     site.wait_replaced(&before.worker("a"));
-    assert_eq!(site.picture().worker("b").pid(), before.worker("b").pid());
+    site.assert_same_run(&before, "b");
 }
 
 #[test]
@@ -204,10 +197,10 @@ fn a_bad_config_changes_nothing_until_it_is_mended() {
         let reply = site.post("/reload");
         assert_eq!(reply.status, 422, "{what}: {}", reply.text());
         assert!(!reply.json()["errors"].as_array().unwrap().is_empty(), "{what}");
-        assert_same_runs(&site, &before);
+        site.assert_same_runs(&before);
         site.write("arcanos.toml", &good);
         site.wait_health("the mended config", is_well);
-        assert_same_runs(&site, &before);
+        site.assert_same_runs(&before);
     }
 }
 
@@ -217,7 +210,7 @@ fn a_config_that_is_deleted_or_cannot_be_read_keeps_what_runs() {
     let good = site.config_text();
     site.remove("arcanos.toml");
     site.wait_health("the deleted config to show", is_degraded);
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
     // A folder in its place cannot be read, not even by root.
     fs::create_dir(site.path("arcanos.toml")).unwrap();
     site.wait_health("the folder in its place to show", is_degraded);
@@ -226,7 +219,7 @@ fn a_config_that_is_deleted_or_cannot_be_read_keeps_what_runs() {
     fs::remove_dir(site.path("arcanos.toml")).unwrap();
     site.write("arcanos.toml", &good);
     site.wait_health("the config to be back", is_well);
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
 }
 
 #[test]
@@ -239,7 +232,7 @@ fn of_a_config_that_flaps_the_last_one_counts() {
     site.set("restart.max_attempts", "77");
     site.wait("the last limit", |picture| picture.worker("a").at("/maxAttempts") == 77);
     site.wait_health("nothing to be wrong", is_well);
-    assert_same_runs(&site, &before);
+    site.assert_same_runs(&before);
 }
 
 #[test]

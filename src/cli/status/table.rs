@@ -205,36 +205,7 @@ fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
         ("stopped", Some(true)) => parts.push("stopped by hand".to_owned()),
         _ => {}
     }
-    let exit = worker.last_exit.as_ref();
-    let reason = picture
-        .status
-        .workers
-        .errors
-        .get(&worker.id)
-        .or(worker.reason.as_ref())
-        .or_else(|| exit.and_then(|exit| exit.reason.as_ref()));
-    let ago = exit.and_then(|exit| exit.at).map_or_else(String::new, |at| {
-        let age = Duration::try_from(now.duration_since(at)).unwrap_or(Duration::ZERO);
-        format!(" {} ago", human_uptime(age))
-    });
-    let reason = reason.map(|reason| {
-        // Where nothing explains an end, its last words may.
-        let words = exit.filter(|exit| exit.is_unexplained()).and_then(|exit| exit.last_words());
-        words.map_or_else(|| one_line(reason), |words| one_line(&format!("{reason}: {words}")))
-    });
-    match (reason, exit.and_then(|exit| exit.how())) {
-        (Some(reason), _) if worker.pid.is_none() => parts.push(reason),
-        (None, Some(how)) if worker.pid.is_none() => {
-            parts.push(if how == "code 0" {
-                format!("done{ago}")
-            } else {
-                format!("ended{ago} by {how}")
-            });
-        }
-        (Some(reason), Some(_)) => parts.push(format!("last exit{ago}: {reason}")),
-        // It is up, and before that it did its work or was asked to end.
-        _ => {}
-    }
+    parts.extend(past(picture, worker, now));
     if worker.changed == Some(true) {
         parts.push("changed, `arcanos restart` applies it".to_owned());
     }
@@ -243,6 +214,32 @@ fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
         parts.push(format!("{}, see `arcanos why`", plural(n_warnings, "warning")));
     }
     parts.join("; ")
+}
+
+/// How its last run ended, as far as that is worth a word.
+fn past(picture: &Picture, worker: &Worker, now: Timestamp) -> Option<String> {
+    let exit = worker.last_exit.as_ref();
+    let ago = exit.and_then(|exit| exit.at).map_or_else(String::new, |at| {
+        let age = Duration::try_from(now.duration_since(at)).unwrap_or(Duration::ZERO);
+        format!(" {} ago", human_uptime(age))
+    });
+    let error = picture.status.workers.errors.get(&worker.id).or(worker.reason.as_ref());
+    let reason = error.or_else(|| exit.and_then(|exit| exit.reason.as_ref())).map(|reason| {
+        // Where nothing explains an end, its last words may.
+        let words = exit.filter(|exit| exit.is_unexplained()).and_then(|exit| exit.last_words());
+        words.map_or_else(|| one_line(reason), |words| one_line(&format!("{reason}: {words}")))
+    });
+    match (reason, exit.and_then(|exit| exit.how())) {
+        (Some(reason), _) if worker.pid.is_none() => Some(reason),
+        (None, Some(how)) if worker.pid.is_none() => Some(if how == "code 0" {
+            format!("done{ago}")
+        } else {
+            format!("ended{ago} by {how}")
+        }),
+        (Some(reason), Some(_)) => Some(format!("last exit{ago}: {reason}")),
+        // It is up, and before that it did its work or was asked to end.
+        _ => None,
+    }
 }
 
 /// Where a worker stands in a list that begins with what needs a person.

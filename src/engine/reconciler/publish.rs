@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Reconciler;
 use crate::{
-    domain::{PlanSummary, ReloadReport, ReloadResult, Stamp},
+    domain::{Generation, PlanSummary, ReloadReport, ReloadResult, Stamp},
     engine::report::{ConfigReport, DiscoveryReport},
 };
 
@@ -15,15 +15,21 @@ const RELOADS_KEPT: usize = 20;
 impl Reconciler {
     /// Counts and publishes what the pass did.
     pub(super) fn finish(&mut self, is_new: bool, plan: PlanSummary) -> ReloadReport {
+        let is_start = self.generation == Generation(0);
         let is_change = is_new || !plan.is_empty();
         if is_change {
             self.generation = self.generation.next();
         }
         self.publish();
-        let is_news = std::mem::take(&mut self.is_news) || is_change;
+        let is_config_news = std::mem::take(&mut self.is_config_news);
         let report = self.report(plan);
-        if is_news {
+        if is_config_news || is_change {
             self.tell(&report);
+            if is_config_news && !is_start && report.result == ReloadResult::Applied {
+                let text = format!("Config applied: {}", counted(&report));
+                tracing::info!("{text}");
+                self.shared.logs.arcanos(&text);
+            }
             self.last_reload = Some(report.clone());
             self.reloads.truncate(RELOADS_KEPT - 1);
             self.reloads.push_front(Arc::new(report.clone()));
@@ -84,19 +90,9 @@ impl Reconciler {
     }
 
     fn tell(&self, report: &ReloadReport) {
-        let plan = &report.plan;
         let message = match report.result {
             ReloadResult::Rejected => format!("reload rejected: {}", report.errors.join("; ")),
-            ReloadResult::Applied => format!(
-                "reload applied: generation {}, {} started, {} stopped, {} restarted, {} updated, \
-                 {} unchanged",
-                report.generation,
-                plan.started.len(),
-                plan.stopped.len(),
-                plan.restarted.len(),
-                plan.updated.len(),
-                plan.unchanged
-            ),
+            ReloadResult::Applied => format!("reload applied: {}", counted(report)),
         };
         tracing::debug!("{message}");
         self.shared.reloads.count(report.result);
@@ -116,4 +112,17 @@ impl Reconciler {
             errors: faults.chain(&self.refused).cloned().collect(),
         }
     }
+}
+
+fn counted(report: &ReloadReport) -> String {
+    let plan = &report.plan;
+    format!(
+        "generation {}, {} started, {} stopped, {} restarted, {} updated, {} unchanged",
+        report.generation,
+        plan.started.len(),
+        plan.stopped.len(),
+        plan.restarted.len(),
+        plan.updated.len(),
+        plan.unchanged
+    )
 }

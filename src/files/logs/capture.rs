@@ -122,9 +122,17 @@ impl<'a> Intake<'a> {
         run: &'a RunId,
         ended: &'a CancellationToken,
     ) -> Self {
-        let (buffer, early, begun, waiting, close_at) =
-            (Vec::new(), Early::default(), 0, None, None);
-        Self { log, stream, run, buffer, early, begun, waiting, close_at, ended }
+        Self {
+            log,
+            stream,
+            run,
+            buffer: Vec::new(),
+            early: Early::default(),
+            begun: 0,
+            waiting: None,
+            close_at: None,
+            ended,
+        }
     }
 
     async fn take_all(&mut self, pipe: pipe::Receiver) {

@@ -36,6 +36,19 @@ pub(super) struct Known {
 }
 
 impl Known {
+    fn new(entry: Entry, is_root: bool) -> Self {
+        Self {
+            entry,
+            stamp: None,
+            home: None,
+            is_plain: false,
+            is_root,
+            is_outdated: false,
+            hold: None,
+            gone: None,
+        }
+    }
+
     /// Asks for another reading, since the rules have changed.
     pub(super) fn outdate(&mut self, rules: &Rules, path: &Path) {
         self.stamp = None;
@@ -84,16 +97,7 @@ impl Pass<'_> {
     pub(super) fn hold(&mut self, path: &Path) -> Look {
         let is_root = self.rules.is_eligible(path);
         let known = self.known.entry(path.to_path_buf());
-        let known = known.or_insert_with(|| Known {
-            entry: Entry::new(Content::Held),
-            stamp: None,
-            home: None,
-            is_plain: false,
-            is_root,
-            is_outdated: false,
-            hold: None,
-            gone: None,
-        });
+        let known = known.or_insert_with(|| Known::new(Entry::new(Content::Held), is_root));
         known.stamp = None;
         known.gone = None;
         if let Content::Rejected(_) = known.entry.content {
@@ -125,16 +129,7 @@ impl Pass<'_> {
 
     pub(super) fn remember(&mut self, path: &Path, entry: Entry, stamp: Option<Stamp>) -> Look {
         let is_root = self.rules.is_eligible(path);
-        let known = Known {
-            entry,
-            stamp,
-            home: None,
-            is_plain: false,
-            is_root,
-            is_outdated: false,
-            hold: None,
-            gone: None,
-        };
+        let known = Known { stamp, ..Known::new(entry, is_root) };
         self.known.insert(path.to_path_buf(), known);
         Look::Present
     }

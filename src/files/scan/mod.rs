@@ -1,9 +1,10 @@
 //! Reads the folder of workers, and only what of it is new.
 //!
 //! A [`Scanner`] remembers what every file said and by which marks it would know a change, so
-//! that an unchanged file costs one stat(2), and none if events are there to tell of changes. It
-//! looks at the disk as it is: no event is needed, and none is believed. It never waits; where something is not to be read yet, it says when to
-//! look again.
+//! that an unchanged file costs one stat(2). It looks at the disk as it is: no event is needed,
+//! and none is believed in what it says of a file. Where events have told of some names only,
+//! those are looked at and the rest is taken to be as it was, until the next look at everything.
+//! It never waits; where something is not to be read yet, it says when to look again.
 
 mod check;
 mod known;

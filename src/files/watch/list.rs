@@ -40,28 +40,9 @@ impl WatchList {
     /// since each may be swapped, and where they lead, also if nothing is there.
     pub fn file(&mut self, path: &Path) {
         self.name(path);
-        let parts = |path: &Path| -> Vec<OsString> {
-            path.components().rev().map(|part| part.as_os_str().to_owned()).collect()
-        };
-        let mut ahead = parts(path);
-        let mut real = PathBuf::new();
-        let mut links = 0;
-        while let Some(part) = ahead.pop() {
-            if part == ".." {
-                real.pop();
-                continue;
-            }
-            let next = real.join(part);
-            match fs::read_link(&next) {
-                Ok(target) if links < MAX_LINKS => {
-                    links += 1;
-                    self.name(&next);
-                    ahead.extend(parts(&target));
-                }
-                _ => real = next,
-            }
-        }
-        if links > 0 {
+        let (real, links) = trace(path);
+        links.iter().for_each(|link| self.name(link));
+        if !links.is_empty() {
             self.name(&real);
             // It may go with the folder that it is in, and come with one above that.
             for folder in real.ancestors().skip(1) {
@@ -109,6 +90,30 @@ impl WatchList {
     fn folder(&mut self, path: &Path) -> &mut Interest {
         self.0.entry(path.to_path_buf()).or_default()
     }
+}
+
+/// Where a path leads, also if nothing is there, and the links on the way.
+fn trace(path: &Path) -> (PathBuf, Vec<PathBuf>) {
+    let parts = |path: &Path| -> Vec<OsString> {
+        path.components().rev().map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let (mut real, mut links) = (PathBuf::new(), Vec::new());
+    let mut ahead = parts(path);
+    while let Some(part) = ahead.pop() {
+        if part == ".." {
+            real.pop();
+            continue;
+        }
+        let next = real.join(part);
+        match fs::read_link(&next) {
+            Ok(target) if links.len() < MAX_LINKS => {
+                links.push(next);
+                ahead.extend(parts(&target));
+            }
+            _ => real = next,
+        }
+    }
+    (real, links)
 }
 
 impl Interest {

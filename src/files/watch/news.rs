@@ -10,8 +10,8 @@ const MAX_NAMES: usize = 32;
 
 /// What may have changed since the last look.
 ///
-/// It only ever narrows where a look begins. What is there, the disk says; and a look that trusts
-/// nothing follows at every `discovery.scan_interval`.
+/// It only ever narrows where is looked. What is there, the disk says; and at every
+/// `discovery.scan_interval` it is found out whether anything else has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// What bears these names, as events told them, and nothing else.

@@ -1,4 +1,4 @@
-//! What happens to runs, and what follows from it.
+//! What happens to runs while they live: launched, ready, too slow, due.
 
 use std::{
     sync::Arc,
@@ -10,7 +10,7 @@ use super::{
     run::{LIFE, Role, Run, Stage, Then},
 };
 use crate::{
-    domain::{Evidence, Exit, LastExit, ReadyRule, RestartWhen, RunId, human_delay},
+    domain::{Evidence, LastExit, ReadyRule, RunId, human_delay},
     worker::Now,
 };
 
@@ -78,7 +78,7 @@ impl Machine {
             return;
         }
         if let Stage::Stopping { then, .. } = run.stage {
-            self.after_stop(then, now, out);
+            self.after_stop(then, now);
         } else if is_transient {
             if !std::mem::replace(&mut self.facts.told_starved, true) {
                 let id = &self.id;
@@ -217,168 +217,18 @@ impl Machine {
         }
     }
 
-    pub(super) fn on_exited(
-        &mut self,
-        key: RunKey,
-        (exit, evidence): (Exit, Evidence),
-        now: Now,
-        out: &mut Vec<Effect>,
-    ) {
-        let Some(mut run) = self.take(key) else {
-            return;
-        };
-        if exit.is_success() && !run.is_stopping() {
-            announce(&mut run, out);
-        }
-        let is_bad = !exit.is_success() && !run.is_stopping();
-        let tone = if is_bad { Tone::Warn } else { Tone::Info };
-        out.push(Effect::Log(tone, format!("Worker {} exited with {exit}", self.id)));
-        *self.facts.exits.entry(exit).or_default() += 1;
-        let cause = cause_of(&run, exit, &evidence);
-        if let Some(cause) = cause.as_ref().filter(|_| is_bad || run.has_overstayed()) {
-            out.push(Effect::Log(Tone::Warn, format!("Worker {} failed: {cause}", self.id)));
-        }
-        let reason = reason_of(&run, exit, cause);
-        self.facts.remember(&run, exit, reason.clone(), now);
-        self.facts.last_exit = Some(LastExit {
-            exit: Some(exit),
-            reason: reason.clone(),
-            at: now.wall,
-            uptime: run.age(now),
-            evidence,
-        });
-        match (run.role, run.stage.clone()) {
-            (Role::Retiring, _) => {}
-            (Role::Candidate, Stage::Stopping { then: Then::Again { .. }, .. }) => {
-                self.wants_candidate = true;
-            }
-            (Role::Candidate, Stage::Stopping { then: Then::Rest | Then::Retire, .. }) => {}
-            (Role::Candidate, _) => self.candidate_failed(&run, reason.unwrap_or_default(), out),
-            (Role::Main, Stage::Stopping { then: Then::Fail(_), .. }) => {
-                self.failed(&run, reason.unwrap_or_default(), now, out);
-            }
-            (Role::Main, Stage::Stopping { then, .. }) => self.after_stop(then, now, out),
-            (Role::Main, _) if self.promote_candidate() => {}
-            (Role::Main, _) if exit.is_success() => self.succeeded(now),
-            (Role::Main, _) => self.failed(&run, reason.unwrap_or_default(), now, out),
-        }
-    }
-
-    /// The old run is gone before the new one is ready: the new one is all there is.
-    fn promote_candidate(&mut self) -> bool {
-        let candidate = self.runs.iter_mut().find(|run| run.role == Role::Candidate);
-        let Some(candidate) = candidate else {
-            return false;
-        };
-        candidate.role = Role::Main;
-        self.launched = Some(Arc::clone(&candidate.spec));
-        true
-    }
-
-    fn candidate_failed(&mut self, run: &Run, reason: String, out: &mut Vec<Effect>) {
-        let id = &self.id;
-        let note = format!("the changed version was not ready ({reason}); the old run is kept");
-        out.push(Effect::Log(Tone::Warn, format!("Worker {id}: {note}")));
-        // An edit that came meanwhile has its own try ahead.
-        if run.spec.launch == self.spec.launch {
-            self.wants_candidate = false;
-        }
-        self.facts.note = Some(note);
-    }
-
-    fn after_stop(&mut self, then: Then, now: Now, out: &mut Vec<Effect>) {
-        match then {
-            Then::Again { by_person } => self.begin(Wanted { input: None, by_person }),
-            Then::Rest | Then::Retire => self.rest = Rest::Stopped,
-            Then::Fail(reason) => {
-                // It never had a process: there is no run to speak of.
-                self.facts.reason = Some(reason);
-                self.rest = Rest::Failed;
-            }
-        }
-        if self.rest == Rest::Stopped && self.wanted.is_none() {
-            self.retick(now);
-        }
-        let _ = out;
-    }
-
-    fn succeeded(&mut self, now: Now) {
-        self.budget.clear();
-        self.facts.reason = None;
-        let restart = &self.spec.policy.restart;
-        self.rest = if self.schedule.is_some() {
-            Rest::Scheduled
-        } else if restart.policy == RestartWhen::Always {
-            Rest::Again(now.instant + restart.delay, now.wall.after(restart.delay))
-        } else {
-            Rest::Completed
-        };
-    }
-
-    fn failed(&mut self, run: &Run, reason: String, now: Now, out: &mut Vec<Effect>) {
-        let restart = self.spec.policy.restart;
-        if run.age(now) >= restart.reset_after {
-            self.budget.clear();
-        }
-        self.facts.reason = Some(reason);
-        if restart.policy == RestartWhen::Never {
-            self.rest = Rest::Failed;
-            return;
-        }
-        let chance = self.chance.next();
-        let Some(attempt) = self.budget.spend(&restart, chance, run.retry_after) else {
-            self.rest = Rest::Failed;
-            let text = format!("Worker {} failed too many times, giving up", self.id);
-            out.push(Effect::Log(Tone::Warn, text));
-            return;
-        };
-        self.rest = Rest::Backoff(now.instant + attempt.delay, now.wall.after(attempt.delay));
-        let max = match restart.max_attempts {
-            crate::domain::Attempts::Max(max) => format!("/{max}"),
-            crate::domain::Attempts::Unlimited => String::new(),
-        };
-        let (id, number, delay) = (&self.id, attempt.number, human_delay(attempt.delay));
-        let text = format!("Restarting worker {id} (attempt {number}{max}) in {delay}");
-        out.push(Effect::Log(Tone::Info, text));
-    }
-
-    fn take(&mut self, key: RunKey) -> Option<Run> {
+    pub(super) fn take(&mut self, key: RunKey) -> Option<Run> {
         let index = self.runs.iter().position(|run| run.key == key)?;
         Some(self.runs.remove(index))
     }
 }
 
 /// Says once a run that it is up.
-fn announce(run: &mut Run, out: &mut Vec<Effect>) {
+pub(super) fn announce(run: &mut Run, out: &mut Vec<Effect>) {
     if std::mem::replace(&mut run.is_announced, true) {
         return;
     }
     let model = run.spec.model.as_deref().unwrap_or("none");
     let text = format!("✅ {} running with model: {model}", run.spec.id);
     out.push(Effect::Log(Tone::Info, text));
-}
-
-/// Why a run ended, in words, beside the code or the signal; nothing where that is not known.
-fn cause_of(run: &Run, exit: Exit, evidence: &Evidence) -> Option<String> {
-    if let Stage::Stopping { then: Then::Fail(reason), .. } = &run.stage {
-        return Some(reason.clone());
-    }
-    let is_asked = run.is_stopping() || exit.is_success();
-    let found = evidence.diagnosis.clone().filter(|_| !is_asked);
-    run.exit_reason.clone().or(found)
-}
-
-/// The cause with the facts; nothing where a run just did its work or was asked to end.
-fn reason_of(run: &Run, exit: Exit, cause: Option<String>) -> Option<String> {
-    if run.is_stopping() || exit.is_success() {
-        return cause;
-    }
-    let facts = match exit {
-        Exit::Code(code) => format!("exited with code {code}"),
-        Exit::Signal(_) => format!("killed by {}", exit.signal().unwrap_or_default()),
-    };
-    Some(match cause {
-        Some(cause) => format!("{cause} ({facts})"),
-        None => facts,
-    })
 }

@@ -9,6 +9,7 @@
 
 mod chance;
 mod change;
+mod ending;
 mod event;
 mod life;
 mod past;
