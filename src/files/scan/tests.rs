@@ -228,6 +228,20 @@ fn links_must_end_inside_and_a_swap_of_what_they_lead_to_is_seen() {
 }
 
 #[test]
+fn a_link_to_a_folder_is_imported_as_a_folder() {
+    let mut site = Site::new();
+    site.write("a.js", "import 'openai'; require('./shared')");
+    site.write("real/index.js", "exports.v = 1");
+    symlink("real", site.at("shared")).unwrap();
+    let scan = site.settled();
+    let first = site.found(&scan);
+    assert_eq!(scan.listing.imports_of(Path::new("a.js")), [Path::new("shared/index.js")]);
+    site.write("real/index.js", "exports.v = 2");
+    let scan = site.settled();
+    assert_ne!(site.found(&scan), first, "an edit of its index is an edit of what it imports");
+}
+
+#[test]
 fn what_anyone_may_write_to_starts_nothing_and_keeps_what_runs() {
     let mut site = Site::new();
     site.write("a.js", SDK);
