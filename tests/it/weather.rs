@@ -47,6 +47,18 @@ fn a_folder_that_is_moved_away_keeps_its_runs_until_it_is_back() {
 }
 
 #[test]
+fn a_start_from_a_folder_that_is_away_waits_for_it_and_spends_no_attempt() {
+    let site = Setup::new().set("restart.max_attempts", "0").worker("a.sh", STAYS).start();
+    site.wait_running(&["a"]);
+    fs::rename(site.path("workers"), site.path("elsewhere")).unwrap();
+    site.post("/workers/restart/a");
+    site.wait_said("a cannot be launched for the moment: cannot find the worker's file");
+    assert_eq!(site.worker("a").state(), "starting");
+    fs::rename(site.path("elsewhere"), site.path("workers")).unwrap();
+    site.wait_running(&["a"]);
+}
+
+#[test]
 fn a_folder_made_anew_is_followed_and_the_old_one_is_not() {
     let (site, before) = site();
     fs::rename(site.path("workers"), site.path("elsewhere")).unwrap();
