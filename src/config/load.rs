@@ -107,9 +107,8 @@ impl<'a> Stack<'a> {
         let (profile, chosen) = inputs.profile();
         let in_file = KeyPath::of("profiles").find(&self.file.tree);
         let mut known: Vec<&str> = BUILT_IN_PROFILES.to_vec();
-        known.extend(
-            in_file.and_then(Value::as_dict).into_iter().flatten().map(|(k, _)| k.as_str()),
-        );
+        let named = in_file.and_then(Value::as_dict).into_iter().flatten().map(|(k, _)| k.as_str());
+        known.extend(named.filter(|name| !BUILT_IN_PROFILES.contains(name)));
         if let Some(place) = chosen
             && !known.contains(&profile)
         {

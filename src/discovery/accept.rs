@@ -124,8 +124,7 @@ impl Hearing<'_> {
                 || reach(target, |file| self.listing.imports_of(file)).files.contains(source)
         };
         let line = self.analysis.locals.iter().find_map(|local| {
-            let known = |path: &Path| self.listing.files.contains_key(path);
-            let target = self.listing.grounds.resolve(self.file, &local.specifier, known)?;
+            let target = self.listing.resolve(self.file, &local.specifier)?;
             leads(&target).then_some(local.line)
         });
         let source = source.display();

@@ -91,8 +91,9 @@ impl Court<'_> {
                 if ![".js", ".mjs", ".cjs"].iter().any(|end| local.specifier.ends_with(end)) {
                     continue;
                 }
-                let paths = self.listing.grounds.local_paths(from, &local.specifier);
-                if !paths.is_empty() && !paths.iter().any(|path| files.contains_key(path)) {
+                let is_followed =
+                    !self.listing.grounds.local_paths(from, &local.specifier).is_empty();
+                if is_followed && self.listing.resolve(from, &local.specifier).is_none() {
                     missing.push(format!(
                         "imports `{}`, which is missing (line {} of `{}`)",
                         local.specifier,

@@ -284,12 +284,19 @@ impl Listing {
     pub fn imports_of(&self, file: &Path) -> Vec<PathBuf> {
         let analysis = self.files.get(file).and_then(Entry::analysis);
         let locals = analysis.map_or(&[][..], |analysis| &analysis.locals);
-        locals
-            .iter()
-            .filter_map(|local| {
-                self.grounds.resolve(file, &local.specifier, |path| self.files.contains_key(path))
-            })
-            .collect()
+        locals.iter().filter_map(|local| self.resolve(file, &local.specifier)).collect()
+    }
+
+    /// The local file that `specifier` means in a file, if it is there.
+    #[must_use]
+    pub fn resolve(&self, file: &Path, specifier: &str) -> Option<PathBuf> {
+        self.grounds.resolve(file, specifier, |path| self.is_module(path))
+    }
+
+    /// Whether an import may mean what is at a path. What is imported has been looked at: a name
+    /// that nothing asked about may be a link to a folder, and then its `index.js` is meant.
+    fn is_module(&self, path: &Path) -> bool {
+        self.files.get(path).is_some_and(|entry| entry.content != Content::Unread)
     }
 }
 

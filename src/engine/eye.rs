@@ -233,15 +233,20 @@ impl Eye {
         list.file(self.source.file());
         for file in self.source.named() {
             list.file(file);
+            self.watch_above(&mut list, file);
         }
         let directory = &self.config.discovery.directory;
         list.workers(directory, &self.rules, scan);
-        // It may go and come with a folder above it.
-        let above = directory.ancestors().skip(1);
-        let base = self.source.base();
-        above.take_while(|f| f.starts_with(base) && *f != base).for_each(|f| list.file(f));
+        self.watch_above(&mut list, directory);
         list.file(&self.lock_file());
         list
+    }
+
+    /// What is below the config's folder may go and come with a folder above it.
+    fn watch_above(&self, list: &mut WatchList, path: &Path) {
+        let base = self.source.base();
+        let above = path.ancestors().skip(1);
+        above.take_while(|f| f.starts_with(base) && *f != base).for_each(|f| list.file(f));
     }
 
     fn lock_file(&self) -> PathBuf {

@@ -44,6 +44,10 @@ const REST: Duration = Duration::from_secs(7);
 /// millisecond, and as much again for what is touched anew.
 const APART: Duration = Duration::from_secs(600);
 
+/// How often to look while something is wrong with config or folder: they may come back with a
+/// folder far above them, of which no event tells.
+const AMISS_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Has the disk looked at. Dropping it ends the thread, after the look that may be under way.
 pub(super) struct Lookout {
     orders: SyncSender<Order>,
@@ -76,11 +80,14 @@ enum Order {
 pub(super) struct Blind;
 
 impl Pace {
-    /// As changes are noticed now.
-    pub(super) fn of(watcher: &Watcher, scan_interval: Duration) -> Self {
+    /// As changes are noticed now. `is_amiss`: whether config or folder cannot be followed.
+    pub(super) fn of(watcher: &Watcher, scan_interval: Duration, is_amiss: bool) -> Self {
+        let interval = watcher.interval(scan_interval);
+        let is_native = *watcher.mode() == WatchMode::Native;
+        let is_urgent = is_native && is_amiss;
         Self {
-            interval: watcher.interval(scan_interval),
-            looks_twice: *watcher.mode() == WatchMode::Native,
+            interval: if is_urgent { interval.min(AMISS_INTERVAL) } else { interval },
+            looks_twice: is_native,
         }
     }
 }

@@ -287,7 +287,9 @@ impl Reconciler {
 
     fn watch(&mut self, list: &WatchList) {
         self.watcher.set(list);
-        self.lookout.set_pace(Pace::of(&self.watcher, self.config.discovery.scan_interval));
+        let is_amiss = self.fault.is_some() || self.folder_error.is_some();
+        let scan_interval = self.config.discovery.scan_interval;
+        self.lookout.set_pace(Pace::of(&self.watcher, scan_interval, is_amiss));
         self.shared.board.set_problem("discovery.watch", self.watcher.problem());
     }
 

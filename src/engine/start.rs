@@ -198,7 +198,7 @@ async fn begin(
     let file = source.file().to_owned();
     let watcher = Watcher::new(config.discovery.watch);
     let eye = Eye::new(source, Arc::clone(&config)).map_err(EngineError::Rules)?;
-    let pace = Pace::of(&watcher, config.discovery.scan_interval);
+    let pace = Pace::of(&watcher, config.discovery.scan_interval, false);
     let lookout = Lookout::post(eye, watcher.caller(), pace).map_err(EngineError::Thread)?;
     Ok(Beginnings {
         file,

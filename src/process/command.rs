@@ -39,7 +39,8 @@ pub enum SpawnError {
         /// Where it should be.
         path: String,
     },
-    /// The machine refuses for the moment: no processes, no descriptors, no memory.
+    /// The machine refuses for the moment: no processes, no descriptors, no memory, or the file is
+    /// not there.
     #[error("{step}: {}", io::Error::from_raw_os_error(*errno))]
     Starved {
         /// What was tried, and with which program if there is one.

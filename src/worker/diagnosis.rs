@@ -136,7 +136,7 @@ const fn fact(exit: Exit) -> Option<&'static str> {
         Exit::Signal(11) => "it crashed with a segmentation fault",
         Exit::Signal(24) => "it used up its processor time",
         Exit::Signal(25) => "it wrote a file larger than it may",
-        Exit::Code(13) => "its top-level `await` never settled",
+        Exit::Code(13) => "it waits for a promise that can never settle",
         Exit::Code(126) => "its command may not be executed",
         Exit::Code(127) => "its command was not found",
         Exit::Code(_) | Exit::Signal(_) => return None,

@@ -40,6 +40,65 @@ fn a_folder_that_is_moved_away_keeps_its_runs_until_it_is_back() {
 }
 
 #[test]
+fn a_start_from_a_folder_that_is_away_waits_for_it_and_spends_no_attempt() {
+    let site = Setup::new().set("restart.max_attempts", "0").worker("a.sh", STAYS).start();
+    site.wait_running(&["a"]);
+    fs::rename(site.path("workers"), site.path("elsewhere")).unwrap();
+    site.post("/workers/restart/a");
+    site.wait_said("a cannot be launched for the moment: cannot find the worker's file");
+    assert_eq!(site.worker("a").state(), "starting");
+    fs::rename(site.path("elsewhere"), site.path("workers")).unwrap();
+    site.wait_running(&["a"]);
+}
+
+#[test]
+fn what_is_deep_below_a_folder_that_is_swapped_is_noticed() {
+    let mut site = Setup::new()
+        .openai()
+        .set("discovery.scan_interval", "\"1h\"")
+        .set("env.files", "[\"conf/deep/x.env\"]")
+        .set("env.set.E", "\"${EX}\"")
+        .file("conf/deep/x.env", "EX=1\n")
+        .file("conf.new/deep/x.env", "EX=2\n")
+        .worker("lib/deep/er/x.js", "exports.v = 1;")
+        .worker("lib.new/deep/er/x.js", "exports.v = 2;")
+        .worker(
+            "a.js",
+            "require('openai'); require('./lib/deep/er/x.js'); setInterval(() => {}, 1e9);",
+        )
+        .lay();
+    site.start();
+    let before = site.wait_running(&["a"]).worker("a");
+    let swap = |name: &str| {
+        fs::rename(site.path(name), site.path(&format!("{name}.old"))).unwrap();
+        fs::rename(site.path(&format!("{name}.new")), site.path(name)).unwrap();
+    };
+    swap("workers/lib");
+    let second = site.wait_replaced(&before);
+    swap("conf");
+    site.wait_replaced(&second);
+}
+
+#[test]
+fn a_folder_that_goes_with_one_above_it_is_followed_again_once_it_is_back() {
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| elsewhere.path().join(name);
+    fs::create_dir_all(at("above/workers")).unwrap();
+    fs::write(at("above/workers/a.sh"), STAYS).unwrap();
+    let site = Setup::new()
+        .set("discovery.scan_interval", "\"1h\"")
+        .set("discovery.directory", &format!("{:?}", at("above/workers")))
+        .start();
+    let before = site.wait_running(&["a"]);
+    fs::rename(at("above"), at("away")).unwrap();
+    site.reload();
+    site.wait_health("the folder to be missed", is_degraded);
+    fs::rename(at("away"), at("above")).unwrap();
+    site.wait_health("the folder to be well", is_well);
+    site.assert_same_runs(&before);
+}
+
+#[test]
 fn a_folder_made_anew_is_followed_and_the_old_one_is_not() {
     let (site, before) = site();
     fs::rename(site.path("workers"), site.path("elsewhere")).unwrap();

@@ -91,6 +91,13 @@ fn an_unknown_profile_is_an_error_where_it_was_chosen() {
         Site::new("").env("ARCANOS_PROFILE", "x").said(),
         "environment ARCANOS_PROFILE: no profile `x`, expected one of development, production"
     );
+    assert!(
+        Site::new("profiles.production.model.preflight = false\nprofiles.staging = {}")
+            .profile("x")
+            .said()
+            .ends_with("expected one of development, production, staging"),
+        "each is named once"
+    );
 }
 
 #[test]

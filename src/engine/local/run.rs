@@ -145,6 +145,13 @@ impl Launch {
     /// The command of this run: the spec's, with what differs from run to run.
     fn command(&self) -> Result<Command, SpawnError> {
         let launch = &self.spec.launch;
+        // Its folder is away for now, or a removal is about to be noticed: no fault of the worker.
+        if matches!(launch.file.try_exists(), Ok(false)) {
+            return Err(SpawnError::Starved {
+                step: "find the worker's file".to_owned(),
+                errno: libc::ENOENT,
+            });
+        }
         // It is found out anew: after a crash this may be faster than the next look at the folder.
         let open = files::open_to_all(&launch.file);
         if let Some(reason) = open.or_else(|| self.spec.bar.clone()) {

@@ -162,8 +162,10 @@ impl<'a> Pass<'a> {
 
     /// Looks at all that the files import that may be workers.
     fn follow_imports(&mut self) {
-        let imports = |_: &PathBuf, known: &Known| {
-            known.is_root && known.analysis().is_some_and(|analysis| !analysis.locals.is_empty())
+        let imports = |path: &PathBuf, known: &Known| {
+            known.is_root
+                && self.looks.get(path) == Some(&Look::Present)
+                && known.analysis().is_some_and(|analysis| !analysis.locals.is_empty())
         };
         for root in self.known_paths(imports) {
             reach(&root, |file| self.imports(file));

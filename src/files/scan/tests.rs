@@ -228,6 +228,33 @@ fn links_must_end_inside_and_a_swap_of_what_they_lead_to_is_seen() {
 }
 
 #[test]
+fn what_only_a_removed_file_imported_goes_with_it() {
+    let mut site = Site::new();
+    site.write("a.js", "import './shared/x.js'; import '../lib/y.js'; import 'openai'");
+    site.write("shared/x.js", "");
+    site.write("../lib/y.js", "");
+    assert_eq!(site.settled().listing.files.len(), 3);
+    fs::remove_file(site.at("a.js")).unwrap();
+    site.scan();
+    site.now += ABSENCE;
+    assert!(site.scan().listing.files.is_empty(), "no further look is needed");
+}
+
+#[test]
+fn a_link_to_a_folder_is_imported_as_a_folder() {
+    let mut site = Site::new();
+    site.write("a.js", "import 'openai'; require('./shared')");
+    site.write("real/index.js", "exports.v = 1");
+    symlink("real", site.at("shared")).unwrap();
+    let scan = site.settled();
+    let first = site.found(&scan);
+    assert_eq!(scan.listing.imports_of(Path::new("a.js")), [Path::new("shared/index.js")]);
+    site.write("real/index.js", "exports.v = 2");
+    let scan = site.settled();
+    assert_ne!(site.found(&scan), first, "an edit of its index is an edit of what it imports");
+}
+
+#[test]
 fn what_anyone_may_write_to_starts_nothing_and_keeps_what_runs() {
     let mut site = Site::new();
     site.write("a.js", SDK);

@@ -60,13 +60,11 @@ impl WatchList {
         self.file(directory);
         self.folder(directory).rules = Some(Arc::clone(rules));
         let Some(scan) = scan else { return };
-        let beside = directory.join("..");
         for folder in &scan.folders {
             self.folder(folder).rules = Some(Arc::clone(rules));
-            // A folder beside that of the workers may not be there yet; where it is to be tells.
-            for path in folder.ancestors().take_while(|path| path.starts_with(&beside)) {
-                self.name(path);
-            }
+            // It may not be there yet, and go and come with any folder on the way to it.
+            let is_on_the_way = |path: &&Path| path.starts_with(directory) && *path != directory;
+            folder.ancestors().take_while(is_on_the_way).for_each(|path| self.name(path));
         }
         // Only what is imported by an unusual name is not covered by the rules.
         let is_unusual = |file: &Path| file.file_name().is_some_and(|n| !rules.is_of_interest(n));

@@ -124,7 +124,8 @@ fn where_nothing_is_known_nothing_is_said() {
     assert_eq!(diagnose::<&str>(Exit::Code(1), &[]), None);
     assert_eq!(diagnose(Exit::Code(1), &["Error: "]), None);
     assert!(diagnose::<&str>(Exit::Signal(9), &[]).is_some());
-    assert!(diagnose::<&str>(Exit::Code(13), &[]).is_some());
+    let endless = diagnose::<&str>(Exit::Code(13), &[]).expect("a reason");
+    assert!(endless.contains("a promise that can never settle"), "a task's, or a top-level await");
 }
 
 #[test]
