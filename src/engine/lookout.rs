@@ -2,7 +2,7 @@
 //!
 //! It looks when it is asked to, and says what it saw. Between whiles, at every interval, it finds
 //! out whether all is still as it was left; only if that is not so does it wake anybody: a
-//! supervisor at rest costs one wake-up an interval, and gives back what that needed.
+//! supervisor at rest costs one wake-up an interval.
 //!
 //! Channels: `orders` to the thread, from the reconciler alone; with each order to look, the way
 //! back of what was seen.
@@ -40,8 +40,8 @@ const SETTLED: Duration = QUIET.saturating_mul(2);
 /// that nobody writes to are closed.
 const REST: Duration = Duration::from_secs(7);
 
-/// How far such moments lie apart at least where the interval is short: each costs a tenth of a
-/// millisecond, and as much again for what is touched anew.
+/// How often memory is given back while nothing is looked at: whatever else was done meanwhile, as
+/// answers to clients, is unknown here.
 const APART: Duration = Duration::from_secs(600);
 
 /// How often to look while something is wrong with config or folder: they may come back with a
@@ -162,7 +162,7 @@ fn watch(mut eye: Eye, caller: &Caller, mut pace: Pace, orders: &Receiver<Order>
                 continue;
             }
             Err(RecvTimeoutError::Timeout) if pace.looks_twice && eye.is_fresh() => caller.remind(),
-            Err(RecvTimeoutError::Timeout) if eye.is_as_left() => tidier.tidy_after_a_check(),
+            Err(RecvTimeoutError::Timeout) if eye.is_as_left() => tidier.tidy_now_and_then(),
             Err(RecvTimeoutError::Timeout) => caller.call(),
             Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -195,11 +195,9 @@ impl Tidier {
         self.last = Instant::now();
     }
 
-    /// Nothing was to be done; what finding that out touched is given back.
-    fn tidy_after_a_check(&mut self) {
+    fn tidy_now_and_then(&mut self) {
         if self.last.elapsed() >= APART {
-            process::give_code_back();
-            self.last = Instant::now();
+            self.tidy();
         }
     }
 }

@@ -53,8 +53,3 @@ pub fn give_memory_back() {
     sys::give_heap_back();
     sys::give_code_back();
 }
-
-/// The same for code alone, in a tenth of that time.
-pub fn give_code_back() {
-    sys::give_code_back();
-}
