@@ -151,8 +151,13 @@ async fn a_user_is_become_wholly() {
 #[tokio::test]
 async fn usage_counts_the_whole_run() {
     let spawner = Spawner::start().expect("threads");
-    let script =
-        "sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo; exec sleep 300'; :";
+    // Works until the kernel has counted three ticks of it, however fast the machine is.
+    let script = "sh -c '\
+        t=0; s=0; \
+        while [ $((t + s)) -lt 3 ]; do \
+            read -r _ _ _ _ _ _ _ _ _ _ _ _ _ t s _ < /proc/$$/stat; \
+        done; \
+        echo; exec sleep 300'; :";
     let mut spawned = spawn(&spawner, sh(script)).await;
     let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
     first_line(&mut stdout).await;
