@@ -62,6 +62,9 @@ pub(super) struct Pace {
     /// Whether it looks once more at what had just changed: where there are no events, only the
     /// interval counts.
     pub(super) looks_twice: bool,
+    /// Whether nobody is woken while all is as it was left. Where events are missing against the
+    /// owner's will, every interval is a try to have them again.
+    pub(super) lets_rest: bool,
 }
 
 enum Order {
@@ -88,6 +91,7 @@ impl Pace {
         Self {
             interval: if is_urgent { interval.min(AMISS_INTERVAL) } else { interval },
             looks_twice: is_native,
+            lets_rest: !matches!(watcher.mode(), WatchMode::Poll(Some(_))),
         }
     }
 }
@@ -162,7 +166,9 @@ fn watch(mut eye: Eye, caller: &Caller, mut pace: Pace, orders: &Receiver<Order>
                 continue;
             }
             Err(RecvTimeoutError::Timeout) if pace.looks_twice && eye.is_fresh() => caller.remind(),
-            Err(RecvTimeoutError::Timeout) if eye.is_as_left() => tidier.tidy_now_and_then(),
+            Err(RecvTimeoutError::Timeout) if pace.lets_rest && eye.is_as_left() => {
+                tidier.tidy_now_and_then()
+            }
             Err(RecvTimeoutError::Timeout) => caller.call(),
             Err(RecvTimeoutError::Disconnected) => return,
         }

@@ -181,6 +181,8 @@ impl Reconciler {
                     let problem = result.err();
                     self.shared.board.set_problem("discovery.prepare", problem);
                     self.governor.set_open(true);
+                    // Another lock file may have come meanwhile.
+                    self.watcher.caller().call();
                 }
                 Wake::Request(Request::Reload(reply)) => self.reload(reply).await,
                 Wake::Request(Request::Foresee(reply)) => {

@@ -100,6 +100,7 @@ impl Engine {
         let (stop, stop_seen) = watch::channel(false);
         let (tracker, end) = (TaskTracker::new(), CancellationToken::new());
         let governor = Governor::new(options.loaded.config.concurrency);
+        let watcher = Watcher::new(options.loaded.config.discovery.watch);
         let shared = share(&options, requests, |board, address| Context {
             board,
             logs: options.logs.clone(),
@@ -109,9 +110,10 @@ impl Engine {
             address,
             phase: phase_seen,
             clock,
+            caller: watcher.caller(),
             tracker: tracker.clone(),
         });
-        let beginnings = begin(options, &shared, governor, &end).await?;
+        let beginnings = begin(options, &shared, (governor, watcher), &end).await?;
         let reconciler = Reconciler::new(Arc::clone(&shared), request_queue, beginnings);
         let reconciler = tokio::spawn(reconciler.run(stop_seen));
         tokio::spawn(follow_clock(jumps));
@@ -188,7 +190,7 @@ fn share(
 async fn begin(
     options: Options,
     shared: &Shared,
-    governor: Governor,
+    (governor, watcher): (Governor, Watcher),
     end: &CancellationToken,
 ) -> Result<Beginnings, EngineError> {
     let Options { source, loaded, state, instance, logs, spawner, on_config } = options;
@@ -196,7 +198,6 @@ async fn begin(
     let mut model = ModelDesk::new(Arc::clone(&shared.board), end.clone());
     let upstream = model.follow(&config).await;
     let file = source.file().to_owned();
-    let watcher = Watcher::new(config.discovery.watch);
     let eye = Eye::new(source, Arc::clone(&config)).map_err(EngineError::Rules)?;
     let pace = Pace::of(&watcher, config.discovery.scan_interval, false);
     let lookout = Lookout::post(eye, watcher.caller(), pace).map_err(EngineError::Thread)?;

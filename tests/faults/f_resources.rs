@@ -109,7 +109,7 @@ fn f3_without_processes_a_start_waits_and_spends_no_attempt() {
 
 #[test]
 fn f4_without_inotify_changes_are_found_all_the_same() {
-    if procs::lacks(&["unshare"]) {
+    if procs::lacks(&["unshare", "nsenter"]) {
         return;
     }
     for (limit, value) in [("max_inotify_instances", 0), ("max_inotify_watches", 1)] {
@@ -126,6 +126,14 @@ fn f4_without_inotify_changes_are_found_all_the_same() {
         site.sh("second", "exec sleep 300");
         until("it is found", || (site.get("/workers/second").status == 200).then_some(()));
         site.wait("second", "running");
+        let lifted = std::process::Command::new("nsenter")
+            .args(["-U", "-t", &site.pid().to_string(), "sh", "-c"])
+            .arg(format!("echo 1024 > /proc/sys/user/{limit}"))
+            .status();
+        assert!(lifted.unwrap().success(), "{limit} is lifted");
+        until("events are told again, though nothing changed", || {
+            (site.json("/health")["discovery"]["watcher"] == "native").then_some(())
+        });
     }
 }
 

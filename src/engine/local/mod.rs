@@ -36,7 +36,7 @@ use crate::{
         handle::{CommandError, Verb},
         runtime::{Pending, Runtime},
     },
-    files::logs::Logs,
+    files::{Caller, logs::Logs},
     process::{self, Spawner},
     worker::Wish,
 };
@@ -68,6 +68,8 @@ pub(crate) struct Context {
     pub(crate) address: watch::Receiver<Option<SocketAddr>>,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) clock: watch::Receiver<u64>,
+    /// Has what should run compared with what does, though the disk is as it was.
+    pub(crate) caller: Caller,
     /// Owns every task of every worker and run.
     pub(crate) tracker: TaskTracker,
 }

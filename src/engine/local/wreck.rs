@@ -2,7 +2,7 @@
 //!
 //! Nothing is left half alive. A run whose task is gone is killed (its handle is dropped) and
 //! reported as dead; a worker whose task is gone has its runs killed, and is forgotten once they
-//! are, so that the next look at the folder starts it anew.
+//! are, so that the look at the folder that is then called for starts it anew.
 
 use std::{sync::Arc, thread};
 
@@ -47,6 +47,8 @@ impl Wreck {
         self.local.slots().remove(&self.id);
         context.board.remove(&self.id);
         context.logs.forget(&self.id);
+        // Nothing on the disk tells that a worker is missing.
+        context.caller.call();
     }
 }
 
