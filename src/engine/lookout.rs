@@ -155,7 +155,13 @@ fn watch(mut eye: Eye, caller: &Caller, mut pace: Pace, orders: &Receiver<Order>
                     continue;
                 }
             }
-            Ok(Order::Pace(new)) => pace = new,
+            Ok(Order::Pace(new)) => {
+                pace = new;
+                // The second look that may be due soon is not put off by it.
+                if pace.looks_twice && eye.is_fresh() {
+                    continue;
+                }
+            }
             Ok(Order::Copy(reply)) => {
                 // As above. It is no look: the interval goes on.
                 let _ = reply.send(eye.clone());
