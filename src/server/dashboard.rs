@@ -9,25 +9,25 @@ use std::sync::LazyLock;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::digest;
 
-const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("style.css");
+const PAGE: &str = include_str!("dashboard/page.html");
+const STYLE: &str = include_str!("dashboard/style.css");
 /// The parts of the one script, in the order in which they are put together.
 const SCRIPT: [&str; 15] = [
-    include_str!("script/dom.js"),
-    include_str!("script/format.js"),
-    include_str!("script/net.js"),
-    include_str!("script/store.js"),
-    include_str!("script/live.js"),
-    include_str!("script/actions.js"),
-    include_str!("script/top.js"),
-    include_str!("script/runs.js"),
-    include_str!("script/workers.js"),
-    include_str!("script/log.js"),
-    include_str!("script/settings.js"),
-    include_str!("script/worker.js"),
-    include_str!("script/discovery.js"),
-    include_str!("script/reloads.js"),
-    include_str!("script/main.js"),
+    include_str!("dashboard/script/dom.js"),
+    include_str!("dashboard/script/format.js"),
+    include_str!("dashboard/script/net.js"),
+    include_str!("dashboard/script/store.js"),
+    include_str!("dashboard/script/live.js"),
+    include_str!("dashboard/script/actions.js"),
+    include_str!("dashboard/script/top.js"),
+    include_str!("dashboard/script/runs.js"),
+    include_str!("dashboard/script/workers.js"),
+    include_str!("dashboard/script/log.js"),
+    include_str!("dashboard/script/settings.js"),
+    include_str!("dashboard/script/worker.js"),
+    include_str!("dashboard/script/discovery.js"),
+    include_str!("dashboard/script/reloads.js"),
+    include_str!("dashboard/script/main.js"),
 ];
 
 static ASSEMBLED: LazyLock<Assembled> = LazyLock::new(assemble);
