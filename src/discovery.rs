@@ -24,7 +24,7 @@ mod tests;
 
 pub(crate) use analysis::fingerprint;
 pub use analysis::{Analysis, Local, Marker, analyse};
-pub use graph::{Grounds, Reach, is_beside, reach};
+pub use graph::{ImportClosure, ImportRoots, is_beside, reach};
 pub use judge::judge;
 pub use listing::{Barrier, Content, Entry, Listing};
 pub use rules::{Rules, RulesError, is_javascript};

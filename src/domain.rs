@@ -13,7 +13,7 @@ mod stamp;
 mod state;
 mod view;
 
-pub use event::{Occurrence, OccurrenceKind};
+pub use event::{Event, OccurrenceKind};
 pub use exit::{Exit, signal_name, signal_number};
 pub use id::{Generation, InvalidId, RunId, WorkerId};
 pub use plan::{PlanSummary, ReloadReport, ReloadResult};

@@ -8,31 +8,22 @@
 //! | clock | notices that the wall clock was set | with the engine |
 //! | the preflight, the preparation | ask the upstream; install packages | by themselves |
 //!
-//! Floor 4 holds a [`Handle`]: a picture to read and verbs to say. It never sees a process.
+//! Floor 4 holds a [`Handle`]: a snapshot to read and verbs to say. It never sees a process.
 
 mod board;
 mod clock;
-mod exposure;
-mod eye;
-mod foresight;
-mod governor;
 mod handle;
 mod local;
-mod lookout;
-mod model;
-mod prepare;
-mod reconciler;
+mod observe;
+mod reconcile;
 mod report;
 mod runtime;
-mod source;
 mod start;
-mod stumble;
 
-pub use handle::{CommandError, ForesightError, Handle, Ticket, Verb, WorkerFailed};
+pub use handle::{CommandError, Handle, PreviewError, Ticket, Verb, WorkerFailed};
+pub use observe::config_source::{ConfigFault, LoadOutcome, Source};
 pub use report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings};
-pub use source::{Fault, Look, Source};
 pub use start::{Engine, EngineError, Options};
-pub(crate) use stumble::stumble;
 
 #[cfg(test)]
 pub(crate) use {

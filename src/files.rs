@@ -5,20 +5,20 @@
 //! say, [`state`] remembers what the next arcanos must know. What the files mean is decided
 //! elsewhere.
 
+mod file_id;
+mod file_snapshot;
 mod lease;
 pub mod logs;
-mod marks;
-mod patience;
 mod read;
+mod retry_delay;
 mod scan;
-mod stamp;
 pub mod state;
 mod watch;
 
-pub use marks::Marks;
-pub use patience::Patience;
+pub(crate) use file_id::QUIET;
+pub use file_snapshot::FileSnapshot;
 pub use read::{ReadError, Settled, read_settled};
+pub use retry_delay::RetryDelay;
 pub(crate) use scan::{ABSENCE, open_to_all};
 pub use scan::{Scan, ScanError, Scanner};
-pub(crate) use stamp::QUIET;
-pub use watch::{Caller, News, WatchList, WatchMode, Watcher};
+pub use watch::{ChangedPaths, Rescan, WatchList, WatchMode, Watcher};

@@ -4,7 +4,7 @@
 //!
 //! The disk says what should run. **Read** config and folder → **plan** (pure: desired workers,
 //! difference from what runs) → **act** (each worker's own task drives a pure state machine) →
-//! **publish** (one immutable picture and a stream of events) → **show** (HTTP, command line,
+//! **publish** (one immutable snapshot and a stream of events) → **show** (HTTP, command line,
 //! metrics). Every wake-up, whatever its cause, takes this same way. No event is ever
 //! interpreted; it only says "look again", and at which names: what happened there, the disk
 //! says. What no event told of is found by the interval.
@@ -15,7 +15,7 @@
 //!             discovery::judge                      what runs (the board) ─┴► plan::reconcile ─► Plan
 //! Action ─► engine::Runtime (local: a task a worker) ─► worker::Machine ─► Effect ─► process, logs
 //!                ▲────────── Spawned, Ready, Exited, Deadline ─────┘
-//! worker tasks ─► engine's board { picture, occurrences } ─► server, cli, metrics
+//! worker tasks ─► engine's board { snapshot, occurrences } ─► server, cli, metrics
 //! ```
 //!
 //! The reading is done by a thread of the engine, the lookout; at rest it alone wakes, once an
@@ -57,7 +57,7 @@
 //! 3. **One owner for each worker.** Its task alone starts, signals and reaps it.
 //! 4. **`select!` only names the event.** A synchronous handler decides; effects follow.
 //! 5. **Every channel is bounded**, and its size is a constant with a reason.
-//! 6. **Readers take the last picture** and hold no lock. A slow reader loses its place, never
+//! 6. **Readers take the last snapshot** and hold no lock. A slow reader loses its place, never
 //!    the server's time.
 //! 7. **Runs are the runtime's business.** Nothing above `engine::runtime` knows of processes.
 //! 8. **Secrets never leave**: every writer goes through the one redactor.
@@ -67,6 +67,7 @@ pub mod config;
 pub mod discovery;
 pub mod domain;
 pub mod engine;
+pub(crate) mod failpoint;
 pub mod files;
 pub mod openai;
 pub mod plan;

@@ -18,8 +18,6 @@
 //! clones. A child that the main thread spawned by other means could be reaped as an orphan.
 
 mod activation;
-mod bench;
-mod brand;
 mod cgroup;
 mod channel;
 mod command;
@@ -30,9 +28,11 @@ mod plan;
 mod proc;
 mod reaper;
 mod rlimit;
+mod rlimit_tag;
 mod run;
 mod runner;
 mod spawn;
+mod spawn_thread;
 mod sys;
 #[cfg(test)]
 mod tests;

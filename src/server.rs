@@ -12,6 +12,7 @@
 
 mod accept;
 mod act;
+mod api_error;
 mod app;
 mod bind;
 mod caller;
@@ -19,16 +20,15 @@ mod connection;
 mod crowd;
 mod dashboard;
 mod events;
-mod fault;
 mod guard;
 mod host;
 mod logs;
 mod metrics;
-mod picture;
 mod process;
 mod pulse;
 mod query;
 mod read;
+mod response_cache;
 mod root;
 mod routes;
 mod serve;

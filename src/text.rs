@@ -4,8 +4,8 @@
 //! cursor or forge a line is made visible ([`escape()`], [`push_shown`]), and bytes are cut into
 //! lines ([`lines()`]). Nothing here reads, writes, waits, or decides where a line goes.
 
+mod encodings;
 mod escape;
-mod forms;
 mod lines;
 mod literals;
 mod open_end;

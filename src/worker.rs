@@ -3,19 +3,19 @@
 //! [`Machine`] is told what happened and answers with what is to be done; time and chance are
 //! arguments. It never spawns, signals, waits or reads a clock: the engine does, and tells it.
 
-mod budget;
-mod churn;
+mod change_throttle;
 mod diagnosis;
 mod machine;
+mod restart_counter;
 mod schedule;
 
 use std::time::Instant;
 
 use crate::domain::Stamp;
 
-pub use budget::{Attempt, Budget};
 pub use diagnosis::{diagnose, telling};
-pub use machine::{Effect, Event, Machine, Outcome, Refusal, RunKey, Tone, Wish};
+pub use machine::{Effect, Event, Level, Machine, Outcome, Refusal, RunKey, Wish};
+pub use restart_counter::{Attempt, RestartCounter};
 pub use schedule::{Schedule, ScheduleError, Tick};
 
 /// The present, by both clocks.

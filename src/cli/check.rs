@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     cli::{
         args::Globals,
-        client::{Patience, find},
+        client::{Wait, find},
         exit::{self, Failure},
         load::{self, Folder, Site},
         plan_lines,
@@ -114,7 +114,7 @@ async fn ask(globals: &Globals, site: &Site) -> Answer {
         Some(laid) => format!("/plan?draft={}", laid.name()),
         None => "/plan".to_owned(),
     };
-    let answer = match found.client.ask(Method::GET, &path, None, Patience::Short).await {
+    let answer = match found.client.ask(Method::GET, &path, None, Wait::Short).await {
         Ok(answer) => answer,
         Err(error) => return silence(&error),
     };

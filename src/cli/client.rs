@@ -38,7 +38,7 @@ const MAX_ANSWER: usize = 96 * 1024 * 1024;
 
 /// How long an answer may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Patience {
+pub(crate) enum Wait {
     /// As long as looking something up takes.
     Short,
     /// As long as a worker takes.
@@ -116,7 +116,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; every status but a good one is [`ClientError::Refused`].
     pub(crate) async fn read(&self, path: &str) -> Result<Value, ClientError> {
-        let answer = self.ask(Method::GET, path, None, Patience::Short).await?;
+        let answer = self.ask(Method::GET, path, None, Wait::Short).await?;
         answer.good()
     }
 
@@ -129,11 +129,11 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<String>,
-        patience: Patience,
+        patience: Wait,
     ) -> Result<Answer, ClientError> {
         let limit = match patience {
-            Patience::Short => ANSWER,
-            Patience::Long => PATIENT_ANSWER,
+            Wait::Short => ANSWER,
+            Wait::Long => PATIENT_ANSWER,
         };
         let exchange = async {
             let request = self.request(method, path, body)?;

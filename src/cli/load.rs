@@ -21,7 +21,7 @@ use crate::{
     discovery::{Discovered, Rules, judge},
     domain::WorkerId,
     engine::Source,
-    files::{News, Patience, ScanError, Scanner, Settled, read_settled},
+    files::{ChangedPaths, RetryDelay, ScanError, Scanner, Settled, read_settled},
     plan::{Desired, Surroundings, desired},
 };
 
@@ -125,7 +125,7 @@ fn read_text(path: &Path) -> Result<Option<String>, String> {
 /// The content of a file, once no program writes to it; `None` if there is none.
 fn settled(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let begin = Instant::now();
-    let mut patience = Patience::new(begin);
+    let mut patience = RetryDelay::new(begin);
     loop {
         match read_settled(path, MAX_FILE).map_err(|error| error.to_string())? {
             Settled::Content(content) => return Ok(Some(content)),
@@ -173,7 +173,7 @@ pub(crate) fn folder(
     let mut scanner = Scanner::new(file.parent().unwrap_or(&file));
     let begin = Instant::now();
     loop {
-        let scan = match scanner.scan(&rules, directory, Instant::now(), &News::Anything) {
+        let scan = match scanner.scan(&rules, directory, Instant::now(), &ChangedPaths::Anything) {
             Err(ScanError::Missing(_)) => {
                 let note = format!("`{}` is missing; it is made at start", directory.display());
                 return Ok(Folder { note: Some(note), ..Folder::default() });

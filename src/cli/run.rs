@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     args::Globals,
     exit::{self, Failure},
-    ground::{self, Ground},
     load::chain,
+    preflight::{self, Preflight},
     supervise, systemd,
 };
 use crate::{
@@ -23,9 +23,9 @@ use crate::{
 pub(crate) fn run(globals: &Globals) -> Result<(), Failure> {
     // Before anything else is opened, so that no descriptor can be mistaken for it.
     let handed_over = systemd::handed_over();
-    let ground = ground::prepare(globals)?;
+    let preflight = preflight::prepare(globals)?;
     let handed_over = handed_over.map_err(|text| Failure::new(exit::CANNOT_LISTEN, text))?;
-    supervise::block_on(serve(ground, handed_over))
+    supervise::block_on(serve(preflight, handed_over))
 }
 
 /// Takes the address of the config, or the socket that systemd hands over for it.
@@ -49,13 +49,13 @@ fn listen(settings: &ServerSettings, handed_over: Option<TcpListener>) -> Result
     Ok(bound)
 }
 
-async fn serve(mut ground: Ground, handed_over: Option<TcpListener>) -> Result<(), Failure> {
-    let settings = ServerSettings::of(&ground.loaded.config);
+async fn serve(mut preflight: Preflight, handed_over: Option<TcpListener>) -> Result<(), Failure> {
+    let settings = ServerSettings::of(&preflight.loaded.config);
     let bound = listen(&settings, handed_over)?;
     // The record that `supervise` writes must name the address: who asks may come at once.
-    ground.instance.address = Some(bound.local_addr());
-    let mut instance = ground.instance.clone();
-    let supervision = supervise::supervise(ground).await?;
+    preflight.instance.address = Some(bound.local_addr());
+    let mut instance = preflight.instance.clone();
+    let supervision = supervise::supervise(preflight).await?;
     let state = Arc::clone(&supervision.state);
     let end = CancellationToken::new();
     let handle = supervision.engine.handle();

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     args::{Globals, StartWorkers},
     exit::Failure,
-    ground::{self, Ground},
+    preflight::{self, Preflight},
     supervise, systemd,
 };
 use crate::domain::{Snapshot, Stamp};
@@ -17,17 +17,17 @@ use crate::domain::{Snapshot, Stamp};
 /// # Errors
 /// Whatever keeps arcanos from starting; then nothing was started.
 pub(crate) fn run(globals: &Globals, args: &StartWorkers) -> Result<(), Failure> {
-    let ground = ground::prepare(globals)?;
+    let preflight = preflight::prepare(globals)?;
     let line = if globals.json { json_line } else { status_line };
-    supervise::block_on(watch(ground, args.every, line))
+    supervise::block_on(watch(preflight, args.every, line))
 }
 
 async fn watch(
-    ground: Ground,
+    preflight: Preflight,
     every: Duration,
     line: fn(&Snapshot) -> String,
 ) -> Result<(), Failure> {
-    let supervision = supervise::supervise(ground).await?;
+    let supervision = supervise::supervise(preflight).await?;
     let end = CancellationToken::new();
     let handle = supervision.engine.handle();
     let ended = end.clone();

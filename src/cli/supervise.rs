@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli::{
         exit::{self, Failure},
-        ground::Ground,
         load::chain,
+        preflight::Preflight,
         systemd::Systemd,
         telemetry::Telemetry,
     },
@@ -81,8 +81,8 @@ pub(super) fn block_on(
 ///
 /// # Errors
 /// What the machine refuses.
-pub(super) async fn supervise(ground: Ground) -> Result<Supervision, Failure> {
-    let Ground { site, loaded, state, last, instance, lock } = ground;
+pub(super) async fn supervise(preflight: Preflight) -> Result<Supervision, Failure> {
+    let Preflight { site, loaded, state, last, instance, lock } = preflight;
     let telemetry = Telemetry::install(&loaded.config.log.level);
     if rustix::process::geteuid().is_root() {
         tracing::info!("arcanos runs as root, and so does every worker without a `user`.");
@@ -101,7 +101,9 @@ pub(super) async fn supervise(ground: Ground) -> Result<Supervision, Failure> {
     let spawner = Spawner::start().map_err(|e| failed(&e))?;
     follow_config(&telemetry, &logs);
     // By way of the redactor: what a panic tells may hold anything.
-    std::panic::set_hook(Box::new(|panic| tracing::error!("arcanos stumbled: {panic}")));
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("Internal error, a bug in arcanos: {panic}")
+    }));
     let level_setter = telemetry.clone();
     let on_config = Box::new(move |config: &Config, logs: &Logs| {
         level_setter.set_level(&config.log.level);

@@ -33,7 +33,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long the state must have stood before it is told: many workers change at once.
-const CALM: Duration = Duration::from_millis(500);
+const STATUS_DEBOUNCE: Duration = Duration::from_millis(500);
 
 /// Variables that are meant for arcanos alone; no worker gets them, whatever it inherits.
 pub(super) const OWN_VARIABLES: [&str; 7] = [
@@ -135,7 +135,7 @@ impl Systemd {
                 return;
             }
             if !is_first {
-                sleep(CALM).await;
+                sleep(STATUS_DEBOUNCE).await;
             }
         }
     }

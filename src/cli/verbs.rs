@@ -12,7 +12,7 @@ use tokio::{task::JoinSet, time::timeout};
 use crate::{
     cli::{
         args::{Globals, Restart, RunTask, Workers},
-        client::{Answer, Client, ClientError, Patience, find},
+        client::{Answer, Client, ClientError, Wait, find},
         exit::{self, Failure},
         plan_lines,
         status::{pretty, understand},
@@ -133,7 +133,7 @@ pub(crate) async fn restart(
         return workers(globals, Verb::Restart, &args, out).await;
     }
     let client = find::find(globals)?.client;
-    let answer = client.ask(Method::POST, "/workers/restart-all", None, Patience::Short).await?;
+    let answer = client.ask(Method::POST, "/workers/restart-all", None, Wait::Short).await?;
     say(globals, &answer.good()?, out)
 }
 
@@ -172,7 +172,7 @@ pub(crate) async fn run_task(
 /// None runs, or the config is bad (exit 2).
 pub(crate) async fn reload(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
     let client = find::find(globals)?.client;
-    let answer = client.ask(Method::POST, "/reload", None, Patience::Long).await?;
+    let answer = client.ask(Method::POST, "/reload", None, Wait::Long).await?;
     if answer.status == StatusCode::UNPROCESSABLE_ENTITY {
         if globals.json {
             out.line(&pretty(&answer.body))?;
@@ -225,7 +225,7 @@ async fn patiently(
     body: Option<String>,
     worker: &str,
 ) -> Result<Answer, ClientError> {
-    let mut answer = Box::pin(client.ask(Method::POST, path, body, Patience::Long));
+    let mut answer = Box::pin(client.ask(Method::POST, path, body, Wait::Long));
     if let Ok(answer) = timeout(WORTH_A_WORD, &mut answer).await {
         return answer;
     }

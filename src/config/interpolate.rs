@@ -8,7 +8,7 @@ use super::key::KeyPath;
 
 /// Why a text cannot be filled in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum InterpolationError {
     /// The variable is not set, and there is no default.
     #[error("`${{{0}}}` is not set; set it, or give a default as `${{{0}:-default}}`")]
     Unset(String),
@@ -26,7 +26,7 @@ pub(super) struct Unfilled {
     /// Where it stands.
     pub(super) path: KeyPath,
     /// Why.
-    pub(super) fault: Fault,
+    pub(super) fault: InterpolationError,
 }
 
 /// Fills in every text of a tree; what cannot be is taken out of its table and returned.
@@ -75,7 +75,7 @@ fn walk(
 pub(super) fn filled<'t>(
     text: &'t str,
     variables: &BTreeMap<String, String>,
-) -> Result<Cow<'t, str>, Fault> {
+) -> Result<Cow<'t, str>, InterpolationError> {
     if !text.contains("${") {
         return Ok(Cow::Borrowed(text));
     }
@@ -90,7 +90,7 @@ pub(super) fn filled<'t>(
             continue;
         }
         filled.push_str(before);
-        let (reference, after) = inner.split_once('}').ok_or(Fault::Open)?;
+        let (reference, after) = inner.split_once('}').ok_or(InterpolationError::Open)?;
         filled.push_str(value_of(reference, variables)?);
         rest = after;
     }
@@ -101,19 +101,19 @@ pub(super) fn filled<'t>(
 fn value_of<'t>(
     reference: &'t str,
     variables: &'t BTreeMap<String, String>,
-) -> Result<&'t str, Fault> {
+) -> Result<&'t str, InterpolationError> {
     let (name, default) = match reference.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (reference, None),
     };
     if !is_name(name) {
-        return Err(Fault::Name);
+        return Err(InterpolationError::Name);
     }
     let value = variables.get(name).map(String::as_str);
     match (value, default) {
         (Some(""), Some(default)) | (None, Some(default)) => Ok(default),
         (Some(value), _) => Ok(value),
-        (None, None) => Err(Fault::Unset(name.to_owned())),
+        (None, None) => Err(InterpolationError::Unset(name.to_owned())),
     }
 }
 
@@ -140,10 +140,10 @@ mod tests {
             ("${EMPTY}", Ok("")),
             ("${EMPTY:-x}", Ok("x")),
             ("$${WHO} $$${WHO}", Ok("${WHO} $${WHO}")),
-            ("${ABSENT}", Err(Fault::Unset("ABSENT".into()))),
-            ("${WHO", Err(Fault::Open)),
-            ("${}", Err(Fault::Name)),
-            ("${A B}", Err(Fault::Name)),
+            ("${ABSENT}", Err(InterpolationError::Unset("ABSENT".into()))),
+            ("${WHO", Err(InterpolationError::Open)),
+            ("${}", Err(InterpolationError::Name)),
+            ("${A B}", Err(InterpolationError::Name)),
         ] {
             let seen = filled(text, &variables);
             assert_eq!(seen.as_deref(), expected.as_deref(), "{text}");

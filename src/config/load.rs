@@ -13,7 +13,7 @@ use super::{
     extract,
     hidden::Hidden,
     inputs::Inputs,
-    interpolate::{self, Fault},
+    interpolate::{self, InterpolationError},
     key::KeyPath,
     layers::{Layer, Layers, Origin, Source},
     model::Config,
@@ -199,7 +199,7 @@ fn fill_in(tree: &mut Value, variables: &Variables, layers: &Layers<'_>, report:
     let key = set.key("OPENAI_API_KEY");
     for unfilled in interpolate::fill_in(tree, &variables.available) {
         match &unfilled.fault {
-            Fault::Unset(name) if unfilled.path.starts_with(&set) => {
+            InterpolationError::Unset(name) if unfilled.path.starts_with(&set) => {
                 if unfilled.path != key {
                     report.warnings.push(format!(
                         "{}: `${{{name}}}` is not set, so workers do not get this variable",

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     analysis::{Analysis, Marker, Outcome},
     code::ImportKind,
-    graph::{Reach, reach},
+    graph::{ImportClosure, reach},
     listing::{Entry, Listing},
     rules::{Rule, Rules},
     verdict::VerdictKind,
@@ -37,7 +37,7 @@ pub(super) fn accept(
     rules: &Rules,
     listing: &Listing,
     (file, analysis): (&Path, &Analysis),
-    reach: &Reach,
+    reach: &ImportClosure,
 ) -> Result<Accepted, Refusal> {
     if let (Some((Marker::Worker, line)), Some((rule, _))) =
         (analysis.marker, rules.fitting(file).next())
@@ -53,7 +53,7 @@ pub(super) fn accept(
     let mut kind = VerdictKind::Ignored;
     for (at, outcome) in &analysis.outcomes {
         let rule = &rules.rules[*at];
-        let hearing = Hearing { rules, listing, rule, file, analysis, reach };
+        let hearing = RuleCheck { rules, listing, rule, file, analysis, reach };
         match hearing.decide(*outcome) {
             Ok((line, reason)) => {
                 return Ok(Accepted { rule: *at, line, reason, is_marked: false });
@@ -68,16 +68,16 @@ pub(super) fn accept(
 }
 
 /// One rule and one file.
-struct Hearing<'a> {
+struct RuleCheck<'a> {
     rules: &'a Rules,
     listing: &'a Listing,
     rule: &'a Rule,
     file: &'a Path,
     analysis: &'a Analysis,
-    reach: &'a Reach,
+    reach: &'a ImportClosure,
 }
 
-impl Hearing<'_> {
+impl RuleCheck<'_> {
     /// The line that decides and what is to be said of it, or why the rule does not accept.
     fn decide(&self, outcome: Outcome) -> Result<(Option<u32>, Option<String>), String> {
         let line = match outcome {

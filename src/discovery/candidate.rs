@@ -7,14 +7,14 @@ use std::{
 };
 
 use super::{
-    judge::{Case, Court},
+    judge::{Classifier, Match},
     listing::{Barrier, Content, Entry},
     verdict::Candidate,
 };
 use crate::domain::{Fingerprint, WorkerId};
 
-impl Court<'_> {
-    pub(super) fn candidate(&self, id: WorkerId, file: &Path, case: &Case<'_>) -> Candidate {
+impl Classifier<'_> {
+    pub(super) fn candidate(&self, id: WorkerId, file: &Path, case: &Match<'_>) -> Candidate {
         let analysis = |path: &Path| self.listing.files.get(path).and_then(Entry::analysis);
         let own = case.entry.analysis().map(|analysis| analysis.fingerprint);
         let used = case.reach.files.iter();
@@ -46,9 +46,9 @@ impl Court<'_> {
         }
     }
 
-    fn bar(&self, file: &Path, case: &Case<'_>) -> Option<String> {
+    fn bar(&self, file: &Path, case: &Match<'_>) -> Option<String> {
         let open = |path: &Path| match &self.listing.files.get(path)?.content {
-            Content::Barred { barrier: Barrier::Open(reason), .. } => Some(reason.clone()),
+            Content::Untrusted { barrier: Barrier::Open(reason), .. } => Some(reason.clone()),
             _ => None,
         };
         let imported = |used: &PathBuf| {
@@ -57,7 +57,7 @@ impl Court<'_> {
         open(file).or_else(|| case.reach.files.iter().find_map(imported))
     }
 
-    fn warnings(&self, file: &Path, case: &Case<'_>) -> Vec<String> {
+    fn warnings(&self, file: &Path, case: &Match<'_>) -> Vec<String> {
         let mut warnings = case.entry.warnings.clone();
         warnings.extend(case.entry.fault().map(str::to_owned));
         for used in &case.reach.files {
@@ -82,7 +82,7 @@ impl Court<'_> {
     /// Local files that are imported by their whole names and are not there.
     ///
     /// What is spelled without an ending may mean more than is looked for here.
-    fn missing_imports(&self, file: &Path, case: &Case<'_>) -> Vec<String> {
+    fn missing_imports(&self, file: &Path, case: &Match<'_>) -> Vec<String> {
         let files = &self.listing.files;
         let mut missing = Vec::new();
         for from in iter::once(file).chain(case.reach.files.iter().map(PathBuf::as_path)) {

@@ -20,7 +20,7 @@ const INDEXES: [&str; 3] = ["index.js", "index.mjs", "index.cjs"];
 
 /// The files that belong to one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reach {
+pub struct ImportClosure {
     /// By path; the file itself is not among them.
     pub files: Vec<PathBuf>,
     /// Whether there are more than are followed.
@@ -32,12 +32,12 @@ pub struct Reach {
 /// Paths are relative to the folder of workers. One that is beside it begins with `..`, and there
 /// is one way only to write a path, so that a file is one file whoever imports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grounds {
+pub struct ImportRoots {
     /// The way from the outermost folder down to that of the workers.
     above: PathBuf,
 }
 
-impl Grounds {
+impl ImportRoots {
     /// All that lies below `outermost`, if that is above the folder of workers; else that folder
     /// alone.
     #[must_use]
@@ -108,8 +108,8 @@ pub fn is_beside(path: &Path) -> bool {
 
 /// The files that belong to `root`, near ones first, up to the bounds. `imports` says what a
 /// file imports.
-pub fn reach(root: &Path, mut imports: impl FnMut(&Path) -> Vec<PathBuf>) -> Reach {
-    let mut reach = Reach::default();
+pub fn reach(root: &Path, mut imports: impl FnMut(&Path) -> Vec<PathBuf>) -> ImportClosure {
+    let mut reach = ImportClosure::default();
     let mut seen = BTreeSet::from([root.to_path_buf()]);
     let mut queue = VecDeque::from([(root.to_path_buf(), 0)]);
     while let Some((file, depth)) = queue.pop_front() {

@@ -9,7 +9,7 @@ use std::{
 use super::{
     accept::{Accepted, Refusal, accept},
     analysis::Marker,
-    graph::{Reach, reach},
+    graph::{ImportClosure, reach},
     listing::{Barrier, Content, Entry, Listing},
     rules::Rules,
     verdict::{Candidate, Discovered, Verdict, VerdictKind},
@@ -26,7 +26,7 @@ pub fn judge(
     listing: &Listing,
     running: &dyn Fn(&WorkerId) -> Option<PathBuf>,
 ) -> Discovered {
-    let mut court = Court {
+    let mut court = Classifier {
         rules,
         listing,
         running,
@@ -51,13 +51,13 @@ pub fn judge(
     Discovered { verdicts: Arc::new(verdicts), candidates }
 }
 
-pub(super) struct Court<'a> {
+pub(super) struct Classifier<'a> {
     pub(super) rules: &'a Rules,
     pub(super) listing: &'a Listing,
     running: &'a dyn Fn(&WorkerId) -> Option<PathBuf>,
     /// Files that a rule accepts. By hash, as the others: comparing paths for an order costs a walk
     /// over their parts, and there may be thousands.
-    accepted: HashMap<&'a Path, Case<'a>>,
+    accepted: HashMap<&'a Path, Match<'a>>,
     /// Why no rule accepts a file, of those that might have been.
     refused: HashMap<&'a Path, Refusal>,
     /// For each file that belongs to an accepted one: the first such.
@@ -67,19 +67,19 @@ pub(super) struct Court<'a> {
 }
 
 /// A file that a rule accepts.
-pub(super) struct Case<'a> {
+pub(super) struct Match<'a> {
     pub(super) entry: &'a Entry,
     pub(super) accepted: Accepted,
     /// The name it asks for.
     id: Result<WorkerId, String>,
     /// Whether it runs by that name now.
     runs: bool,
-    pub(super) reach: Reach,
+    pub(super) reach: ImportClosure,
     /// The accepted file that makes this one a helper.
     master: Option<PathBuf>,
 }
 
-impl<'a> Court<'a> {
+impl<'a> Classifier<'a> {
     fn hear_rules(&mut self) {
         let mut resolved = BTreeMap::new();
         for (file, entry) in &self.listing.files {
@@ -98,7 +98,7 @@ impl<'a> Court<'a> {
                 continue;
             }
             let reach = if analysis.locals.is_empty() {
-                Reach::default()
+                ImportClosure::default()
             } else {
                 reach(file, |file| self.imports(file, &mut resolved))
             };
@@ -107,7 +107,7 @@ impl<'a> Court<'a> {
                     let id = id_of(file);
                     let holder = id.as_ref().ok().and_then(|id| (self.running)(id));
                     let runs = holder.is_some_and(|holder| holder == **file);
-                    let case = Case { entry, accepted, id, runs, reach, master: None };
+                    let case = Match { entry, accepted, id, runs, reach, master: None };
                     self.accepted.insert(file, case);
                 }
                 Err(refusal) => {
@@ -172,7 +172,7 @@ impl<'a> Court<'a> {
     }
 
     /// The accepted files, by path.
-    fn in_order(&self) -> impl Iterator<Item = (&'a Path, &Case<'a>)> {
+    fn in_order(&self) -> impl Iterator<Item = (&'a Path, &Match<'a>)> {
         let files = self.listing.files.keys();
         files.filter_map(|file| Some((file.as_path(), self.accepted.get(file.as_path())?)))
     }
@@ -221,7 +221,7 @@ impl<'a> Court<'a> {
     }
 
     /// What keeps an accepted file from starting, unless it runs already.
-    fn obstacle(&self, case: &Case<'_>) -> Option<(VerdictKind, String)> {
+    fn obstacle(&self, case: &Match<'_>) -> Option<(VerdictKind, String)> {
         if case.runs || case.id.is_err() {
             return None;
         }
@@ -235,7 +235,7 @@ impl<'a> Court<'a> {
                     VerdictKind::Ignored,
                     format!("waits for `{name}`, which a program still writes to"),
                 )),
-                Content::Barred { barrier: Barrier::Open(reason), .. } => {
+                Content::Untrusted { barrier: Barrier::Open(reason), .. } => {
                     Some((VerdictKind::Rejected, format!("imports `{name}`: {reason}")))
                 }
                 _ => None,
@@ -248,7 +248,7 @@ impl<'a> Court<'a> {
         let importer = self.importers.get(file);
         let (kind, reason) = match (&entry.content, importer) {
             (Content::Rejected(reason), _) => (VerdictKind::Rejected, reason.clone()),
-            (Content::Barred { barrier, .. }, _) => {
+            (Content::Untrusted { barrier, .. }, _) => {
                 (VerdictKind::Rejected, barrier.reason().to_owned())
             }
             (_, Some(importer)) => {

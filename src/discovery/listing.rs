@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use super::{analysis::Analysis, graph::Grounds};
+use super::{analysis::Analysis, graph::ImportRoots};
 
 /// The files of a folder and what is known of each.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -10,7 +10,7 @@ pub struct Listing {
     /// The folder, absolute, links not followed.
     pub directory: PathBuf,
     /// Where what they import is looked for.
-    pub grounds: Grounds,
+    pub grounds: ImportRoots,
     /// By path from the folder: the files that may be workers, those that are passed over beside
     /// them, and all that the former import locally.
     pub files: BTreeMap<PathBuf, Entry>,
@@ -37,7 +37,7 @@ pub enum Content {
     /// No worker and no helper can come from it, for this reason.
     Rejected(String),
     /// Nothing new may start from it; what runs goes on.
-    Barred {
+    Untrusted {
         /// What stands against it.
         barrier: Barrier,
         /// Its content when it was last read, if it ever was.
@@ -76,7 +76,7 @@ impl Entry {
     pub const fn analysis(&self) -> Option<&Arc<Analysis>> {
         match &self.content {
             Content::Analysed(analysis) => Some(analysis),
-            Content::Barred { before, .. } => before.as_ref(),
+            Content::Untrusted { before, .. } => before.as_ref(),
             Content::Unread | Content::Held | Content::Rejected(_) => None,
         }
     }
@@ -86,7 +86,7 @@ impl Entry {
     pub fn fault(&self) -> Option<&str> {
         match &self.content {
             Content::Rejected(reason) => Some(reason),
-            Content::Barred { barrier, .. } => Some(barrier.reason()),
+            Content::Untrusted { barrier, .. } => Some(barrier.reason()),
             Content::Unread | Content::Held | Content::Analysed(_) => None,
         }
     }

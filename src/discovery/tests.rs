@@ -12,8 +12,8 @@ use std::{
 };
 
 use super::{
-    Candidate, Content, Discovered, Entry, Grounds, Listing, Rules, Verdict, VerdictKind, analyse,
-    judge,
+    Candidate, Content, Discovered, Entry, ImportRoots, Listing, Rules, Verdict, VerdictKind,
+    analyse, judge,
 };
 use crate::{
     config::{self, View, Watch},
@@ -67,7 +67,7 @@ fn folder(rules: &Rules, files: &[(&str, &str)]) -> Listing {
     };
     Listing {
         directory: PathBuf::from("/site/workers"),
-        grounds: Grounds::new(Path::new("/site"), Path::new("/site/workers")),
+        grounds: ImportRoots::new(Path::new("/site"), Path::new("/site/workers")),
         files: files.iter().map(entry).collect(),
     }
 }

@@ -19,7 +19,7 @@ pub enum OccurrenceKind {
 /// One thing that happened. Its fields are those of the contract's event.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Occurrence {
+pub struct Event {
     /// Counts upwards from 1 through the life of one arcanos.
     pub id: u64,
     /// When.

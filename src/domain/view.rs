@@ -1,4 +1,4 @@
-//! What everybody may see: one immutable picture of all workers.
+//! What everybody may see: one immutable snapshot of all workers.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{Attempts, Exit, Generation, Mode, RunId, Stamp, State, WorkerId};
 
-/// One consistent picture of everything.
+/// One consistent snapshot of everything.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// The generation of config and workers it shows.

@@ -1,11 +1,11 @@
 //! What everybody may see, and what has happened.
 //!
-//! Writers put in what they know; a picture of the whole is taken when somebody asks and kept
+//! Writers put in what they know; a snapshot of the whole is taken when somebody asks and kept
 //! until the next change, so that a thousand changes that nobody looks at cost a thousand small
-//! updates and no picture. Readers hold no lock.
+//! updates and no snapshot. Readers hold no lock.
 //!
 //! Channels: `changes`, a `watch` of a number that grows with every change (waiters look at the
-//! picture again); `occurrences`, a `broadcast` of what happened, beside the last
+//! snapshot again); `events`, a `broadcast` of what happened, beside the last
 //! [`HISTORY`] of them for those who come late.
 
 use std::{
@@ -15,9 +15,7 @@ use std::{
 
 use tokio::sync::{broadcast, watch};
 
-use crate::domain::{
-    Occurrence, OccurrenceKind, RunId, Snapshot, Stamp, State, WorkerId, WorkerView,
-};
+use crate::domain::{Event, OccurrenceKind, RunId, Snapshot, Stamp, State, WorkerId, WorkerView};
 
 /// Occurrences kept for readers that come back: with 1,000 workers, a start of all of them.
 const HISTORY: usize = 4096;
@@ -26,20 +24,20 @@ const HISTORY: usize = 4096;
 /// workers make at once. The channel takes 32 bytes for each from the start.
 const LAG: usize = 1024;
 
-/// The picture and the past.
+/// The snapshot and the past.
 pub(crate) struct Board {
     inner: Mutex<Inner>,
     changes: watch::Sender<u64>,
-    occurrences: broadcast::Sender<Arc<Occurrence>>,
+    events: broadcast::Sender<Arc<Event>>,
 }
 
 struct Inner {
-    picture: Arc<Snapshot>,
+    snapshot: Arc<Snapshot>,
     workers: BTreeMap<WorkerId, Arc<WorkerView>>,
     problems: BTreeMap<String, String>,
     is_stale: bool,
     was_degraded: bool,
-    history: VecDeque<Arc<Occurrence>>,
+    history: VecDeque<Arc<Event>>,
     next_id: u64,
 }
 
@@ -49,7 +47,7 @@ impl Board {
         let was_degraded = first.is_degraded();
         let inner = Inner {
             workers: first.workers.clone(),
-            picture: Arc::new(first),
+            snapshot: Arc::new(first),
             problems: BTreeMap::new(),
             is_stale: false,
             was_degraded,
@@ -59,11 +57,11 @@ impl Board {
         Self {
             inner: Mutex::new(inner),
             changes: watch::Sender::new(0),
-            occurrences: broadcast::Sender::new(LAG),
+            events: broadcast::Sender::new(LAG),
         }
     }
 
-    /// The picture now.
+    /// The snapshot now.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.lock().fresh()
     }
@@ -73,19 +71,19 @@ impl Board {
         self.lock().workers.get(id).cloned()
     }
 
-    /// A number that grows with every change of the picture.
+    /// A number that grows with every change of the snapshot.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
     /// What happened after the occurrence with this number (all that is still known without
     /// one), and what will. `None` where some of it is forgotten, or `after` is not known yet.
-    pub(crate) fn occurrences(
+    pub(crate) fn events(
         &self,
         after: Option<u64>,
-    ) -> (Option<Vec<Arc<Occurrence>>>, broadcast::Receiver<Arc<Occurrence>>) {
+    ) -> (Option<Vec<Arc<Event>>>, broadcast::Receiver<Arc<Event>>) {
         let inner = self.lock();
-        let live = self.occurrences.subscribe();
+        let live = self.events.subscribe();
         let Some(after) = after else {
             return (Some(Vec::new()), live);
         };
@@ -142,9 +140,9 @@ impl Board {
     /// Changes what is not about a worker; tells of it if that turns the health.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Snapshot)) {
         let mut inner = self.lock();
-        let mut picture = Snapshot::clone_without_workers(&inner.picture);
-        change(&mut picture);
-        inner.picture = Arc::new(picture);
+        let mut snapshot = Snapshot::clone_without_workers(&inner.snapshot);
+        change(&mut snapshot);
+        inner.snapshot = Arc::new(snapshot);
         inner.is_stale = true;
         self.look_at_health(&mut inner);
         drop(inner);
@@ -203,7 +201,7 @@ impl Board {
     }
 
     fn tell(&self, inner: &mut Inner, fact: Fact) {
-        let occurrence = Arc::new(Occurrence {
+        let occurrence = Arc::new(Event {
             id: inner.next_id,
             at: Stamp::now(),
             kind: fact.kind,
@@ -219,7 +217,7 @@ impl Board {
         }
         inner.history.push_back(Arc::clone(&occurrence));
         // Nobody may be listening.
-        let _ = self.occurrences.send(occurrence);
+        let _ = self.events.send(occurrence);
     }
 
     fn changed(&self) {
@@ -227,30 +225,30 @@ impl Board {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic inside would leave at worst a stale picture, which the next change mends.
+        // A panic inside would leave at worst a stale snapshot, which the next change mends.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
-    /// The picture is not true any more. What only it still holds is let go at once: without
+    /// The snapshot is not true any more. What only it still holds is let go at once: without
     /// readers nobody would ask for another one, and each worker would be there twice.
     fn spoil(&mut self) {
         if !self.is_stale {
-            self.picture = Arc::new(Snapshot::clone_without_workers(&self.picture));
+            self.snapshot = Arc::new(Snapshot::clone_without_workers(&self.snapshot));
             self.is_stale = true;
         }
     }
 
     fn fresh(&mut self) -> Arc<Snapshot> {
         if self.is_stale {
-            let mut picture = Snapshot::clone_without_workers(&self.picture);
-            picture.workers = self.workers.clone();
-            picture.problems = self.problems.values().cloned().collect();
-            self.picture = Arc::new(picture);
+            let mut snapshot = Snapshot::clone_without_workers(&self.snapshot);
+            snapshot.workers = self.workers.clone();
+            snapshot.problems = self.problems.values().cloned().collect();
+            self.snapshot = Arc::new(snapshot);
             self.is_stale = false;
         }
-        Arc::clone(&self.picture)
+        Arc::clone(&self.snapshot)
     }
 }
 

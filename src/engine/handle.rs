@@ -1,14 +1,14 @@
-//! The engine as the floor above sees it: a picture to read, verbs to say.
+//! The engine as the floor above sees it: a snapshot to read, verbs to say.
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 
 use crate::{
-    domain::{Generation, Occurrence, ReloadReport, Snapshot, State, Usage, WorkerId, WorkerView},
+    domain::{Event, Generation, ReloadReport, Snapshot, State, Usage, WorkerId, WorkerView},
     engine::{
         board::Board,
-        foresight::Foresight,
+        observe::preview::PlanPreview,
         report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings},
         runtime::Runtime,
     },
@@ -40,7 +40,7 @@ pub enum CommandError {
     Disabled(WorkerId),
     /// Anyone may write to what it runs, so nothing new starts from it.
     #[error("worker {worker} is not started, and what runs goes on: {reason}")]
-    Barred {
+    Untrusted {
         /// Which.
         worker: WorkerId,
         /// What is open, and what to do.
@@ -51,7 +51,7 @@ pub enum CommandError {
     AlreadyRunning(WorkerId),
     /// Its channel is full: the worker does not read.
     #[error("worker {0} does not read its channel; the input was not delivered")]
-    Deaf(WorkerId),
+    NotReading(WorkerId),
     /// arcanos is ending.
     #[error("arcanos is shutting down; no more requests are taken")]
     Stopping,
@@ -59,7 +59,7 @@ pub enum CommandError {
 
 /// Why it cannot be said what a look at the disk would do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ForesightError {
+pub enum PreviewError {
     /// There is no draft of this name in the state directory.
     #[error("there is no draft `{0}` in the state directory")]
     NoDraft(String),
@@ -82,10 +82,10 @@ pub struct WorkerFailed {
 
 /// What the reconciler is asked for.
 pub(crate) enum Request {
-    /// Look at the disk and say what came of it.
+    /// LoadOutcome at the disk and say what came of it.
     Reload(oneshot::Sender<ReloadReport>),
     /// Hand out what is known, so that somebody can foresee what a look would do.
-    Foresee(oneshot::Sender<Foresight>),
+    Preview(oneshot::Sender<PlanPreview>),
     /// Say that you are there.
     Beat(oneshot::Sender<()>),
 }
@@ -103,7 +103,7 @@ pub(crate) struct Shared {
     pub(crate) reloads: ReloadCounters,
     pub(crate) state: Arc<StateDir>,
     /// One looks ahead at a time: it costs what a look costs, and takes no one's turn.
-    pub(crate) foreseeing: Arc<Semaphore>,
+    pub(crate) previewing: Arc<Semaphore>,
 }
 
 /// A way to the engine. Cheap to clone; dropping it does nothing.
@@ -125,7 +125,7 @@ pub struct Ticket {
 }
 
 impl Handle {
-    /// The picture of everything now.
+    /// The snapshot of everything now.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.0.board.snapshot()
@@ -137,7 +137,7 @@ impl Handle {
         self.0.board.worker(id)
     }
 
-    /// A number that grows with every change of the picture.
+    /// A number that grows with every change of the snapshot.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.board.changes()
@@ -146,11 +146,11 @@ impl Handle {
     /// What happened after the occurrence with this number, and a way to hear what will.
     /// Without a number: only what will. `None` for the past where part of it is forgotten.
     #[must_use]
-    pub fn occurrences(
+    pub fn events(
         &self,
         after: Option<u64>,
-    ) -> (Option<Vec<Arc<Occurrence>>>, broadcast::Receiver<Arc<Occurrence>>) {
-        self.0.board.occurrences(after)
+    ) -> (Option<Vec<Arc<Event>>>, broadcast::Receiver<Arc<Event>>) {
+        self.0.board.events(after)
     }
 
     /// The logs: to read the last lines and to follow.
@@ -189,7 +189,7 @@ impl Handle {
         self.0.runtime.usage(worker)
     }
 
-    /// Asks something of one worker. Taken means that it will be done, also if the caller goes
+    /// Asks something of one worker. Taken means that it will be done, also if the rescan goes
     /// away.
     ///
     /// # Errors
@@ -224,22 +224,22 @@ impl Handle {
     ///
     /// # Errors
     /// There is no such draft, or arcanos is ending.
-    pub async fn foresee(&self, draft: Option<String>) -> Result<ReloadReport, ForesightError> {
-        let stopping = || ForesightError::Stopping;
-        let turn = Arc::clone(&self.0.foreseeing).acquire_owned().await.map_err(|_| stopping())?;
-        let (reply, foresight) = oneshot::channel();
-        let sent = self.0.requests.send(Request::Foresee(reply)).await;
+    pub async fn preview(&self, draft: Option<String>) -> Result<ReloadReport, PreviewError> {
+        let stopping = || PreviewError::Stopping;
+        let turn = Arc::clone(&self.0.previewing).acquire_owned().await.map_err(|_| stopping())?;
+        let (reply, preview) = oneshot::channel();
+        let sent = self.0.requests.send(Request::Preview(reply)).await;
         sent.map_err(|_| stopping())?;
-        let foresight = foresight.await.map_err(|_| stopping())?;
+        let preview = preview.await.map_err(|_| stopping())?;
         let state = Arc::clone(&self.0.state);
         let looked = tokio::task::spawn_blocking(move || {
             // Until the end, whether the one who asked is still there or not.
             let _turn = turn;
             let draft = draft.map(|name| match state.draft(&name) {
                 Ok(Some(draft)) => Ok(draft),
-                Ok(None) | Err(_) => Err(ForesightError::NoDraft(name)),
+                Ok(None) | Err(_) => Err(PreviewError::NoDraft(name)),
             });
-            Ok(foresight.report(draft.transpose()?))
+            Ok(preview.report(draft.transpose()?))
         });
         looked.await.map_err(|_| stopping())?
     }

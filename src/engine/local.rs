@@ -1,18 +1,18 @@
 //! Runs workers as children of this process.
 //!
-//! Each worker has one task, which alone starts, signals and reaps its runs ([`worker`]); each
+//! Each worker has one task, which alone starts, signals and reaps its runs ([`task`]); each
 //! run has one, which waits for its process and moves what comes out of it ([`run`]).
 //!
-//! Channels, all from here to a worker's task: `target`, a [`Word`] on what it should be; `requests`,
-//! an [`Inbox`] of what people ask, each with its answer's way back.
+//! Channels, all from here to a worker's task: `target`, a [`Latest`] on what it should be; `requests`,
+//! an [`Mailbox`] of what people ask, each with its answer's way back.
 //! To all of them: `phase`, a `watch` of whether arcanos ends, and `clock`, a `watch` of how often
 //! the wall clock was set.
 
-mod inbox;
+pub(super) mod launch_limiter;
+mod panic_cleanup;
 mod run;
-mod word;
-mod worker;
-mod wreck;
+mod sync;
+mod task;
 
 use std::{
     collections::BTreeMap,
@@ -26,17 +26,19 @@ use std::{
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 
-use self::{inbox::Inbox, word::Word};
+use self::{
+    launch_limiter::LaunchLimiter,
+    sync::{latest::Latest, mailbox::Mailbox},
+};
 
 use crate::{
     domain::{RunId, State, Usage, WorkerId, WorkerSpec},
     engine::{
         board::Board,
-        governor::Governor,
         handle::{CommandError, Verb},
         runtime::{Pending, Runtime},
     },
-    files::{Caller, logs::Logs},
+    files::{Rescan, logs::Logs},
     process::{self, Spawner},
     worker::Wish,
 };
@@ -61,7 +63,7 @@ pub(crate) struct Context {
     pub(crate) board: Arc<Board>,
     pub(crate) logs: Logs,
     pub(crate) spawner: Spawner,
-    pub(crate) governor: Governor,
+    pub(crate) launch_limiter: LaunchLimiter,
     /// The name of this instance of arcanos: the beginning of the names of its runs.
     pub(crate) instance: String,
     /// Where the status server listens.
@@ -69,7 +71,7 @@ pub(crate) struct Context {
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) clock: watch::Receiver<u64>,
     /// Has what should run compared with what does, though the disk is as it was.
-    pub(crate) caller: Caller,
+    pub(crate) rescan: Rescan,
     /// Owns every task of every worker and run.
     pub(crate) tracker: TaskTracker,
 }
@@ -95,8 +97,8 @@ struct Request {
 }
 
 struct Slot {
-    target: Arc<Word<Target>>,
-    requests: Arc<Inbox<Request>>,
+    target: Arc<Latest<Target>>,
+    requests: Arc<Mailbox<Request>>,
 }
 
 impl Local {
@@ -162,12 +164,12 @@ impl Runtime for LocalRuntime {
             slot.target.say(Target::Present(spec));
             return;
         }
-        let target = Arc::new(Word::new(Target::Present(Arc::clone(&spec))));
-        let requests = Arc::new(Inbox::new(REQUESTS));
+        let target = Arc::new(Latest::new(Target::Present(Arc::clone(&spec))));
+        let requests = Arc::new(Mailbox::new(REQUESTS));
         let slot = Slot { target: Arc::clone(&target), requests: Arc::clone(&requests) };
         slots.insert(spec.id.clone(), slot);
         drop(slots);
-        let task = worker::Task::new(Arc::clone(&self.0), spec, target, requests);
+        let task = task::Task::new(Arc::clone(&self.0), spec, target, requests);
         self.0.context.tracker.spawn(Box::new(task).run());
     }
 

@@ -17,16 +17,19 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     board::Board,
     clock,
-    eye::Eye,
-    governor::Governor,
     handle::{Handle, Request, Shared},
-    local::{Context, Local, LocalRuntime, Phase},
-    lookout::{Lookout, Pace},
-    model::ModelDesk,
-    prepare::Preparer,
-    reconciler::{Beginnings, OnConfig, Reconciler},
+    local::{Context, Local, LocalRuntime, Phase, launch_limiter::LaunchLimiter},
+    observe::{
+        config_source::Source,
+        observer::Observer,
+        thread::{ObserverThread, PollSchedule},
+    },
+    reconcile::{
+        packages::Preparer,
+        reconciler::{Beginnings, OnConfig, Reconciler},
+        upstream::UpstreamMonitor,
+    },
     report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings},
-    source::Source,
 };
 use crate::{
     config::{Config, Loaded},
@@ -99,21 +102,21 @@ impl Engine {
         let (requests, request_queue) = mpsc::channel(REQUESTS);
         let (stop, stop_seen) = watch::channel(false);
         let (tracker, end) = (TaskTracker::new(), CancellationToken::new());
-        let governor = Governor::new(options.loaded.config.concurrency);
+        let launch_limiter = LaunchLimiter::new(options.loaded.config.concurrency);
         let watcher = Watcher::new(options.loaded.config.discovery.watch);
         let shared = share(&options, requests, |board, address| Context {
             board,
             logs: options.logs.clone(),
             spawner: options.spawner.clone(),
-            governor: governor.clone(),
+            launch_limiter: launch_limiter.clone(),
             instance: options.instance.clone(),
             address,
             phase: phase_seen,
             clock,
-            caller: watcher.caller(),
+            rescan: watcher.rescan(),
             tracker: tracker.clone(),
         });
-        let beginnings = begin(options, &shared, (governor, watcher), &end).await?;
+        let beginnings = begin(options, &shared, (launch_limiter, watcher), &end).await?;
         let reconciler = Reconciler::new(Arc::clone(&shared), request_queue, beginnings);
         let reconciler = tokio::spawn(reconciler.run(stop_seen));
         tokio::spawn(follow_clock(jumps));
@@ -166,7 +169,7 @@ fn share(
     context: impl FnOnce(Arc<Board>, watch::Receiver<Option<SocketAddr>>) -> Context,
 ) -> Arc<Shared> {
     let (config, file) = (&options.loaded.config, options.source.file());
-    let board = Arc::new(Board::new(first_picture(config, file)));
+    let board = Arc::new(Board::new(first_snapshot(config, file)));
     let (address, address_seen) = watch::channel(None);
     let local = Local::new(context(Arc::clone(&board), address_seen));
     let discovery =
@@ -182,7 +185,7 @@ fn share(
         address,
         reloads: ReloadCounters::default(),
         state: Arc::clone(&options.state),
-        foreseeing: Arc::new(Semaphore::new(1)),
+        previewing: Arc::new(Semaphore::new(1)),
     })
 }
 
@@ -190,25 +193,26 @@ fn share(
 async fn begin(
     options: Options,
     shared: &Shared,
-    (governor, watcher): (Governor, Watcher),
+    (launch_limiter, watcher): (LaunchLimiter, Watcher),
     end: &CancellationToken,
 ) -> Result<Beginnings, EngineError> {
     let Options { source, loaded, state, instance, logs, spawner, on_config } = options;
     let config = Arc::new(loaded.config.clone());
-    let mut model = ModelDesk::new(Arc::clone(&shared.board), end.clone());
+    let mut model = UpstreamMonitor::new(Arc::clone(&shared.board), end.clone());
     let upstream = model.follow(&config).await;
     let file = source.file().to_owned();
-    let eye = Eye::new(source, Arc::clone(&config)).map_err(EngineError::Rules)?;
-    let pace = Pace::of(&watcher, config.discovery.scan_interval, false);
-    let lookout = Lookout::post(eye, watcher.caller(), pace).map_err(EngineError::Thread)?;
+    let observer = Observer::new(source, Arc::clone(&config)).map_err(EngineError::Rules)?;
+    let pace = PollSchedule::of(&watcher, config.discovery.scan_interval, false);
+    let observer_thread =
+        ObserverThread::start(observer, watcher.rescan(), pace).map_err(EngineError::Thread)?;
     Ok(Beginnings {
         file,
-        lookout,
+        observer_thread,
         loaded,
         watcher,
         config,
         upstream,
-        governor,
+        launch_limiter,
         model,
         preparer: Preparer::new(spawner, state, logs, instance),
         on_config,
@@ -239,7 +243,7 @@ fn make_directory(config: &Config) -> Result<(), EngineError> {
         .map_err(|source| EngineError::Directory { path: path.clone(), source })
 }
 
-fn first_picture(config: &Config, file: &std::path::Path) -> Snapshot {
+fn first_snapshot(config: &Config, file: &std::path::Path) -> Snapshot {
     Snapshot {
         generation: Generation(0),
         workers: std::collections::BTreeMap::new(),

@@ -13,20 +13,20 @@
 
 mod capture;
 mod chunk;
-mod early;
 mod follow;
 mod form;
 mod history;
 mod hub;
 mod line;
+mod log_errors;
 mod log_file;
 mod open_files;
 mod open_log;
+mod partial_secret;
 mod queue;
 mod recall;
 mod rotate;
 mod shared;
-mod troubles;
 mod worker_log;
 mod writer;
 

@@ -11,8 +11,8 @@ use std::{
 use rustix::fs::OFlags;
 
 use super::{
+    file_id::FileId,
     lease::{Writers, writers},
-    stamp::Stamp,
 };
 
 /// How often a file that seems held is asked about again before it counts as held: the kernel
@@ -24,7 +24,7 @@ const SECOND_LOOKS: u32 = 3;
 pub enum Settled {
     /// The whole content.
     Content(Vec<u8>),
-    /// A program writes to it, or did a moment ago. Look again soon, as [`Patience`](super::Patience) says.
+    /// A program writes to it, or did a moment ago. Look again soon, as [`RetryDelay`](super::RetryDelay) says.
     Held,
     /// There is no such file.
     Missing,
@@ -66,7 +66,7 @@ pub fn read_settled(path: &Path, limit: u64) -> Result<Settled, ReadError> {
 /// As [`Settled`], with the state of the file that the content is of.
 #[derive(Debug)]
 pub(super) enum Reading {
-    Content(Vec<u8>, Stamp),
+    Content(Vec<u8>, FileId),
     Held,
     Missing,
 }
@@ -87,27 +87,27 @@ pub(super) fn read_stamped(path: &Path, limit: u64) -> Result<Reading, ReadError
     };
     let before = file.metadata().map_err(ReadError::Io)?;
     check_regular(&before)?;
-    let stamp = Stamp::of(&before);
+    let file_id = FileId::of(&before);
     let is_held = match settled_writers(&file) {
         Writers::None => false,
         Writers::Some => true,
-        Writers::Unknown => !stamp.is_quiet(),
+        Writers::Unknown => !file_id.is_quiet(),
     };
     if is_held {
         return Ok(Reading::Held);
     }
-    if stamp.size > limit {
-        let size = stamp.size;
+    if file_id.size > limit {
+        let size = file_id.size;
         return Err(ReadError::TooLarge { size, limit });
     }
-    let mut content = Vec::with_capacity(usize::try_from(stamp.size).unwrap_or(0) + 1);
+    let mut content = Vec::with_capacity(usize::try_from(file_id.size).unwrap_or(0) + 1);
     (&file).take(limit + 1).read_to_end(&mut content).map_err(ReadError::Io)?;
     // A program that has begun to write since has left its mark on the times or the size.
-    let after = Stamp::of(&file.metadata().map_err(ReadError::Io)?);
-    if after != stamp || content.len() as u64 != stamp.size {
+    let after = FileId::of(&file.metadata().map_err(ReadError::Io)?);
+    if after != file_id || content.len() as u64 != file_id.size {
         return Ok(Reading::Held);
     }
-    Ok(Reading::Content(content, stamp))
+    Ok(Reading::Content(content, file_id))
 }
 
 /// What a thing that is no regular file is.

@@ -27,7 +27,7 @@ use self::{
     list::List,
     pass::{Glance, Pass},
 };
-use super::{News, read::is_missing};
+use super::{ChangedPaths, read::is_missing};
 use crate::discovery::{Listing, Rules};
 
 /// Larger files are rejected, in bytes.
@@ -147,7 +147,7 @@ impl Scanner {
         rules: &Rules,
         directory: &Path,
         now: Instant,
-        news: &News,
+        news: &ChangedPaths,
     ) -> Result<Scan, ScanError> {
         let last = self.last.take();
         let is_known = self.directory == directory && self.digest == rules.digest();
@@ -175,8 +175,8 @@ impl Scanner {
 
 /// The list as these names have become, with their paths in the folder; `None` where that takes
 /// reading the folder anew.
-fn renew(mut list: List, directory: &Path, news: &News) -> Option<(List, Vec<PathBuf>)> {
-    let News::Names(names) = news else { return None };
+fn renew(mut list: List, directory: &Path, news: &ChangedPaths) -> Option<(List, Vec<PathBuf>)> {
+    let ChangedPaths::Names(names) = news else { return None };
     let mut paths = Vec::with_capacity(names.len());
     list.mark_anew(directory);
     for name in names {

@@ -5,8 +5,8 @@
 //! watched, since the watch of a file ends when an editor saves by rename. Where there are no events (network and overlay file systems), or no
 //! watches left, the periodic look finds what they would have told.
 
-mod list;
-mod news;
+mod changed_paths;
+mod watch_list;
 
 use std::{
     collections::BTreeMap,
@@ -26,8 +26,8 @@ use notify::{
 };
 use tokio::sync::watch;
 
-use self::list::Interest;
-pub use self::{list::WatchList, news::News};
+use self::watch_list::WatchFilter;
+pub use self::{changed_paths::ChangedPaths, watch_list::WatchList};
 use crate::config::Watch;
 
 /// How often to look where events were asked for and there are none, unless the config says a
@@ -72,9 +72,9 @@ struct FolderId(u64, u64);
 #[derive(Debug)]
 struct Shared {
     looks: watch::Sender<u64>,
-    interests: Mutex<BTreeMap<PathBuf, Interest>>,
+    interests: Mutex<BTreeMap<PathBuf, WatchFilter>>,
     /// What has been told and not been taken yet.
-    news: Mutex<News>,
+    changed_paths: Mutex<ChangedPaths>,
     /// Whether a watched folder was moved or removed, or an event may have been lost: then no
     /// watch can be relied on, whatever device and inode say, since inodes are used again.
     is_doubtful: AtomicBool,
@@ -93,7 +93,7 @@ impl Watcher {
             shared: Arc::new(Shared {
                 looks: watch::Sender::new(0),
                 interests: Mutex::default(),
-                news: Mutex::new(News::Anything),
+                changed_paths: Mutex::new(ChangedPaths::Anything),
                 is_doubtful: AtomicBool::new(false),
             }),
         };
@@ -110,18 +110,18 @@ impl Watcher {
     /// What was told since this was last asked. To be asked before a look, and after the number
     /// of [`Watcher::subscribe`] was seen: what comes later then counts for the next one.
     #[must_use]
-    pub fn news(&self) -> News {
-        let news = std::mem::take(&mut *self.shared.news());
+    pub fn changed_paths(&self) -> ChangedPaths {
+        let changed_paths = std::mem::take(&mut *self.shared.changed_paths());
         match self.mode {
-            WatchMode::Native => news,
-            WatchMode::Poll(_) => News::Anything,
+            WatchMode::Native => changed_paths,
+            WatchMode::Poll(_) => ChangedPaths::Anything,
         }
     }
 
     /// A way to have everything looked at without an event.
     #[must_use]
-    pub fn caller(&self) -> Caller {
-        Caller(Arc::clone(&self.shared))
+    pub fn rescan(&self) -> Rescan {
+        Rescan(Arc::clone(&self.shared))
     }
 
     /// Notices changes in another way from now on; the next [`Watcher::set`] arms it.
@@ -223,18 +223,18 @@ impl Watcher {
     }
 }
 
-/// Has everything looked at; see [`Watcher::caller`].
+/// Has everything looked at; see [`Watcher::rescan`].
 #[derive(Clone, Debug)]
-pub struct Caller(Arc<Shared>);
+pub struct Rescan(Arc<Shared>);
 
-impl Caller {
+impl Rescan {
     /// Something has changed, nobody knows what.
-    pub fn call(&self) {
+    pub fn all(&self) {
         self.0.look_at_anything();
     }
 
     /// What was not settled may be so now.
-    pub fn remind(&self) {
+    pub fn again(&self) {
         self.0.look();
     }
 }
@@ -268,15 +268,15 @@ impl Shared {
         let named: Vec<&PathBuf> = event.paths.iter().filter(|path| matters(path)).collect();
         drop(interests);
         if !named.is_empty() {
-            let mut news = self.news();
-            named.into_iter().for_each(|path| news.add(path));
-            drop(news);
+            let mut changed_paths = self.changed_paths();
+            named.into_iter().for_each(|path| changed_paths.add(path));
+            drop(changed_paths);
             self.look();
         }
     }
 
     fn look_at_anything(&self) {
-        *self.news() = News::Anything;
+        *self.changed_paths() = ChangedPaths::Anything;
         self.look();
     }
 
@@ -285,9 +285,9 @@ impl Shared {
     }
 
     /// Whether anything matters now that did not.
-    fn take_up(&self, interests: BTreeMap<PathBuf, Interest>) -> bool {
+    fn take_up(&self, interests: BTreeMap<PathBuf, WatchFilter>) -> bool {
         let mut known = self.interests();
-        let is_known = |(path, interest): (&PathBuf, &Interest)| {
+        let is_known = |(path, interest): (&PathBuf, &WatchFilter)| {
             known.get(path).is_some_and(|known| known.includes(interest))
         };
         let is_new = !interests.iter().all(is_known);
@@ -295,12 +295,12 @@ impl Shared {
         is_new
     }
 
-    fn news(&self) -> MutexGuard<'_, News> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    fn changed_paths(&self) -> MutexGuard<'_, ChangedPaths> {
+        self.changed_paths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Invariant: not held while notify is spoken to, whose thread waits for it.
-    fn interests(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Interest>> {
+    fn interests(&self) -> MutexGuard<'_, BTreeMap<PathBuf, WatchFilter>> {
         self.interests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -324,10 +324,10 @@ const fn is_move(kind: EventKind) -> bool {
 
 /// The folders that there are, each once though links lead to it by several paths: the kernel
 /// has one watch for a folder, so ending it by one path would end it by all.
-fn distinct(wanted: &WatchList) -> (BTreeMap<PathBuf, FolderId>, BTreeMap<PathBuf, Interest>) {
+fn distinct(wanted: &WatchList) -> (BTreeMap<PathBuf, FolderId>, BTreeMap<PathBuf, WatchFilter>) {
     let mut paths = BTreeMap::<FolderId, &Path>::new();
     let mut folders = BTreeMap::new();
-    let mut interests = BTreeMap::<PathBuf, Interest>::new();
+    let mut interests = BTreeMap::<PathBuf, WatchFilter>::new();
     for (path, interest) in wanted.folders() {
         let Ok(metadata) = fs::metadata(path) else {
             continue;

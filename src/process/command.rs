@@ -42,7 +42,7 @@ pub enum SpawnError {
     /// The machine refuses for the moment: no processes, no descriptors, no memory, or the file is
     /// not there.
     #[error("{step}: {}", io::Error::from_raw_os_error(*errno))]
-    Starved {
+    ResourceShortage {
         /// What was tried, and with which program if there is one.
         step: String,
         /// The system's number of the reason.
@@ -64,13 +64,13 @@ impl SpawnError {
     /// Whether the same may work a moment later: then it must spend no attempt.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Starved { .. })
+        matches!(self, Self::ResourceShortage { .. })
     }
 
     /// A failure of what we do for a child before there is one.
     pub(super) fn before(step: &'static str, errno: Errno) -> Self {
         if is_shortage(errno) {
-            return Self::Starved { step: step.to_owned(), errno: errno.raw_os_error() };
+            return Self::ResourceShortage { step: step.to_owned(), errno: errno.raw_os_error() };
         }
         Self::Failed { step, path: String::new(), reason: words(errno) }
     }
@@ -91,7 +91,7 @@ impl SpawnError {
         };
         if is_shortage(errno) {
             let step = format!("{step} `{path}`");
-            return Self::Starved { step, errno: errno.raw_os_error() };
+            return Self::ResourceShortage { step, errno: errno.raw_os_error() };
         }
         let reason = match (failure.step, errno) {
             (Step::Exec, Errno::NOENT) => {

@@ -11,9 +11,9 @@ use std::{
 };
 
 use super::{
-    brand::Brand,
     proc::{self, Mark, Stat},
     reaper::{SWEEP_LIMIT, await_death, kill_process},
+    rlimit_tag::RlimitTag,
 };
 
 /// A run of a dead instance, as it was written down.
@@ -105,7 +105,9 @@ fn add_descendants(found: &mut HashSet<u32>, everybody: &HashMap<u32, Stat>) {
 
 /// Whether a process carries a mark `INSTANCE-NUMBER`.
 fn is_marked(pid: u32, instance: &str) -> bool {
-    if Brand::read(pid).is_some_and(|brand| brand.hard == Brand::of_instance(instance)) {
+    if RlimitTag::read(pid)
+        .is_some_and(|rlimit_tag| rlimit_tag.hard == RlimitTag::of_instance(instance))
+    {
         return true;
     }
     let Mark::Run(run) = proc::mark(pid) else {

@@ -4,7 +4,7 @@ use std::{ffi::CString, os::fd::RawFd};
 
 use rustix::io::Errno;
 
-use super::brand::Brand;
+use super::rlimit_tag::RlimitTag;
 
 /// Everything a child is made of, resolved.
 pub(super) struct Plan {
@@ -25,7 +25,7 @@ pub(super) struct Plan {
     /// Soft and hard limit of open descriptors.
     pub(super) open_files: Option<(u64, u64)>,
     /// What all of its descendants will carry.
-    pub(super) brand: Option<Brand>,
+    pub(super) rlimit_tag: Option<RlimitTag>,
     /// Its `oom_score_adj`, in decimal.
     pub(super) oom_score: CString,
     /// Whom it becomes; `None` stays who we are.

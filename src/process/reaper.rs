@@ -28,8 +28,8 @@ use rustix::{
 use tokio::sync::oneshot;
 
 use super::{
-    brand::Brand,
     proc::{self, Mark},
+    rlimit_tag::RlimitTag,
 };
 use crate::domain::RunId;
 
@@ -172,7 +172,7 @@ impl Sweep {
     }
 
     /// Whether nothing is left of the run, as far as this look can tell, or it has been long enough.
-    fn is_over(&self, look: &Look) -> bool {
+    fn is_over(&self, look: &OrphanScan) -> bool {
         let age = self.start.elapsed();
         let is_clear = self.left == 0 && look.is_whole && (!look.has_unknown || age > EXEC_LIMIT);
         let is_unwanted = self.done.as_ref().is_some_and(oneshot::Sender::is_closed);
@@ -198,7 +198,7 @@ impl Abandoned {
 }
 
 /// What one look at the orphans saw.
-struct Look {
+struct OrphanScan {
     /// The killed, to wait for.
     dying: Vec<OwnedFd>,
     /// Whether nobody became an orphan while we looked: who did may have been seen nowhere.
@@ -235,15 +235,15 @@ fn reap_orphan(pid: u32) -> bool {
 }
 
 /// Kills all processes of the sweeps, and counts them there.
-fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> Look {
+fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> OrphanScan {
     let runs: HashMap<String, usize> = by(sweeps, |sweep| Some(sweep.run.to_string()));
-    let brands: HashMap<Brand, usize> = by(sweeps, |sweep| Brand::of(&sweep.run));
+    let brands: HashMap<RlimitTag, usize> = by(sweeps, |sweep| RlimitTag::of(&sweep.run));
     let groups: HashMap<u32, usize> =
         by(sweeps, |sweep| Some(sweep.group?.as_raw_pid().cast_unsigned()));
     for sweep in sweeps.iter_mut() {
         sweep.left = 0;
     }
-    let mut look = Look { dying: Vec::new(), is_whole: false, has_unknown: false };
+    let mut look = OrphanScan { dying: Vec::new(), is_whole: false, has_unknown: false };
     // Each with the sweep that its parent belongs to.
     let mut family: Vec<(u32, Option<usize>)> = orphans.iter().map(|pid| (*pid, None)).collect();
     while let Some((pid, inherited)) = family.pop() {
@@ -252,8 +252,8 @@ fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> Look {
         };
         let mut owner = inherited.or_else(|| groups.get(&stat.group).copied());
         if owner.is_none() && stat.state != 'Z' {
-            match Brand::read(pid) {
-                Some(brand) => owner = brands.get(&brand).copied(),
+            match RlimitTag::read(pid) {
+                Some(rlimit_tag) => owner = brands.get(&rlimit_tag).copied(),
                 None => match proc::mark(pid) {
                     Mark::Run(run) => owner = runs.get(&run).copied(),
                     Mark::None => {}

@@ -16,7 +16,7 @@ use super::{
     cgroup::RunGroup,
     proc::{self, Usage},
     reaper::SWEEP_LIMIT,
-    spawn::Workshop,
+    spawn::SpawnerInner,
     sys::{self, Ending},
 };
 use crate::domain::{Exit, RunId};
@@ -43,7 +43,7 @@ pub(super) struct Leader {
     pub(super) pidfd: Arc<OwnedFd>,
     pub(super) cgroup: Option<RunGroup>,
     /// Keeps the spawning thread, whose end would kill the child.
-    pub(super) workshop: Arc<Workshop>,
+    pub(super) workshop: Arc<SpawnerInner>,
     /// Whether somebody has taken its exit: from then on its id may be anybody's.
     pub(super) is_reaped: AtomicBool,
 }

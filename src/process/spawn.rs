@@ -1,4 +1,4 @@
-//! Spawning, as others ask for it. The work is done on one thread, see `bench`.
+//! Spawning, as others ask for it. The work is done on one thread, see `spawn_thread`.
 
 use std::{io, os::fd::OwnedFd, sync::Arc, thread, time::Duration};
 
@@ -10,11 +10,11 @@ use tokio::{
 };
 
 use super::{
-    bench::{Bench, Launched, Request},
     command::{Command, SpawnError},
     proc,
     reaper::Reaper,
     run::Process,
+    spawn_thread::{Launched, Request, SpawnThread},
 };
 
 /// Spawns that may wait for the thread; more wait in their callers.
@@ -30,7 +30,7 @@ const STACK_SIZE: usize = 256 * 1024;
 /// Makes processes. Cheap to clone; the last clone and the last [`Process`] end its threads.
 #[derive(Clone)]
 pub struct Spawner {
-    workshop: Arc<Workshop>,
+    workshop: Arc<SpawnerInner>,
 }
 
 /// A new process and our ends of what it was given. The descriptors do not block and are closed
@@ -49,7 +49,7 @@ pub struct Spawned {
 }
 
 /// What every run keeps alive: the threads.
-pub(super) struct Workshop {
+pub(super) struct SpawnerInner {
     requests: mpsc::Sender<Request>,
     pub(super) reaper: Arc<Reaper>,
     signals: AbortHandle,
@@ -77,13 +77,13 @@ impl Spawner {
             }
         });
         let (requests, queue) = mpsc::channel(QUEUE);
-        let bench = Bench::new()?;
+        let spawn_thread = SpawnThread::new()?;
         thread::Builder::new()
             .name("arcanos-spawn".to_owned())
             .stack_size(STACK_SIZE)
-            .spawn(move || bench.work(queue))?;
+            .spawn(move || spawn_thread.work(queue))?;
         let signals = signals.abort_handle();
-        let workshop = Workshop { requests, reaper, signals };
+        let workshop = SpawnerInner { requests, reaper, signals };
         Ok(Self { workshop: Arc::new(workshop) })
     }
 
@@ -96,7 +96,7 @@ impl Spawner {
     /// A process whose spawn was cancelled is killed.
     pub async fn spawn(&self, command: Command) -> Result<Spawned, SpawnError> {
         let spawned = self.request(command);
-        let late = SpawnError::Starved {
+        let late = SpawnError::ResourceShortage {
             step: "execute the program in time".to_owned(),
             errno: Errno::TIMEDOUT.raw_os_error(),
         };
@@ -124,7 +124,7 @@ impl Spawner {
     }
 }
 
-impl Drop for Workshop {
+impl Drop for SpawnerInner {
     fn drop(&mut self) {
         self.signals.abort();
         self.reaper.stop();

@@ -262,9 +262,9 @@ fn set_limits(plan: &Plan) -> Result<(), Failure> {
     if let Some(limit) = plan.open_files {
         check(Step::Limits, set_limit(libc::RLIMIT_NOFILE, limit))?;
     }
-    if let Some(brand) = plan.brand {
+    if let Some(rlimit_tag) = plan.rlimit_tag {
         // An arcanos below another one may not raise what it inherited: no failure.
-        set_limit(libc::RLIMIT_RTTIME, (brand.soft, brand.hard));
+        set_limit(libc::RLIMIT_RTTIME, (rlimit_tag.soft, rlimit_tag.hard));
     }
     Ok(())
 }

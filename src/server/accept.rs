@@ -18,7 +18,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    app::App, bind::Listener, connection, crowd::Crowd, fault::Fault, pulse::Patience, routes,
+    api_error::ApiError, app::App, bind::Listener, connection, crowd::ConnectionPool,
+    pulse::Timeouts, routes,
 };
 
 /// The pause after a failed accept, which doubles up to [`LONGEST_PAUSE`]: a machine without
@@ -55,22 +56,22 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
 
 /// What an acceptor works with; shared by the ones of the old and of the new address.
 #[derive(Clone)]
-pub(super) struct Door {
+pub(super) struct Acceptor {
     pub(super) app: Arc<App>,
     pub(super) routes: TowerToHyperService<axum::Router>,
-    pub(super) crowd: Arc<Crowd>,
+    pub(super) crowd: Arc<ConnectionPool>,
     pub(super) tasks: TaskTracker,
     pub(super) refusals: Arc<Semaphore>,
 }
 
-impl Door {
+impl Acceptor {
     /// A door to this, with no connections yet.
-    pub(super) fn new(app: Arc<App>, patience: Patience) -> Self {
+    pub(super) fn new(app: Arc<App>, patience: Timeouts) -> Self {
         let routes = TowerToHyperService::new(routes::router(Arc::clone(&app)));
         Self {
             app,
             routes,
-            crowd: Arc::new(Crowd::new(patience)),
+            crowd: Arc::new(ConnectionPool::new(patience)),
             tasks: TaskTracker::new(),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
         }
@@ -151,7 +152,7 @@ impl Door {
 /// Says that there is no room, and waits until the client has gone: closing with its request
 /// unread would destroy the answer.
 async fn refuse(stream: TcpStream) {
-    let body = Fault::full().body();
+    let body = ApiError::full().body();
     // The buffer of a fresh socket takes both at once.
     if stream.writable().await.is_err() || stream.try_write(&[FULL, &body].concat()).is_err() {
         return;

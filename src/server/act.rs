@@ -16,8 +16,8 @@ use axum::{
 use crate::engine::Verb;
 
 use super::{
+    api_error::ApiError,
     app::App,
-    fault::Fault,
     query::Query,
     read,
     wire::{Done, Reloaded},
@@ -28,7 +28,7 @@ pub(super) async fn restart(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     uri: Uri,
-) -> Result<Json<Done>, Fault> {
+) -> Result<Json<Done>, ApiError> {
     ask(&app, &name, &uri, Verb::Restart).await
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn start(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     uri: Uri,
-) -> Result<Json<Done>, Fault> {
+) -> Result<Json<Done>, ApiError> {
     ask(&app, &name, &uri, Verb::Start).await
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn stop(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     uri: Uri,
-) -> Result<Json<Done>, Fault> {
+) -> Result<Json<Done>, ApiError> {
     ask(&app, &name, &uri, Verb::Stop).await
 }
 
@@ -56,24 +56,24 @@ pub(super) async fn run(
     Path(name): Path<String>,
     uri: Uri,
     body: Bytes,
-) -> Result<Json<Done>, Fault> {
+) -> Result<Json<Done>, ApiError> {
     // Who names a worker that there is not should hear that first.
     read::find(&app, &name)?;
     ask(&app, &name, &uri, Verb::Run(input(&body)?)).await
 }
 
 /// Answers `POST /workers/restart-all`.
-pub(super) async fn restart_all(State(app): State<Arc<App>>) -> Result<Json<Done>, Fault> {
+pub(super) async fn restart_all(State(app): State<Arc<App>>) -> Result<Json<Done>, ApiError> {
     app.handle.restart_all().await?;
     Ok(Json(Done::new("All workers restart initiated".to_owned(), None)))
 }
 
 /// Answers `POST /reload`.
-pub(super) async fn reload(State(app): State<Arc<App>>) -> Result<Response, Fault> {
+pub(super) async fn reload(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     Ok(Json(Reloaded::of(app.handle.reload().await?)?).into_response())
 }
 
-async fn ask(app: &App, name: &str, uri: &Uri, verb: Verb) -> Result<Json<Done>, Fault> {
+async fn ask(app: &App, name: &str, uri: &Uri, verb: Verb) -> Result<Json<Done>, ApiError> {
     let must_wait = Query::of(uri)?.asks("wait")?;
     let ticket = app.handle.command(name, verb.clone()).await?;
     if must_wait {
@@ -81,7 +81,7 @@ async fn ask(app: &App, name: &str, uri: &Uri, verb: Verb) -> Result<Json<Done>,
             // Cancel-safe: the request is the engine's; this only looks at how it goes.
             settled = ticket.settled(&verb) => settled?,
             // Cancel-safe: a cancelled token stays cancelled.
-            () = app.ending.cancelled() => return Err(Fault::stopping()),
+            () = app.ending.cancelled() => return Err(ApiError::stopping()),
         }
     }
     let word = match verb {
@@ -95,12 +95,12 @@ async fn ask(app: &App, name: &str, uri: &Uri, verb: Verb) -> Result<Json<Done>,
 }
 
 /// The JSON text of a body on one line; `None` for an empty body.
-fn input(body: &[u8]) -> Result<Option<String>, Fault> {
+fn input(body: &[u8]) -> Result<Option<String>, ApiError> {
     let body = body.trim_ascii();
     if body.is_empty() {
         return Ok(None);
     }
-    let bad = |error: String| Fault::bad_request(format!("the body is not JSON: {error}"));
+    let bad = |error: String| ApiError::bad_request(format!("the body is not JSON: {error}"));
     let text = std::str::from_utf8(body).map_err(|error| bad(error.to_string()))?;
     serde_json::from_str::<serde_json::Value>(text).map_err(|error| bad(error.to_string()))?;
     // The channel has one value a line. Within JSON strings line ends are escaped, so those that

@@ -11,7 +11,7 @@ use crate::{
     engine::{Handle, ServerSettings},
 };
 
-use super::{guard::Access, picture::Pictures};
+use super::{guard::Access, response_cache::ResponseCache};
 
 /// The engine, and what the server keeps of it.
 pub(super) struct App {
@@ -22,7 +22,7 @@ pub(super) struct App {
     pub(super) cut: CancellationToken,
     /// When the server began.
     pub(super) since: Stamp,
-    pub(super) pictures: Pictures,
+    pub(super) responses: ResponseCache,
     settings: watch::Receiver<Arc<ServerSettings>>,
     access: Mutex<Arc<Access>>,
     streams: Mutex<Streams>,
@@ -45,7 +45,7 @@ impl App {
             ending,
             cut: CancellationToken::new(),
             since: Stamp::now(),
-            pictures: Pictures::default(),
+            responses: ResponseCache::default(),
             settings,
             access: Mutex::new(Arc::new(Access::of(&first))),
             streams: Mutex::new(streams),

@@ -25,8 +25,8 @@ use hyper::{
 use hyper_util::service::TowerToHyperService;
 use tokio::time::timeout_at;
 
-use super::{app::App, fault::Fault, pulse::Pulse, query};
-use crate::engine::stumble;
+use super::{api_error::ApiError, app::App, pulse::ConnectionState, query};
+use crate::failpoint::failpoint;
 
 /// The body of a request, in bytes.
 pub(super) const MAX_BODY: usize = 64 << 10;
@@ -36,7 +36,7 @@ pub(super) struct Caller {
     pub(super) app: Arc<App>,
     /// The address of ours that the connection came to.
     pub(super) local: SocketAddr,
-    pub(super) pulse: Arc<Pulse>,
+    pub(super) pulse: Arc<ConnectionState>,
     pub(super) routes: TowerToHyperService<axum::Router>,
 }
 
@@ -52,9 +52,9 @@ impl Caller {
         let method = head.method.clone();
         let mut response = match self.respond(head, body).await {
             Ok(response) => response,
-            Err(fault) => fault.into_response(),
+            Err(api_error) => api_error.into_response(),
         };
-        dress(response.headers_mut());
+        add_security_headers(response.headers_mut());
         tracing::debug!(%method, status = response.status().as_u16(), "A request was answered.");
         if is_stream(response.headers()) {
             self.pulse.streams();
@@ -62,7 +62,7 @@ impl Caller {
         Ok(response.map(|body| Answer { body, _turn: turn }))
     }
 
-    async fn respond(&self, head: Parts, body: Incoming) -> Result<Response<Body>, Fault> {
+    async fn respond(&self, head: Parts, body: Incoming) -> Result<Response<Body>, ApiError> {
         let deadline = match body.is_end_stream() {
             true => {
                 self.pulse.received();
@@ -75,9 +75,9 @@ impl Caller {
             Some(deadline) => self.receive(body, deadline).await?,
             None => Bytes::new(),
         };
-        let request = Request::from_parts(tidy(head)?, Body::from(body));
+        let request = Request::from_parts(normalize_path(head)?, Body::from(body));
         let answer = async {
-            stumble("request", request.uri().path());
+            failpoint("request", request.uri().path());
             self.routes.call(request).await
         };
         let response = unpanicked(answer).await?;
@@ -86,15 +86,15 @@ impl Caller {
 
     /// The whole body. Every request is received in full before anything is done about it, so
     /// that a slow or endless one costs a buffer and nothing else.
-    async fn receive(&self, body: Incoming, deadline: Instant) -> Result<Bytes, Fault> {
+    async fn receive(&self, body: Incoming, deadline: Instant) -> Result<Bytes, ApiError> {
         if body.size_hint().lower() > MAX_BODY as u64 {
-            return Err(Fault::too_large(MAX_BODY));
+            return Err(ApiError::too_large(MAX_BODY));
         }
         let whole = Limited::new(body, MAX_BODY).collect();
-        let whole = timeout_at(deadline.into(), whole).await.map_err(|_| Fault::too_slow())?;
+        let whole = timeout_at(deadline.into(), whole).await.map_err(|_| ApiError::too_slow())?;
         let whole = whole.map_err(|error| match error.is::<LengthLimitError>() {
-            true => Fault::too_large(MAX_BODY),
-            false => Fault::bad_request(format!("the body could not be read: {error}")),
+            true => ApiError::too_large(MAX_BODY),
+            false => ApiError::bad_request(format!("the body could not be read: {error}")),
         })?;
         self.pulse.received();
         Ok(whole.to_bytes())
@@ -102,7 +102,7 @@ impl Caller {
 }
 
 /// A request that is being answered; ends when the answer has been handed over, or dropped.
-struct Turn(Arc<Pulse>);
+struct Turn(Arc<ConnectionState>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
@@ -137,10 +137,10 @@ impl HttpBody for Answer {
 }
 
 /// The head with the path that the routes know: a trailing slash is no difference.
-fn tidy(mut head: Parts) -> Result<Parts, Fault> {
+fn normalize_path(mut head: Parts) -> Result<Parts, ApiError> {
     let path = head.uri.path();
     if !query::is_well_encoded(path) {
-        return Err(Fault::bad_request("the path is not well percent-encoded UTF-8".to_owned()));
+        return Err(ApiError::bad_request("the path is not well percent-encoded UTF-8".to_owned()));
     }
     let Some(bare) = path.strip_suffix('/').filter(|bare| !bare.is_empty()) else {
         return Ok(head);
@@ -149,12 +149,12 @@ fn tidy(mut head: Parts) -> Result<Parts, Fault> {
         Some(query) => format!("{bare}?{query}").parse::<Uri>(),
         None => bare.parse(),
     };
-    head.uri = bare.map_err(|_| Fault::no_endpoint(head.uri.path()))?;
+    head.uri = bare.map_err(|_| ApiError::no_endpoint(head.uri.path()))?;
     Ok(head)
 }
 
 /// Waits for an answer; a panic on the way costs this request, not the server.
-async fn unpanicked<F: Future>(future: F) -> Result<F::Output, Fault> {
+async fn unpanicked<F: Future>(future: F) -> Result<F::Output, ApiError> {
     let mut future = pin!(future);
     let outcome = poll_fn(|cx| {
         // The future is not polled again after a panic, so nobody sees what it left half done.
@@ -167,7 +167,7 @@ async fn unpanicked<F: Future>(future: F) -> Result<F::Output, Fault> {
     outcome.await.map_err(|panic| {
         let error = words(panic.as_ref());
         tracing::error!(error, "A request made the server panic.");
-        Fault::internal("the server met a fault of its own; its log on stderr says more")
+        ApiError::internal("the server met a api_error of its own; its log on stderr says more")
     })
 }
 
@@ -177,7 +177,7 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// Puts on what every answer wears.
-fn dress(headers: &mut HeaderMap) {
+fn add_security_headers(headers: &mut HeaderMap) {
     const WORN: [(HeaderName, HeaderValue); 3] = [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),

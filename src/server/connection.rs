@@ -13,7 +13,10 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpStream, time::sleep_until};
 
-use super::{accept::Door, caller::Caller, crowd::Seat, pulse::Pulse, socket::Socket};
+use super::{
+    accept::Acceptor, caller::Caller, crowd::ConnectionGuard, pulse::ConnectionState,
+    socket::Socket,
+};
 
 /// The headers of a request with its first line, in bytes.
 const MAX_HEADERS: usize = 16 << 10;
@@ -26,7 +29,12 @@ const MAX_BUFFER: usize = 64 << 10;
 const LOOK: Duration = Duration::from_secs(120);
 
 /// Serves one connection until it ends by itself, is dismissed, or a deadline cuts it.
-pub(super) async fn drive(door: Door, stream: TcpStream, peer: SocketAddr, seat: Seat) {
+pub(super) async fn drive(
+    door: Acceptor,
+    stream: TcpStream,
+    peer: SocketAddr,
+    seat: ConnectionGuard,
+) {
     // Without a local address the socket is already dead.
     let Ok(local) = stream.local_addr() else {
         return;
@@ -34,7 +42,7 @@ pub(super) async fn drive(door: Door, stream: TcpStream, peer: SocketAddr, seat:
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
     let pulse = Arc::clone(&seat.pulse);
-    let Door { app, routes, .. } = door;
+    let Acceptor { app, routes, .. } = door;
     let cut = app.cut.clone();
     let caller = Arc::new(Caller { app, local, pulse: Arc::clone(&pulse), routes });
     let service = service_fn(move |request| Arc::clone(&caller).answer(request));
@@ -97,6 +105,6 @@ fn builder() -> http1::Builder {
     builder
 }
 
-fn deadline(pulse: &Pulse) -> Instant {
+fn deadline(pulse: &ConnectionState) -> Instant {
     pulse.deadline().unwrap_or_else(|| Instant::now() + LOOK)
 }

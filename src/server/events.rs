@@ -5,12 +5,12 @@ use std::{collections::VecDeque, sync::Arc};
 use axum::{
     extract::State,
     http::HeaderMap,
-    response::{Response, sse::Event},
+    response::{Response, sse},
 };
 use futures_util::{Stream, stream::unfold};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use crate::domain::Occurrence;
+use crate::domain::Event;
 
 use super::{app::App, stream::stream};
 
@@ -21,21 +21,21 @@ const UNKNOWN: u64 = u64::MAX - 1;
 pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let last = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
     let after = last.map(|last| last.trim().parse().unwrap_or(UNKNOWN).min(UNKNOWN));
-    let (past, live) = app.handle.occurrences(after);
+    let (past, live) = app.handle.events(after);
     stream(&app, tell(past, live))
 }
 
 /// What waits to be told to one client.
 struct Teller {
-    missed: VecDeque<Arc<Occurrence>>,
+    missed: VecDeque<Arc<Event>>,
     must_resync: bool,
-    live: Receiver<Arc<Occurrence>>,
+    live: Receiver<Arc<Event>>,
 }
 
 fn tell(
-    past: Option<Vec<Arc<Occurrence>>>,
-    live: Receiver<Arc<Occurrence>>,
-) -> impl Stream<Item = Event> + Send + 'static {
+    past: Option<Vec<Arc<Event>>>,
+    live: Receiver<Arc<Event>>,
+) -> impl Stream<Item = sse::Event> + Send + 'static {
     let must_resync = past.is_none();
     let missed = past.unwrap_or_default().into();
     unfold(Teller { missed, must_resync, live }, |mut teller| async {
@@ -45,28 +45,28 @@ fn tell(
 }
 
 impl Teller {
-    async fn next(&mut self) -> Option<Event> {
+    async fn next(&mut self) -> Option<sse::Event> {
         if self.must_resync {
             self.must_resync = false;
             return Some(resync());
         }
-        if let Some(occurrence) = self.missed.pop_front() {
-            return Some(event(&occurrence));
+        if let Some(happened) = self.missed.pop_front() {
+            return Some(event(&happened));
         }
         match self.live.recv().await {
-            Ok(occurrence) => Some(event(&occurrence)),
+            Ok(happened) => Some(event(&happened)),
             Err(RecvError::Lagged(_)) => Some(resync()),
             Err(RecvError::Closed) => None,
         }
     }
 }
 
-fn event(occurrence: &Occurrence) -> Event {
-    let data = serde_json::to_string(occurrence).expect("an occurrence is JSON");
-    Event::default().id(occurrence.id.to_string()).data(data)
+fn event(happened: &Event) -> sse::Event {
+    let data = serde_json::to_string(happened).expect("an event is JSON");
+    sse::Event::default().id(happened.id.to_string()).data(data)
 }
 
-/// Says that something was missed: who keeps a picture of its own should fetch it anew.
-fn resync() -> Event {
-    Event::default().event("resync").data("{}")
+/// Says that something was missed: who keeps a snapshot of its own should fetch it anew.
+fn resync() -> sse::Event {
+    sse::Event::default().event("resync").data("{}")
 }

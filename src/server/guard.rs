@@ -14,7 +14,7 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::engine::ServerSettings;
 
 use super::{
-    fault::Fault,
+    api_error::ApiError,
     host::{Authority, Host, Origin},
 };
 
@@ -40,15 +40,19 @@ impl Access {
     ///
     /// # Errors
     /// The answer that it gets instead.
-    pub(super) fn check(&self, local: SocketAddr, head: &Parts) -> Result<(), Fault> {
+    pub(super) fn check(&self, local: SocketAddr, head: &Parts) -> Result<(), ApiError> {
         let target = self.check_host(local, head)?;
         self.check_origin(local, target, head)?;
         self.check_token(local, head)
     }
 
-    fn check_host<'a>(&self, local: SocketAddr, head: &'a Parts) -> Result<Authority<'a>, Fault> {
+    fn check_host<'a>(
+        &self,
+        local: SocketAddr,
+        head: &'a Parts,
+    ) -> Result<Authority<'a>, ApiError> {
         let Some(text) = only(&head.headers, &header::HOST)? else {
-            return Err(Fault::bad_request("the request has no Host header".to_owned()));
+            return Err(ApiError::bad_request("the request has no Host header".to_owned()));
         };
         let accepted = |text: &'a str| {
             let authority = Authority::parse(text)?;
@@ -58,9 +62,9 @@ impl Access {
         if let Some(named) = head.uri.authority()
             && accepted(named.as_str()).is_none()
         {
-            return Err(Fault::forbidden_host(named.as_str()));
+            return Err(ApiError::forbidden_host(named.as_str()));
         }
-        accepted(text).ok_or_else(|| Fault::forbidden_host(text))
+        accepted(text).ok_or_else(|| ApiError::forbidden_host(text))
     }
 
     fn accepts(&self, local: SocketAddr, host: Host<'_>) -> bool {
@@ -76,33 +80,35 @@ impl Access {
         local: SocketAddr,
         target: Authority<'_>,
         head: &Parts,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ApiError> {
         if let Some(text) = only(&head.headers, &header::ORIGIN)? {
-            let origin = Origin::parse(text).ok_or_else(|| Fault::forbidden_origin(text))?;
+            let origin = Origin::parse(text).ok_or_else(|| ApiError::forbidden_origin(text))?;
             let is_allowed = self.settings.allowed_hosts.iter().any(|a| origin.host.is(a));
             let is_ours = origin.port == local.port() && self.accepts(local, origin.host);
             if !is_allowed && !is_ours && !origin.is_of(target) {
-                return Err(Fault::forbidden_origin(text));
+                return Err(ApiError::forbidden_origin(text));
             }
         }
         let is_harmless = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
         let site = only(&head.headers, &SEC_FETCH_SITE)?;
         match site {
             Some(site @ ("cross-site" | "same-site")) if !is_harmless => {
-                Err(Fault::forbidden_origin(site))
+                Err(ApiError::forbidden_origin(site))
             }
             _ => Ok(()),
         }
     }
 
-    fn check_token(&self, local: SocketAddr, head: &Parts) -> Result<(), Fault> {
+    fn check_token(&self, local: SocketAddr, head: &Parts) -> Result<(), ApiError> {
         let Some(token) = &self.settings.token else {
             // The config demands a token beyond loopback, but a socket may come from elsewhere
             // and outlive the token.
             if local.ip().to_canonical().is_loopback() || is_open(head) {
                 return Ok(());
             }
-            return Err(Fault::unauthorized("set `server.token`: this is reached from elsewhere"));
+            return Err(ApiError::unauthorized(
+                "set `server.token`: this is reached from elsewhere",
+            ));
         };
         if is_open(head) {
             return Ok(());
@@ -110,8 +116,8 @@ impl Access {
         let shown = only(&head.headers, &header::AUTHORIZATION)?.and_then(bearer);
         match shown {
             Some(shown) if is_same(token, shown) => Ok(()),
-            Some(_) => Err(Fault::unauthorized("the token is not the one of `server.token`")),
-            None => Err(Fault::unauthorized("send the token as `Authorization: Bearer TOKEN`")),
+            Some(_) => Err(ApiError::unauthorized("the token is not the one of `server.token`")),
+            None => Err(ApiError::unauthorized("send the token as `Authorization: Bearer TOKEN`")),
         }
     }
 }
@@ -125,14 +131,14 @@ fn is_open(head: &Parts) -> bool {
 
 /// The value of a header that may be there once; one that is there twice could be understood
 /// differently by someone between us and the client.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Fault> {
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
     let mut values = headers.get_all(name).iter();
     let value = values.next();
     if values.next().is_some() {
-        return Err(Fault::bad_request(format!("the request has more than one {name} header")));
+        return Err(ApiError::bad_request(format!("the request has more than one {name} header")));
     }
     let text = value.map(|value| value.to_str()).transpose();
-    text.map_err(|_| Fault::bad_request(format!("the {name} header is not plain ASCII")))
+    text.map_err(|_| ApiError::bad_request(format!("the {name} header is not plain ASCII")))
 }
 
 fn bearer(value: &str) -> Option<&str> {

@@ -16,8 +16,8 @@ use crate::{
 };
 
 use super::{
+    api_error::ApiError,
     app::App,
-    fault::Fault,
     query::{Query, QueryError},
     read, stream as sse,
     wire::{Line, Lines},
@@ -40,7 +40,7 @@ pub(super) async fn logs(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     uri: Uri,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let worker = match name.as_str() {
         ALL | LIFECYCLE => None,
         _ => Some(read::find(&app, &name)?.id.clone()),

@@ -1,6 +1,6 @@
 //! `GET /metrics`: numbers for Prometheus, in their text form.
 //!
-//! Nothing is counted here. Each scrape writes down the picture of that moment, so a worker that
+//! Nothing is counted here. Each scrape writes down the snapshot of that moment, so a worker that
 //! is gone is gone from the numbers too.
 
 mod sheet;
@@ -25,16 +25,16 @@ use crate::{
 };
 
 use self::sheet::{Outcome, Sheet};
-use super::{app::App, picture::Meter, process};
+use super::{app::App, process, response_cache::Meter};
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Answers `GET /metrics`.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let picture = app.handle.snapshot();
+    let snapshot = app.handle.snapshot();
     let own = Own::new(app.since, &app.handle);
-    let text = move |picture: &Snapshot, meter: &Meter| Scrape::new(picture, meter, own).text();
-    let text = app.pictures.render(&app.handle, &picture, text).await;
+    let text = move |snapshot: &Snapshot, meter: &Meter| Scrape::new(snapshot, meter, own).text();
+    let text = app.responses.render(&app.handle, &snapshot, text).await;
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
 }
 
@@ -71,7 +71,7 @@ struct Numbers {
 }
 
 impl Scrape {
-    fn new(picture: &Snapshot, meter: &Meter, own: Own) -> Self {
+    fn new(snapshot: &Snapshot, meter: &Meter, own: Own) -> Self {
         let numbers = |view: &Arc<WorkerView>| {
             let usage = meter.of(view);
             Numbers {
@@ -82,9 +82,9 @@ impl Scrape {
         };
         Self {
             own,
-            generation: picture.generation.0,
-            is_degraded: picture.is_degraded(),
-            workers: picture.workers.values().map(numbers).collect(),
+            generation: snapshot.generation.0,
+            is_degraded: snapshot.is_degraded(),
+            workers: snapshot.workers.values().map(numbers).collect(),
         }
     }
 

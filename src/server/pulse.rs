@@ -3,7 +3,7 @@
 //! hyper has one deadline for the headers of a request, which also ends a connection that merely
 //! waits between two requests, and none for bodies and writes. So the deadlines are kept here: the
 //! socket tells of bytes, the caller of requests, and the driver of the connection cuts it when
-//! [`Pulse::deadline`] has passed.
+//! [`ConnectionState::deadline`] has passed.
 //!
 //! Invariant: only the connection's own task changes the beat; others read it, or ask it to leave.
 
@@ -19,11 +19,11 @@ use std::{
 use futures_util::task::AtomicWaker;
 
 /// What is left for saying 408 to a body that comes too slowly.
-const APOLOGY: Duration = Duration::from_secs(1);
+const REJECT_GRACE: Duration = Duration::from_secs(1);
 
 /// How long a client may take for what.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct Timeouts {
     /// For a request, from its first byte; for the first one of a connection, from the connect.
     pub(super) request: Duration,
     /// Between two requests. Browsers and HTTP clients keep connections for 5 s to 5 min; one
@@ -33,7 +33,7 @@ pub(super) struct Patience {
     pub(super) stall: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             request: Duration::from_secs(10),
@@ -45,8 +45,8 @@ impl Default for Patience {
 
 /// The pulse of one connection.
 #[derive(Debug)]
-pub(super) struct Pulse {
-    beat: Mutex<Beat>,
+pub(super) struct ConnectionState {
+    beat: Mutex<Progress>,
     is_leaving: AtomicBool,
     is_ousted: AtomicBool,
     is_cut: AtomicBool,
@@ -69,8 +69,8 @@ enum Phase {
 
 /// The state itself, without a clock.
 #[derive(Debug)]
-struct Beat {
-    patience: Patience,
+struct Progress {
+    patience: Timeouts,
     phase: Phase,
     since: Instant,
     /// Since when a write waits for the client to read.
@@ -81,8 +81,8 @@ struct Beat {
     is_early: bool,
 }
 
-impl Beat {
-    fn new(now: Instant, patience: Patience) -> Self {
+impl Progress {
+    fn new(now: Instant, patience: Timeouts) -> Self {
         Self {
             patience,
             phase: Phase::Fresh,
@@ -114,10 +114,10 @@ impl Beat {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let Patience { request, idle, stall } = self.patience;
+        let Timeouts { request, idle, stall } = self.patience;
         let wait = match self.phase {
             Phase::Idle => Some(idle),
-            Phase::Reading if self.is_unread => Some(request + APOLOGY),
+            Phase::Reading if self.is_unread => Some(request + REJECT_GRACE),
             Phase::Fresh | Phase::Reading => Some(request),
             Phase::Serving | Phase::Streaming => None,
         };
@@ -139,11 +139,11 @@ impl Beat {
     }
 }
 
-impl Pulse {
+impl ConnectionState {
     /// The pulse of a connection that was accepted now.
-    pub(super) fn new(now: Instant, patience: Patience) -> Self {
+    pub(super) fn new(now: Instant, patience: Timeouts) -> Self {
         Self {
-            beat: Mutex::new(Beat::new(now, patience)),
+            beat: Mutex::new(Progress::new(now, patience)),
             is_leaving: AtomicBool::new(false),
             is_ousted: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
@@ -224,10 +224,10 @@ impl Pulse {
     }
 
     /// Asks the connection to end at once if its request is not here yet, else as
-    /// [`Self::dismiss`] does.
-    pub(super) fn oust(&self) {
+    /// [`Self::close_when_idle`] does.
+    pub(super) fn evict(&self) {
         self.is_ousted.store(true, Ordering::Release);
-        self.dismiss();
+        self.close_when_idle();
     }
 
     /// Whether it was asked to end at once, and its request is not here yet.
@@ -236,7 +236,7 @@ impl Pulse {
     }
 
     /// Asks the connection to end once it has answered what it is at.
-    pub(super) fn dismiss(&self) {
+    pub(super) fn close_when_idle(&self) {
         self.is_leaving.store(true, Ordering::Release);
         self.waker.wake();
     }
@@ -257,7 +257,7 @@ impl Pulse {
         self.is_cut.load(Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Beat> {
+    fn lock(&self) -> MutexGuard<'_, Progress> {
         // Nothing inside can leave it half changed.
         self.beat.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -16,41 +16,41 @@ use axum::{
 use crate::domain::{Stamp, WorkerId, WorkerView};
 
 use super::{
+    api_error::ApiError,
     app::App,
-    fault::Fault,
-    picture::Large,
     process,
     query::Query,
+    response_cache::Large,
     wire::{self, Own},
 };
 
 /// Answers `GET /health`.
-pub(super) async fn health(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Fault> {
+pub(super) async fn health(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, ApiError> {
     let is_strict = Query::of(&uri)?.asks("strict")?;
-    let picture = app.handle.snapshot();
+    let snapshot = app.handle.snapshot();
     let own = Own { uptime: uptime(&app), memory_bytes: process::resident_bytes() };
-    let status = match is_strict && picture.is_degraded() {
+    let status = match is_strict && snapshot.is_degraded() {
         true => StatusCode::SERVICE_UNAVAILABLE,
         false => StatusCode::OK,
     };
-    Ok((status, Json(wire::Health::new(&picture, own))).into_response())
+    Ok((status, Json(wire::Health::new(&snapshot, own))).into_response())
 }
 
 /// Answers `GET /workers`.
 pub(super) async fn workers(State(app): State<Arc<App>>) -> Response {
-    json(app.pictures.body(Large::Workers, &app.handle).await)
+    json(app.responses.body(Large::Workers, &app.handle).await)
 }
 
 /// Answers `GET /workers/status`.
 pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
-    json(app.pictures.body(Large::Status, &app.handle).await)
+    json(app.responses.body(Large::Status, &app.handle).await)
 }
 
 /// Answers `GET /workers/ID`.
 pub(super) async fn worker(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let view = find(&app, &name)?;
     let usage = view.pid.and_then(|_| app.handle.usage(&view.id));
     Ok(Json(wire::Worker::new(&view, usage, Instant::now())).into_response())
@@ -67,16 +67,16 @@ pub(super) async fn config(State(app): State<Arc<App>>) -> Response {
 }
 
 /// Answers `GET /plan`: what a look at the disk would do.
-pub(super) async fn plan(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Fault> {
+pub(super) async fn plan(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, ApiError> {
     let draft = Query::of(&uri)?.value("draft")?.map(str::to_owned);
-    Ok(Json(wire::Reloaded::of(app.handle.foresee(draft).await?)?).into_response())
+    Ok(Json(wire::Reloaded::of(app.handle.preview(draft).await?)?).into_response())
 }
 
 /// The worker of this name.
-pub(super) fn find(app: &App, name: &str) -> Result<Arc<WorkerView>, Fault> {
+pub(super) fn find(app: &App, name: &str) -> Result<Arc<WorkerView>, ApiError> {
     // Only ids are looked up: no name of a client ever becomes part of a path.
-    let id = WorkerId::parse(name).map_err(|_| Fault::no_worker(name))?;
-    app.handle.worker(&id).ok_or_else(|| Fault::no_worker(name))
+    let id = WorkerId::parse(name).map_err(|_| ApiError::no_worker(name))?;
+    app.handle.worker(&id).ok_or_else(|| ApiError::no_worker(name))
 }
 
 /// How long the server has been there.

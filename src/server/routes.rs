@@ -8,7 +8,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{act, app::App, events, fault::Fault, logs, metrics, read, root};
+use super::{act, api_error::ApiError, app::App, events, logs, metrics, read, root};
 
 /// All routes. HEAD goes where GET goes.
 pub(super) fn router(app: Arc<App>) -> Router {
@@ -35,10 +35,10 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-async fn no_endpoint(uri: Uri) -> Fault {
-    Fault::no_endpoint(uri.path())
+async fn no_endpoint(uri: Uri) -> ApiError {
+    ApiError::no_endpoint(uri.path())
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> Fault {
-    Fault::wrong_method(method.as_str(), uri.path())
+async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+    ApiError::wrong_method(method.as_str(), uri.path())
 }

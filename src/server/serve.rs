@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::{Handle, ServerSettings};
 
 use super::{
-    accept::Door,
+    accept::Acceptor,
     app::App,
     bind::{BindError, Bound, Listener},
-    pulse::Patience,
+    pulse::Timeouts,
 };
 
 /// How often an address that is wanted and busy is tried again.
@@ -49,7 +49,7 @@ const PROBLEM: &str = "server.listen";
 ///
 /// Dropping the future lets the address go; its connections go on until their clients leave.
 pub async fn serve(bound: Bound, handle: Handle, shutdown: CancellationToken) {
-    serve_with(bound, handle, shutdown, Patience::default()).await;
+    serve_with(bound, handle, shutdown, Timeouts::default()).await;
 }
 
 /// [`serve()`], with this patience for clients.
@@ -57,17 +57,17 @@ pub(super) async fn serve_with(
     bound: Bound,
     handle: Handle,
     shutdown: CancellationToken,
-    patience: Patience,
+    patience: Timeouts,
 ) {
     let settings = handle.server_settings();
     let ending = shutdown.child_token();
     let app = Arc::new(App::new(handle, ending.clone()));
-    let door = Door::new(Arc::clone(&app), patience);
+    let door = Acceptor::new(Arc::clone(&app), patience);
     let Bound { listener, addresses } = bound;
     let stop = CancellationToken::new();
     let acceptor = door.tasks.spawn(ready(()));
     let asked = listener.asked;
-    let mut post = Post { asked, in_vain: None, stop, acceptor, addresses, door };
+    let mut post = Serving { asked, in_vain: None, stop, acceptor, addresses, door };
     post.open(listener);
     post.follow(settings, &shutdown).await;
     post.close().await;
@@ -81,7 +81,7 @@ enum Wake {
 }
 
 /// Where the server stands at present.
-struct Post {
+struct Serving {
     asked: SocketAddr,
     /// The address for which the old one was let go in vain: that is not tried again and again.
     in_vain: Option<SocketAddr>,
@@ -89,16 +89,16 @@ struct Post {
     stop: CancellationToken,
     acceptor: JoinHandle<()>,
     addresses: watch::Sender<SocketAddr>,
-    door: Door,
+    door: Acceptor,
 }
 
-impl Drop for Post {
+impl Drop for Serving {
     fn drop(&mut self) {
         self.stop.cancel();
     }
 }
 
-impl Post {
+impl Serving {
     fn handle(&self) -> &Handle {
         &self.door.app.handle
     }

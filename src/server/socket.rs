@@ -15,7 +15,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::pulse::Pulse;
+use super::pulse::ConnectionState;
 
 /// How long what a refused client still sends is read and thrown away. Closing with bytes unread
 /// makes the kernel send a reset, which destroys the refusal before the client has read it.
@@ -24,21 +24,21 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How much of it: more than a body that is just too large, less than a flood.
 const FAREWELL_BYTES: usize = 1 << 20;
 
-/// A TCP stream that tells a [`Pulse`] what happens on it.
+/// A TCP stream that tells a [`ConnectionState`] what happens on it.
 pub(super) struct Socket {
     stream: TcpStream,
-    pulse: Arc<Pulse>,
-    farewell: Option<Farewell>,
+    pulse: Arc<ConnectionState>,
+    farewell: Option<LingeringClose>,
 }
 
-struct Farewell {
+struct LingeringClose {
     until: Pin<Box<Sleep>>,
     left: usize,
 }
 
 impl Socket {
     /// This stream under this pulse.
-    pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>) -> Self {
+    pub(super) fn new(stream: TcpStream, pulse: Arc<ConnectionState>) -> Self {
         Self { stream, pulse, farewell: None }
     }
 
@@ -64,7 +64,7 @@ impl Socket {
     }
 
     fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let farewell = self.farewell.get_or_insert_with(|| Farewell {
+        let farewell = self.farewell.get_or_insert_with(|| LingeringClose {
             until: Box::pin(sleep(FAREWELL)),
             left: FAREWELL_BYTES,
         });

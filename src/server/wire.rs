@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::fault::Fault;
+use super::api_error::ApiError;
 use crate::domain::{Generation, PlanSummary, ReloadReport, ReloadResult, Stamp};
 
 pub(super) use health::{Health, Own};
@@ -48,10 +48,10 @@ pub(super) struct Reloaded {
 
 impl Reloaded {
     /// What a look did or would do; a fault if the config is bad.
-    pub(super) fn of(report: ReloadReport) -> Result<Self, Fault> {
+    pub(super) fn of(report: ReloadReport) -> Result<Self, ApiError> {
         let ReloadReport { generation, result, plan, errors, .. } = report;
         match result {
-            ReloadResult::Rejected => Err(Fault::bad_config(errors)),
+            ReloadResult::Rejected => Err(ApiError::bad_config(errors)),
             ReloadResult::Applied => {
                 Ok(Self { success: true, generation, plan, errors, timestamp: Stamp::now() })
             }

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 
 use aho_corasick::{AhoCorasick, Input, Span, packed};
 
-use super::{forms::forms, redact::RedactError};
+use super::{encodings::encodings, redact::RedactError};
 
 /// Bytes of a form that are looked for first: as many as the vector search compares by itself.
 const HEAD: usize = 4;
@@ -18,8 +18,8 @@ const HEADS: usize = 32;
 
 /// The forms of all secret values.
 pub(super) struct Literals {
-    nets: Vec<Net>,
-    forms: Vec<Form>,
+    nets: Vec<PrefixSet>,
+    encodings: Vec<Form>,
     /// Bytes of the longest form.
     longest: usize,
     /// Whether one of them goes over more than one line.
@@ -33,10 +33,10 @@ struct Form {
 }
 
 /// Some of the heads.
-struct Net {
+struct PrefixSet {
     search: Search,
     /// For each head, which forms begin with it, long ones first.
-    forms: Vec<Vec<usize>>,
+    encodings: Vec<Vec<usize>>,
 }
 
 enum Search {
@@ -58,7 +58,7 @@ impl Literals {
     pub(super) fn new(secrets: &[(String, String)]) -> Result<Option<Self>, RedactError> {
         let mut all: Vec<Form> = Vec::new();
         for (name, value) in secrets {
-            for bytes in forms(value.as_bytes()) {
+            for bytes in encodings(value.as_bytes()) {
                 if all.iter().all(|known| known.bytes != bytes) {
                     all.push(Form { bytes, mark: format!("[redacted {name}]").into_bytes() });
                 }
@@ -67,8 +67,8 @@ impl Literals {
         let longest = all.iter().map(|form| form.bytes.len()).max();
         let Some(longest) = longest else { return Ok(None) };
         let has_lines = all.iter().any(|form| form.bytes.contains(&b'\n'));
-        let nets = heads(&all).chunks(HEADS).map(Net::new).collect::<Result<_, _>>()?;
-        Ok(Some(Self { nets, forms: all, longest, has_lines }))
+        let nets = heads(&all).chunks(HEADS).map(PrefixSet::new).collect::<Result<_, _>>()?;
+        Ok(Some(Self { nets, encodings: all, longest, has_lines }))
     }
 
     /// The text with marks in the places of forms; `None` if there are none in it.
@@ -79,7 +79,7 @@ impl Literals {
         let mut copied = 0;
         for found in matches {
             out.extend_from_slice(&text[copied..found.start]);
-            out.extend_from_slice(&self.forms[found.form].mark);
+            out.extend_from_slice(&self.encodings[found.form].mark);
             copied = found.end;
         }
         out.extend_from_slice(&text[copied..]);
@@ -96,7 +96,7 @@ impl Literals {
     pub(super) fn open_start(&self, text: &[u8]) -> usize {
         let is_open = |at: &usize| {
             let end = &text[*at..];
-            self.forms.iter().any(|f| f.bytes.len() > end.len() && f.bytes.starts_with(end))
+            self.encodings.iter().any(|f| f.bytes.len() > end.len() && f.bytes.starts_with(end))
         };
         let first = text.len().saturating_sub(self.longest - 1);
         (first..text.len()).find(is_open).unwrap_or(text.len())
@@ -105,12 +105,12 @@ impl Literals {
     fn finds<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Found> {
         // The next one of each net, so that no net goes through the text twice.
         let mut next: Vec<Option<Found>> =
-            self.nets.iter().map(|net| net.find(&self.forms, text, 0)).collect();
+            self.nets.iter().map(|net| net.find(&self.encodings, text, 0)).collect();
         std::iter::from_fn(move || {
             let first = next.iter().flatten().min_by_key(|f| (f.start, Reverse(f.end))).copied()?;
             for (net, next) in self.nets.iter().zip(&mut next) {
                 if next.is_some_and(|next| next.start < first.end) {
-                    *next = net.find(&self.forms, text, first.end);
+                    *next = net.find(&self.encodings, text, first.end);
                 }
             }
             Some(first)
@@ -134,7 +134,7 @@ fn heads(all: &[Form]) -> Vec<(&[u8], Vec<usize>)> {
     heads
 }
 
-impl Net {
+impl PrefixSet {
     fn new(heads: &[(&[u8], Vec<usize>)]) -> Result<Self, RedactError> {
         let words = || heads.iter().map(|(head, _)| head);
         let vector = packed::Config::new().builder().extend(words()).build();
@@ -145,8 +145,8 @@ impl Net {
                 Search::Plain(automaton.map_err(|e| RedactError::Secrets(e.to_string()))?)
             }
         };
-        let forms = heads.iter().map(|(_, forms)| forms.clone()).collect();
-        Ok(Self { search, forms })
+        let encodings = heads.iter().map(|(_, encodings)| encodings.clone()).collect();
+        Ok(Self { search, encodings })
     }
 
     /// The first form at `from` or behind it.
@@ -154,7 +154,8 @@ impl Net {
         loop {
             let (start, head) = self.search.find(text, from)?;
             let rest = &text[start..];
-            let form = self.forms[head].iter().find(|form| rest.starts_with(&all[**form].bytes));
+            let form =
+                self.encodings[head].iter().find(|form| rest.starts_with(&all[**form].bytes));
             if let Some(&form) = form {
                 return Some(Found { start, end: start + all[form].bytes.len(), form });
             }
@@ -184,9 +185,9 @@ mod tests {
 
     /// What an automaton of whole forms finds.
     fn expected(literals: &Literals, text: &[u8]) -> Vec<(usize, usize)> {
-        let forms = literals.forms.iter().map(|form| &form.bytes);
+        let encodings = literals.encodings.iter().map(|form| &form.bytes);
         let automaton =
-            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(forms).unwrap();
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(encodings).unwrap();
         automaton.find_iter(text).map(|m| (m.start(), m.end())).collect()
     }
 

@@ -1,6 +1,6 @@
 //! What must not be seen, replaced.
 //!
-//! The values of secret variables, in the forms of [`forms`](super::forms), become
+//! The values of secret variables, in the forms of [`encodings`](super::encodings), become
 //! `[redacted NAME]`; what matches a pattern becomes `[redacted pattern]`. A secret that is
 //! broken up, reversed, hashed or partly masked passes: this is a net under honest mistakes.
 
@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt};
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{forms::SHORTEST, literals::Literals, open_end::OpenEnd};
+use super::{encodings::SHORTEST, literals::Literals, open_end::OpenEnd};
 
 /// Bytes that one compiled pattern may take.
 const COMPILED: usize = 1024 * 1024;

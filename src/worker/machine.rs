@@ -7,10 +7,10 @@
 //! Invariant: a new main run is spawned only while no run lives, and a candidate only beside one
 //! main run. Every run that was spawned is reported to have exited exactly once.
 
-mod chance;
 mod change;
 mod ending;
 mod event;
+mod jitter;
 mod life;
 mod past;
 mod request;
@@ -25,18 +25,18 @@ use std::{
 
 use crate::{
     domain::{Exit, LastExit, OnChange, PastRun, RunId, Stamp, WorkerId, WorkerSpec},
-    worker::{Budget, Now, Schedule, Tick, churn::Churn},
+    worker::{Now, RestartCounter, Schedule, Tick, change_throttle::ChangeThrottle},
 };
 
-use chance::Chance;
-use run::{Role, Run, Then};
+use jitter::Jitter;
+use run::{AfterStop, Role, Run};
 
-pub use event::{Effect, Event, RunKey, Tone};
+pub use event::{Effect, Event, Level, RunKey};
 pub use request::{Outcome, Refusal, Wish};
 
 /// What a worker does while it has no run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Rest {
+enum Idle {
     /// Stopped by a person or by its settings, or never started.
     Stopped,
     /// Exited with 0 and need not run again.
@@ -48,7 +48,7 @@ enum Rest {
     /// Failed and tries again then.
     Backoff(Instant, Stamp),
     /// The machine refused a process; tries again then.
-    Starved(Instant),
+    ResourceShortage(Instant),
     /// Gave up.
     Failed,
 }
@@ -63,7 +63,7 @@ enum Leaving {
 
 /// A run that is wanted.
 #[derive(Clone, Debug, Default)]
-struct Wanted {
+struct PendingStart {
     input: Option<String>,
     by_person: bool,
 }
@@ -75,23 +75,23 @@ pub struct Machine {
     spec: Arc<WorkerSpec>,
     schedule: Option<Schedule>,
     tick: Option<Tick>,
-    rest: Rest,
-    wanted: Option<Wanted>,
+    rest: Idle,
+    wanted: Option<PendingStart>,
     wants_candidate: bool,
     has_asked: bool,
     runs: Vec<Run>,
     /// What the last main run was launched with.
     launched: Option<Arc<WorkerSpec>>,
-    budget: Budget,
+    restart_counter: RestartCounter,
     /// Whether a person stopped it.
     is_held: bool,
     leaving: Leaving,
-    churn: Churn,
+    change_throttle: ChangeThrottle,
     /// When a change is taken up that came too soon after others.
     postponed: Option<Instant>,
     epoch: u64,
     next_key: u64,
-    chance: Chance,
+    jitter: Jitter,
     facts: Facts,
 }
 
@@ -109,9 +109,9 @@ struct Facts {
     /// What became of an overlap that failed.
     note: Option<String>,
     /// What the machine could not give its last run.
-    hindrances: Vec<String>,
+    launch_warnings: Vec<String>,
     /// Whether the machine's refusal of a process was told already.
-    told_starved: bool,
+    reported_shortage: bool,
 }
 
 impl Machine {
@@ -127,20 +127,20 @@ impl Machine {
             spec,
             schedule,
             tick: None,
-            rest: Rest::Stopped,
+            rest: Idle::Stopped,
             wanted: None,
             wants_candidate: false,
             has_asked: false,
             runs: Vec::new(),
             launched: None,
-            budget: Budget::default(),
+            restart_counter: RestartCounter::default(),
             is_held: false,
             leaving: Leaving::No,
-            churn: Churn::default(),
+            change_throttle: ChangeThrottle::default(),
             postponed: None,
             epoch: 0,
             next_key: 0,
-            chance: Chance::new(seed),
+            jitter: Jitter::new(seed),
             facts: Facts::default(),
         };
         let mut out = Vec::new();
@@ -156,9 +156,9 @@ impl Machine {
         match event {
             Event::Admitted => self.on_admitted(now, &mut out),
             Event::Spawned { run, id, pid } => self.on_spawned(run, id, pid, now, &mut out),
-            Event::Hindered { run, warnings } => {
+            Event::LimitsNotApplied { run, warnings } => {
                 if self.runs.iter().any(|known| known.key == run) {
-                    self.facts.hindrances = warnings;
+                    self.facts.launch_warnings = warnings;
                 }
             }
             Event::SpawnFailed { run, reason, is_transient } => {
@@ -185,7 +185,7 @@ impl Machine {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let resting = match self.rest {
-            Rest::Again(at, _) | Rest::Backoff(at, _) | Rest::Starved(at)
+            Idle::Again(at, _) | Idle::Backoff(at, _) | Idle::ResourceShortage(at)
                 if self.wanted.is_none() && self.main().is_none() =>
             {
                 Some(at)
@@ -225,14 +225,14 @@ impl Machine {
     fn leave(&mut self, why: Leaving, now: Now) -> Vec<Effect> {
         let mut out = Vec::new();
         if self.leaving == Leaving::No && self.main().is_some() {
-            out.push(Effect::Log(Tone::Info, format!("Stopping worker: {}", self.id)));
+            out.push(Effect::Log(Level::Info, format!("Stopping worker: {}", self.id)));
         }
         self.leaving = why;
         self.wanted = None;
         self.wants_candidate = false;
         self.tick = None;
-        self.rest = Rest::Stopped;
-        self.stop_runs(&Then::Rest, now, &mut out);
+        self.rest = Idle::Stopped;
+        self.stop_runs(&AfterStop::Idle, now, &mut out);
         self.settle(&mut out);
         out
     }
@@ -267,19 +267,19 @@ impl Machine {
     }
 
     /// Asks every run to end.
-    fn stop_runs(&mut self, then: &Then, now: Now, out: &mut Vec<Effect>) {
+    fn stop_runs(&mut self, then: &AfterStop, now: Now, out: &mut Vec<Effect>) {
         let stop = self.spec.policy.stop;
         for run in &mut self.runs {
-            let then = if run.role == Role::Main { then.clone() } else { Then::Retire };
+            let then = if run.role == Role::Main { then.clone() } else { AfterStop::Retire };
             run.stop(then, stop, now, out);
         }
     }
 
     /// A fresh life: whatever failed before is forgotten.
-    fn begin(&mut self, wanted: Wanted) {
-        self.budget.clear();
+    fn begin(&mut self, wanted: PendingStart) {
+        self.restart_counter.clear();
         self.facts.reason = None;
-        self.facts.told_starved = false;
+        self.facts.reported_shortage = false;
         self.wanted = Some(wanted);
     }
 
@@ -292,12 +292,12 @@ impl Machine {
     fn first_rest(&mut self, now: Now) {
         self.retick(now);
         if !self.spec.policy.enabled {
-            self.rest = Rest::Stopped;
+            self.rest = Idle::Stopped;
             return;
         }
         match &self.schedule {
-            Some(schedule) if !schedule.run_at_start => self.rest = Rest::Scheduled,
-            _ => self.begin(Wanted::default()),
+            Some(schedule) if !schedule.run_at_start => self.rest = Idle::Scheduled,
+            _ => self.begin(PendingStart::default()),
         }
     }
 

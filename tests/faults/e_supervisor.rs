@@ -226,12 +226,12 @@ fn e8_without_memory_the_greedy_worker_dies_and_arcanos_says_so() {
 #[test]
 fn e9_a_panic_in_the_task_of_a_worker_leaves_nothing_half_alive() {
     if !cfg!(debug_assertions) {
-        println!("SKIPPED: an optimised arcanos does not stumble when told to");
+        println!("SKIPPED: an optimised arcanos has no failpoints");
         return;
     }
     let mut site = Site::new();
     // Nothing on the disk changes, and no interval comes to the rescue.
-    site.env("ARCANOS_STUMBLE", "worker:w").set("discovery.scan_interval", "'1h'");
+    site.env("ARCANOS_FAILPOINT", "worker:w").set("discovery.scan_interval", "'1h'");
     site.set("discovery.watch", "'poll'");
     site.sh("w", "exec 9>>lock; flock -n 9 || echo beside >> beside; exec sleep 300");
     site.sh("other", "exec sleep 300");
@@ -246,7 +246,7 @@ fn e9_a_panic_in_the_task_of_a_worker_leaves_nothing_half_alive() {
     });
     assert!(!site.path("beside").exists(), "never beside the old one");
     assert_eq!(site.worker("other")["pid"], other["pid"]);
-    assert!(site.stderr().contains("stumbled over w"), "{}", site.stderr());
+    assert!(site.stderr().contains("failpoint worker:w"), "{}", site.stderr());
     assert_eq!(site.stop().0.code(), Some(0));
     site.is_empty();
 }
@@ -254,16 +254,16 @@ fn e9_a_panic_in_the_task_of_a_worker_leaves_nothing_half_alive() {
 #[test]
 fn e9_a_panic_in_the_task_of_a_run_is_a_death_of_the_run() {
     if !cfg!(debug_assertions) {
-        println!("SKIPPED: an optimised arcanos does not stumble when told to");
+        println!("SKIPPED: an optimised arcanos has no failpoints");
         return;
     }
     let mut site = Site::new();
-    site.env("ARCANOS_STUMBLE", "run:w").set("restart.max_attempts", "1");
+    site.env("ARCANOS_FAILPOINT", "run:w").set("restart.max_attempts", "1");
     site.js("w", "process.send('anything'); setInterval(() => {}, 1e6)");
     site.start();
     let worker = site.wait("w", "failed");
     assert_eq!(worker["starts"], 2, "{worker}");
-    assert!(worker["reason"].to_string().contains("arcanos stumbled"), "{worker}");
+    assert!(worker["reason"].to_string().contains("internal error in arcanos"), "{worker}");
     site.is_empty();
     assert_eq!(site.stop().0.code(), Some(0));
 }

@@ -32,7 +32,7 @@ const BRIEF: Duration = Duration::from_secs(1);
 
 /// What must be known to talk to the running arcanos.
 #[derive(Clone, Debug)]
-pub(crate) struct Whereabouts {
+pub(crate) struct InstanceLocator {
     pub(crate) state_directory: PathBuf,
     pub(crate) token: Option<SecretString>,
 }
@@ -81,9 +81,9 @@ pub(crate) fn running(state_directory: &Path) -> Result<Option<(StateDir, Instan
 }
 
 /// Where the running one is to be looked for, as far as the config tells.
-pub(crate) fn whereabouts(globals: &Globals, file: &Path) -> Whereabouts {
+pub(crate) fn whereabouts(globals: &Globals, file: &Path) -> InstanceLocator {
     match load::config(globals) {
-        Ok(loaded) => Whereabouts {
+        Ok(loaded) => InstanceLocator {
             state_directory: loaded.config.state_directory.clone(),
             token: loaded.config.server.token.clone(),
         },
@@ -127,7 +127,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 /// The two keys out of a config that is not good as a whole.
-fn lenient(file: &Path) -> Whereabouts {
+fn lenient(file: &Path) -> InstanceLocator {
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
     let text = std::fs::read_to_string(file).unwrap_or_default();
     // Of a text that is no TOML, what can be read counts.
@@ -147,7 +147,7 @@ fn lenient(file: &Path) -> Whereabouts {
         let text = std::fs::read_to_string(folder.join(key("server", "token_file")?)).ok()?;
         Some(text.trim().to_owned())
     };
-    Whereabouts {
+    InstanceLocator {
         state_directory: folder.join(directory),
         token: key("server", "token").or_else(from_file).map(SecretString::from),
     }

@@ -51,7 +51,7 @@ async fn a_body_is_sent_as_json() {
     let (address, asked) = scripted(vec![json("200 OK", "{}")]).await;
     let body = Some(r#"{"a":1}"#.to_owned());
     let client = Client::new(address, None);
-    client.ask(Method::POST, "/workers/run/t", body, Patience::Long).await.expect("an answer");
+    client.ask(Method::POST, "/workers/run/t", body, Wait::Long).await.expect("an answer");
     let request = asked.lock().await[0].clone();
     assert!(request.contains("application/json") && request.ends_with("{\"a\":1}"), "{request}");
     assert!(!request.to_ascii_lowercase().contains("authorization"));

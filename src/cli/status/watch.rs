@@ -21,7 +21,7 @@ use crate::cli::{
 const TICK: Duration = Duration::from_secs(1);
 
 /// The shortest time between two questions, however much happens.
-const CALM: Duration = Duration::from_millis(200);
+const REDRAW_DEBOUNCE: Duration = Duration::from_millis(200);
 
 /// Without an event, the longest time between two questions.
 const STALE: Duration = Duration::from_secs(10);
@@ -91,8 +91,9 @@ async fn watch(
         let asked = Instant::now();
         let mut is_stale = false;
         screen.show(&picture, Duration::ZERO)?;
-        while !is_stale || asked.elapsed() < CALM {
-            let pause = if is_stale { CALM.saturating_sub(asked.elapsed()) } else { TICK };
+        while !is_stale || asked.elapsed() < REDRAW_DEBOUNCE {
+            let pause =
+                if is_stale { REDRAW_DEBOUNCE.saturating_sub(asked.elapsed()) } else { TICK };
             let wake = tokio::select! {
                 // Cancel-safe: see `Interrupt::next`.
                 () = interrupt.next() => Wake::Interrupted,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    super::{Barrier, Grounds},
+    super::{Barrier, ImportRoots},
     Content, Entry, VerdictKind, candidate, folder, found, judge, kinds, openai, rule, rules,
     verdict, words,
 };
@@ -227,7 +227,7 @@ fn what_is_broken_is_named_to_the_worker_and_keeps_what_runs() {
     let broken = Content::Rejected("it has 2 MiB; at most 1 MiB is read".to_owned());
     listing.files.insert("shared/x.js".into(), Entry::new(broken));
     let own = listing.files[Path::new("open.js")].analysis().cloned();
-    let barred = Content::Barred {
+    let barred = Content::Untrusted {
         barrier: Barrier::Open("anyone may write to it".to_owned()),
         before: own,
     };
@@ -260,7 +260,7 @@ fn a_worker_waits_for_a_new_helper_that_is_still_written() {
 
 #[test]
 fn local_paths_are_those_that_node_tries() {
-    let grounds = Grounds::new(Path::new("/site"), Path::new("/site/ai/workers"));
+    let grounds = ImportRoots::new(Path::new("/site"), Path::new("/site/ai/workers"));
     let paths = |from: &str, specifier: &str| -> Vec<String> {
         grounds
             .local_paths(Path::new(from), specifier)
@@ -299,6 +299,6 @@ fn local_paths_are_those_that_node_tries() {
     ] {
         assert_eq!(paths(from, specifier)[0], path, "{specifier} in {from}");
     }
-    let elsewhere = Grounds::new(Path::new("/site"), Path::new("/srv/workers"));
+    let elsewhere = ImportRoots::new(Path::new("/site"), Path::new("/srv/workers"));
     assert!(elsewhere.local_paths(Path::new("a.js"), "../x.js").is_empty());
 }

@@ -1,6 +1,6 @@
 //! The task of one run: spawns its process, moves what comes out of it, waits for its end.
 //!
-//! Channels: `order`, a [`Word`], and `inputs`, an [`Inbox`], from the worker's task; `events` to
+//! Channels: `order`, a [`Latest`], and `inputs`, an [`Mailbox`], from the worker's task; `events` to
 //! it. What the run says on its own channel is written down here and only counts for the worker as
 //! far as it changes its life.
 
@@ -15,10 +15,13 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, inbox::Inbox, word::Word, wreck};
+use super::{
+    Context, panic_cleanup,
+    sync::{latest::Latest, mailbox::Mailbox},
+};
 use crate::{
     domain::{Evidence, Exit, LastActivity, RunId, Stamp, WorkerSpec},
-    engine::stumble::stumble,
+    failpoint::failpoint,
     files::{
         self,
         logs::{LogLine, Stream, TailQuery, WorkerLog},
@@ -34,7 +37,7 @@ const DRAIN: Duration = Duration::from_millis(200);
 
 /// How long a run that was told on its channel to shut down has to act on it before the signal:
 /// a run without a handler for the signal dies of it at once.
-const HEED: Duration = Duration::from_millis(200);
+const SHUTDOWN_MESSAGE_GRACE: Duration = Duration::from_millis(200);
 
 /// Bytes of an activity that the status shows.
 const SHOWN: usize = 1024;
@@ -54,7 +57,7 @@ pub(super) struct RunEvent(pub(super) Event);
 
 /// What a run is told. Only the last word counts, and nothing of it is ever taken back.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Order {
+pub(super) struct StopRequest {
     /// The signal that asks it to end, and how long that may take.
     pub(super) stop: Option<(i32, Duration)>,
     /// Whether everything of it is to be killed.
@@ -68,10 +71,10 @@ pub(super) struct Launch {
     pub(super) id: RunId,
     pub(super) spec: Arc<WorkerSpec>,
     pub(super) input: Option<String>,
-    pub(super) order: Arc<Word<Order>>,
-    pub(super) inputs: Arc<Inbox<String>>,
-    pub(super) events: Arc<Inbox<RunEvent>>,
-    pub(super) activity: Arc<Word<Option<LastActivity>>>,
+    pub(super) order: Arc<Latest<StopRequest>>,
+    pub(super) inputs: Arc<Mailbox<String>>,
+    pub(super) events: Arc<Mailbox<RunEvent>>,
+    pub(super) activity: Arc<Latest<Option<LastActivity>>>,
     pub(super) log: WorkerLog,
 }
 
@@ -79,7 +82,7 @@ pub(super) struct Launch {
 enum Wake {
     Exited(Exit),
     Said(Option<Incoming>),
-    Order,
+    StopRequest,
     Input(String),
     /// The run was told to shut down a while ago.
     Heeded,
@@ -107,7 +110,7 @@ impl Launch {
                 .lifecycle(Some(&self.id), &format!("Warning: Worker {}: {warning}", self.spec.id));
         }
         if !warnings.is_empty() {
-            self.tell(Event::Hindered { run, warnings }).await;
+            self.tell(Event::LimitsNotApplied { run, warnings }).await;
         }
         self.tell(Event::Spawned { run, id: self.id.clone(), pid: process.pid() }).await;
         let ended = CancellationToken::new();
@@ -120,7 +123,7 @@ impl Launch {
                 None
             }
         });
-        let mut life = Life { launch: &self, since, process, channel, signal: None };
+        let mut life = RunningChild { launch: &self, since, process, channel, signal: None };
         let watched = async {
             let exit = life.watch().await;
             ended.cancel();
@@ -147,7 +150,7 @@ impl Launch {
         let launch = &self.spec.launch;
         // Its folder is away for now, or a removal is about to be noticed: no fault of the worker.
         if matches!(launch.file.try_exists(), Ok(false)) {
-            return Err(SpawnError::Starved {
+            return Err(SpawnError::ResourceShortage {
                 step: "find the worker's file".to_owned(),
                 errno: libc::ENOENT,
             });
@@ -190,7 +193,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 impl Drop for Launch {
     fn drop(&mut self) {
-        wreck::report_lost(self.key, &self.events);
+        panic_cleanup::report_lost(self.key, &self.events);
     }
 }
 
@@ -203,7 +206,7 @@ fn resolve_file(args: &[String], file: &Path) -> Vec<String> {
 }
 
 /// A run with a process.
-struct Life<'a> {
+struct RunningChild<'a> {
     launch: &'a Launch,
     /// No line of it is older.
     since: Stamp,
@@ -213,15 +216,15 @@ struct Life<'a> {
     signal: Option<(Instant, i32)>,
 }
 
-impl Life<'_> {
+impl RunningChild<'_> {
     /// Waits for the process's end, doing meanwhile what is asked.
     async fn watch(&mut self) -> Exit {
         loop {
             match self.next().await {
                 Wake::Exited(exit) => return exit,
-                Wake::Said(Some(said)) => Box::pin(self.hear(said)).await,
+                Wake::Said(Some(said)) => Box::pin(self.on_message(said)).await,
                 Wake::Said(None) => self.channel = None,
-                Wake::Order => self.obey(),
+                Wake::StopRequest => self.apply(),
                 Wake::Input(input) => self.pass_on(&input),
                 Wake::Heeded => self.ask_to_stop(),
             }
@@ -235,14 +238,14 @@ impl Life<'_> {
         let signal = self.signal.map(|(at, _)| at);
         tokio::select! {
             exit = self.process.exited() => Wake::Exited(exit),
-            () = self.launch.order.news() => Wake::Order,
+            () = self.launch.order.news() => Wake::StopRequest,
             input = self.launch.inputs.take() => Wake::Input(input),
             said = heard(channel) => Wake::Said(said),
             () = due(signal) => Wake::Heeded,
         }
     }
 
-    fn obey(&mut self) {
+    fn apply(&mut self) {
         let order = self.launch.order.last();
         if order.is_kill {
             self.process.kill();
@@ -250,7 +253,8 @@ impl Life<'_> {
             let speaker = self.channel.as_mut().filter(|channel| channel.has_spoken());
             // A run that does not read gets the signal at once.
             let is_told = speaker.is_some_and(|channel| channel.shutdown(timeout).is_ok());
-            let heed = if is_told { HEED.min(timeout / 2) } else { Duration::ZERO };
+            let heed =
+                if is_told { SHUTDOWN_MESSAGE_GRACE.min(timeout / 2) } else { Duration::ZERO };
             self.signal = Some((Instant::now() + heed, signal));
             if !is_told {
                 self.ask_to_stop();
@@ -275,8 +279,8 @@ impl Life<'_> {
         }
     }
 
-    async fn hear(&mut self, said: Incoming) {
-        stumble("run", self.launch.spec.id.as_str());
+    async fn on_message(&mut self, said: Incoming) {
+        failpoint("run", self.launch.spec.id.as_str());
         let run = self.launch.key;
         match said {
             Incoming::Ready => self.launch.tell(Event::SaidReady(run)).await,
@@ -310,7 +314,7 @@ impl Life<'_> {
         let deadline = Instant::now() + DRAIN;
         if let Some(mut channel) = self.channel.take() {
             while let Some(said) = channel.recv_until(deadline).await {
-                self.hear(said).await;
+                self.on_message(said).await;
             }
         }
     }

@@ -4,7 +4,7 @@
 //! for its end, for half a second of quiet, or until it fills a buffer; then what there is of it
 //! is passed on. Bytes that may still become a secret are kept all the same, so that they are
 //! known for one when the rest of it comes; what may be shown of them by then is passed on early
-//! (see [`early`](super::early)). Who waits for more holds no buffer but for those few bytes.
+//! (see [`partial_secret`](super::partial_secret)). Who waits for more holds no buffer but for those few bytes.
 
 use std::{future, io, mem, os::fd::OwnedFd, sync::Arc, sync::atomic::Ordering, time::Duration};
 
@@ -20,8 +20,8 @@ use crate::domain::RunId;
 
 use super::{
     chunk::{BUFFER, Chunk, Text},
-    early::Early,
     line::Stream,
+    partial_secret::PartialSecret,
     shared::now,
     worker_log::WorkerLog,
 };
@@ -103,7 +103,7 @@ struct Intake<'a> {
     /// secret of several lines.
     buffer: Vec<u8>,
     /// What was passed on of the first bytes of the buffer, early.
-    early: Early,
+    partial_secret: PartialSecret,
     /// Bytes of the line at hand that were passed on before.
     begun: usize,
     /// When the first and the last bytes came that wait for the end of their line; `None` if
@@ -127,7 +127,7 @@ impl<'a> Intake<'a> {
             stream,
             run,
             buffer: Vec::new(),
-            early: Early::default(),
+            partial_secret: PartialSecret::default(),
             begun: 0,
             waiting: None,
             close_at: None,
@@ -224,8 +224,8 @@ impl<'a> Intake<'a> {
         let redactor = Arc::clone(&self.log.shared().view().redactor);
         let held = redactor.held_back(&self.buffer);
         self.pass(self.buffer.len() - held).await;
-        let before = self.early.n();
-        if let Some(shown) = self.early.show(&self.buffer, &redactor) {
+        let before = self.partial_secret.n();
+        if let Some(shown) = self.partial_secret.show(&self.buffer, &redactor) {
             let begun = self.begun + self.buffer.len() - before;
             self.send(Text::own(shown), 0, begun).await;
         }
@@ -248,7 +248,7 @@ impl<'a> Intake<'a> {
         self.log.known.counters.lines.fetch_add(ends as u64, Ordering::Relaxed);
         let begun = match memrchr(b'\n', bytes) {
             Some(at) => n - at - 1,
-            None => self.begun + n - self.early.n().min(n),
+            None => self.begun + n - self.partial_secret.n().min(n),
         };
         let (text, is_redacted) = self.cut_off(n);
         // A secret of several lines leaves fewer.
@@ -293,8 +293,11 @@ impl<'a> Intake<'a> {
     fn cut_off(&mut self, n: usize) -> (Text, bool) {
         let shared = self.log.shared();
         let view = shared.view();
-        if self.early.n() > 0 {
-            return (Text::own(self.early.cut_off(&mut self.buffer, n, &view.redactor)), true);
+        if self.partial_secret.n() > 0 {
+            return (
+                Text::own(self.partial_secret.cut_off(&mut self.buffer, n, &view.redactor)),
+                true,
+            );
         }
         let redacted = match view.redactor.redact(&self.buffer[..n]) {
             std::borrow::Cow::Owned(redacted) => Some(redacted),

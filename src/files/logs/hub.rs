@@ -132,13 +132,13 @@ impl Logs {
     /// What is wrong with the logs right now, in words, and what it cost so far.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
-        self.handle.shared.troubles.texts()
+        self.handle.shared.log_errors.texts()
     }
 
     /// Changes whenever a problem comes or goes.
     #[must_use]
     pub fn problem_changes(&self) -> watch::Receiver<u64> {
-        self.handle.shared.troubles.changes()
+        self.handle.shared.log_errors.changes()
     }
 
     /// The text without secrets.

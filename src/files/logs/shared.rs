@@ -19,8 +19,8 @@ use super::{
     chunk::{Chunk, Pool, Text},
     history::History,
     line::Stream,
+    log_errors::LogErrors,
     queue::Queue,
-    troubles::Troubles,
 };
 
 /// What ends the writer when it is dropped.
@@ -40,7 +40,7 @@ impl Drop for Handle {
 pub(super) struct Shared {
     pub(super) queue: Queue,
     pub(super) history: Mutex<History>,
-    pub(super) troubles: Troubles,
+    pub(super) log_errors: LogErrors,
     pub(super) pool: Arc<Pool>,
     /// Pipes that were made larger.
     pub(super) n_enlarged: AtomicUsize,
@@ -75,7 +75,7 @@ impl Shared {
         Self {
             queue: Queue::new(),
             history: Mutex::new(History::new()),
-            troubles: Troubles::none(std::env::current_dir().unwrap_or_default()),
+            log_errors: LogErrors::none(std::env::current_dir().unwrap_or_default()),
             pool: Arc::default(),
             n_enlarged: AtomicUsize::new(0),
             view: Mutex::new(Arc::new(View::new(settings, redactor))),
@@ -141,18 +141,18 @@ impl Shared {
     }
 
     /// Queues output that was offered in vain; waits for room, a second at most and until
-    /// `patience` ends.
+    /// `retry_delay` ends.
     pub(super) async fn wait_with_output(
         &self,
         chunk: Arc<Chunk>,
-        patience: impl Future<Output = ()>,
+        retry_delay: impl Future<Output = ()>,
     ) {
         let queued = tokio::select! {
             biased;
             // Cancel-safe: what was not queued is counted as lost.
             queued = self.queue.push_output(Arc::clone(&chunk)) => queued.is_ok(),
             // Cancel-safe: it is not asked for again.
-            () = patience => false,
+            () = retry_delay => false,
         };
         if !queued {
             self.count_overflow(&chunk);
@@ -173,11 +173,11 @@ impl Shared {
         if let Some(counters) = &chunk.counters {
             counters.dropped.fetch_add(lost, Ordering::Relaxed);
         }
-        if !self.troubles.has_general() {
+        if !self.log_errors.has_general() {
             tracing::warn!("Logs cannot be written fast enough; output is dropped.");
-            self.troubles.begin(None, "written fast enough, or the disk hangs");
+            self.log_errors.begin(None, "written fast enough, or the disk hangs");
         }
-        self.troubles.add_loss(None, lost);
+        self.log_errors.add_loss(None, lost);
     }
 
     pub(super) fn workers(&self) -> MutexGuard<'_, HashMap<WorkerId, Arc<Known>>> {

@@ -86,7 +86,7 @@ impl Writer {
             }
             Job::Forget(id) => {
                 if let Some(path) = self.files.forget(&id) {
-                    self.shared.troubles.end(Some(&path));
+                    self.shared.log_errors.end(Some(&path));
                 }
             }
             Job::Flush(done) => {
@@ -133,11 +133,11 @@ impl Writer {
         if settings.session == self.session.path() {
             self.session.set_limits(limits);
         } else {
-            self.shared.troubles.end(Some(self.session.path()));
+            self.shared.log_errors.end(Some(self.session.path()));
             self.session = LogFile::new(settings.session.clone(), limits);
         }
         for path in self.files.configure(settings.directory.clone(), limits) {
-            self.shared.troubles.end(Some(&path));
+            self.shared.log_errors.end(Some(&path));
         }
         self.settings = settings;
     }
@@ -176,7 +176,7 @@ impl Writer {
 
     /// The queue was emptied, so nothing is dropped any more.
     fn end_overflow(&self) {
-        if let Some(lost) = self.shared.troubles.end(None) {
+        if let Some(lost) = self.shared.log_errors.end(None) {
             tracing::info!(lost, "Logs are written fast enough again.");
             self.shared.say(&format!("Logs are complete again after {lost} bytes were lost"));
         }
@@ -188,20 +188,20 @@ fn tell(shared: &Shared, path: &Path, outcome: &Outcome) -> bool {
     match &outcome.change {
         Some(Change::Failed(error)) => {
             tracing::warn!(path = %path.display(), error, "Log cannot be written.");
-            shared.troubles.begin(Some(path), &format!("written: {error}"));
+            shared.log_errors.begin(Some(path), &format!("written: {error}"));
         }
         Some(Change::Unrotated(error)) => {
             tracing::warn!(path = %path.display(), error, "Log cannot be rotated.");
-            shared.troubles.begin(Some(path), &format!("rotated: {error}"));
+            shared.log_errors.begin(Some(path), &format!("rotated: {error}"));
         }
         Some(Change::Recovered) | None => {}
     }
-    shared.troubles.add_loss(Some(path), outcome.lost);
+    shared.log_errors.add_loss(Some(path), outcome.lost);
     if outcome.change == Some(Change::Recovered)
-        && let Some(lost) = shared.troubles.end(Some(path))
+        && let Some(lost) = shared.log_errors.end(Some(path))
     {
         tracing::info!(path = %path.display(), lost, "Log can be written again.");
-        let path = shared.troubles.show(path);
+        let path = shared.log_errors.show(path);
         shared.say(&format!("Log {path} can be written again, {lost} bytes were lost"));
     }
     outcome.change.is_some()

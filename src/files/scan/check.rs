@@ -24,7 +24,7 @@ use super::{
     known::Known,
     list::{Entered, Kind, List},
 };
-use crate::{discovery::Rules, files::stamp::Stamp};
+use crate::{discovery::Rules, files::file_id::FileId};
 
 /// Bytes of names that are taken from the kernel at once: some hundred of them.
 const NAMES: usize = 8192;
@@ -38,10 +38,10 @@ impl Scanner {
         // Only to ask by: that is no event.
         let Ok(folder) = open(CWD, directory, OFlags::PATH) else { return false };
         let is_unchanged = |(path, known): (&PathBuf, &Known)| {
-            let stamp = known.stamp.filter(|_| known.gone.is_none());
-            stamp.is_some() && Stamp::at(&folder, path) == Ok(stamp)
+            let file_id = known.file_id.filter(|_| known.gone.is_none());
+            file_id.is_some() && FileId::at(&folder, path) == Ok(file_id)
         };
-        let is_missing = |path: &PathBuf| Stamp::at(&folder, path) == Ok(None);
+        let is_missing = |path: &PathBuf| FileId::at(&folder, path) == Ok(None);
         self.directory == directory
             && self.digest == rules.digest()
             && last.list.is_current(folder.as_fd())
@@ -53,12 +53,13 @@ impl Scanner {
 impl List {
     /// Whether reading the folders anew would give this list.
     fn is_current(&self, folder: BorrowedFd<'_>) -> bool {
-        let place = Stamp::at(folder, inside(Path::new("")));
+        let place = FileId::at(folder, inside(Path::new("")));
         if !matches!((place, &self.place), (Ok(Some(now)), Some(then)) if now.is_same_place(then)) {
             return false;
         }
         let is_unchanged = |entered: &Entered| {
-            entered.stamp.is_some() && Stamp::at(folder, inside(&entered.path)) == Ok(entered.stamp)
+            entered.file_id.is_some()
+                && FileId::at(folder, inside(&entered.path)) == Ok(entered.file_id)
         };
         // A folder is only read where it must be: its watch tells of that, and wakes its thread.
         self.unreadable.is_empty()

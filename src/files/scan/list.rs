@@ -11,7 +11,7 @@ use rustix::fs::CWD;
 use super::ScanError;
 use crate::{
     discovery::Rules,
-    files::{read::is_missing, stamp::Stamp},
+    files::{file_id::FileId, read::is_missing},
 };
 
 /// Folders in folders are entered so deep. Links to folders are not followed, so only a folder
@@ -27,7 +27,7 @@ pub(super) struct List {
     /// The folder's true path.
     pub(super) canonical: PathBuf,
     /// The folder itself, as it was when it was read.
-    pub(super) place: Option<Stamp>,
+    pub(super) place: Option<FileId>,
     /// What is in it, by path in it.
     pub(super) names: Vec<Name>,
     /// The folders in it that were entered.
@@ -44,7 +44,7 @@ pub(super) struct List {
 pub(super) struct Entered {
     pub(super) path: PathBuf,
     /// What it was like before it was read, if its times would tell of what came later.
-    pub(super) stamp: Option<Stamp>,
+    pub(super) file_id: Option<FileId>,
 }
 
 /// Something in a folder.
@@ -75,17 +75,17 @@ pub(super) fn list(rules: &Rules, directory: &Path) -> Result<List, ScanError> {
         return Err(ScanError::Open(directory.to_path_buf()));
     }
     let has_telling_times = has_telling_times(&canonical);
-    let place = Some(Stamp::of(&metadata));
+    let place = Some(FileId::of(&metadata));
     let mut list = List { canonical, place, has_telling_times, ..List::default() };
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
-        let stamp = list.stamp_of(directory, &folder);
+        let file_id = list.stamp_of(directory, &folder);
         match names(directory, &folder) {
             Ok(names) => {
                 let inner = names.iter().filter(|name| enters(rules, name));
                 folders.extend(inner.map(|name| name.path.clone()));
                 list.names.extend(names);
-                list.entered.push(Entered { path: folder, stamp });
+                list.entered.push(Entered { path: folder, file_id });
             }
             Err(error) if folder.as_os_str().is_empty() => return Err(fault(error)),
             Err(error) => list.unreadable.push((folder, error.to_string())),
@@ -107,20 +107,20 @@ fn has_telling_times(directory: &Path) -> bool {
 impl List {
     /// Whether a folder had changed so lately that its times do not tell yet.
     pub(super) fn is_fresh(&self) -> bool {
-        self.has_telling_times && self.entered.iter().any(|entered| entered.stamp.is_none())
+        self.has_telling_times && self.entered.iter().any(|entered| entered.file_id.is_none())
     }
 
     /// Takes the folders to be as they are now. To be done before [`List::renew`]: what changes
     /// later then shows as a difference.
     pub(super) fn mark_anew(&mut self, directory: &Path) {
         for at in 0..self.entered.len() {
-            self.entered[at].stamp = self.stamp_of(directory, &self.entered[at].path);
+            self.entered[at].file_id = self.stamp_of(directory, &self.entered[at].path);
         }
     }
 
-    fn stamp_of(&self, directory: &Path, folder: &Path) -> Option<Stamp> {
-        let stamp = Stamp::at(CWD, &directory.join(folder)).ok().flatten();
-        stamp.filter(|stamp| self.has_telling_times && stamp.is_quiet())
+    fn stamp_of(&self, directory: &Path, folder: &Path) -> Option<FileId> {
+        let file_id = FileId::at(CWD, &directory.join(folder)).ok().flatten();
+        file_id.filter(|file_id| self.has_telling_times && file_id.is_quiet())
     }
 
     /// Takes up what has become of one path in the folder. `false` where that takes reading the

@@ -14,16 +14,16 @@ use super::{
     list::{Kind, List, Name, is_open},
 };
 use crate::{
-    discovery::{Barrier, Content, Entry, Grounds, Listing, Rules, is_beside, reach},
+    discovery::{Barrier, Content, Entry, ImportRoots, Listing, Rules, is_beside, reach},
     files::{
+        file_id::FileId,
         read::{ReadError, Reading, check_regular, is_missing, read_stamped},
-        stamp::Stamp,
     },
 };
 
 /// What is at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum Presence {
     /// Something to be listed; it is in `known`.
     Present,
     Absent,
@@ -44,10 +44,10 @@ pub(super) struct Pass<'a> {
     pub(super) rules: &'a Rules,
     outermost: &'a Path,
     directory: &'a Path,
-    grounds: Grounds,
+    grounds: ImportRoots,
     canonical: PathBuf,
     pub(super) now: Instant,
-    looks: HashMap<PathBuf, Look>,
+    looks: HashMap<PathBuf, Presence>,
     glance: Glance,
     /// Folders that were asked whether anyone may write to them.
     open_folders: BTreeMap<PathBuf, bool>,
@@ -68,7 +68,7 @@ impl<'a> Pass<'a> {
             rules,
             outermost,
             directory,
-            grounds: Grounds::new(outermost, directory),
+            grounds: ImportRoots::new(outermost, directory),
             canonical: PathBuf::new(),
             now,
             looks: HashMap::new(),
@@ -106,7 +106,7 @@ impl<'a> Pass<'a> {
         }
         self.miss_the_unlisted();
         self.follow_imports();
-        self.known.retain(|path, _| self.looks.get(path) == Some(&Look::Present));
+        self.known.retain(|path, _| self.looks.get(path) == Some(&Presence::Present));
         if let Some(file) = self.known_paths(|_, known| known.is_outdated).into_iter().next() {
             return Err(ScanError::Busy(file));
         }
@@ -114,7 +114,7 @@ impl<'a> Pass<'a> {
             files.push((path.clone(), known.entry.clone()));
             self.folders.extend(known.home.clone());
         }
-        let absent = self.looks.iter().filter(|(_, look)| **look == Look::Absent);
+        let absent = self.looks.iter().filter(|(_, look)| **look == Presence::Absent);
         let absent = absent.map(|(path, _)| path.clone()).collect();
         let scan = Scan {
             listing: Listing {
@@ -140,12 +140,12 @@ impl<'a> Pass<'a> {
             Kind::Folder => None,
             Kind::Link | Kind::Other if !is_eligible => Some(Entry::new(Content::Unread)),
             Kind::Link | Kind::Other => match self.look(&name.path) {
-                Look::Present => None,
-                Look::Folder => Some(rejected("it leads to a folder, not a regular file")),
-                Look::Absent if name.kind == Kind::Link => {
+                Presence::Present => None,
+                Presence::Folder => Some(rejected("it leads to a folder, not a regular file")),
+                Presence::Absent if name.kind == Kind::Link => {
                     Some(rejected("the link leads to nothing"))
                 }
-                Look::Absent => None,
+                Presence::Absent => None,
             },
         }
     }
@@ -164,7 +164,7 @@ impl<'a> Pass<'a> {
     fn follow_imports(&mut self) {
         let imports = |path: &PathBuf, known: &Known| {
             known.is_root
-                && self.looks.get(path) == Some(&Look::Present)
+                && self.looks.get(path) == Some(&Presence::Present)
                 && known.analysis().is_some_and(|analysis| !analysis.locals.is_empty())
         };
         for root in self.known_paths(imports) {
@@ -188,13 +188,13 @@ impl<'a> Pass<'a> {
         locals
             .filter_map(|local| {
                 let mut paths = self.grounds.local_paths(file, &local.specifier).into_iter();
-                paths.find(|path| self.look(path) == Look::Present)
+                paths.find(|path| self.look(path) == Presence::Present)
             })
             .collect()
     }
 
     /// Looks at a path, once in a pass.
-    fn look(&mut self, path: &Path) -> Look {
+    fn look(&mut self, path: &Path) -> Presence {
         if let Some(look) = self.looks.get(path) {
             return *look;
         }
@@ -206,9 +206,9 @@ impl<'a> Pass<'a> {
         look
     }
 
-    fn look_anew(&mut self, path: &Path) -> Look {
+    fn look_anew(&mut self, path: &Path) -> Presence {
         if self.is_left_alone(path) {
-            return Look::Present;
+            return Presence::Present;
         }
         let full = self.directory.join(path);
         let metadata = match fs::metadata(&full) {
@@ -218,22 +218,22 @@ impl<'a> Pass<'a> {
         };
         if metadata.is_dir() {
             return match self.miss(path) {
-                Look::Absent => Look::Folder,
+                Presence::Absent => Presence::Folder,
                 look => look,
             };
         }
         if let Err(error) = check_regular(&metadata) {
             return self.refuse(path, error);
         }
-        let stamp = Stamp::of(&metadata);
-        if let Some(known) = self.known.get_mut(path).filter(|k| k.stamp == Some(stamp)) {
+        let file_id = FileId::of(&metadata);
+        if let Some(known) = self.known.get_mut(path).filter(|k| k.file_id == Some(file_id)) {
             known.gone = None;
             // A folder above it may have been opened to anyone since.
-            if self.open_place(path, &stamp).is_none() {
-                return Look::Present;
+            if self.open_place(path, &file_id).is_none() {
+                return Presence::Present;
             }
         }
-        self.read(path, &full, stamp)
+        self.read(path, &full, file_id)
     }
 
     /// Whether a file is as it was, as far as anybody has told.
@@ -248,29 +248,29 @@ impl<'a> Pass<'a> {
     }
 
     /// Reads a file that is new or has changed.
-    fn read(&mut self, path: &Path, full: &Path, stamp: Stamp) -> Look {
+    fn read(&mut self, path: &Path, full: &Path, file_id: FileId) -> Presence {
         let real = match fs::canonicalize(full) {
             Ok(real) if !self.is_within(path, &real) => {
                 let reason = format!("the link ends outside the folder, at `{}`", real.display());
-                return self.remember(path, rejected(&reason), Some(stamp));
+                return self.remember(path, rejected(&reason), Some(file_id));
             }
             Ok(real) => real,
             Err(error) if is_missing(&error) => return self.miss(path),
             Err(error) => return self.refuse(path, ReadError::Io(error)),
         };
-        if let Some(reason) = self.open_place(path, &stamp) {
+        if let Some(reason) = self.open_place(path, &file_id) {
             return self.bar(path, Barrier::Open(reason));
         }
         match read_stamped(full, MAX_FILE) {
-            Ok(Reading::Content(content, stamp)) => {
+            Ok(Reading::Content(content, file_id)) => {
                 let mut entry = Entry::new(Content::Analysed(self.analysis_of(path, &content)));
-                entry.warnings.extend(owner_warning(&stamp));
+                entry.warnings.extend(owner_warning(&file_id));
                 // A change within the clock's grain would bear the same time, so a file that has
                 // just changed is read once more at the next look.
-                let known = stamp.is_quiet().then_some(stamp);
+                let known = file_id.is_quiet().then_some(file_id);
                 self.is_fresh |= known.is_none();
                 let look = self.remember(path, entry, known);
-                let is_plain = stamp.has_one_name() && real == self.canonical.join(path);
+                let is_plain = file_id.has_one_name() && real == self.canonical.join(path);
                 if let Some(known) = self.known.get_mut(path) {
                     let home = real.parent().filter(|home| Some(*home) != full.parent());
                     known.home = home.map(Path::to_path_buf);
@@ -294,10 +294,10 @@ impl<'a> Pass<'a> {
     }
 
     /// Why anyone may write to a file, if that is so.
-    fn open_place(&mut self, path: &Path, stamp: &Stamp) -> Option<String> {
+    fn open_place(&mut self, path: &Path, file_id: &FileId) -> Option<String> {
         let directory = self.directory;
-        if is_open(|| directory.join(path), stamp.mode) {
-            let mode = stamp.mode & 0o7777;
+        if is_open(|| directory.join(path), file_id.mode) {
+            let mode = file_id.mode & 0o7777;
             return Some(format!(
                 "anyone may write to it (mode {mode:o}); run `chmod o-w {}`",
                 directory.join(path).display()
@@ -325,7 +325,7 @@ impl<'a> Pass<'a> {
         let inner = self.known.keys().filter(|path| path.starts_with(folder));
         let inner: Vec<PathBuf> = inner.cloned().collect();
         for path in inner {
-            self.looks.insert(path, Look::Present);
+            self.looks.insert(path, Presence::Present);
         }
     }
 }

@@ -121,19 +121,23 @@ fn the_names_that_were_told_are_taken_once() {
     let mut folder = Folder::new();
     fs::create_dir(folder.at("in")).unwrap();
     folder.watch(&["in/a", "in/b"]);
-    assert_eq!(folder.watcher.news(), News::Anything, "a new watch says nothing of before");
+    assert_eq!(
+        folder.watcher.changed_paths(),
+        ChangedPaths::Anything,
+        "a new watch says nothing of before"
+    );
     folder.put("in/a");
     assert!(folder.is_noticed());
-    assert_eq!(folder.watcher.news(), News::Names([folder.at("in/a")].into()));
-    assert_eq!(folder.watcher.news(), News::default());
-    folder.watcher.caller().call();
+    assert_eq!(folder.watcher.changed_paths(), ChangedPaths::Names([folder.at("in/a")].into()));
+    assert_eq!(folder.watcher.changed_paths(), ChangedPaths::default());
+    folder.watcher.rescan().all();
     assert!(folder.is_noticed());
-    assert_eq!(folder.watcher.news(), News::Anything);
+    assert_eq!(folder.watcher.changed_paths(), ChangedPaths::Anything);
     fs::set_permissions(folder.at("in"), Permissions::from_mode(0o700)).unwrap();
     assert!(folder.is_noticed());
-    assert_eq!(folder.watcher.news(), News::Anything, "of a folder itself");
+    assert_eq!(folder.watcher.changed_paths(), ChangedPaths::Anything, "of a folder itself");
     folder.watcher.change(Watch::Poll);
-    assert_eq!(folder.watcher.news(), News::Anything, "nobody tells");
+    assert_eq!(folder.watcher.changed_paths(), ChangedPaths::Anything, "nobody tells");
 }
 
 #[test]

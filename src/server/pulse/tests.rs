@@ -8,7 +8,7 @@ const STALL: Duration = Duration::from_secs(30);
 #[test]
 fn a_first_request_has_ten_seconds_from_the_connect() {
     let start = Instant::now();
-    let mut beat = Beat::new(start, Patience::default());
+    let mut beat = Progress::new(start, Timeouts::default());
     assert_eq!(beat.deadline(), Some(start + REQUEST));
     beat.arrived(start + 3 * SECOND);
     assert_eq!(beat.deadline(), Some(start + REQUEST), "a byte buys no time");
@@ -18,7 +18,7 @@ fn a_first_request_has_ten_seconds_from_the_connect() {
 #[test]
 fn a_later_request_has_ten_seconds_from_its_first_byte() {
     let start = Instant::now();
-    let mut beat = Beat::new(start, Patience::default());
+    let mut beat = Progress::new(start, Timeouts::default());
     beat.phase = Phase::Serving;
     assert_eq!(beat.deadline(), None);
     beat.served(start + SECOND);
@@ -31,7 +31,7 @@ fn a_later_request_has_ten_seconds_from_its_first_byte() {
 #[test]
 fn bytes_that_came_early_are_the_beginning_of_a_request() {
     let start = Instant::now();
-    let mut beat = Beat::new(start, Patience::default());
+    let mut beat = Progress::new(start, Timeouts::default());
     beat.phase = Phase::Serving;
     beat.arrived(start);
     beat.served(start + SECOND);
@@ -41,7 +41,7 @@ fn bytes_that_came_early_are_the_beginning_of_a_request() {
 #[test]
 fn a_client_that_does_not_read_is_neither_idle_nor_spared() {
     let start = Instant::now();
-    let mut beat = Beat::new(start, Patience::default());
+    let mut beat = Progress::new(start, Timeouts::default());
     beat.phase = Phase::Streaming;
     assert_eq!(beat.deadline(), None, "a stream has no end of its own");
     beat.stalled = Some(start);

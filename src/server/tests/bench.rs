@@ -20,7 +20,7 @@ use super::engine::{Fake, engine, worker};
 use crate::{
     domain::{ReloadReport, State},
     engine::{Handle, ServerSettings},
-    server::{bind, pulse::Patience, serve::serve_with},
+    server::{bind, pulse::Timeouts, serve::serve_with},
 };
 
 /// What any wait in a test may take.
@@ -42,11 +42,11 @@ pub(super) struct Bench {
 impl Bench {
     /// A server on a free port of loopback.
     pub(super) async fn new() -> Self {
-        Self::with(|_| {}, Patience::default()).await
+        Self::with(|_| {}, Timeouts::default()).await
     }
 
     /// A server with these settings, patient like this.
-    pub(super) async fn with(change: impl FnOnce(&mut ServerSettings), patience: Patience) -> Self {
+    pub(super) async fn with(change: impl FnOnce(&mut ServerSettings), patience: Timeouts) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut settings = ServerSettings {
             listen: "127.0.0.1:0".parse().expect("an address"),

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use super::bench::{Bench, Reply, SOON, read_to_end, read_until};
-use crate::{domain::State, server::pulse::Patience};
+use crate::{domain::State, server::pulse::Timeouts};
 
-fn hasty() -> Patience {
-    Patience { request: Duration::from_millis(300), ..Patience::default() }
+fn hasty() -> Timeouts {
+    Timeouts { request: Duration::from_millis(300), ..Timeouts::default() }
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn a_connection_may_wait_longer_between_requests_than_within_one() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_in_the_end() {
-    let idle = Patience { idle: Duration::from_millis(100), ..Patience::default() };
+    let idle = Timeouts { idle: Duration::from_millis(100), ..Timeouts::default() };
     let bench = Bench::with(|_| {}, idle).await;
     let mut stream = bench.connect().await;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
@@ -74,7 +74,7 @@ async fn an_idle_connection_is_closed_in_the_end() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_cut() {
-    let lazy = Patience { stall: Duration::from_millis(300), ..Patience::default() };
+    let lazy = Timeouts { stall: Duration::from_millis(300), ..Timeouts::default() };
     let bench = Bench::with(|_| {}, lazy).await;
     for n in 0..200 {
         bench.put(&format!("w{n}"), State::Running);
@@ -175,7 +175,7 @@ async fn a_client_may_close_its_half_once_it_has_asked() {
 
 #[tokio::test]
 async fn the_longest_idle_connection_makes_room() {
-    let bench = Bench::with(|s| s.max_connections = 2, Patience::default()).await;
+    let bench = Bench::with(|s| s.max_connections = 2, Timeouts::default()).await;
     let mut idle = Vec::new();
     for _ in 0..2 {
         let mut stream = bench.connect().await;
@@ -191,7 +191,7 @@ async fn the_longest_idle_connection_makes_room() {
 
 #[tokio::test]
 async fn requests_that_never_get_done_keep_nobody_out() {
-    let bench = Bench::with(|s| s.max_connections = 3, Patience::default()).await;
+    let bench = Bench::with(|s| s.max_connections = 3, Timeouts::default()).await;
     let mut slow = Vec::new();
     for text in ["GET /health HTTP/1.1\r\nHost: local", "POST /reload HTTP/1.1\r\nX: y\r\n"] {
         let mut stream = bench.connect().await;
@@ -211,7 +211,7 @@ async fn requests_that_never_get_done_keep_nobody_out() {
 
 #[tokio::test]
 async fn without_an_idle_one_there_is_no_room() {
-    let bench = Bench::with(|s| s.max_connections = 1, Patience::default()).await;
+    let bench = Bench::with(|s| s.max_connections = 1, Timeouts::default()).await;
     let mut stream = open_stream(&bench).await;
     let reply = bench.get("/health").await;
     assert_eq!((reply.status, reply.json()["code"].as_str()), (503, Some("too_many_connections")));

@@ -57,7 +57,7 @@ impl Runtime for Fake {
     }
 
     fn usage(&self, _: &WorkerId) -> Option<Usage> {
-        assert!(!*self.must_panic.lock().unwrap(), "a fault that a test asked for");
+        assert!(!*self.must_panic.lock().unwrap(), "a api_error that a test asked for");
         Some(Usage { memory_bytes: 4096, cpu_seconds: 0.25, is_stalled: false })
     }
 }
@@ -88,7 +88,7 @@ pub(super) fn engine(
         }
     });
     Handle(Arc::new(Shared {
-        board: Arc::new(Board::new(picture())),
+        board: Arc::new(Board::new(snapshot())),
         logs: Logs::open(&log, Arc::new(redactor)).expect("a thread"),
         runtime,
         requests,
@@ -109,11 +109,11 @@ pub(super) fn engine(
         address: watch::Sender::new(None),
         reloads: Default::default(),
         state: Arc::new(StateDir::open(&folder.path().join("state")).expect("a directory")),
-        foreseeing: Arc::new(Semaphore::new(1)),
+        previewing: Arc::new(Semaphore::new(1)),
     }))
 }
 
-fn picture() -> Snapshot {
+fn snapshot() -> Snapshot {
     Snapshot {
         generation: Generation(1),
         workers: BTreeMap::new(),

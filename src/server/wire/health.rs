@@ -64,39 +64,39 @@ pub(in crate::server) struct Own {
 }
 
 impl<'a> Health<'a> {
-    /// The health by this picture.
-    pub(in crate::server) fn new(picture: &'a Snapshot, own: Own) -> Self {
-        let mut workers = BTreeMap::from([("total", picture.workers.len())]);
-        workers.extend(picture.counts().0.into_iter().map(|(state, n)| (state.as_str(), n)));
+    /// The health by this snapshot.
+    pub(in crate::server) fn new(snapshot: &'a Snapshot, own: Own) -> Self {
+        let mut workers = BTreeMap::from([("total", snapshot.workers.len())]);
+        workers.extend(snapshot.counts().0.into_iter().map(|(state, n)| (state.as_str(), n)));
         Self {
-            status: if picture.is_degraded() { "degraded" } else { "OK" },
+            status: if snapshot.is_degraded() { "degraded" } else { "OK" },
             timestamp: Stamp::now(),
             service: "ARCANOS",
             version: env!("CARGO_PKG_VERSION"),
             ai: Ai {
-                default_model: &picture.ai.default_model,
-                upstream: &picture.ai.upstream,
-                reachable: picture.ai.reachable,
-                error: picture.ai.error.as_deref(),
+                default_model: &snapshot.ai.default_model,
+                upstream: &snapshot.ai.upstream,
+                reachable: snapshot.ai.reachable,
+                error: snapshot.ai.error.as_deref(),
             },
             workers,
             config: HealthConfig {
-                generation: picture.generation,
-                file: picture.config.file.to_string_lossy(),
-                loaded_at: picture.config.loaded_at,
-                error: picture.config.error.as_deref(),
+                generation: snapshot.generation,
+                file: snapshot.config.file.to_string_lossy(),
+                loaded_at: snapshot.config.loaded_at,
+                error: snapshot.config.error.as_deref(),
             },
             discovery: HealthDiscovery {
-                directory: picture.discovery.directory.to_string_lossy(),
-                watcher: &picture.discovery.watcher,
-                error: picture.discovery.error.as_deref(),
+                directory: snapshot.discovery.directory.to_string_lossy(),
+                watcher: &snapshot.discovery.watcher,
+                error: snapshot.discovery.error.as_deref(),
             },
-            problems: picture.reasons().collect(),
+            problems: snapshot.reasons().collect(),
             system: HealthSystem {
                 uptime_seconds: seconds(own.uptime),
                 memory_bytes: own.memory_bytes,
                 pid: std::process::id(),
-                environment: &picture.environment,
+                environment: &snapshot.environment,
             },
         }
     }

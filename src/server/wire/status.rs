@@ -44,13 +44,13 @@ struct StatusSystem<'a> {
 }
 
 impl<'a> Status<'a> {
-    /// The status by this picture; `details` are all its workers.
+    /// The status by this snapshot; `details` are all its workers.
     pub(in crate::server) fn new(
-        picture: &'a Snapshot,
+        snapshot: &'a Snapshot,
         details: Vec<Worker<'a>>,
         now: Instant,
     ) -> Self {
-        let all = || picture.workers.values();
+        let all = || snapshot.workers.values();
         let active: Vec<_> = all().filter(|w| w.state == State::Running).map(|w| &w.id).collect();
         let errors: BTreeMap<_, _> = all()
             .filter(|w| matches!(w.state, State::Backoff | State::Failed))
@@ -58,9 +58,9 @@ impl<'a> Status<'a> {
             .collect();
         Self {
             timestamp: Stamp::now(),
-            generation: picture.generation,
+            generation: snapshot.generation,
             summary: Summary {
-                total_workers: picture.workers.len(),
+                total_workers: snapshot.workers.len(),
                 active_workers: active.len(),
                 error_workers: errors.len(),
             },
@@ -72,9 +72,9 @@ impl<'a> Status<'a> {
                 details,
             },
             system: StatusSystem {
-                model: &picture.ai.default_model,
-                memory_path: picture.session_log.to_string_lossy(),
-                environment: &picture.environment,
+                model: &snapshot.ai.default_model,
+                memory_path: snapshot.session_log.to_string_lossy(),
+                environment: &snapshot.environment,
             },
         }
     }

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Effect, Leaving, Machine, Rest, Tone, Wanted,
-    run::{Role, Run, Stage, Then},
+    Effect, Idle, Leaving, Level, Machine, PendingStart,
+    run::{AfterStop, Role, Run, Stage},
 };
 use crate::{
     domain::{OnChange, WorkerSpec, human_delay},
@@ -63,7 +63,7 @@ impl Machine {
         let mut is_ending = false;
         for run in self.runs.iter_mut().filter(|run| run.role == Role::Main) {
             if let Stage::Stopping { then, .. } = &mut run.stage {
-                *then = Then::Again { by_person: false };
+                *then = AfterStop::Again { by_person: false };
                 is_ending = true;
             }
         }
@@ -81,14 +81,14 @@ impl Machine {
         self.wants_candidate = false;
         if !self.spec.policy.enabled {
             if self.main().is_some() {
-                out.push(Effect::Log(Tone::Info, format!("Stopping worker: {}", self.id)));
+                out.push(Effect::Log(Level::Info, format!("Stopping worker: {}", self.id)));
             }
-            self.rest = Rest::Stopped;
-            self.stop_runs(&Then::Rest, now, out);
+            self.rest = Idle::Stopped;
+            self.stop_runs(&AfterStop::Idle, now, out);
         } else if self.is_held {
-            self.rest = Rest::Stopped;
+            self.rest = Idle::Stopped;
         } else if self.main().is_some() {
-            self.stop_runs(&Then::Again { by_person: false }, now, out);
+            self.stop_runs(&AfterStop::Again { by_person: false }, now, out);
         } else {
             self.first_rest(now);
         }
@@ -99,13 +99,13 @@ impl Machine {
     fn reschedule(&mut self, now: Now) {
         self.retick(now);
         match self.rest {
-            Rest::Completed | Rest::Again(..) if self.schedule.is_some() => {
-                self.rest = Rest::Scheduled;
+            Idle::Completed | Idle::Again(..) if self.schedule.is_some() => {
+                self.rest = Idle::Scheduled;
             }
-            Rest::Scheduled if self.schedule.is_none() => {
-                self.rest = Rest::Completed;
+            Idle::Scheduled if self.schedule.is_none() => {
+                self.rest = Idle::Completed;
                 if self.facts.starts == 0 && !self.is_held {
-                    self.begin(Wanted::default());
+                    self.begin(PendingStart::default());
                 }
             }
             _ => {}
@@ -118,7 +118,7 @@ impl Machine {
         if let Some(bar) = self.spec.bar.as_ref().filter(|_| self.main().is_some()) {
             // Nothing may take the place of what runs.
             let text = format!("Worker {} has changed, its run is kept: {bar}", self.id);
-            out.push(Effect::Log(Tone::Warn, text));
+            out.push(Effect::Log(Level::Warn, text));
             return;
         }
         if !self.may_take_up() || self.postponed.is_some() {
@@ -126,7 +126,7 @@ impl Machine {
         }
         // A run that ends already costs no other one.
         let is_ending = self.main().is_some_and(Run::is_stopping);
-        let wait = if is_ending { Duration::ZERO } else { self.churn.wait(now.instant) };
+        let wait = if is_ending { Duration::ZERO } else { self.change_throttle.wait(now.instant) };
         if wait.is_zero() {
             self.take_up(now, out);
             return;
@@ -134,7 +134,7 @@ impl Machine {
         self.postponed = now.instant.checked_add(wait);
         let (id, wait) = (&self.id, human_delay(wait));
         let text = format!("Worker {id} changes too often, the last change is taken up in {wait}");
-        out.push(Effect::Log(Tone::Warn, text));
+        out.push(Effect::Log(Level::Warn, text));
     }
 
     /// A change that had to wait is due.
@@ -155,14 +155,14 @@ impl Machine {
         }
         match self.main() {
             // A scheduled worker takes the change up with its next run.
-            None => self.rest != Rest::Scheduled,
+            None => self.rest != Idle::Scheduled,
             Some(_) => self.spec.bar.is_none() && self.on_change() != OnChange::Manual,
         }
     }
 
     fn take_up(&mut self, now: Now, out: &mut Vec<Effect>) {
         let Some(main) = self.main() else {
-            self.begin(Wanted::default());
+            self.begin(PendingStart::default());
             return;
         };
         if self.on_change() == OnChange::Overlap && main.is_up() {
@@ -171,8 +171,8 @@ impl Machine {
         }
         self.wants_candidate = false;
         let text = format!("Worker {} has changed, replacing its run", self.id);
-        out.push(Effect::Log(Tone::Info, text));
-        self.stop_runs(&Then::Again { by_person: false }, now, out);
+        out.push(Effect::Log(Level::Info, text));
+        self.stop_runs(&AfterStop::Again { by_person: false }, now, out);
     }
 
     /// Tries the changed launch beside the running one, unless that is what runs already.
@@ -181,18 +181,18 @@ impl Machine {
         let is_back = self.launched.as_ref().is_some_and(|l| l.launch == self.spec.launch);
         self.wants_candidate = !is_back;
         for run in self.runs.iter_mut().filter(|run| run.role == Role::Candidate) {
-            run.stop(Then::Retire, stop, now, out);
+            run.stop(AfterStop::Retire, stop, now, out);
         }
     }
 
     /// The policy has changed: one that had failed tries afresh, the others take it up in place.
     fn try_afresh(&mut self) {
-        if matches!(self.rest, Rest::Failed | Rest::Backoff(..))
+        if matches!(self.rest, Idle::Failed | Idle::Backoff(..))
             && self.wanted.is_none()
             && self.main().is_none()
             && !self.is_held
         {
-            self.begin(Wanted::default());
+            self.begin(PendingStart::default());
         }
     }
 }

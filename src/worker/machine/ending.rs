@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Effect, Machine, Rest, RunKey, Tone, Wanted,
+    Effect, Idle, Level, Machine, PendingStart, RunKey,
     life::announce,
-    run::{Role, Run, Stage, Then},
+    run::{AfterStop, Role, Run, Stage},
 };
 use crate::{
     domain::{Attempts, Evidence, Exit, LastExit, RestartWhen, human_delay},
@@ -28,12 +28,12 @@ impl Machine {
             announce(&mut run, out);
         }
         let is_bad = !exit.is_success() && !run.is_stopping();
-        let tone = if is_bad { Tone::Warn } else { Tone::Info };
+        let tone = if is_bad { Level::Warn } else { Level::Info };
         out.push(Effect::Log(tone, format!("Worker {} exited with {exit}", self.id)));
         *self.facts.exits.entry(exit).or_default() += 1;
         let cause = cause_of(&run, exit, &evidence);
         if let Some(cause) = cause.as_ref().filter(|_| is_bad || run.has_overstayed()) {
-            out.push(Effect::Log(Tone::Warn, format!("Worker {} failed: {cause}", self.id)));
+            out.push(Effect::Log(Level::Warn, format!("Worker {} failed: {cause}", self.id)));
         }
         let reason = reason_of(&run, exit, cause);
         self.facts.remember(&run, exit, reason.clone(), now);
@@ -46,12 +46,15 @@ impl Machine {
         });
         match (run.role, run.stage.clone()) {
             (Role::Retiring, _) => {}
-            (Role::Candidate, Stage::Stopping { then: Then::Again { .. }, .. }) => {
+            (Role::Candidate, Stage::Stopping { then: AfterStop::Again { .. }, .. }) => {
                 self.wants_candidate = true;
             }
-            (Role::Candidate, Stage::Stopping { then: Then::Rest | Then::Retire, .. }) => {}
+            (
+                Role::Candidate,
+                Stage::Stopping { then: AfterStop::Idle | AfterStop::Retire, .. },
+            ) => {}
             (Role::Candidate, _) => self.candidate_failed(&run, reason.unwrap_or_default(), out),
-            (Role::Main, Stage::Stopping { then: Then::Fail(_), .. }) => {
+            (Role::Main, Stage::Stopping { then: AfterStop::Fail(_), .. }) => {
                 self.failed(&run, reason.unwrap_or_default(), now, out);
             }
             (Role::Main, Stage::Stopping { then, .. }) => self.after_stop(then, now),
@@ -75,7 +78,7 @@ impl Machine {
     pub(super) fn candidate_failed(&mut self, run: &Run, reason: String, out: &mut Vec<Effect>) {
         let id = &self.id;
         let note = format!("the changed version was not ready ({reason}); the old run is kept");
-        out.push(Effect::Log(Tone::Warn, format!("Worker {id}: {note}")));
+        out.push(Effect::Log(Level::Warn, format!("Worker {id}: {note}")));
         // An edit that came meanwhile has its own try ahead.
         if run.spec.launch == self.spec.launch {
             self.wants_candidate = false;
@@ -84,65 +87,65 @@ impl Machine {
     }
 
     /// A run that was told to end has.
-    pub(super) fn after_stop(&mut self, then: Then, now: Now) {
+    pub(super) fn after_stop(&mut self, then: AfterStop, now: Now) {
         match then {
-            Then::Again { by_person } => self.begin(Wanted { input: None, by_person }),
-            Then::Rest | Then::Retire => self.rest = Rest::Stopped,
-            Then::Fail(reason) => {
+            AfterStop::Again { by_person } => self.begin(PendingStart { input: None, by_person }),
+            AfterStop::Idle | AfterStop::Retire => self.rest = Idle::Stopped,
+            AfterStop::Fail(reason) => {
                 // It never had a process: there is no run to speak of.
                 self.facts.reason = Some(reason);
-                self.rest = Rest::Failed;
+                self.rest = Idle::Failed;
             }
         }
-        if self.rest == Rest::Stopped && self.wanted.is_none() {
+        if self.rest == Idle::Stopped && self.wanted.is_none() {
             self.retick(now);
         }
     }
 
     fn succeeded(&mut self, now: Now) {
-        self.budget.clear();
+        self.restart_counter.clear();
         self.facts.reason = None;
         let restart = &self.spec.policy.restart;
         self.rest = if self.schedule.is_some() {
-            Rest::Scheduled
+            Idle::Scheduled
         } else if restart.policy == RestartWhen::Always {
-            Rest::Again(now.instant + restart.delay, now.wall.after(restart.delay))
+            Idle::Again(now.instant + restart.delay, now.wall.after(restart.delay))
         } else {
-            Rest::Completed
+            Idle::Completed
         };
     }
 
     fn failed(&mut self, run: &Run, reason: String, now: Now, out: &mut Vec<Effect>) {
         let restart = self.spec.policy.restart;
         if run.age(now) >= restart.reset_after {
-            self.budget.clear();
+            self.restart_counter.clear();
         }
         self.facts.reason = Some(reason);
         if restart.policy == RestartWhen::Never {
-            self.rest = Rest::Failed;
+            self.rest = Idle::Failed;
             return;
         }
-        let chance = self.chance.next();
-        let Some(attempt) = self.budget.spend(&restart, chance, run.retry_after) else {
-            self.rest = Rest::Failed;
+        let jitter = self.jitter.next();
+        let Some(attempt) = self.restart_counter.spend(&restart, jitter, run.retry_after) else {
+            self.rest = Idle::Failed;
             let text = format!("Worker {} failed too many times, giving up", self.id);
-            out.push(Effect::Log(Tone::Warn, text));
+            out.push(Effect::Log(Level::Warn, text));
             return;
         };
-        self.rest = Rest::Backoff(now.instant + attempt.delay, now.wall.after(attempt.delay));
+        self.rest = Idle::Backoff(now.instant + attempt.delay, now.wall.after(attempt.delay));
         let max = match restart.max_attempts {
             Attempts::Max(max) => format!("/{max}"),
             Attempts::Unlimited => String::new(),
         };
         let (id, number, delay) = (&self.id, attempt.number, human_delay(attempt.delay));
         let text = format!("Restarting worker {id} (attempt {number}{max}) in {delay}");
-        out.push(Effect::Log(Tone::Info, text));
+        out.push(Effect::Log(Level::Info, text));
     }
 }
 
 /// Why a run ended, in words, beside the code or the signal; nothing where that is not known.
 fn cause_of(run: &Run, exit: Exit, evidence: &Evidence) -> Option<String> {
-    if let Stage::Stopping { then: Then::Fail(reason), .. } = &run.stage {
+    if let Stage::Stopping { then: AfterStop::Fail(reason), .. } = &run.stage {
         return Some(reason.clone());
     }
     let is_asked = run.is_stopping() || exit.is_success();

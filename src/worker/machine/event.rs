@@ -23,7 +23,7 @@ pub enum Event {
         pid: u32,
     },
     /// Of what a run should have, the machine cannot give this; told before [`Event::Spawned`].
-    Hindered {
+    LimitsNotApplied {
         /// Which run.
         run: RunKey,
         /// What, in words.
@@ -103,14 +103,14 @@ pub enum Effect {
         input: String,
     },
     /// Write a line about the worker.
-    Log(Tone, String),
+    Log(Level, String),
     /// The worker is no more, and has no run.
     Gone,
 }
 
 /// How serious a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
+pub enum Level {
     /// As it should be.
     Info,
     /// Something failed.

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Effect, Machine, Rest, RunKey, Tone, Wanted,
-    run::{LIFE, Role, Run, Stage, Then},
+    Effect, Idle, Level, Machine, PendingStart, RunKey,
+    run::{AfterStop, LIFE, Role, Run, Stage},
 };
 use crate::{
     domain::{Evidence, LastExit, ReadyRule, RunId, human_delay},
@@ -24,20 +24,20 @@ impl Machine {
         if self.runs.is_empty()
             && let Some(wanted) = self.wanted.take()
         {
-            self.rest = Rest::Stopped;
+            self.rest = Idle::Stopped;
             self.launch(Role::Main, wanted, now, out);
         } else if self.may_launch_candidate() {
             self.wants_candidate = false;
-            self.launch(Role::Candidate, Wanted::default(), now, out);
+            self.launch(Role::Candidate, PendingStart::default(), now, out);
         } else {
             out.push(Effect::YieldTurn);
         }
     }
 
-    fn launch(&mut self, role: Role, wanted: Wanted, now: Now, out: &mut Vec<Effect>) {
+    fn launch(&mut self, role: Role, wanted: PendingStart, now: Now, out: &mut Vec<Effect>) {
         let key = RunKey(self.next_key);
         self.next_key += 1;
-        self.facts.hindrances.clear();
+        self.facts.launch_warnings.clear();
         let mut run = Run::new(key, role, Arc::clone(&self.spec), now);
         run.by_person = wanted.by_person;
         self.runs.push(run);
@@ -58,7 +58,7 @@ impl Machine {
     ) {
         let stop = self.spec.policy.stop;
         self.facts.starts += 1;
-        self.facts.told_starved = false;
+        self.facts.reported_shortage = false;
         self.facts.last_run_at = Some(now.wall);
         self.facts.last_run = Some(id.clone());
         self.with_run(key, |run| run.spawned(id, pid, stop, now, out));
@@ -80,15 +80,15 @@ impl Machine {
         if let Stage::Stopping { then, .. } = run.stage {
             self.after_stop(then, now);
         } else if is_transient {
-            if !std::mem::replace(&mut self.facts.told_starved, true) {
+            if !std::mem::replace(&mut self.facts.reported_shortage, true) {
                 let id = &self.id;
                 let text = format!("Worker {id} cannot be launched for the moment: {reason}");
-                out.push(Effect::Log(Tone::Warn, text));
+                out.push(Effect::Log(Level::Warn, text));
             }
-            self.rest = Rest::Starved(now.instant + STARVED_PAUSE);
+            self.rest = Idle::ResourceShortage(now.instant + STARVED_PAUSE);
         } else {
             let text = format!("Worker {} cannot be launched: {reason}", self.id);
-            out.push(Effect::Log(Tone::Warn, text));
+            out.push(Effect::Log(Level::Warn, text));
             self.facts.last_exit = Some(LastExit {
                 exit: None,
                 reason: Some(reason.clone()),
@@ -97,7 +97,7 @@ impl Machine {
                 evidence: Evidence::default(),
             });
             self.facts.reason = Some(reason);
-            self.rest = Rest::Failed;
+            self.rest = Idle::Failed;
         }
     }
 
@@ -123,25 +123,28 @@ impl Machine {
             self.look_at_run(key, now, out);
         }
         if self.forgiven_at().is_some_and(|at| at <= now.instant) {
-            self.budget.clear();
+            self.restart_counter.clear();
         }
         if self.tick.is_some_and(|tick| tick.instant <= now.instant) {
             self.on_tick(now);
         }
         self.take_up_late(now, out);
         let is_due = match self.rest {
-            Rest::Again(at, _) | Rest::Backoff(at, _) | Rest::Starved(at) => at <= now.instant,
-            Rest::Stopped | Rest::Completed | Rest::Scheduled | Rest::Failed => false,
+            Idle::Again(at, _) | Idle::Backoff(at, _) | Idle::ResourceShortage(at) => {
+                at <= now.instant
+            }
+            Idle::Stopped | Idle::Completed | Idle::Scheduled | Idle::Failed => false,
         };
         if is_due && self.wanted.is_none() && self.main().is_none() {
-            self.wanted = Some(Wanted::default());
+            self.wanted = Some(PendingStart::default());
         }
     }
 
     /// When the run at hand will have lasted long enough to clear the count of attempts, if any
     /// are spent.
     pub(super) fn forgiven_at(&self) -> Option<Instant> {
-        let run = self.main().filter(|run| self.budget.spent() > 0 && run.pid.is_some())?;
+        let run =
+            self.main().filter(|run| self.restart_counter.spent() > 0 && run.pid.is_some())?;
         run.started.instant.checked_add(self.spec.policy.restart.reset_after)
     }
 
@@ -165,11 +168,11 @@ impl Machine {
             Stage::Starting if age >= start.timeout => {
                 let limit = human_delay(start.timeout);
                 let reason = format!("it was not ready within `start.timeout` = {limit}");
-                run.stop(Then::Fail(reason), stop, now, out);
+                run.stop(AfterStop::Fail(reason), stop, now, out);
             }
             Stage::Starting | Stage::Running if is_over => {
                 let reason = format!("it ran longer than `start.run_timeout` = {}", limit());
-                run.stop(Then::Fail(reason), stop, now, out);
+                run.stop(AfterStop::Fail(reason), stop, now, out);
             }
             Stage::Stopping { asked: Some(asked), is_killed, .. }
                 if !*is_killed && now.instant >= *asked + stop.timeout =>
@@ -177,7 +180,7 @@ impl Machine {
                 *is_killed = true;
                 let (id, limit) = (&self.id, human_delay(stop.timeout));
                 let text = format!("Worker {id} did not end within {limit}, killing it");
-                out.push(Effect::Log(Tone::Warn, text));
+                out.push(Effect::Log(Level::Warn, text));
                 out.push(Effect::Kill(key));
             }
             Stage::Spawning | Stage::Starting | Stage::Running | Stage::Stopping { .. } => {}
@@ -193,7 +196,7 @@ impl Machine {
         if self.runs[index].role == Role::Candidate {
             for old in self.runs.iter_mut().filter(|run| run.role == Role::Main) {
                 old.role = Role::Retiring;
-                old.stop(Then::Retire, stop, now, out);
+                old.stop(AfterStop::Retire, stop, now, out);
             }
             self.launched = Some(Arc::clone(&self.runs[index].spec));
             self.facts.note = None;
@@ -211,7 +214,7 @@ impl Machine {
     fn on_tick(&mut self, now: Now) {
         self.tick = self.schedule.as_ref().and_then(|s| s.next(now, self.tick));
         if self.runs.is_empty() && self.wanted.is_none() {
-            self.begin(Wanted::default());
+            self.begin(PendingStart::default());
         } else {
             self.facts.skipped += 1;
         }
@@ -230,5 +233,5 @@ pub(super) fn announce(run: &mut Run, out: &mut Vec<Effect>) {
     }
     let model = run.spec.model.as_deref().unwrap_or("none");
     let text = format!("✅ {} running with model: {model}", run.spec.id);
-    out.push(Effect::Log(Tone::Info, text));
+    out.push(Effect::Log(Level::Info, text));
 }

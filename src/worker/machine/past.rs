@@ -8,7 +8,7 @@ use crate::{
     worker::Now,
 };
 
-/// Past runs that are remembered of a worker: enough for a picture of a crash loop, which by
+/// Past runs that are remembered of a worker: enough for a snapshot of a crash loop, which by
 /// default has four.
 const RUNS_KEPT: usize = 16;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Effect, Machine, Rest, RunKey, Tone, Wanted,
-    run::{Run, Stage, Then},
+    Effect, Idle, Level, Machine, PendingStart, RunKey,
+    run::{AfterStop, Run, Stage},
 };
 use crate::{domain::Mode, worker::Now};
 
@@ -44,14 +44,14 @@ pub enum Refusal {
     /// It is leaving.
     Leaving,
     /// No run may begin, for this reason; one that runs goes on.
-    Barred(String),
+    Untrusted(String),
 }
 
 impl Machine {
     /// A person wants something. `bar` is why no run may begin, as far as that is known now.
     ///
     /// # Errors
-    /// Says why it cannot be. Then nothing has changed.
+    /// Says why it cannot be. AfterStop nothing has changed.
     pub fn request(
         &mut self,
         wish: Wish,
@@ -65,7 +65,7 @@ impl Machine {
             return Err(Refusal::Disabled);
         }
         if let Some(bar) = bar.filter(|_| self.needs_another_run(&wish)) {
-            return Err(Refusal::Barred(bar));
+            return Err(Refusal::Untrusted(bar));
         }
         let mut out = Vec::new();
         match wish {
@@ -92,7 +92,7 @@ impl Machine {
         self.release(now);
         match self.runs.iter_mut().find(|run| run.role == super::Role::Main) {
             Some(Run { stage: Stage::Stopping { then, .. }, .. }) => {
-                *then = Then::Again { by_person: true };
+                *then = AfterStop::Again { by_person: true };
                 self.epoch += 1;
             }
             Some(_) => {}
@@ -108,10 +108,10 @@ impl Machine {
         self.wants_candidate = false;
         self.facts.reason = None;
         self.facts.note = None;
-        self.rest = Rest::Stopped;
+        self.rest = Idle::Stopped;
         self.retick(now);
-        out.push(Effect::Log(Tone::Info, format!("Stopping worker: {}", self.id)));
-        self.stop_runs(&Then::Rest, now, out);
+        out.push(Effect::Log(Level::Info, format!("Stopping worker: {}", self.id)));
+        self.stop_runs(&AfterStop::Idle, now, out);
     }
 
     fn wish_restart(&mut self, now: Now, out: &mut Vec<Effect>) {
@@ -120,10 +120,10 @@ impl Machine {
         }
         self.release(now);
         self.wants_candidate = false;
-        out.push(Effect::Log(Tone::Info, format!("Restarting worker: {}", self.id)));
+        out.push(Effect::Log(Level::Info, format!("Restarting worker: {}", self.id)));
         if self.main().is_some() {
             self.epoch += 1;
-            self.stop_runs(&Then::Again { by_person: true }, now, out);
+            self.stop_runs(&AfterStop::Again { by_person: true }, now, out);
         } else {
             self.begin_by_person(None);
         }
@@ -136,7 +136,7 @@ impl Machine {
         }
         match self.main() {
             Some(run) => match &run.stage {
-                Stage::Stopping { then, .. } => *then == Then::Again { by_person: true },
+                Stage::Stopping { then, .. } => *then == AfterStop::Again { by_person: true },
                 _ => {
                     let is_current = run.spec.launch == self.spec.launch;
                     run.by_person && is_current && run.age(now) < SAME_REQUEST
@@ -182,6 +182,6 @@ impl Machine {
 
     fn begin_by_person(&mut self, input: Option<String>) {
         self.epoch += 1;
-        self.begin(Wanted { input, by_person: true });
+        self.begin(PendingStart { input, by_person: true });
     }
 }

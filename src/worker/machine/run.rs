@@ -39,15 +39,15 @@ pub(super) enum Stage {
         /// Whether it was killed since.
         is_killed: bool,
         /// What comes after it.
-        then: Then,
+        then: AfterStop,
     },
 }
 
 /// What follows a stop.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Then {
+pub(super) enum AfterStop {
     /// Nothing.
-    Rest,
+    Idle,
     /// A new run.
     Again {
         /// Whether a person asked for it.
@@ -128,7 +128,13 @@ impl Run {
     }
 
     /// Asks it to end; the last word on what follows counts.
-    pub(super) fn stop(&mut self, next: Then, policy: StopPolicy, now: Now, out: &mut Vec<Effect>) {
+    pub(super) fn stop(
+        &mut self,
+        next: AfterStop,
+        policy: StopPolicy,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
         if let Stage::Stopping { then, .. } = &mut self.stage {
             *then = next;
             return;
@@ -163,7 +169,7 @@ impl Run {
 
     /// Whether it was asked to end because it took too long.
     pub(super) const fn has_overstayed(&self) -> bool {
-        matches!(self.stage, Stage::Stopping { then: Then::Fail(_), .. })
+        matches!(self.stage, Stage::Stopping { then: AfterStop::Fail(_), .. })
     }
 
     /// How long it has lasted.

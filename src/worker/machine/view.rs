@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Machine, Rest,
+    Idle, Machine,
     run::{Role, Stage},
 };
 use crate::domain::{LastActivity, LogCounters, State, WorkerView};
@@ -26,12 +26,12 @@ impl Machine {
             return State::Stopping;
         }
         match self.rest {
-            Rest::Stopped => State::Stopped,
-            Rest::Completed => State::Completed,
-            Rest::Scheduled | Rest::Again(..) => State::Scheduled,
-            Rest::Backoff(..) => State::Backoff,
-            Rest::Starved(_) => State::Starting,
-            Rest::Failed => State::Failed,
+            Idle::Stopped => State::Stopped,
+            Idle::Completed => State::Completed,
+            Idle::Scheduled | Idle::Again(..) => State::Scheduled,
+            Idle::Backoff(..) => State::Backoff,
+            Idle::ResourceShortage(_) => State::Starting,
+            Idle::Failed => State::Failed,
         }
     }
 
@@ -46,7 +46,7 @@ impl Machine {
         let (state, facts, main) = (self.state(), &self.facts, self.main());
         let has_failed = matches!(state, State::Backoff | State::Failed);
         let next_start_at = match self.rest {
-            Rest::Again(_, at) | Rest::Backoff(_, at) if main.is_none() => Some(at),
+            Idle::Again(_, at) | Idle::Backoff(_, at) if main.is_none() => Some(at),
             _ => self.tick.map(|tick| tick.at),
         };
         let haste = self.postponed.map(|_| {
@@ -65,7 +65,7 @@ impl Machine {
             model: self.spec.model.clone(),
             started: main.filter(|run| run.pid.is_some()).map(|run| run.started),
             last_run_at: facts.last_run_at,
-            attempts: self.budget.spent(),
+            attempts: self.restart_counter.spent(),
             max_attempts: self.spec.policy.restart.max_attempts,
             next_start_at,
             starts: facts.starts,
@@ -75,7 +75,7 @@ impl Machine {
             changed: self.is_changed(),
             warnings: {
                 let own = self.spec.warnings.iter().chain(&facts.note);
-                own.chain(&facts.hindrances).chain(&haste).cloned().collect()
+                own.chain(&facts.launch_warnings).chain(&haste).cloned().collect()
             },
             log,
             last_activity: activity,

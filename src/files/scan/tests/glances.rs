@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::site::{Recursion, SDK, Site, rules};
-use crate::files::{News, Scan};
+use crate::files::{ChangedPaths, Scan};
 
 /// How a folder may change, with the name that events tell.
 type Change<'a> = (&'a str, &'a dyn Fn(&Site));
@@ -19,7 +19,7 @@ impl Site {
     fn glance(&mut self, names: &[&str]) -> Scan {
         let names: BTreeSet<PathBuf> = names.iter().map(|name| self.at(name)).collect();
         let workers = self.workers();
-        let news = News::Names(names);
+        let news = ChangedPaths::Names(names);
         self.scanner.scan(&self.rules, &workers, self.now, &news).expect("a good folder")
     }
 

@@ -13,7 +13,7 @@ use crate::{
     config::{self, View},
     discovery::{Content, Rules, judge},
     domain::Mode,
-    files::{News, Scan, ScanError, Scanner},
+    files::{ChangedPaths, Scan, ScanError, Scanner},
 };
 
 pub(super) const SDK: &str = "import 'openai';\n";
@@ -53,7 +53,7 @@ impl Site {
 
     pub(super) fn try_scan(&mut self) -> Result<Scan, ScanError> {
         let workers = self.workers();
-        self.scanner.scan(&self.rules, &workers, self.now, &News::Anything)
+        self.scanner.scan(&self.rules, &workers, self.now, &ChangedPaths::Anything)
     }
 
     pub(super) fn scan(&mut self) -> Scan {

@@ -78,8 +78,8 @@ fn past_runs_are_remembered_with_what_their_end_meant() {
 fn what_the_machine_cannot_give_a_run_is_a_warning_until_the_next_one() {
     let mut world = World::new(spec(1, |_| ()), &[(1, Behaviour::Lives)]);
     let warnings = vec!["limits.memory is not applied".to_owned()];
-    world.tell(Event::Hindered { run: RunKey(0), warnings: warnings.clone() });
-    world.tell(Event::Hindered { run: RunKey(99), warnings: Vec::new() });
+    world.tell(Event::LimitsNotApplied { run: RunKey(0), warnings: warnings.clone() });
+    world.tell(Event::LimitsNotApplied { run: RunKey(99), warnings: Vec::new() });
     assert_eq!(world.view().warnings, warnings);
     assert!(world.ask(Wish::Restart));
     world.pass(1_000);

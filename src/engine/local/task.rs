@@ -1,0 +1,383 @@
+//! The task of one worker: events in, the machine decides, effects out.
+
+use std::{sync::Arc, thread};
+
+use jiff::tz::TimeZone;
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
+
+use super::{
+    Local, Phase, Request, Target,
+    panic_cleanup::PanicCleanup,
+    run::{self, RunEvent, StopRequest},
+    sync::{latest::Latest, mailbox::Mailbox},
+};
+use crate::{
+    domain::{LastActivity, RunId, WorkerId, WorkerSpec},
+    engine::{handle::CommandError, local::launch_limiter::Permit},
+    failpoint::failpoint,
+    files::{self, logs::WorkerLog},
+    worker::{Effect, Event, Level, Machine, Now, Refusal, RunKey, Schedule},
+};
+
+/// Events of runs that may wait for the task: it handles each at once.
+const RUN_EVENTS: usize = 64;
+
+/// Inputs that may wait for a run that does not read; the next one is refused.
+const INPUTS: usize = 16;
+
+/// The task of one worker.
+pub(super) struct Task {
+    local: Arc<Local>,
+    id: WorkerId,
+    machine: Machine,
+    target: Arc<Latest<Target>>,
+    requests: Arc<Mailbox<Request>>,
+    phase: watch::Receiver<Phase>,
+    clock: watch::Receiver<u64>,
+    run_events: Arc<Mailbox<RunEvent>>,
+    activity: Arc<Latest<Option<LastActivity>>>,
+    asked: Option<oneshot::Receiver<Permit>>,
+    turn: Option<Permit>,
+    runs: Vec<LiveRun>,
+    /// The run whose end is being handled: what is written meanwhile is about it.
+    ended: Option<RunId>,
+    log: WorkerLog,
+    stopped_reading: bool,
+    is_gone: bool,
+}
+
+/// A run as its worker's task holds it.
+pub(super) struct LiveRun {
+    pub(super) key: RunKey,
+    id: RunId,
+    pub(super) order: Arc<Latest<StopRequest>>,
+    inputs: Arc<Mailbox<String>>,
+    turn: Option<Permit>,
+}
+
+/// What woke the task.
+enum Wake {
+    Target,
+    Request(Request),
+    Run(RunEvent),
+    Permit(Option<Permit>),
+    Deadline,
+    Phase,
+    Clock,
+    Activity,
+}
+
+impl Task {
+    /// Does what is to be done first, so that the worker is on the board when this returns: a
+    /// snapshot of a generation shows every worker of it.
+    pub(super) fn new(
+        local: Arc<Local>,
+        spec: Arc<WorkerSpec>,
+        target: Arc<Latest<Target>>,
+        requests: Arc<Mailbox<Request>>,
+    ) -> Self {
+        let context = &local.context;
+        let seed = Self::seed(&spec.id);
+        let id = spec.id.clone();
+        let schedule = schedule_of(&spec);
+        let (machine, first) = Machine::new(spec, schedule, seed, Now::read());
+        let mut task = Self {
+            phase: context.phase.clone(),
+            clock: context.clock.clone(),
+            log: context.logs.worker(&id),
+            local,
+            id,
+            machine,
+            target,
+            requests,
+            run_events: Arc::new(Mailbox::new(RUN_EVENTS)),
+            activity: Arc::new(Latest::new(None)),
+            asked: None,
+            turn: None,
+            runs: Vec::new(),
+            ended: None,
+            stopped_reading: false,
+            is_gone: false,
+        };
+        task.carry_out(first);
+        task
+    }
+
+    /// A seed that differs between workers and between starts.
+    fn seed(id: &WorkerId) -> u64 {
+        use std::hash::{BuildHasher, RandomState};
+        RandomState::new().hash_one(id.as_str())
+    }
+
+    /// Lives the worker's life; ends when the worker is gone. Boxed, since a future keeps what it
+    /// is given twice.
+    pub(super) async fn run(mut self: Box<Self>) {
+        loop {
+            if self.is_gone && self.local.retire(&self.id) {
+                break;
+            }
+            let wake = self.next().await;
+            self.handle(wake);
+        }
+        self.local.context.board.remove(&self.id);
+        self.local.context.logs.forget(&self.id);
+    }
+
+    /// Waits for whatever comes first. Every arm may be cancelled: `take`, `news` and `changed`
+    /// lose nothing when they are dropped, and the turn's receiver and the deadline are kept or made
+    /// anew.
+    async fn next(&mut self) -> Wake {
+        let deadline = self.machine.deadline().map(Instant::from_std);
+        let asked = &mut self.asked;
+        tokio::select! {
+            Ok(()) = self.phase.changed() => Wake::Phase,
+            () = self.target.news() => Wake::Target,
+            event = self.run_events.take() => Wake::Run(event),
+            request = self.requests.take() => Wake::Request(request),
+            turn = granted(asked) => Wake::Permit(turn),
+            () = until(deadline) => Wake::Deadline,
+            Ok(()) = self.clock.changed() => Wake::Clock,
+            () = self.activity.news() => Wake::Activity,
+        }
+    }
+
+    fn handle(&mut self, wake: Wake) {
+        let now = Now::read();
+        let effects = match wake {
+            Wake::Target => self.aim(now),
+            Wake::Request(request) => return self.answer(request, now),
+            Wake::Run(event) => {
+                if let Event::Exited { run, .. } | Event::SpawnFailed { run, .. } = &event.0 {
+                    self.ended = self.forget(*run);
+                }
+                self.machine.handle(event.0, now)
+            }
+            Wake::Permit(turn) => {
+                self.asked = None;
+                self.turn = turn;
+                self.machine.handle(Event::Admitted, now)
+            }
+            Wake::Deadline => self.machine.handle(Event::Deadline, now),
+            Wake::Clock => self.machine.handle(Event::ClockMoved, now),
+            Wake::Phase => self.follow_phase(now),
+            Wake::Activity => Vec::new(),
+        };
+        self.carry_out(effects);
+        self.ended = None;
+    }
+
+    /// Follows what the worker should be.
+    fn aim(&mut self, now: Now) -> Vec<Effect> {
+        let target = self.target.last();
+        if *self.phase.borrow() != Phase::Running {
+            return Vec::new();
+        }
+        match target {
+            Target::Absent => self.machine.remove(now),
+            Target::Present(spec) => {
+                self.is_gone = false;
+                let schedule = schedule_of(&spec);
+                self.machine.apply(spec, schedule, now)
+            }
+        }
+    }
+
+    fn follow_phase(&mut self, now: Now) -> Vec<Effect> {
+        let phase = *self.phase.borrow_and_update();
+        if phase == Phase::Killing {
+            for live in &self.runs {
+                live.order.change(|order| order.is_kill = true);
+            }
+        }
+        match phase {
+            Phase::Running => Vec::new(),
+            Phase::Stopping | Phase::Killing => self.machine.shut_down(now),
+        }
+    }
+
+    fn answer(&mut self, request: Request, now: Now) {
+        failpoint("worker", self.id.as_str());
+        let spec = self.machine.spec();
+        // As before a launch: this may be faster than the next look at the folder.
+        let bar = files::open_to_all(&spec.launch.file).or_else(|| spec.bar.clone());
+        let outcome = self.machine.request(request.wish, bar, now);
+        let answer = match outcome {
+            Ok(outcome) => {
+                self.carry_out(outcome.effects);
+                match std::mem::take(&mut self.stopped_reading) {
+                    true => Err(CommandError::NotReading(self.id.clone())),
+                    false => Ok(outcome.epoch),
+                }
+            }
+            Err(Refusal::Disabled) => Err(CommandError::Disabled(self.id.clone())),
+            Err(Refusal::AlreadyRunning) => Err(CommandError::AlreadyRunning(self.id.clone())),
+            Err(Refusal::Leaving) => Err(CommandError::Unknown(self.id.to_string())),
+            Err(Refusal::Untrusted(reason)) => {
+                self.write(Level::Warn, &format!("Worker {} is not started: {reason}", self.id));
+                Err(CommandError::Untrusted { worker: self.id.clone(), reason })
+            }
+        };
+        // The one who asked may be gone; what was asked is done all the same.
+        let _ = request.answer.send(answer);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        let mut lines = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::AskTurn => self.asked = Some(self.local.context.launch_limiter.ask()),
+                Effect::YieldTurn => self.turn = None,
+                Effect::Spawn { run, spec, input } => {
+                    lines.push(self.launch(run, &spec, input));
+                }
+                Effect::ShowedLife(run) => self.with_live(run, |live| live.turn = None),
+                Effect::Stop { run, signal, timeout } => self.with_live(run, |live| {
+                    live.order.change(|order| order.stop = Some((signal, timeout)));
+                }),
+                Effect::Kill(run) => self.with_live(run, |live| {
+                    live.order.change(|order| order.is_kill = true);
+                }),
+                Effect::Deliver { run, input } => self.deliver(run, input),
+                Effect::Log(tone, line) => {
+                    self.write(tone, &line);
+                    lines.push(line);
+                }
+                Effect::Gone => self.is_gone = true,
+            }
+        }
+        self.publish(lines);
+    }
+
+    fn launch(&mut self, key: RunKey, spec: &Arc<WorkerSpec>, input: Option<String>) -> String {
+        let id = self.local.new_run();
+        let order = Arc::new(Latest::new(StopRequest::default()));
+        let inputs = Arc::new(Mailbox::new(INPUTS));
+        let live = LiveRun {
+            key,
+            id: id.clone(),
+            order: Arc::clone(&order),
+            inputs: Arc::clone(&inputs),
+            turn: self.turn.take(),
+        };
+        self.runs.push(live);
+        let line = format!("Launching worker: {}", self.id);
+        self.log.lifecycle(Some(&id), &line);
+        tracing::debug!(worker = %self.id, run = %id, "Launching.");
+        if spec.lacks_key {
+            let text = format!("Warning: Worker {} starting without OPENAI_API_KEY", self.id);
+            self.log.lifecycle(Some(&id), &text);
+            // With a placeholder it can work: the stand-in was announced already.
+            if !spec.launch.env.0.contains_key("OPENAI_API_KEY") {
+                tracing::warn!("{text}");
+            }
+        }
+        let launch = run::Launch {
+            context: Arc::clone(&self.local.context),
+            key,
+            id,
+            spec: Arc::clone(spec),
+            input,
+            order,
+            inputs,
+            events: Arc::clone(&self.run_events),
+            activity: Arc::clone(&self.activity),
+            log: self.log.clone(),
+        };
+        self.local.context.tracker.spawn(Box::new(launch).drive());
+        line
+    }
+
+    fn deliver(&mut self, run: RunKey, input: String) {
+        let live = self.runs.iter().find(|live| live.key == run);
+        self.stopped_reading = live.is_none_or(|live| live.inputs.try_put(input).is_err());
+    }
+
+    fn forget(&mut self, run: RunKey) -> Option<RunId> {
+        let at = self.runs.iter().position(|live| live.key == run)?;
+        Some(self.runs.remove(at).id)
+    }
+
+    fn with_live(&mut self, run: RunKey, change: impl FnOnce(&mut LiveRun)) {
+        if let Some(live) = self.runs.iter_mut().find(|live| live.key == run) {
+            change(live);
+        }
+    }
+
+    fn write(&self, tone: Level, line: &str) {
+        let run = self.ended.as_ref().or_else(|| self.runs.last().map(|live| &live.id));
+        self.log.lifecycle(run, line);
+        match tone {
+            Level::Info => tracing::info!("{line}"),
+            Level::Warn => tracing::warn!("{line}"),
+        }
+    }
+
+    fn publish(&mut self, lines: Vec<String>) {
+        if self.is_gone {
+            return;
+        }
+        let activity = self.activity.last();
+        let view = self.machine.view(self.log.counters(), activity);
+        let board = &self.local.context.board;
+        if lines.is_empty() {
+            board.put(view, None);
+            return;
+        }
+        for line in lines {
+            board.put(view.clone(), Some(line));
+        }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        // Whoever waits for an answer learns that none will come.
+        self.requests.close();
+        if thread::panicking() {
+            let panic_cleanup = PanicCleanup {
+                local: Arc::clone(&self.local),
+                id: self.id.clone(),
+                runs: std::mem::take(&mut self.runs),
+                events: Arc::clone(&self.run_events),
+            };
+            self.local.context.tracker.spawn(panic_cleanup.clear());
+        }
+    }
+}
+
+/// Waits for a turn that was asked for; for ever without one. `None` if the launch_limiter is gone.
+async fn granted(asked: &mut Option<oneshot::Receiver<Permit>>) -> Option<Permit> {
+    match asked {
+        Some(turn) => turn.await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        // Boxed: a worker at rest has no deadline.
+        Some(deadline) => Box::pin(tokio::time::sleep_until(deadline)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The schedule of a spec. The config was checked, so that a schedule that is none can only be
+/// one whose time zone the system no longer knows; such a worker does not run by the clock.
+fn schedule_of(spec: &WorkerSpec) -> Option<Schedule> {
+    let policy = spec.policy.schedule.as_ref()?;
+    let zone = match &policy.timezone {
+        Some(name) => TimeZone::get(name).map_err(|error| error.to_string()),
+        None => Ok(TimeZone::system()),
+    };
+    let schedule = zone.and_then(|z| Schedule::new(policy, z).map_err(|error| error.to_string()));
+    match schedule {
+        Ok(schedule) => Some(schedule),
+        Err(error) => {
+            tracing::error!(worker = %spec.id, error, "Schedule cannot be followed.");
+            None
+        }
+    }
+}

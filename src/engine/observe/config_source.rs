@@ -1,0 +1,254 @@
+//! The config as the disk has it: the file, the files it names, and what the process was given.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use secrecy::ExposeSecret;
+
+use super::permissions::{Content, PermissionReport};
+use crate::{
+    config::{self, Config, Inputs, Loaded},
+    files::{ABSENCE, ReadError, Settled, read_settled, state::Draft},
+};
+
+/// The largest config that is read; the figure is the contract's.
+const MAX_CONFIG: u64 = 1 << 20;
+
+/// Where the config comes from.
+#[derive(Clone)]
+pub struct Source {
+    file: PathBuf,
+    profile: Option<String>,
+    overrides: Vec<(String, toml::Value)>,
+    environment: BTreeMap<String, String>,
+    /// Files that the last config named.
+    named: Vec<PathBuf>,
+    /// Those of its files in which a secret stands.
+    secret: Vec<PathBuf>,
+    /// A digest of all that the last look read.
+    seen: Option<u64>,
+    /// The files that were there when they were last read, and since when they are not.
+    there: RefCell<BTreeMap<PathBuf, Option<Instant>>>,
+}
+
+/// What a look at the config found.
+pub enum LoadOutcome {
+    /// The same as last time.
+    Same,
+    /// A program still writes to one of its files.
+    Held,
+    /// A good one.
+    Loaded(Box<Loaded>),
+    /// A bad one.
+    Bad(ConfigFault),
+}
+
+/// What is wrong with a config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFault {
+    /// One text an error, as `arcanos.toml:LINE:COLUMN: KEY: …`.
+    pub errors: Vec<String>,
+    /// The same with the lines of the file and carets under the places.
+    pub pretty: String,
+}
+
+impl Source {
+    /// A config that was good when arcanos started. `file` is absolute.
+    #[must_use]
+    pub fn new(
+        file: PathBuf,
+        profile: Option<String>,
+        overrides: Vec<(String, toml::Value)>,
+        environment: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            file,
+            profile,
+            overrides,
+            environment,
+            named: Vec::new(),
+            secret: Vec::new(),
+            seen: None,
+            there: RefCell::default(),
+        }
+    }
+
+    /// One that has looked at nothing yet, at the draft if there is one, in the same surroundings.
+    pub(in crate::engine) fn anew(&self, draft: Option<Draft>) -> Self {
+        let (file, profile) = match draft {
+            Some(draft) => (draft.config, draft.profile.or_else(|| self.profile.clone())),
+            None => (self.file.clone(), self.profile.clone()),
+        };
+        Self::new(file, profile, self.overrides.clone(), self.environment.clone())
+    }
+
+    /// The config file, absolute.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The folder of the config file.
+    #[must_use]
+    pub fn base(&self) -> &Path {
+        self.file.parent().unwrap_or(&self.file)
+    }
+
+    /// The files that the last config named, absolute.
+    #[must_use]
+    pub fn named(&self) -> &[PathBuf] {
+        &self.named
+    }
+
+    /// Who else may write to its files, or read the secrets in them, as they are now.
+    pub(in crate::engine) fn permissions(&self) -> PermissionReport {
+        let files = std::iter::once(&self.file).chain(&self.named);
+        PermissionReport::of(files.map(|file| match self.secret.contains(file) {
+            true => (file.as_path(), Content::Secret),
+            false => (file.as_path(), Content::Plain),
+        }))
+    }
+
+    /// Looks at the disk.
+    pub fn look(&mut self) -> LoadOutcome {
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let text = match self.read(&self.file) {
+            Ok(Settled::Content(bytes)) => String::from_utf8(bytes).map_err(|error| {
+                let at = error.utf8_error().valid_up_to();
+                format!("{name}: the file is not UTF-8 text (byte {at}); save it as UTF-8")
+            }),
+            Ok(Settled::Held) => return LoadOutcome::Held,
+            Ok(Settled::Missing) => Err(format!(
+                "{}: the file does not exist; write it with `arcanos init`, or name another with \
+                 --config FILE",
+                self.file.display()
+            )),
+            Err(error) => Err(format!("{name}: {error}")),
+        };
+        let text = match text {
+            Ok(text) if text.trim().is_empty() => Err(format!(
+                "{name}: the file is empty; while arcanos runs that is taken for a mistake"
+            )),
+            other => other,
+        };
+        let text_digest = digest_of(&text);
+        if self.seen == Some(self.with_named(text_digest)) {
+            return LoadOutcome::Same;
+        }
+        let look = match text {
+            Ok(text) => self.load(&text),
+            Err(error) => {
+                LoadOutcome::Bad(ConfigFault { pretty: error.clone(), errors: vec![error] })
+            }
+        };
+        if matches!(look, LoadOutcome::Held) {
+            return look;
+        }
+        // What the new config names is part of what was seen.
+        self.seen = Some(self.with_named(text_digest));
+        look
+    }
+
+    fn load(&mut self, text: &str) -> LoadOutcome {
+        let is_held = Cell::new(false);
+        let named = RefCell::new(Vec::new());
+        let texts = RefCell::new(vec![(self.file.clone(), text.to_owned())]);
+        let read = |path: &Path| {
+            named.borrow_mut().push(path.to_owned());
+            match self.read(path) {
+                Ok(Settled::Content(bytes)) => {
+                    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
+                    texts.borrow_mut().push((path.to_owned(), text.clone()));
+                    Ok(Some(text))
+                }
+                Ok(Settled::Missing) => Ok(None),
+                Ok(Settled::Held) => {
+                    is_held.set(true);
+                    Ok(None)
+                }
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        let inputs = Inputs {
+            file: &self.file,
+            text,
+            environment: &self.environment,
+            read: &read,
+            profile: self.profile.as_deref(),
+            overrides: &self.overrides,
+        };
+        let result = config::load(&inputs);
+        if is_held.get() {
+            return LoadOutcome::Held;
+        }
+        self.named = named.into_inner();
+        if let Ok(loaded) = &result {
+            self.secret = with_secrets(&loaded.config, texts.into_inner());
+        }
+        match result {
+            Ok(loaded) => LoadOutcome::Loaded(Box::new(loaded)),
+            Err(errors) => LoadOutcome::Bad(ConfigFault {
+                errors: errors.0.iter().map(ToString::to_string).collect(),
+                pretty: errors.pretty(text),
+            }),
+        }
+    }
+
+    /// Reads a file. One that was there counts as held for a while: many programs save by moving
+    /// the old one away first.
+    fn read(&self, path: &Path) -> Result<Settled, ReadError> {
+        let found = read_settled(path, MAX_CONFIG);
+        let mut there = self.there.borrow_mut();
+        match &found {
+            Ok(Settled::Missing) => {
+                let Some(gone) = there.get_mut(path) else { return found };
+                if gone.get_or_insert_with(Instant::now).elapsed() < ABSENCE {
+                    return Ok(Settled::Held);
+                }
+                there.remove(path);
+            }
+            Ok(Settled::Content(_) | Settled::Held) | Err(_) => {
+                there.insert(path.to_owned(), None);
+            }
+        }
+        found
+    }
+
+    /// A digest of the text and of the files that the last config named.
+    fn with_named(&self, text: u64) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        for path in &self.named {
+            path.hash(&mut hasher);
+            match self.read(path) {
+                Ok(Settled::Content(bytes)) => bytes.hash(&mut hasher),
+                Ok(Settled::Held) => 1_u8.hash(&mut hasher),
+                Ok(Settled::Missing) => 2_u8.hash(&mut hasher),
+                Err(error) => error.to_string().hash(&mut hasher),
+            }
+        }
+        hasher.finish()
+    }
+}
+
+/// The files in which the value of a secret stands.
+fn with_secrets(config: &Config, texts: Vec<(PathBuf, String)>) -> Vec<PathBuf> {
+    let is_in = |text: &str, value: &str| !value.is_empty() && text.contains(value);
+    let holds = |text: &str| {
+        let token = config.server.token.iter();
+        let mut values = config.secrets.iter().map(|secret| &secret.value).chain(token);
+        values.any(|value| is_in(text, value.expose_secret()))
+    };
+    texts.into_iter().filter(|(_, text)| holds(text)).map(|(path, _)| path).collect()
+}
+
+fn digest_of(text: &Result<String, String>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}

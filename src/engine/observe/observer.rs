@@ -1,0 +1,295 @@
+//! Looks at the disk: config and folder, in one go, off the async threads.
+
+use std::{
+    iter,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    config_source::{ConfigFault, LoadOutcome, Source},
+    permissions::PermissionReport,
+};
+use crate::{
+    config::{Config, Loaded},
+    discovery::{Discovered, Listing, Rules, judge},
+    domain::{WorkerId, WorkerSpec},
+    files::{
+        ChangedPaths, FileSnapshot, Scan, ScanError, Scanner, Settled, WatchList, read_settled,
+        state::Draft,
+    },
+};
+
+/// How soon a config that a program still writes to is looked at again.
+const HELD_PAUSE: Duration = Duration::from_millis(25);
+
+/// The name of the file whose change means that packages are to be prepared.
+const LOCK_FILE: &str = "package-lock.json";
+
+/// Largest lock file that is digested; npm's own for a thousand packages are a tenth of it.
+const MAX_LOCK: u64 = 16 << 20;
+
+/// All that is needed to look, and what is remembered between looks.
+#[derive(Clone)]
+pub(in crate::engine) struct Observer {
+    source: Source,
+    scanner: Scanner,
+    /// The config in force.
+    config: Arc<Config>,
+    rules: Arc<Rules>,
+    judged: Option<Judged>,
+    lock: LockFile,
+    /// By what the single files are known that the last look read; `None` where that may not have
+    /// seen the last of them.
+    marks: Option<FileSnapshot>,
+    is_fresh: bool,
+}
+
+/// The folder's lock file, as it was last read.
+#[derive(Clone, Default)]
+struct LockFile {
+    path: PathBuf,
+    marks: FileSnapshot,
+    digest: Option<String>,
+}
+
+/// What a look made of the folder, and all that it made it of.
+#[derive(Clone)]
+struct Judged {
+    rules: Arc<Rules>,
+    listing: Listing,
+    running: Vec<Arc<WorkerSpec>>,
+    discovered: Discovered,
+}
+
+/// What a look found.
+pub(in crate::engine) struct Observation {
+    pub(in crate::engine) config: ConfigObservation,
+    /// The verdicts; `None` where the folder cannot be judged yet.
+    pub(in crate::engine) folder: Option<Result<Discovered, String>>,
+    /// A digest of the folder's lock file, if it has one.
+    pub(in crate::engine) lock: Option<String>,
+    /// Who else may write to the config or read its secrets.
+    pub(in crate::engine) permissions: PermissionReport,
+    /// When to look again, if something is not settled.
+    pub(in crate::engine) again: Option<Duration>,
+    /// What is to be watched from now on.
+    pub(in crate::engine) watch: WatchList,
+}
+
+/// What a look at the config found.
+pub(in crate::engine) enum ConfigObservation {
+    /// What is in force is what the disk says, or what was wrong before still is.
+    Same,
+    /// A good one, now in force here.
+    New(Box<Loaded>, Arc<Config>, Option<String>),
+    /// A bad one.
+    Bad(ConfigFault),
+}
+
+impl Observer {
+    pub(in crate::engine) fn new(source: Source, config: Arc<Config>) -> Result<Self, String> {
+        let rules = Rules::compile(&config.discovery).map_err(|error| error.to_string())?;
+        let scanner = Scanner::new(source.base());
+        Ok(Self {
+            source,
+            scanner,
+            config,
+            rules: Arc::new(rules),
+            judged: None,
+            lock: LockFile::default(),
+            marks: None,
+            is_fresh: false,
+        })
+    }
+
+    /// One that looks at the config anew, or at the draft of another.
+    pub(in crate::engine) fn anew(self, draft: Option<Draft>) -> Self {
+        let source = self.source.anew(draft);
+        Self { scanner: self.scanner.within(source.base()), source, marks: None, ..self }
+    }
+
+    /// Where the config's file is.
+    pub(in crate::engine) fn base(&self) -> &Path {
+        self.source.base()
+    }
+
+    /// Looks.
+    ///
+    /// `running` is what runs now, in order of ids: its files keep their ids. `news` is what has
+    /// been told since the last look.
+    pub(in crate::engine) fn look(
+        &mut self,
+        running: Vec<Arc<WorkerSpec>>,
+        news: ChangedPaths,
+    ) -> Observation {
+        let mut again = None;
+        let files = self.single_files();
+        let marks = FileSnapshot::of(files.iter().map(PathBuf::as_path));
+        let config = match self.source.look() {
+            LoadOutcome::Same => ConfigObservation::Same,
+            LoadOutcome::Held => {
+                again = Some(HELD_PAUSE);
+                ConfigObservation::Same
+            }
+            LoadOutcome::Bad(fault) => ConfigObservation::Bad(fault),
+            LoadOutcome::Loaded(loaded) => self.adopt(loaded),
+        };
+        let directory = &self.config.discovery.directory;
+        let news = news.without(|path| self.is_of_config(path));
+        let folder = self.scanner.scan(&self.rules, directory, Instant::now(), &news);
+        let watch = self.watch_list(folder.as_ref().ok());
+        let wake = folder.as_ref().ok().and_then(|scan| scan.wake);
+        // What a new config names besides, the next look asks about.
+        let is_whole = self.single_files() == files;
+        let is_fresh = marks.are_fresh() || folder.as_ref().is_ok_and(|scan| scan.fresh);
+        self.is_fresh = is_fresh || !is_whole;
+        let judged = match folder {
+            Ok(scan) => Some(Ok(self.judge(scan.listing, running))),
+            Err(ScanError::Busy(_)) => {
+                again = Some(HELD_PAUSE);
+                None
+            }
+            Err(error) => Some(Err(error.to_string())),
+        };
+        self.marks = (again.is_none() && is_whole).then_some(marks);
+        Observation {
+            config,
+            lock: self.lock_digest(),
+            permissions: self.source.permissions(),
+            again: [again, wake].into_iter().flatten().min(),
+            watch,
+            folder: judged,
+        }
+    }
+
+    /// Whether all is as the last look left it. `false` where only another look can tell.
+    pub(in crate::engine) fn is_as_left(&self) -> bool {
+        self.marks.as_ref().is_some_and(FileSnapshot::hold)
+            && self.scanner.is_as_left(&self.rules, &self.config.discovery.directory)
+    }
+
+    /// Whether the last look saw something that had changed so lately that it is worth another
+    /// one, once it is [`QUIET`](crate::files::QUIET).
+    pub(in crate::engine) const fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
+    /// The files that are read beside those in the folder.
+    fn single_files(&self) -> Vec<PathBuf> {
+        let config = iter::once(self.source.file().to_path_buf());
+        config.chain(self.source.named().iter().cloned()).chain([self.lock_file()]).collect()
+    }
+
+    /// Whether a name means nothing but the config.
+    fn is_of_config(&self, path: &Path) -> bool {
+        let is_named = path == self.source.file() || self.source.named().iter().any(|n| n == path);
+        is_named && !path.starts_with(&self.config.discovery.directory)
+    }
+
+    /// What the files of the folder are: as before, if all that counts for it is.
+    fn judge(&mut self, listing: Listing, running: Vec<Arc<WorkerSpec>>) -> Discovered {
+        if let Some(before) = &mut self.judged
+            && Arc::ptr_eq(&before.rules, &self.rules)
+            && before.listing == listing
+            && holds_same(&before.running, &running)
+        {
+            before.running = running;
+            return before.discovered.clone();
+        }
+        let holder = |id: &WorkerId| {
+            let at = running.binary_search_by(|spec| spec.id.cmp(id)).ok()?;
+            Some(running[at].file.clone())
+        };
+        let discovered = judge(&self.rules, &listing, &holder);
+        let rules = Arc::clone(&self.rules);
+        self.judged = Some(Judged { rules, listing, running, discovered: discovered.clone() });
+        discovered
+    }
+
+    /// Puts a new config in force, but for what only a restart can change.
+    fn adopt(&mut self, mut loaded: Box<Loaded>) -> ConfigObservation {
+        let mut refused = None;
+        if loaded.config.state_directory != self.config.state_directory {
+            refused = Some(format!(
+                "state.directory: cannot change while arcanos runs; restart arcanos to move it \
+                 to `{}`",
+                loaded.config.state_directory.display()
+            ));
+            loaded.config.state_directory.clone_from(&self.config.state_directory);
+        }
+        if loaded.config.discovery != self.config.discovery {
+            match Rules::compile(&loaded.config.discovery) {
+                Ok(rules) => self.rules = Arc::new(rules),
+                Err(error) => {
+                    let error = error.to_string();
+                    return ConfigObservation::Bad(ConfigFault {
+                        pretty: error.clone(),
+                        errors: vec![error],
+                    });
+                }
+            }
+        }
+        self.config = Arc::new(loaded.config.clone());
+        ConfigObservation::New(loaded, Arc::clone(&self.config), refused)
+    }
+
+    /// Everything that matters: the config, the files it names, the folder and its lock file.
+    fn watch_list(&self, scan: Option<&Scan>) -> WatchList {
+        let mut list = WatchList::new();
+        list.file(self.source.file());
+        for file in self.source.named() {
+            list.file(file);
+            self.watch_above(&mut list, file);
+        }
+        let directory = &self.config.discovery.directory;
+        list.workers(directory, &self.rules, scan);
+        self.watch_above(&mut list, directory);
+        list.file(&self.lock_file());
+        list
+    }
+
+    /// What is below the config's folder may go and come with a folder above it.
+    fn watch_above(&self, list: &mut WatchList, path: &Path) {
+        let base = self.source.base();
+        let above = path.ancestors().skip(1);
+        above.take_while(|f| f.starts_with(base) && *f != base).for_each(|f| list.file(f));
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.config.discovery.directory.join(LOCK_FILE)
+    }
+
+    fn lock_digest(&mut self) -> Option<String> {
+        if self.config.discovery.prepare.is_empty() {
+            return None;
+        }
+        let path = self.lock_file();
+        if self.lock.path != path || !self.lock.marks.hold() {
+            self.lock = LockFile::read(path);
+        }
+        self.lock.digest.clone()
+    }
+}
+
+impl LockFile {
+    fn read(path: PathBuf) -> Self {
+        let marks = FileSnapshot::of([path.as_path()]);
+        let digest = match read_settled(&path, MAX_LOCK) {
+            Ok(Settled::Content(bytes)) => {
+                Some(format!("{:016x}", crate::discovery::fingerprint(&bytes).0))
+            }
+            _ => None,
+        };
+        Self { path, marks, digest }
+    }
+}
+
+/// Whether the same files run by the same ids.
+fn holds_same(one: &[Arc<WorkerSpec>], other: &[Arc<WorkerSpec>]) -> bool {
+    let is_same = |(one, other): (&Arc<WorkerSpec>, &Arc<WorkerSpec>)| {
+        Arc::ptr_eq(one, other) || (one.id == other.id && one.file == other.file)
+    };
+    one.len() == other.len() && one.iter().zip(other).all(is_same)
+}

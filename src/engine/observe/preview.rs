@@ -1,0 +1,120 @@
+//! What a look at the disk would do, applied to nothing.
+//!
+//! Takes the way of the reconciler, on a copy of what it knows: the same environment, the same
+//! memory of files, the same comparison with what runs. So the plan is the one that would be
+//! carried out.
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::observer::{ConfigObservation, Observer};
+use crate::{
+    config::{Config, Upstream},
+    discovery::Discovered,
+    domain::{Generation, PlanSummary, ReloadReport, ReloadResult, Stamp, WorkerSpec},
+    engine::reconcile::upstream::UpstreamMonitor,
+    files::{ChangedPaths, state::Draft},
+    plan::{Desired, Surroundings, desired, reconcile},
+};
+
+/// How long a look that was asked for waits for what is not settled: the absence after which a
+/// file counts as removed, and some room.
+pub(in crate::engine) const PATIENCE: Duration = Duration::from_millis(500);
+
+/// All that the reconciler knows, at one moment.
+pub(crate) struct PlanPreview {
+    pub(in crate::engine) observer: Observer,
+    pub(in crate::engine) actual: Vec<Arc<WorkerSpec>>,
+    pub(in crate::engine) config: Arc<Config>,
+    pub(in crate::engine) discovered: Discovered,
+    pub(in crate::engine) judged_by: Arc<Config>,
+    pub(in crate::engine) desired: Desired,
+    pub(in crate::engine) generation: Generation,
+    pub(in crate::engine) upstreams: Upstreams,
+}
+
+/// The base URLs that workers get, and would get.
+pub(in crate::engine) struct Upstreams {
+    now: (Upstream, Option<String>),
+    stand_in: Option<String>,
+}
+
+impl Upstreams {
+    pub(in crate::engine) fn of(
+        config: &Config,
+        now: Option<String>,
+        desk: &UpstreamMonitor,
+    ) -> Self {
+        Self { now: (config.model.upstream.clone(), now), stand_in: desk.stand_in_url() }
+    }
+
+    fn given(&self, upstream: &Upstream) -> Option<String> {
+        match &self.now {
+            (now, url) if now == upstream => url.clone(),
+            _ => upstream.base_url(self.stand_in.clone()),
+        }
+    }
+}
+
+impl PlanPreview {
+    /// What would be done by the config as it is on the disk, or by a draft of another.
+    ///
+    /// Blocks, for at most half a second longer than the disk does.
+    pub(in crate::engine) fn report(mut self, draft: Option<Draft>) -> ReloadReport {
+        let mut observer = self.observer.anew(draft);
+        let patience = Instant::now() + PATIENCE;
+        let mut errors = Vec::new();
+        let folder = loop {
+            let observation = observer.look(self.actual.clone(), ChangedPaths::Anything);
+            match observation.config {
+                ConfigObservation::Same => {}
+                ConfigObservation::New(_, config, refused) => {
+                    self.config = config;
+                    errors = refused.into_iter().collect();
+                }
+                ConfigObservation::Bad(fault) => {
+                    let plan = PlanSummary::default();
+                    return report(self.generation, ReloadResult::Rejected, plan, fault.errors);
+                }
+            }
+            match observation.again.filter(|again| Instant::now() + *again < patience) {
+                Some(again) => thread::sleep(again),
+                None => break observation.folder,
+            }
+        };
+        if let Some(Ok(discovered)) = folder {
+            self.discovered = discovered;
+            self.judged_by = Arc::clone(&self.config);
+        }
+        let surroundings = Surroundings {
+            base: observer.base().to_owned(),
+            upstream: self.upstreams.given(&self.config.model.upstream),
+        };
+        let config = in_force(&self.config, &self.judged_by);
+        let next = desired(&config, &self.discovered.candidates, &surroundings, &self.desired);
+        let plan = reconcile(&next, &self.actual, &self.desired).summary;
+        report(self.generation, ReloadResult::Applied, plan, errors)
+    }
+}
+
+fn report(
+    generation: Generation,
+    result: ReloadResult,
+    plan: PlanSummary,
+    errors: Vec<String>,
+) -> ReloadReport {
+    ReloadReport { generation, at: Stamp::now(), result, plan, errors }
+}
+
+/// The config by which workers are made: what was found in a folder goes with the rules by
+/// which it was, until the folder can be looked at by the new ones.
+pub(in crate::engine) fn in_force(config: &Arc<Config>, judged_by: &Config) -> Arc<Config> {
+    if judged_by.discovery == config.discovery {
+        return Arc::clone(config);
+    }
+    let discovery = judged_by.discovery.clone();
+    Arc::new(Config { discovery, ..Config::clone(config) })
+}

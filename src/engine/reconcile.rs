@@ -1,0 +1,9 @@
+//! Reconciliation: turns an observation into actions on the runtime, and publishes a report.
+
+mod apply;
+mod effective;
+pub(super) mod packages;
+mod preview;
+mod publish;
+pub(super) mod reconciler;
+pub(super) mod upstream;

@@ -1,0 +1,102 @@
+//! What a look saw, taken up.
+
+use std::sync::Arc;
+
+use super::{
+    effective::{Shown, is_same, tell_warnings},
+    reconciler::Reconciler,
+};
+use crate::{
+    config::{Config, Loaded},
+    discovery::Discovered,
+    engine::{
+        observe::{
+            config_source::ConfigFault, observer::ConfigObservation, permissions::PermissionReport,
+        },
+        report::ServerSettings,
+    },
+};
+
+impl Reconciler {
+    /// Takes up what was found of the config; whether that changes anything.
+    pub(in crate::engine) async fn apply_config(&mut self, observation: ConfigObservation) -> bool {
+        match observation {
+            ConfigObservation::Same => false,
+            ConfigObservation::Bad(fault) => {
+                self.reject(fault);
+                false
+            }
+            ConfigObservation::New(mut loaded, config, refused) => {
+                self.fault = None;
+                if refused.is_some() {
+                    self.shown.keep_in(&mut loaded, "state", "directory");
+                }
+                self.refused = refused;
+                self.is_config_news = true;
+                if is_same(&self.config, &config) && self.shown.effective == loaded.effective {
+                    return false;
+                }
+                self.adopt(*loaded, config).await;
+                true
+            }
+        }
+    }
+
+    /// The config on the disk is bad: what runs goes on by the last good one.
+    fn reject(&mut self, fault: ConfigFault) {
+        if self.fault.as_ref() != Some(&fault) {
+            for error in &fault.errors {
+                tracing::error!("{error}");
+                self.shared.logs.arcanos(&format!("Config not applied: {error}"));
+            }
+            self.is_config_news = true;
+        }
+        self.fault = Some(fault);
+    }
+
+    async fn adopt(&mut self, loaded: Loaded, config: Arc<Config>) {
+        tell_warnings(&loaded, &self.shared.logs);
+        (self.on_config)(&config, &self.shared.logs);
+        self.launch_limiter.set_limit(config.concurrency);
+        self.watcher.change(config.discovery.watch);
+        self.shared.server.send_replace(Arc::new(ServerSettings::of(&config)));
+        self.surroundings.upstream = self.model.follow(&config).await;
+        self.shown = Shown::of(&loaded);
+        self.config = config;
+    }
+
+    /// Says who else may write to the config or read its secrets, whenever that changes.
+    pub(in crate::engine) fn tell_exposure(&mut self, permissions: PermissionReport) {
+        if self.permissions == permissions {
+            return;
+        }
+        let known = [&self.permissions.writable[..], &self.permissions.warnings].concat();
+        for text in permissions.writable.iter().chain(&permissions.warnings) {
+            if !known.contains(text) {
+                tracing::warn!("{text}");
+                self.shared.logs.arcanos(&format!("Warning: {text}"));
+            }
+        }
+        let problem = (!permissions.writable.is_empty()).then(|| permissions.writable.join("\n"));
+        self.shared.board.set_problem("config.permissions", problem);
+        self.permissions = permissions;
+    }
+
+    /// Takes up what was found in the folder of workers.
+    pub(in crate::engine) fn apply_folder(&mut self, folder: Result<Discovered, String>) {
+        match folder {
+            Ok(discovered) => {
+                self.folder_error = None;
+                self.discovered = discovered;
+                self.judged_by = Arc::clone(&self.config);
+            }
+            Err(error) => {
+                if self.folder_error.as_ref() != Some(&error) {
+                    tracing::error!("{error}");
+                    self.shared.logs.arcanos(&error);
+                }
+                self.folder_error = Some(error);
+            }
+        }
+    }
+}

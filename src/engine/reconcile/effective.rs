@@ -1,0 +1,51 @@
+//! A config as people see it, and whether another one says the same.
+
+use std::collections::BTreeMap;
+
+use secrecy::ExposeSecret;
+
+use crate::{
+    config::{Config, Loaded},
+    files::logs::Logs,
+};
+
+/// The config as it is shown, and where its values come from.
+pub(in crate::engine) struct Shown {
+    pub(in crate::engine) effective: serde_json::Value,
+    pub(in crate::engine) sources: BTreeMap<String, &'static str>,
+}
+
+/// Says what a config that is good all the same should better not hold.
+pub(in crate::engine) fn tell_warnings(loaded: &Loaded, logs: &Logs) {
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+        logs.arcanos(&format!("Warning: {warning}"));
+    }
+}
+
+impl Shown {
+    pub(in crate::engine) fn of(loaded: &Loaded) -> Self {
+        let sources = loaded.sources.iter().map(|(key, source)| (key.clone(), source.as_str()));
+        Self { effective: loaded.effective.clone(), sources: sources.collect() }
+    }
+
+    /// Has a new config show what stays in force of this one.
+    pub(in crate::engine) fn keep_in(&self, loaded: &mut Loaded, section: &str, key: &str) {
+        if let Some(shown) = loaded.effective.get_mut(section).and_then(|s| s.get_mut(key)) {
+            *shown = self.effective[section][key].clone();
+        }
+    }
+}
+
+/// Whether two configs say the same, also where it is not shown.
+pub(in crate::engine) fn is_same(old: &Config, new: &Config) -> bool {
+    let secrets = |config: &Config| {
+        let values = config.secrets.iter();
+        values.map(|s| (s.name.clone(), s.value.expose_secret().to_owned())).collect::<Vec<_>>()
+    };
+    old.env.available == new.env.available
+        && old.env.set == new.env.set
+        && old.env.inherited == new.env.inherited
+        && old.workers == new.workers
+        && secrets(old) == secrets(new)
+}

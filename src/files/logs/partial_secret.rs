@@ -1,0 +1,167 @@
+//! What is shown of text before it is known whether it becomes a secret.
+//!
+//! A worker may stop in the middle of a line, and its file is not to be late. What may still
+//! become a secret, or a longer one, then stays in the buffer, and is remembered here as far as it
+//! was shown: so its rest is known for what it is.
+
+use crate::text::Redactor;
+
+/// What was shown of the bytes that a buffer begins with.
+#[derive(Default)]
+pub(super) struct PartialSecret(Option<Box<Shown>>);
+
+struct Shown {
+    /// How many bytes of the buffer; no line ends in them.
+    n: usize,
+    /// The bytes themselves, or their mark.
+    text: Vec<u8>,
+}
+
+impl PartialSecret {
+    /// How many bytes were shown.
+    pub(super) fn n(&self) -> usize {
+        self.0.as_ref().map_or(0, |shown| shown.n)
+    }
+
+    /// What may be shown of all these bytes, beyond what was; `None` if nothing may.
+    pub(super) fn show(&mut self, held: &[u8], redactor: &Redactor) -> Option<Vec<u8>> {
+        // Lines are counted when they are passed on for good.
+        if held.is_empty() || held.contains(&b'\n') {
+            return None;
+        }
+        let text = redactor.shown_early(held)?.into_owned();
+        let news = self.end_of(&text).to_vec();
+        self.0 = Some(Box::new(Shown { n: held.len(), text }));
+        Some(news)
+    }
+
+    /// Takes the first bytes off the buffer, redacted, without what was shown of them.
+    pub(super) fn cut_off(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        n: usize,
+        redactor: &Redactor,
+    ) -> Vec<u8> {
+        if n == 0 {
+            return Vec::new();
+        }
+        let redacted = redactor.redact(&buffer[..n]);
+        if n >= self.n() {
+            let news = self.end_of(&redacted).to_vec();
+            buffer.drain(..n);
+            self.0 = None;
+            return news;
+        }
+        // All of it was shown. Of a mark there is no part, so the rest may be shown again.
+        let rest = self.0.take().filter(|shown| buffer.starts_with(&shown.text));
+        buffer.drain(..n);
+        self.0 = rest.map(|mut shown| {
+            shown.text.drain(..n);
+            shown.n -= n;
+            shown
+        });
+        Vec::new()
+    }
+
+    /// What of a text was not shown.
+    fn end_of<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+        let shown = self.0.as_ref().map_or(&[][..], |shown| &shown.text);
+        // Else it has become a secret, or a longer one, and its mark says so.
+        text.strip_prefix(shown).unwrap_or(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: &str = "CANARYkey0123456789abcdef";
+
+    fn redactor() -> Redactor {
+        let secrets = [("API_KEY".to_owned(), KEY.to_owned())];
+        let patterns = ["sk-[A-Za-z0-9_-]{16,}".to_owned()];
+        Redactor::new(&secrets, &patterns).expect("a good pattern")
+    }
+
+    /// What is shown of pieces; a worker rests after those that are so marked.
+    fn shown(pieces: &[(&str, bool)]) -> String {
+        let (redactor, mut partial_secret) = (redactor(), PartialSecret::default());
+        let (mut buffer, mut out) = (Vec::new(), Vec::new());
+        for (piece, rests) in pieces {
+            buffer.extend_from_slice(piece.as_bytes());
+            if *rests {
+                let n = buffer.len() - redactor.held_back(&buffer);
+                out.extend(partial_secret.cut_off(&mut buffer, n, &redactor));
+                out.extend(partial_secret.show(&buffer, &redactor).unwrap_or_default());
+            }
+        }
+        let n = buffer.len();
+        out.extend(partial_secret.cut_off(&mut buffer, n, &redactor));
+        String::from_utf8(out).expect("ASCII")
+    }
+
+    fn without_marks(text: &str) -> String {
+        text.replace("[redacted API_KEY]", "").replace("[redacted pattern]", "")
+    }
+
+    #[test]
+    fn what_was_shown_early_is_not_shown_again() {
+        let key = "sk-abcdefghijklmnop";
+        for (pieces, expected) in [
+            (vec![("3 tas", true), ("k", true), ("s\n", true)], "3 tasks\n"),
+            (vec![(key, true)], "[redacted pattern]"),
+            (vec![(key, true), ("qrst", true), ("u\nx", false)], "[redacted pattern]\nx"),
+            (
+                vec![("found s", true), ("k-abcdefghijklmnop\n", true)],
+                "found s[redacted pattern]\n",
+            ),
+            (vec![("so CANAR", true), ("Y\n", false)], "so CANARY\n"),
+            (vec![("so CANAR", true), (&KEY[5..], true)], "so CANAR[redacted API_KEY]"),
+            (vec![(&KEY[..8], true), ("\n", true)], "CANARYke\n"),
+            (vec![("sk-", false), (KEY, true), ("\n", true)], "sk-[redacted API_KEY]\n"),
+            // The second one is too long a beginning to be shown, though it stands in a whole one.
+            (
+                vec![("sk-", false), (KEY, false), ("sk-abcdefgh", true), ("ijklmnop", true)],
+                "sk-[redacted API_KEY][redacted pattern]",
+            ),
+        ] {
+            assert_eq!(shown(&pieces), expected, "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn so_much_of_a_secret_that_it_counts_as_one_is_not_shown_early() {
+        let (redactor, mut partial_secret) = (redactor(), PartialSecret::default());
+        assert_eq!(
+            partial_secret.show(&KEY.as_bytes()[..7], &redactor).as_deref(),
+            Some(&b"CANARYk"[..])
+        );
+        assert_eq!(partial_secret.show(&KEY.as_bytes()[..8], &redactor), None);
+        assert_eq!(partial_secret.n(), 7);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_and_no_secret_gets_through(
+            pieces in proptest::collection::vec(
+                ("(CANARY|CA|key0123|456789abcdef|s|k-|sk-|abcdefghijklmnop|\n|x)", any::<bool>()),
+                0..24,
+            ),
+        ) {
+            let pieces: Vec<_> = pieces.iter().map(|(text, rests)| (text.as_str(), *rests)).collect();
+            let text: String = pieces.iter().map(|(text, _)| *text).collect();
+            let (seen, whole) = (shown(&pieces), redactor().redact_str(&text).into_owned());
+            prop_assert!(!seen.contains(&KEY[7..15]) || whole.contains(&KEY[7..15]), "{}", seen);
+            prop_assert!(!seen.contains(KEY), "{}", seen);
+            // What a mark stood for may turn out to be less, or another secret: then both are there.
+            let (plain, wanted) = (without_marks(&seen), without_marks(&whole));
+            let mut rest = plain.chars();
+            prop_assert!(wanted.chars().all(|c| rest.any(|r| r == c)), "{}", seen);
+            let marks = |text: &str| text.matches("[redacted").count();
+            prop_assert!(marks(&seen) >= marks(&whole), "{}", seen);
+            prop_assert!(marks(&seen) > 0 || seen == whole, "{}", seen);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Where children are made: one thread, one after another.
+//!
+//! One, because the death signal of a child is bound to the thread that made it, and because the
+//! thread stands still until the child has executed its program.
+
+use std::{
+    ffi::{CString, NulError},
+    io,
+    os::{
+        fd::{AsFd, AsRawFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use rustix::{
+    fs::{Mode, OFlags, fcntl_setfl, open},
+    io::Errno,
+    net::{AddressFamily, SocketFlags, SocketType, socketpair},
+    pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    cgroup::Cgroups,
+    command::{Command, SpawnError},
+    identity, lookup,
+    plan::{Identity, Plan},
+    proc, rlimit,
+    rlimit_tag::RlimitTag,
+    run::Leader,
+    spawn::SpawnerInner,
+    sys::{self, CHANNEL_FD, Stack},
+};
+
+/// Bytes a pipe of output is asked to hold: Node loses what is beyond at `process.exit`, and the
+/// logs read it in fewer turns. The most that Linux grants without privilege, by default.
+const PIPE_SIZE: usize = 1 << 20;
+
+/// Runs whose pipes are enlarged if we have no privilege: theirs take half of what all pipes of a
+/// user may hold (`pipe-user-pages-soft`, 64 MiB); over that, new ones of any program shrink.
+const RUNS_WITH_LARGE_PIPES: usize = 16;
+
+/// The capabilities either of which lifts that bound: CAP_SYS_ADMIN and CAP_SYS_RESOURCE.
+const PIPE_CAPABILITIES: u64 = 1 << 21 | 1 << 24;
+
+/// How much more readily the kernel kills a worker than us when memory runs out (proc(5)).
+const OOM_SCORE: i32 = 500;
+
+/// A process that somebody wants.
+pub(super) struct Request {
+    pub(super) command: Command,
+    pub(super) workshop: Arc<SpawnerInner>,
+    pub(super) reply: oneshot::Sender<Result<Launched, SpawnError>>,
+}
+
+/// A child before it is known to a runtime. Dropping it kills it.
+pub(super) struct Launched {
+    pub(super) leader: Leader,
+    pub(super) ends: Ends,
+    pub(super) warnings: Vec<String>,
+}
+
+/// One side of all that a run is connected by.
+pub(super) struct Ends {
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
+    pub(super) channel: Option<OwnedFd>,
+}
+
+/// What the thread works with.
+pub(super) struct SpawnThread {
+    stack: Stack,
+    null: OwnedFd,
+    oom_score: CString,
+    cgroups: Cgroups,
+    has_pipe_privilege: bool,
+}
+
+impl SpawnThread {
+    pub(super) fn new() -> io::Result<Self> {
+        let null = open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let own = std::fs::read_to_string("/proc/self/oom_score_adj").ok();
+        let own: i32 = own.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        let oom_score = (own + OOM_SCORE).min(1000).to_string();
+        Ok(Self {
+            stack: Stack::new(),
+            null: above_stdio(null)?,
+            oom_score: CString::new(oom_score).expect("digits hold no NUL"),
+            cgroups: Cgroups::default(),
+            has_pipe_privilege: proc::capabilities() & PIPE_CAPABILITIES != 0,
+        })
+    }
+
+    /// Spawns for as long as anybody can ask for it.
+    pub(super) fn work(mut self, mut queue: mpsc::Receiver<Request>) {
+        while let Some(request) = queue.blocking_recv() {
+            if request.reply.is_closed() {
+                continue;
+            }
+            let launched = self.launch(&request.command, &request.workshop);
+            // If nobody waits for it any more, dropping it kills it.
+            let _ = request.reply.send(launched);
+        }
+    }
+
+    fn launch(
+        &mut self,
+        command: &Command,
+        workshop: &Arc<SpawnerInner>,
+    ) -> Result<Launched, SpawnError> {
+        let path = last_value(&command.env, "PATH");
+        let program = lookup::resolve(&command.program, path, &command.cwd)?;
+        let mut warnings = Vec::new();
+        let cgroup = self.cgroups.limit(command, &mut warnings);
+        let (ours, theirs) = self.ends(command.ipc, workshop)?;
+        let plan = Plan {
+            program: c_string(command, program.as_os_str().as_bytes())?,
+            args: arguments(command)?,
+            env: environment(command)?,
+            cwd: c_string(command, command.cwd.as_os_str().as_bytes())?,
+            stdio: [&self.null, &theirs.stdout, &theirs.stderr].map(AsRawFd::as_raw_fd),
+            channel: theirs.channel.as_ref().map(AsRawFd::as_raw_fd),
+            cgroup: cgroup.as_ref().map(|group| group.procs.as_raw_fd()),
+            open_files: rlimit::for_worker(command.limits.open_files),
+            rlimit_tag: RlimitTag::of(&command.run),
+            oom_score: self.oom_score.clone(),
+            identity: identity_of(command)?,
+        };
+        let (pid, pidfd) = sys::clone_process(&plan, &mut self.stack).map_err(|failure| {
+            SpawnError::in_child(failure, command, &program.display().to_string())
+        })?;
+        let leader = Leader {
+            run: command.run.clone(),
+            pid,
+            pidfd: Arc::new(pidfd),
+            cgroup,
+            workshop: Arc::clone(workshop),
+            is_reaped: AtomicBool::new(false),
+        };
+        Ok(Launched { leader, ends: ours, warnings })
+    }
+
+    /// The pipes and the channel of a run: our ends and its own.
+    fn ends(&self, ipc: bool, workshop: &Arc<SpawnerInner>) -> Result<(Ends, Ends), SpawnError> {
+        // Each run holds the workshop, and so do its spawners: near enough.
+        let runs = Arc::strong_count(workshop);
+        let size = (self.has_pipe_privilege || runs <= RUNS_WITH_LARGE_PIPES).then_some(PIPE_SIZE);
+        let (stdout, their_stdout) = output_pipe(size)?;
+        let (stderr, their_stderr) = output_pipe(size)?;
+        let channel = if ipc { Some(channel_pair()?) } else { None };
+        let (channel, their_channel) = channel.unzip();
+        let ours = Ends { stdout, stderr, channel };
+        let theirs = Ends { stdout: their_stdout, stderr: their_stderr, channel: their_channel };
+        Ok((ours, theirs))
+    }
+}
+
+fn identity_of(command: &Command) -> Result<Option<Identity>, SpawnError> {
+    let Some(user) = &command.user else {
+        return Ok(None);
+    };
+    identity::look_up(user).map_err(|reason| SpawnError::Failed {
+        step: "become the user",
+        path: user.clone(),
+        reason,
+    })
+}
+
+fn last_value<'a>(env: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let found = env.iter().rev().find(|(n, _)| n == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+fn arguments(command: &Command) -> Result<Vec<CString>, SpawnError> {
+    std::iter::once(&command.program)
+        .chain(&command.args)
+        .map(|argument| c_string(command, argument.as_bytes()))
+        .collect()
+}
+
+/// The environment, the mark of the run first: so it is found soonest.
+fn environment(command: &Command) -> Result<Vec<CString>, SpawnError> {
+    let mut ours = vec![(proc::MARK, command.run.as_str().to_owned())];
+    if command.ipc {
+        ours.push(("NODE_CHANNEL_FD", CHANNEL_FD.to_string()));
+        ours.push(("NODE_CHANNEL_SERIALIZATION_MODE", "json".to_owned()));
+    }
+    let names: Vec<&str> = ours.iter().map(|(name, _)| *name).collect();
+    let theirs = command.env.iter().enumerate().filter(|(index, (name, _))| {
+        let later = command.env.iter().skip(index + 1);
+        !names.contains(&name.as_str()) && later.into_iter().all(|(n, _)| n != name)
+    });
+    let theirs = theirs.map(|(_, (name, value))| (name.as_str(), value.as_str()));
+    let ours = ours.iter().map(|(name, value)| (*name, value.as_str()));
+    ours.chain(theirs)
+        .map(|(name, value)| c_string(command, format!("{name}={value}").as_bytes()))
+        .collect()
+}
+
+fn c_string(command: &Command, bytes: &[u8]) -> Result<CString, SpawnError> {
+    CString::new(bytes).map_err(|_: NulError| SpawnError::Failed {
+        step: "hand its arguments and environment to",
+        path: command.program.clone(),
+        reason: "one of them holds a NUL byte".to_owned(),
+    })
+}
+
+/// A pipe: our end to read, that does not block, and the child's.
+fn output_pipe(size: Option<usize>) -> Result<(OwnedFd, OwnedFd), SpawnError> {
+    let starved = |errno| SpawnError::before("make a pipe", errno);
+    let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).map_err(starved)?;
+    fcntl_setfl(&ours, OFlags::NONBLOCK).map_err(starved)?;
+    if let Some(size) = size {
+        // One of the default size works too.
+        let _ = fcntl_setpipe_size(&ours, size);
+    }
+    Ok((ours, above_stdio(theirs).map_err(starved)?))
+}
+
+/// A pair of sockets: our end, that does not block, and the child's.
+fn channel_pair() -> Result<(OwnedFd, OwnedFd), SpawnError> {
+    let starved = |errno| SpawnError::before("make a channel", errno);
+    let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+    let pair = socketpair(family, kind, SocketFlags::CLOEXEC, None);
+    let (ours, theirs) = pair.map_err(starved)?;
+    fcntl_setfl(&ours, OFlags::RDWR | OFlags::NONBLOCK).map_err(starved)?;
+    Ok((ours, above_stdio(theirs).map_err(starved)?))
+}
+
+/// The same descriptor under a number above 2, where the child's own are put. It has one already,
+/// unless somebody closed ours.
+fn above_stdio(fd: OwnedFd) -> Result<OwnedFd, Errno> {
+    if fd.as_raw_fd() > 2 {
+        return Ok(fd);
+    }
+    rustix::io::fcntl_dupfd_cloexec(fd.as_fd(), 3)
+}

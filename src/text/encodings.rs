@@ -1,0 +1,160 @@
+//! The forms in which a secret turns up.
+//!
+//! As it is, in base64 wherever it stands in what was encoded, percent-encoded, as the inside of
+//! a JSON string, and line by line. A secret that is reversed, hashed or broken up passes.
+
+use std::collections::BTreeSet;
+
+/// The shortest text that is replaced, in bytes; shorter ones would turn up by chance.
+pub(super) const SHORTEST: usize = 8;
+
+/// The shortest line of a secret of several lines that is replaced on its own, in bytes.
+const SHORTEST_LINE: usize = 16;
+
+const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// All forms of a secret; none if it is too short to be replaced.
+pub(super) fn encodings(secret: &[u8]) -> BTreeSet<Vec<u8>> {
+    let mut encodings = BTreeSet::new();
+    if secret.len() < SHORTEST {
+        return encodings;
+    }
+    encodings.insert(secret.to_vec());
+    for alphabet in [STANDARD, URL_SAFE] {
+        encodings.extend((0..3).flat_map(|offset| base64(secret, offset, alphabet)));
+    }
+    encodings.extend(percent(secret));
+    encodings.extend(json(secret));
+    let lines: Vec<&[u8]> = secret.split(|b| matches!(b, b'\n' | b'\r')).collect();
+    if lines.len() > 1 {
+        let long = lines.iter().map(|l| l.trim_ascii());
+        encodings.extend(long.filter(|l| l.len() >= SHORTEST_LINE).map(<[u8]>::to_vec));
+    }
+    encodings.retain(|form| form.len() >= SHORTEST);
+    encodings
+}
+
+/// What the secret's own bits make of the base64 of a text in which it stands at this offset
+/// modulo 3; at its end once without the last character, which may depend on what follows.
+fn base64(secret: &[u8], offset: usize, alphabet: &[u8; 64]) -> Vec<Vec<u8>> {
+    let mut padded = vec![0; offset];
+    padded.extend_from_slice(secret);
+    let character = |n: usize| {
+        let bit = n * 6;
+        let pair = [bit / 8, bit / 8 + 1].map(|i| padded.get(i).copied().unwrap_or(0));
+        let six = (u16::from_be_bytes(pair) >> (10 - bit % 8)) & 0b11_1111;
+        alphabet[usize::from(six)]
+    };
+    // The first characters that hold no bit of what stands before.
+    let first = (offset * 8).div_ceil(6);
+    let bits = padded.len() * 8;
+    let sure: Vec<u8> = (first..bits / 6).map(character).collect();
+    if bits.is_multiple_of(6) {
+        return vec![sure];
+    }
+    let mut whole = sure.clone();
+    whole.push(character(bits / 6));
+    let mut ended = whole.clone();
+    ended.resize(ended.len() + (3 - padded.len() % 3) % 3, b'=');
+    vec![sure, whole, ended]
+}
+
+/// As in a URL or a form: strict, as JavaScript does it, as for a path, and in both cases.
+fn percent(secret: &[u8]) -> [Vec<u8>; 5] {
+    const STRICT: &[u8] = b"-_.~";
+    const JAVASCRIPT: &[u8] = b"-_.~!*'()";
+    const PATH: &[u8] = b"-_.~/";
+    const UPPER: &[u8; 16] = b"0123456789ABCDEF";
+    const LOWER: &[u8; 16] = b"0123456789abcdef";
+    let encode = |kept: &[u8], space: &[u8], hex: &[u8; 16]| {
+        let mut out = Vec::with_capacity(secret.len());
+        for b in secret {
+            if b.is_ascii_alphanumeric() || kept.contains(b) {
+                out.push(*b);
+            } else if *b == b' ' {
+                out.extend_from_slice(space);
+            } else {
+                out.extend([b'%', hex[usize::from(b >> 4)], hex[usize::from(b & 15)]]);
+            }
+        }
+        out
+    };
+    [
+        encode(STRICT, b"%20", UPPER),
+        encode(JAVASCRIPT, b"%20", UPPER),
+        encode(PATH, b"%20", UPPER),
+        encode(STRICT, b"+", UPPER),
+        encode(STRICT, b"%20", LOWER),
+    ]
+}
+
+/// As the inside of a JSON string: plain, all in ASCII (Python), with `\/` (PHP).
+fn json(secret: &[u8]) -> Vec<Vec<u8>> {
+    let Ok(text) = std::str::from_utf8(secret) else {
+        return Vec::new();
+    };
+    let quoted = serde_json::Value::from(text).to_string();
+    let plain = &quoted[1..quoted.len() - 1];
+    let mut ascii = String::with_capacity(plain.len());
+    for c in plain.chars() {
+        if c.is_ascii() {
+            ascii.push(c);
+        } else {
+            let mut units = [0; 2];
+            ascii.extend(c.encode_utf16(&mut units).iter().map(|u| format!("\\u{u:04x}")));
+        }
+    }
+    [plain.to_owned(), plain.replace('/', "\\/"), ascii].map(String::into_bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_known_in_every_common_form() {
+        let secret = "pa/ss wörd+1\"x";
+        let encodings = encodings(secret.as_bytes());
+        for form in [
+            secret,
+            "cGEvc3Mgd8O2cmQrMSJ4", // base64 of it alone
+            "wYS9zcyB3w7ZyZCsxIn",  // within the base64 of `:` and it
+            "pa%2Fss%20w%C3%B6rd%2B1%22x",
+            "pa%2fss%20w%c3%b6rd%2b1%22x",
+            "pa%2Fss+w%C3%B6rd%2B1%22x",
+            "pa/ss%20w%C3%B6rd%2B1%22x",
+            "pa/ss wörd+1\\\"x",
+            "pa\\/ss wörd+1\\\"x",
+            "pa/ss w\\u00f6rd+1\\\"x",
+        ] {
+            assert!(encodings.contains(form.as_bytes()), "{form} in {encodings:?}");
+        }
+    }
+
+    #[test]
+    fn the_base64_of_a_text_holds_a_form_of_every_secret_in_it() {
+        // Of `user:` and `user1:` and `u:` before, and of nothing and more behind `secret-0123`.
+        for encoded in [
+            "c2VjcmV0LTAxMjM=",
+            "c2VjcmV0LTAxMjM",
+            "dTpzZWNyZXQtMDEyMw==",
+            "dXNlcjpzZWNyZXQtMDEyMw==",
+            "dXNlcjE6c2VjcmV0LTAxMjM7bW9yZQ==",
+            "OnNlY3JldC0wMTIzOw==",
+        ] {
+            let found = encodings(b"secret-0123")
+                .iter()
+                .any(|form| encoded.as_bytes().windows(form.len()).any(|window| window == form));
+            assert!(found, "{encoded}");
+        }
+    }
+
+    #[test]
+    fn short_secrets_have_no_form_and_long_lines_have_their_own() {
+        assert!(encodings(b"1234567").is_empty());
+        let encodings = encodings(b"-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\nshort\n");
+        assert!(encodings.contains(&b"MIIEvQIBADANBgkqhkiG"[..]));
+        assert!(!encodings.contains(&b"short"[..]));
+    }
+}
