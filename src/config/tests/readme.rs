@@ -1,11 +1,11 @@
-//! The README's table of keys, held against the schema.
+//! The tables of keys in `docs/configuration.md`, held against the schema.
 
 use crate::config;
 
-const README: &str = include_str!("../../../README.md");
+const REFERENCE: &str = include_str!("../../../docs/configuration.md");
 
 #[test]
-fn the_readme_names_every_key() {
+fn the_reference_names_every_key() {
     let schema = config::schema();
     let sections = schema["properties"].as_object().expect("sections");
     let mut missing = Vec::new();
@@ -17,10 +17,10 @@ fn the_readme_names_every_key() {
         let keys = &schema["$defs"][reference.trim_start_matches("#/$defs/")]["properties"];
         for key in keys.as_object().expect("keys").keys() {
             let row = format!("| `{section}.{key}` |");
-            if !README.contains(&row) {
+            if !REFERENCE.contains(&row) {
                 missing.push(row);
             }
         }
     }
-    assert!(missing.is_empty(), "not in the README's table: {missing:?}");
+    assert!(missing.is_empty(), "not in docs/configuration.md: {missing:?}");
 }
