@@ -15,7 +15,7 @@ use std::{
 
 use arcanos::{
     config::{self, Config},
-    discovery::{Content, Entry, Grounds, Listing, Rules, analyse, judge},
+    discovery::{Content, Entry, ImportRoots, Listing, Rules, analyse, judge},
     domain::WorkerId,
     plan::{Desired, Surroundings, desired, reconcile},
     text::{Redactor, lines, push_shown},
@@ -144,7 +144,7 @@ fn site(text: &str) -> Config {
 }
 
 fn listing(files: BTreeMap<PathBuf, Entry>) -> Listing {
-    Listing { directory: "/site/workers".into(), grounds: Grounds::default(), files }
+    Listing { directory: "/site/workers".into(), grounds: ImportRoots::default(), files }
 }
 
 fn entry(rules: &Rules, path: &Path, text: &str) -> Entry {

@@ -7,13 +7,14 @@ use std::{
 };
 
 /// Each room with its floor and the rooms of its own floor that it may use.
-const ROOMS: [(&str, u8, &[&str]); 12] = [
+const ROOMS: [(&str, u8, &[&str]); 13] = [
     ("domain", 0, &[]),
     ("text", 1, &[]),
     ("config", 1, &["text"]),
     ("discovery", 1, &["config", "text"]),
     ("plan", 1, &["config", "discovery"]),
     ("worker", 1, &["text"]),
+    ("failpoint", 0, &[]),
     ("process", 2, &[]),
     ("files", 2, &[]),
     ("openai", 2, &[]),
