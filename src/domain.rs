@@ -6,6 +6,7 @@
 
 mod event;
 mod exit;
+mod host;
 mod id;
 mod plan;
 mod spec;
@@ -15,6 +16,7 @@ mod view;
 
 pub use event::{Event, OccurrenceKind};
 pub use exit::{Exit, signal_name, signal_number};
+pub use host::{Authority, Host, is_localhost, reachable_address};
 pub use id::{Generation, InvalidId, RunId, WorkerId};
 pub use plan::{PlanSummary, ReloadReport, ReloadResult};
 pub use spec::{

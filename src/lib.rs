@@ -37,9 +37,10 @@
 //! | 1 | [`worker`] | one worker's life, without I/O |
 //! | 2 | [`process`] | spawn, groups, descendants, the Node channel, the task runner, limits |
 //! | 2 | [`files`] | scan, watch, bounded reads, logs, the state directory |
-//! | 2 | [`openai`] | the preflight and the stand-in: all use of async-openai |
+//! | 2 | `http` | accept loop, connections, deadlines: what each HTTP server of arcanos listens with |
+//! | 2 | [`openai`] | the preflight and the stand-in: all use of async-openai (uses http) |
 //! | 3 | [`engine`] | the tokio tasks that join the floors |
-//! | 4 | [`server`] | accept loop, guard, routes, streams, dashboard, metrics |
+//! | 4 | [`server`] | guard, routes, streams, dashboard, metrics |
 //! | 4 | [`cli`] | arguments and one file a subcommand |
 //!
 //! Floors 0 and 1 never await, read no clock and open nothing: they are tested with tables and
@@ -69,6 +70,7 @@ pub mod domain;
 pub mod engine;
 pub(crate) mod failpoint;
 pub mod files;
+pub(crate) mod http;
 pub mod openai;
 pub mod plan;
 pub mod process;

@@ -6,6 +6,7 @@
 //! sampling settings and token limits.
 
 mod answer;
+mod body;
 mod chat;
 mod embeddings;
 mod listener;

@@ -1,4 +1,4 @@
-//! Answers that say no.
+//! Error responses: each with a status, a stable code for programs, and words for people.
 
 use std::borrow::Cow;
 
@@ -12,20 +12,21 @@ use serde::Serialize;
 use crate::{
     domain::Stamp,
     engine::{CommandError, PreviewError, WorkerFailed},
+    http::{BodyError, HeaderError},
 };
 
 use super::query::QueryError;
 
 /// Characters of a client's text that are repeated to it.
-const ECHO: usize = 100;
+const MAX_QUOTED: usize = 100;
 
-/// An answer that says no, and why.
+/// An error response.
 #[derive(Debug)]
 pub(super) struct ApiError {
     pub(super) status: StatusCode,
     /// For programs; never changes.
     code: &'static str,
-    /// For people, short: which kind of no.
+    /// For people, short: which kind of error.
     title: Cow<'static, str>,
     /// For people: why, and what to do.
     message: String,
@@ -104,8 +105,7 @@ impl ApiError {
         Self::new(status, "payload_too_large", "Payload too large", message)
     }
 
-    pub(super) fn too_slow() -> Self {
-        let message = "the request took more than 10 s to arrive";
+    pub(super) fn too_slow(message: String) -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "Request timeout", message)
     }
 
@@ -137,7 +137,27 @@ impl ApiError {
         Self { errors: Some(errors), ..api_error }
     }
 
-    /// The JSON text of it.
+    /// The response, with the headers that belong to this error.
+    pub(super) fn response(&self) -> Response<Vec<u8>> {
+        let mut response = Response::new(self.body());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                let scheme = HeaderValue::from_static("Bearer realm=\"arcanos\"");
+                headers.insert(header::WWW_AUTHENTICATE, scheme);
+            }
+            // The rest of the request is not read, so the connection cannot be used again.
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        response
+    }
+
+    /// The body, as JSON text.
     pub(super) fn body(&self) -> Vec<u8> {
         let wire = Wire {
             success: false,
@@ -179,6 +199,22 @@ impl From<PreviewError> for ApiError {
     }
 }
 
+impl From<HeaderError> for ApiError {
+    fn from(error: HeaderError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge { limit } => Self::too_large(limit),
+            BodyError::TooSlow { .. } => Self::too_slow(error.to_string()),
+            BodyError::Unreadable(ref cause) => Self::bad_request(format!("{error}: {cause}")),
+        }
+    }
+}
+
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         Self::bad_request(error.to_string())
@@ -194,27 +230,12 @@ impl From<WorkerFailed> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(self.body()));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        match self.status {
-            StatusCode::UNAUTHORIZED => {
-                let scheme = HeaderValue::from_static("Bearer realm=\"arcanos\"");
-                headers.insert(header::WWW_AUTHENTICATE, scheme);
-            }
-            // The rest of the request is not read, so the connection cannot be used again.
-            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
-                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            _ => {}
-        }
-        response
+        self.response().map(Body::from)
     }
 }
 
 fn cut(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(ECHO) {
+    match text.char_indices().nth(MAX_QUOTED) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),
         None => text.into(),
     }

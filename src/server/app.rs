@@ -1,4 +1,4 @@
-//! What all requests share.
+//! The state that all requests share.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,14 +13,12 @@ use crate::{
 
 use super::{guard::Access, response_cache::ResponseCache};
 
-/// The engine, and what the server keeps of it.
+/// The engine, and what the server keeps between requests.
 pub(super) struct App {
     pub(super) handle: Handle,
-    /// Cancelled when nothing should wait any more.
+    /// Cancelled when the server ends: no request may wait any longer.
     pub(super) ending: CancellationToken,
-    /// Cancelled when connections should be cut.
-    pub(super) cut: CancellationToken,
-    /// When the server began.
+    /// When the server started.
     pub(super) since: Stamp,
     pub(super) responses: ResponseCache,
     settings: watch::Receiver<Arc<ServerSettings>>,
@@ -35,7 +33,7 @@ struct Streams {
 }
 
 impl App {
-    /// All of it, for this engine.
+    /// The state for this engine.
     pub(super) fn new(handle: Handle, ending: CancellationToken) -> Self {
         let settings = handle.server_settings();
         let first = Arc::clone(&settings.borrow());
@@ -43,7 +41,6 @@ impl App {
         Self {
             handle,
             ending,
-            cut: CancellationToken::new(),
             since: Stamp::now(),
             responses: ResponseCache::default(),
             settings,
@@ -52,7 +49,7 @@ impl App {
         }
     }
 
-    /// Who may ask, by the settings of this moment.
+    /// The access rules of the present settings.
     pub(super) fn access(&self) -> Arc<Access> {
         let settings = self.settings.borrow();
         let mut access = self.access.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,7 +64,7 @@ impl App {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner).end.clone()
     }
 
-    /// Ends all streams if the token is another one by now: who has it may come back.
+    /// Ends all streams if the token has changed: a client that has the new one can open another.
     pub(super) fn end_streams_of_old_token(&self, settings: &ServerSettings) {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         let new = settings.token.as_ref();
@@ -79,7 +76,7 @@ impl App {
         }
     }
 
-    /// How many connections there may be, by the settings of this moment.
+    /// How many connections the present settings allow.
     pub(super) fn max_connections(&self) -> usize {
         self.settings.borrow().max_connections
     }

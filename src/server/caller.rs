@@ -1,53 +1,45 @@
-//! One request, from its head to its answer.
+//! The service of the status server: access control, then the routes.
 
 use std::{
     any::Any,
-    convert::Infallible,
     future::poll_fn,
-    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::{Pin, pin},
+    pin::pin,
     sync::Arc,
-    task::{Context, Poll},
-    time::Instant,
+    task::Poll,
 };
 
 use axum::{
-    body::{Body, Bytes, HttpBody},
+    Router,
+    body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header, request::Parts},
     response::IntoResponse,
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{
-    body::{Frame, Incoming, SizeHint},
-    service::Service,
+use tower::{ServiceExt, service_fn};
+
+use super::{api_error::ApiError, app::App, query, routes};
+use crate::{
+    failpoint::failpoint,
+    http::{ConnectionInfo, RequestBody, Service},
 };
-use hyper_util::service::TowerToHyperService;
-use tokio::time::timeout_at;
 
-use super::{api_error::ApiError, app::App, pulse::ConnectionState, query};
-use crate::failpoint::failpoint;
+/// The service that responds to all requests.
+pub(super) fn service(app: Arc<App>) -> impl Service {
+    let routes = routes::router(Arc::clone(&app));
+    service_fn(move |request: Request<RequestBody>| {
+        let caller = Caller { app: Arc::clone(&app), routes: routes.clone() };
+        async move { Ok(caller.answer(request).await) }
+    })
+}
 
-/// The body of a request, in bytes.
-pub(super) const MAX_BODY: usize = 64 << 10;
-
-/// Who asks on one connection.
-pub(super) struct Caller {
-    pub(super) app: Arc<App>,
-    /// The address of ours that the connection came to.
-    pub(super) local: SocketAddr,
-    pub(super) pulse: Arc<ConnectionState>,
-    pub(super) routes: TowerToHyperService<axum::Router>,
+/// What one request needs.
+struct Caller {
+    app: Arc<App>,
+    routes: Router,
 }
 
 impl Caller {
-    /// Answers a request.
-    pub(super) async fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-    ) -> Result<Response<Answer>, Infallible> {
-        // Also a request that is dropped half way, or whose handler panics, ends the turn.
-        let turn = Turn(Arc::clone(&self.pulse));
+    async fn answer(self, request: Request<RequestBody>) -> Response<Body> {
         let (head, body) = request.into_parts();
         let method = head.method.clone();
         let mut response = match self.respond(head, body).await {
@@ -56,87 +48,27 @@ impl Caller {
         };
         add_security_headers(response.headers_mut());
         tracing::debug!(%method, status = response.status().as_u16(), "A request was answered.");
-        if is_stream(response.headers()) {
-            self.pulse.streams();
-        }
-        Ok(response.map(|body| Answer { body, _turn: turn }))
+        response
     }
 
-    async fn respond(&self, head: Parts, body: Incoming) -> Result<Response<Body>, ApiError> {
-        let deadline = match body.is_end_stream() {
-            true => {
-                self.pulse.received();
-                None
-            }
-            false => Some(self.pulse.expects_body()),
-        };
-        self.app.access().check(self.local, &head)?;
-        let body = match deadline {
-            Some(deadline) => self.receive(body, deadline).await?,
-            None => Bytes::new(),
-        };
+    async fn respond(self, head: Parts, body: RequestBody) -> Result<Response<Body>, ApiError> {
+        let info = head.extensions.get::<ConnectionInfo>();
+        let local = info.expect("the accept loop adds it to each request").local;
+        self.app.access().check(local, &head)?;
+        // Every request is received in full before anything is done about it, so that a slow or
+        // endless one costs a buffer and nothing else.
+        let body = body.read().await?;
         let request = Request::from_parts(normalize_path(head)?, Body::from(body));
         let answer = async {
             failpoint("request", request.uri().path());
-            self.routes.call(request).await
+            self.routes.oneshot(request).await
         };
-        let response = unpanicked(answer).await?;
+        let response = catch_panic(answer).await?;
         Ok(response.unwrap_or_else(|never| match never {}))
     }
-
-    /// The whole body. Every request is received in full before anything is done about it, so
-    /// that a slow or endless one costs a buffer and nothing else.
-    async fn receive(&self, body: Incoming, deadline: Instant) -> Result<Bytes, ApiError> {
-        if body.size_hint().lower() > MAX_BODY as u64 {
-            return Err(ApiError::too_large(MAX_BODY));
-        }
-        let whole = Limited::new(body, MAX_BODY).collect();
-        let whole = timeout_at(deadline.into(), whole).await.map_err(|_| ApiError::too_slow())?;
-        let whole = whole.map_err(|error| match error.is::<LengthLimitError>() {
-            true => ApiError::too_large(MAX_BODY),
-            false => ApiError::bad_request(format!("the body could not be read: {error}")),
-        })?;
-        self.pulse.received();
-        Ok(whole.to_bytes())
-    }
 }
 
-/// A request that is being answered; ends when the answer has been handed over, or dropped.
-struct Turn(Arc<ConnectionState>);
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.0.served();
-    }
-}
-
-/// The body of an answer.
-pub(super) struct Answer {
-    body: Body,
-    _turn: Turn,
-}
-
-impl HttpBody for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// The head with the path that the routes know: a trailing slash is no difference.
+/// The head with the path that the routes know: a trailing slash makes no difference.
 fn normalize_path(mut head: Parts) -> Result<Parts, ApiError> {
     let path = head.uri.path();
     if !query::is_well_encoded(path) {
@@ -153,8 +85,8 @@ fn normalize_path(mut head: Parts) -> Result<Parts, ApiError> {
     Ok(head)
 }
 
-/// Waits for an answer; a panic on the way costs this request, not the server.
-async fn unpanicked<F: Future>(future: F) -> Result<F::Output, ApiError> {
+/// Waits for a response; a panic on the way costs this request, not the server.
+async fn catch_panic<F: Future>(future: F) -> Result<F::Output, ApiError> {
     let mut future = pin!(future);
     let outcome = poll_fn(|cx| {
         // The future is not polled again after a panic, so nobody sees what it left half done.
@@ -165,20 +97,22 @@ async fn unpanicked<F: Future>(future: F) -> Result<F::Output, ApiError> {
         }
     });
     outcome.await.map_err(|panic| {
-        let error = words(panic.as_ref());
+        let error = panic_message(panic.as_ref());
         tracing::error!(error, "A request made the server panic.");
-        ApiError::internal("the server met a api_error of its own; its log on stderr says more")
+        ApiError::internal(
+            "the server panicked while it answered; its log on stderr has the details",
+        )
     })
 }
 
-fn words(panic: &(dyn Any + Send)) -> &str {
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message")
 }
 
-/// Puts on what every answer wears.
-fn add_security_headers(headers: &mut HeaderMap) {
-    const WORN: [(HeaderName, HeaderValue); 3] = [
+/// Adds the headers that every response has.
+pub(super) fn add_security_headers(headers: &mut HeaderMap) {
+    const ALWAYS: [(HeaderName, HeaderValue); 3] = [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (
@@ -186,9 +120,5 @@ fn add_security_headers(headers: &mut HeaderMap) {
             HeaderValue::from_static("same-origin"),
         ),
     ];
-    headers.extend(WORN.map(|(name, value)| (Some(name), value)));
-}
-
-fn is_stream(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == super::stream::CONTENT_TYPE)
+    headers.extend(ALWAYS.map(|(name, value)| (Some(name), value)));
 }

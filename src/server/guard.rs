@@ -1,9 +1,9 @@
-//! Who may ask: checked before anything else is done with a request.
+//! Access control: which requests may be answered, checked before anything else is done with one.
 //!
-//! Three doors, in this order. The *host* the client believes to talk to must be ours: else a
-//! page whose name was rebound to this machine could read everything. The *origin* of a page must
-//! be ours: a request without a body needs no leave of ours, so only refusing it helps. The
-//! *token*, if there is one.
+//! Three checks, in this order. The *host* that the client believes to talk to must be ours: else
+//! a page whose name was rebound to this machine could read everything. The *origin* of a page
+//! must be ours: a browser sends a request without a body unasked, so only refusing it helps. The
+//! *token* must be right, if there is one.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -11,22 +11,23 @@ use axum::http::{HeaderMap, HeaderName, Method, header, request::Parts};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::engine::ServerSettings;
-
-use super::{
-    api_error::ApiError,
-    host::{Authority, Host, Origin},
+use crate::{
+    domain::{Authority, Host},
+    engine::ServerSettings,
+    http::{self, HostError, Origin},
 };
+
+use super::api_error::ApiError;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Who may ask, by the settings it was made from.
+/// The access rules of the settings that it was made from.
 pub(super) struct Access {
     settings: Arc<ServerSettings>,
 }
 
 impl Access {
-    /// What these settings say.
+    /// The rules of these settings.
     pub(super) fn of(settings: &Arc<ServerSettings>) -> Self {
         Self { settings: Arc::clone(settings) }
     }
@@ -39,7 +40,7 @@ impl Access {
     /// Whether a request with this head, on a connection to this address of ours, may be answered.
     ///
     /// # Errors
-    /// The answer that it gets instead.
+    /// The response that it gets instead.
     pub(super) fn check(&self, local: SocketAddr, head: &Parts) -> Result<(), ApiError> {
         let target = self.check_host(local, head)?;
         self.check_origin(local, target, head)?;
@@ -51,20 +52,11 @@ impl Access {
         local: SocketAddr,
         head: &'a Parts,
     ) -> Result<Authority<'a>, ApiError> {
-        let Some(text) = only(&head.headers, &header::HOST)? else {
-            return Err(ApiError::bad_request("the request has no Host header".to_owned()));
-        };
-        let accepted = |text: &'a str| {
-            let authority = Authority::parse(text)?;
-            self.accepts(local, authority.host).then_some(authority)
-        };
-        // A client may name the host in the request line too, and then means that one.
-        if let Some(named) = head.uri.authority()
-            && accepted(named.as_str()).is_none()
-        {
-            return Err(ApiError::forbidden_host(named.as_str()));
-        }
-        accepted(text).ok_or_else(|| ApiError::forbidden_host(text))
+        let target = http::target(head, |host| self.accepts(local, host));
+        target.map_err(|error| match error {
+            HostError::Foreign(host) => ApiError::forbidden_host(host),
+            HostError::Header(_) | HostError::Missing => ApiError::bad_request(error.to_string()),
+        })
     }
 
     fn accepts(&self, local: SocketAddr, host: Host<'_>) -> bool {
@@ -107,7 +99,7 @@ impl Access {
                 return Ok(());
             }
             return Err(ApiError::unauthorized(
-                "set `server.token`: this is reached from elsewhere",
+                "set `server.token`: this address is reached from other machines",
             ));
         };
         if is_open(head) {
@@ -122,23 +114,15 @@ impl Access {
     }
 }
 
-/// What everybody may see, with a token or without: it holds no data of the workers, or no more
-/// than that they are well.
+/// Whether a request needs no token: its response holds no data of the workers, but for whether
+/// they are well.
 fn is_open(head: &Parts) -> bool {
     let is_read = matches!(head.method, Method::GET | Method::HEAD);
     is_read && matches!(head.uri.path(), "/" | "/health" | "/health/")
 }
 
-/// The value of a header that may be there once; one that is there twice could be understood
-/// differently by someone between us and the client.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next();
-    if values.next().is_some() {
-        return Err(ApiError::bad_request(format!("the request has more than one {name} header")));
-    }
-    let text = value.map(|value| value.to_str()).transpose();
-    text.map_err(|_| ApiError::bad_request(format!("the {name} header is not plain ASCII")))
+    Ok(http::only_value(headers, name)?)
 }
 
 fn bearer(value: &str) -> Option<&str> {
@@ -147,8 +131,8 @@ fn bearer(value: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// Compares in a time that depends on what the client shows only by its length, and says nothing
-/// about where they differ.
+/// Compares in constant time: how long it takes depends on the length of what the client shows,
+/// never on where the two differ.
 fn is_same(token: &SecretString, shown: &str) -> bool {
     let (token, shown) = (token.expose_secret().as_bytes(), shown.as_bytes());
     let mut same: Choice = token.len().ct_eq(&shown.len());

@@ -1,4 +1,4 @@
-//! `GET /`: a page for people, a word for programs.
+//! `GET /`: the dashboard for browsers, one line of text for programs.
 
 use axum::{
     http::{HeaderMap, HeaderValue, header},

@@ -1,11 +1,12 @@
-//! The server's life: where it listens, and how it ends.
+//! The status server from start to end: it listens where the settings say, moves, and shuts down.
 //!
-//! One task of its own ([`serve()`]) follows the settings. Each listener has an acceptor; a new one
-//! is bound before the old one is told to stop. Requests on connections of the old one are
-//! finished, then those connections close.
+//! One task ([`serve()`]) follows the settings. Each listener has an accept loop; a new address is
+//! bound before the accept loop of the old one is stopped. Requests on connections of the old one
+//! are finished, then those connections close.
 
-use std::{future::ready, mem, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use axum::http::{HeaderValue, header};
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -13,64 +14,95 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{Handle, ServerSettings};
-
-use super::{
-    accept::Acceptor,
-    app::App,
-    bind::{BindError, Bound, Listener},
-    pulse::Timeouts,
+use crate::{
+    engine::{Handle, ServerSettings},
+    http::{Acceptor, Limits, Listener, Service, Settings, Timeouts},
 };
 
-/// How often an address that is wanted and busy is tried again.
-const RETRY: Duration = Duration::from_secs(2);
+use super::{
+    api_error::ApiError,
+    app::App,
+    bind::{BindError, Bound, listen},
+    caller,
+};
+
+/// How long a client may take. The time for a request is short, as requests come in a packet or
+/// two; the figures are those of the contract's section on HTTP.
+pub(super) const TIMEOUTS: Timeouts = Timeouts {
+    head: Duration::from_secs(10),
+    request: Duration::from_secs(10),
+    idle: Duration::from_secs(120),
+    stall: Duration::from_secs(30),
+};
+
+/// How much a client may send, in bytes.
+const LIMITS: Limits = Limits { head: 16 << 10, buffer: 64 << 10, body: 64 << 10 };
+
+/// How often a wanted address that is busy is tried again.
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long requests that are being answered may go on once the server should end. Workers have
-/// stopped by then, so nothing that an answer could wait for is left, and only clients that do
-/// not read or do not finish to ask take it all: with what else the end costs, it must stay
-/// within a second.
-const DRAIN: Duration = Duration::from_millis(400);
+/// stopped by then, so no answer waits for one, and only clients that do not read or do not finish
+/// their requests take all of it. The whole shutdown must stay within a second.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(400);
 
 /// How long connections that were cut may take to be gone.
-const CUT: Duration = Duration::from_millis(100);
+const CUT_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How long connections are still taken at an address that was moved away from: until everyone who
-/// looks it up finds the new one.
-const LINGER: Duration = Duration::from_millis(250);
+/// How long connections are still accepted at the old address after a move: until every client
+/// that looks the address up finds the new one.
+const MOVE_OVERLAP: Duration = Duration::from_millis(250);
 
-/// The name under which a wanted address that cannot be had stands among the problems.
+/// The key under which an address that cannot be bound stands among the problems of `/health`.
 const PROBLEM: &str = "server.listen";
 
 /// Serves until told to end; then ends all streams, lets open requests finish for a moment, and
 /// cuts the rest.
 ///
-/// Follows the engine's settings: a new address is bound before the old one is let go. What
-/// cannot be bound is a problem of `/health`, and is tried again.
+/// Follows the engine's settings: a new address is bound before the old one is freed. What cannot
+/// be bound is a problem of `/health`, and is tried again.
 ///
-/// Dropping the future lets the address go; its connections go on until their clients leave.
+/// Dropping the future frees the address; its connections go on until their clients leave.
 pub async fn serve(bound: Bound, handle: Handle, shutdown: CancellationToken) {
-    serve_with(bound, handle, shutdown, Timeouts::default()).await;
+    serve_with(bound, handle, shutdown, TIMEOUTS).await;
 }
 
-/// [`serve()`], with this patience for clients.
+/// [`serve()`], with these timeouts for clients.
 pub(super) async fn serve_with(
     bound: Bound,
     handle: Handle,
     shutdown: CancellationToken,
-    patience: Timeouts,
+    timeouts: Timeouts,
 ) {
     let settings = handle.server_settings();
-    let ending = shutdown.child_token();
-    let app = Arc::new(App::new(handle, ending.clone()));
-    let door = Acceptor::new(Arc::clone(&app), patience);
+    let app = Arc::new(App::new(handle, shutdown.child_token()));
+    let acceptor = acceptor(&app, timeouts);
     let Bound { listener, addresses } = bound;
+    let asked = listener.asked();
     let stop = CancellationToken::new();
-    let acceptor = door.tasks.spawn(ready(()));
-    let asked = listener.asked;
-    let mut post = Serving { asked, in_vain: None, stop, acceptor, addresses, door };
-    post.open(listener);
-    post.follow(settings, &shutdown).await;
-    post.close().await;
+    let mut serving =
+        Serving { asked, swap_failed: None, stop, accepting: None, addresses, app, acceptor };
+    serving.open(listener);
+    serving.follow(settings, &shutdown).await;
+    serving.close().await;
+}
+
+fn acceptor(app: &Arc<App>, timeouts: Timeouts) -> Acceptor<impl Service> {
+    let settings = Settings {
+        timeouts,
+        limits: LIMITS,
+        max_connections: {
+            let app = Arc::clone(app);
+            Box::new(move || app.max_connections())
+        },
+        full: || {
+            let mut response = ApiError::full().response();
+            caller::add_security_headers(response.headers_mut());
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+        },
+    };
+    Acceptor::new(caller::service(Arc::clone(app)), settings, CancellationToken::new())
 }
 
 /// Why the follower woke up.
@@ -80,41 +112,44 @@ enum Wake {
     Retry,
 }
 
-/// Where the server stands at present.
-struct Serving {
+/// The running server.
+struct Serving<S> {
+    /// The address that was asked for and is listened on; its port may be 0.
     asked: SocketAddr,
-    /// The address for which the old one was let go in vain: that is not tried again and again.
-    in_vain: Option<SocketAddr>,
-    /// Stops the acceptor.
+    /// The address for which the old one was given up without success: this is tried only once.
+    swap_failed: Option<SocketAddr>,
+    /// Stops the accept loop.
     stop: CancellationToken,
-    acceptor: JoinHandle<()>,
+    /// The task of the accept loop; `None` once it has ended.
+    accepting: Option<JoinHandle<()>>,
     addresses: watch::Sender<SocketAddr>,
-    door: Acceptor,
+    app: Arc<App>,
+    acceptor: Acceptor<S>,
 }
 
-impl Drop for Serving {
+impl<S> Drop for Serving<S> {
     fn drop(&mut self) {
         self.stop.cancel();
     }
 }
 
-impl Serving {
+impl<S: Service> Serving<S> {
     fn handle(&self) -> &Handle {
-        &self.door.app.handle
+        &self.app.handle
     }
 
     fn open(&mut self, listener: Listener) {
-        self.asked = listener.asked;
-        self.handle().set_address(Some(listener.address));
-        self.addresses.send_replace(listener.address);
-        tracing::info!("The status server listens on http://{}.", listener.address);
+        let address = listener.address();
+        self.asked = listener.asked();
+        self.handle().set_address(Some(address));
+        self.addresses.send_replace(address);
+        tracing::info!("The status server listens on http://{address}.");
         self.accept(listener);
     }
 
     fn accept(&mut self, listener: Listener) {
         self.stop = CancellationToken::new();
-        let accepting = self.door.clone().accept(listener, self.stop.clone());
-        self.acceptor = self.door.tasks.spawn(accepting);
+        self.accepting = Some(self.acceptor.listen(listener, self.stop.clone()));
     }
 
     async fn follow(
@@ -124,10 +159,10 @@ impl Serving {
     ) {
         loop {
             let wanted = Arc::clone(&settings.borrow_and_update());
-            self.door.crowd.shrink(wanted.max_connections);
-            self.door.app.end_streams_of_old_token(&wanted);
+            self.acceptor.pool().shrink(wanted.max_connections);
+            self.app.end_streams_of_old_token(&wanted);
             self.move_to(wanted.listen).await;
-            let is_wanting = self.asked != wanted.listen;
+            let must_retry = self.asked != wanted.listen;
             let wake = tokio::select! {
                 biased;
                 // Cancel-safe: a cancelled token stays cancelled.
@@ -138,10 +173,10 @@ impl Serving {
                     Err(_) => Wake::End,
                 },
                 // Cancel-safe: the time is only a reason to look again.
-                () = sleep(RETRY), if is_wanting => Wake::Retry,
+                () = sleep(RETRY_INTERVAL), if must_retry => Wake::Retry,
             };
             match wake {
-                Wake::Changed => self.in_vain = None,
+                Wake::Changed => self.swap_failed = None,
                 Wake::Retry => {}
                 Wake::End => return,
             }
@@ -154,8 +189,8 @@ impl Serving {
             return;
         }
         let old = *self.addresses.borrow();
-        let bound = match Listener::bind(wanted) {
-            Err(_) if overlap(old, wanted) && self.in_vain != Some(wanted) => {
+        let bound = match listen(wanted) {
+            Err(_) if overlap(old, wanted) && self.swap_failed != Some(wanted) => {
                 self.swap(old, wanted).await
             }
             bound => bound,
@@ -166,7 +201,7 @@ impl Serving {
                 self.handle().set_problem(PROBLEM, None);
             }
             Err(error) => {
-                let every = RETRY.as_secs();
+                let every = RETRY_INTERVAL.as_secs();
                 let text = format!(
                     "cannot {error}; still listening on `{old}`, and trying again every {every} s"
                 );
@@ -175,67 +210,58 @@ impl Serving {
         }
     }
 
-    /// Takes an address that the old one is in the way of: the old one has to go first, for an
-    /// instant. If the new one cannot be had even so, the old one is taken again.
+    /// Binds an address that overlaps with the old one: the old one has to be closed first, for an
+    /// instant. If the new one cannot be bound even so, the old one is bound again.
     async fn swap(&mut self, old: SocketAddr, wanted: SocketAddr) -> Result<Listener, BindError> {
         self.stop_accepting().await;
-        let bound = Listener::bind(wanted);
+        let bound = listen(wanted);
         if bound.is_err() {
-            self.in_vain = Some(wanted);
-            match Listener::bind(old) {
+            self.swap_failed = Some(wanted);
+            match listen(old) {
                 Ok(again) => self.accept(again),
-                Err(error) => tracing::error!(%error, "The old address could not be taken back."),
+                Err(error) => tracing::error!(%error, "The old address could not be bound again."),
             }
         }
         bound
     }
 
-    /// Takes connections at a new address, and a moment later none at the old one any more; those
-    /// from before then finish what they are at.
+    /// Accepts connections at a new address, and a moment later none at the old one any more; those
+    /// from before then finish their requests.
     ///
-    /// Nobody goes before that moment has passed: who has just connected is closed at once when it
-    /// is dismissed, though its request may be on the way.
+    /// No connection is asked to close before that moment has passed: one that was just opened would
+    /// close at once, though its request may be on the way.
     async fn move_into(&mut self, listener: Listener) {
-        let none = self.door.tasks.spawn(ready(()));
         let stop = self.stop.clone();
-        let mut acceptor = mem::replace(&mut self.acceptor, none);
-        let before = self.door.crowd.mark();
+        let old = self.accepting.take();
+        let before = self.acceptor.pool().mark();
         self.open(listener);
-        // Who has just looked up the old address is still let in there.
-        let _ = timeout(LINGER, self.door.app.ending.cancelled()).await;
+        // A client that has just looked up the old address is still served there.
+        let _ = timeout(MOVE_OVERLAP, self.app.ending.cancelled()).await;
         stop.cancel();
-        ended(&mut acceptor).await;
-        self.door.crowd.dismiss_before(&before);
-    }
-
-    /// Stops taking connections at the old address; those there are finish what they are at.
-    async fn leave(&mut self) {
-        self.stop_accepting().await;
-        self.door.crowd.dismiss_all();
+        ended(old).await;
+        self.acceptor.pool().close_before_when_idle(&before);
     }
 
     async fn stop_accepting(&mut self) {
         self.stop.cancel();
-        // What has ended must not be waited for again.
-        let none = self.door.tasks.spawn(ready(()));
-        ended(&mut mem::replace(&mut self.acceptor, none)).await;
+        ended(self.accepting.take()).await;
     }
 
     async fn close(&mut self) {
-        self.leave().await;
-        self.door.tasks.close();
-        if timeout(DRAIN, self.door.tasks.wait()).await.is_err() {
-            self.door.app.cut.cancel();
-            let _ = timeout(CUT, self.door.tasks.wait()).await;
+        self.stop_accepting().await;
+        self.acceptor.pool().close_all_when_idle();
+        if timeout(DRAIN_TIMEOUT, self.acceptor.ended()).await.is_err() {
+            self.acceptor.cut();
+            let _ = timeout(CUT_TIMEOUT, self.acceptor.ended()).await;
         }
     }
 }
 
-/// Waits for the end of an acceptor, and so of its listener; one that panicked has dropped it too.
-/// One that was waited for before is not waited for again.
-async fn ended(acceptor: &mut JoinHandle<()>) {
-    if !acceptor.is_finished() {
-        let _ = acceptor.await;
+/// Waits for the end of an accept loop, and so of its listener; one that panicked has dropped it
+/// too.
+async fn ended(accepting: Option<JoinHandle<()>>) {
+    if let Some(accepting) = accepting {
+        let _ = accepting.await;
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Each room with its floor and the rooms of its own floor that it may use.
-const ROOMS: [(&str, u8, &[&str]); 13] = [
+const ROOMS: [(&str, u8, &[&str]); 14] = [
     ("domain", 0, &[]),
     ("text", 1, &[]),
     ("config", 1, &["text"]),
@@ -17,7 +17,8 @@ const ROOMS: [(&str, u8, &[&str]); 13] = [
     ("failpoint", 0, &[]),
     ("process", 2, &[]),
     ("files", 2, &[]),
-    ("openai", 2, &[]),
+    ("http", 2, &[]),
+    ("openai", 2, &["http"]),
     ("engine", 3, &[]),
     ("server", 4, &[]),
     ("cli", 4, &["server"]),

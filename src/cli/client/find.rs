@@ -6,7 +6,6 @@
 
 use std::{
     env,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -24,6 +23,7 @@ use crate::{
         status::understand,
         wire,
     },
+    domain::reachable_address,
     files::state::{Instance, StateDir, StateError},
 };
 
@@ -112,18 +112,7 @@ fn connect(
         )
         .with_remedy("`arcanos start-workers` has none; `arcanos run` has one"));
     };
-    Ok(Found { client: Client::new(reachable(address), token), instance, state })
-}
-
-/// Who listens on every address is reached on the loopback one.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
+    Ok(Found { client: Client::new(reachable_address(address), token), instance, state })
 }
 
 /// The two keys out of a config that is not good as a whole.
@@ -196,16 +185,5 @@ mod tests {
         assert_eq!(found.as_ref().map(|(_, instance)| instance), Some(&instance));
         let failure = connect(state, instance, None).expect_err("it does not listen");
         assert_eq!(failure.code(), exit::NOT_RUNNING);
-    }
-
-    #[test]
-    fn who_listens_everywhere_is_reached_on_loopback() {
-        for (listens, reached) in [
-            ("0.0.0.0:3000", "127.0.0.1:3000"),
-            ("[::]:3000", "[::1]:3000"),
-            ("10.1.2.3:80", "10.1.2.3:80"),
-        ] {
-            assert_eq!(reachable(listens.parse().unwrap()).to_string(), reached);
-        }
     }
 }

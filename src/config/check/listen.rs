@@ -8,7 +8,10 @@ use std::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{paths::absolute, sections::Scope};
-use crate::config::{key::KeyPath, model::Server, raw::RawServer, report::Report};
+use crate::{
+    config::{key::KeyPath, model::Server, raw::RawServer, report::Report},
+    domain::is_localhost,
+};
 
 /// A token with so many random characters cannot be guessed over a network; a shorter one is
 /// warned about.
@@ -56,8 +59,7 @@ pub(super) fn server(
 fn listen(text: &str, scope: &Scope<'_>, report: &mut Report) -> Option<SocketAddr> {
     let local = text.rsplit_once(':').and_then(|(host, port)| {
         let port = port.parse().ok()?;
-        let is_local = host.eq_ignore_ascii_case("localhost");
-        is_local.then_some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+        is_localhost(host).then_some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
     });
     let address = local.or_else(|| text.parse().ok());
     if address.is_none() {

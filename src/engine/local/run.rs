@@ -6,7 +6,6 @@
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -20,7 +19,7 @@ use super::{
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
-    domain::{Evidence, Exit, LastActivity, RunId, Stamp, WorkerSpec},
+    domain::{Evidence, Exit, LastActivity, RunId, Stamp, WorkerSpec, reachable_address},
     failpoint::failpoint,
     files::{
         self,
@@ -163,7 +162,7 @@ impl Launch {
         }
         let mut env: BTreeMap<String, String> = launch.env.0.clone();
         if let Some(address) = *self.context.address.borrow() {
-            env.insert("ARCANOS_URL".to_owned(), format!("http://{}", reachable(address)));
+            env.insert("ARCANOS_URL".to_owned(), format!("http://{}", reachable_address(address)));
         }
         let args = resolve_file(&launch.args, &launch.file);
         let mut command = Command {
@@ -179,16 +178,6 @@ impl Launch {
         process::prepare_node(&mut command, &launch.file, launch.mode, self.input.as_deref())?;
         Ok(command)
     }
-}
-
-/// The address under which a server that listens there is reached from this machine.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        IpAddr::V4(_) | IpAddr::V6(_) => {}
-    }
-    address
 }
 
 impl Drop for Launch {

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{CREATED, MODEL, answer::Answer, question::Question, refusal::Refusal, routes, stream};
+use super::{CREATED, MODEL, answer::Answer, body, question::Question, refusal::Refusal, stream};
 
 /// Choices a request may ask for: OpenAI's own limit.
 const MAX_CHOICES: u64 = 128;
@@ -35,7 +35,7 @@ impl Usage {
 
 /// Answers a chat.
 pub(super) async fn complete(body: Body) -> Result<Response, Refusal> {
-    let body = routes::read(body).await?;
+    let body = body::read(body).await?;
     let question = Question::of_chat(&body)?;
     let choices = choices(&body)?;
     let answer = Answer::to(&question);

@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::stream;
 use serde_json::{Map, Value, json};
 
-use super::{MODEL, question::Digest, refusal::Refusal, routes};
+use super::{MODEL, body, question::Digest, refusal::Refusal};
 
 /// Length of a vector where none is asked for: that of `text-embedding-3-small`.
 const DIMENSIONS: u64 = 1536;
@@ -26,7 +26,7 @@ const MAX_INPUTS: usize = 2048;
 
 /// Answers a request for embeddings.
 pub(super) async fn embed(body: Body) -> Result<Response, Refusal> {
-    let body = routes::read(body).await?;
+    let body = body::read(body).await?;
     let inputs = inputs(&body)?;
     let dimensions = dimensions(&body)?;
     let encoding = Encoding::of(&body)?;

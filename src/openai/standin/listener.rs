@@ -1,53 +1,42 @@
-//! The stand-in's accept loop: a bounded number of connections, each with a header timeout.
+//! The running stand-in: its listener and what it allows its clients.
 //!
 //! Invariant: the socket is bound to 127.0.0.1 only, on a port that the system chooses.
 
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
     time::Duration,
 };
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    time,
-};
-use tokio_util::{
-    sync::{CancellationToken, DropGuard},
-    task::TaskTracker,
-};
+use tokio::time;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::routes;
+use super::{refusal::Refusal, routes};
+use crate::http::{Acceptor, Limits, Listener, Settings, Timeouts};
 
-/// Connections at once. Further ones wait in the system's backlog.
+/// Connections at once: more than the workers of one machine keep open. Then an idle one is closed
+/// for a new one, and if none is idle, the new one gets a 503, which the SDKs retry.
 const MAX_CONNECTIONS: usize = 512;
 
-/// How long a client may take to send the head of a request; also how long an idle connection
-/// is kept.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take. A prompt may be large, so its body has more time than its head.
+const TIMEOUTS: Timeouts = Timeouts {
+    head: Duration::from_secs(10),
+    request: Duration::from_secs(30),
+    idle: Duration::from_secs(120),
+    stall: Duration::from_secs(30),
+};
 
-/// Bytes of a connection's read buffer, and so of a request's head. Hyper's least is 8 KiB.
-const HEAD_LIMIT: usize = 16 * 1024;
+/// How much a client may send, in bytes. The SDKs' longest ordinary prompts stay far below.
+const LIMITS: Limits = Limits { head: 16 << 10, buffer: 64 << 10, body: 4 << 20 };
 
-/// How long the accept loop rests when the machine has no descriptor to spare.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
-
-/// How long open requests may take to end once it is stopped.
-const DRAIN: Duration = Duration::from_secs(1);
+/// How long connections may take to be gone once it is stopped.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The running stand-in. Dropping it ends it, open requests included, without waiting.
-#[derive(Debug)]
 pub struct StandIn {
     address: SocketAddr,
-    tasks: TaskTracker,
+    acceptor: Acceptor<Router>,
     stop: DropGuard,
 }
 
@@ -57,12 +46,19 @@ impl StandIn {
     /// # Errors
     /// What the system says when no port can be bound.
     pub async fn start(cancel: CancellationToken) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let cancel = cancel.child_token();
-        let tasks = TaskTracker::new();
-        tasks.spawn(accept(listener, tasks.clone(), cancel.clone()));
-        Ok(Self { address, tasks, stop: cancel.drop_guard() })
+        let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let address = listener.address();
+        let stop = cancel.child_token();
+        let settings = Settings {
+            timeouts: TIMEOUTS,
+            limits: LIMITS,
+            max_connections: Box::new(|| MAX_CONNECTIONS),
+            full: || Refusal::Full.response(),
+        };
+        // A request needs no time to finish: its answer is made from memory.
+        let acceptor = Acceptor::new(routes::router(), settings, stop.clone());
+        acceptor.listen(listener, stop.clone());
+        Ok(Self { address, acceptor, stop: stop.drop_guard() })
     }
 
     /// Its base URL, as `OPENAI_BASE_URL` wants it: `http://127.0.0.1:PORT/v1`.
@@ -74,45 +70,14 @@ impl StandIn {
     /// Ends it and waits until its connections are closed, for a second at most.
     pub async fn stop(self) {
         drop(self.stop);
-        self.tasks.close();
-        // A connection that outlives the deadline is one whose handler does not yield; the
-        // process must not wait for it.
-        let _ = time::timeout(DRAIN, self.tasks.wait()).await;
+        // A connection that outlives the timeout is one whose handler does not yield; the process
+        // must not wait for it.
+        let _ = time::timeout(STOP_TIMEOUT, self.acceptor.ended()).await;
     }
 }
 
-/// Takes connections until cancelled.
-async fn accept(listener: TcpListener, tasks: TaskTracker, cancel: CancellationToken) {
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let router = routes::router();
-    while let Some(Ok(permit)) =
-        cancel.run_until_cancelled(Arc::clone(&permits).acquire_owned()).await
-    {
-        match cancel.run_until_cancelled(listener.accept()).await {
-            None => return,
-            Some(Ok((stream, _))) => {
-                let serving = serve(stream, router.clone(), cancel.clone());
-                tasks.spawn(async move {
-                    serving.await;
-                    drop(permit);
-                });
-            }
-            Some(Err(error)) => {
-                tracing::debug!(%error, "The stand-in could not accept a connection.");
-                time::sleep(ACCEPT_REST).await;
-            }
-        }
-    }
-}
-
-/// Serves one connection until it ends or the stand-in does.
-async fn serve(stream: TcpStream, router: Router, cancel: CancellationToken) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEAD_LIMIT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    if let Some(Err(error)) = cancel.run_until_cancelled(connection).await {
-        tracing::debug!(%error, "A connection to the stand-in broke off.");
+impl std::fmt::Debug for StandIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StandIn").field("address", &self.address).finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
-//! What the stand-in says to a request that it cannot answer, in the shape of OpenAI's errors.
+//! Error responses of the stand-in, in the shape of OpenAI's errors.
 
 use axum::{
-    Json,
-    http::StatusCode,
+    body::Body,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
@@ -20,12 +20,14 @@ pub(super) enum Refusal {
     Invalid { parameter: &'static str, expected: &'static str },
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: usize },
-    #[error("the body did not arrive within {seconds} s")]
+    #[error("the request did not arrive within {seconds} s")]
     TooSlow { seconds: u64 },
     #[error("the body could not be read")]
     Unreadable,
     #[error("the stand-in is served to loopback clients only: `Host` must be a loopback name")]
     ForeignHost,
+    #[error("all connections of the stand-in are in use; try again soon")]
+    Full,
     #[error("unknown request URL: {method} {path}")]
     UnknownRoute { method: String, path: String },
     #[error("not allowed to {method} on {path}")]
@@ -44,12 +46,13 @@ impl Refusal {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::ForeignHost => StatusCode::FORBIDDEN,
+            Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnknownRoute { .. } => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
         }
     }
 
-    /// The stable word for programs.
+    /// The stable code for programs.
     const fn code(&self) -> Option<&'static str> {
         match self {
             Self::NotJson(_) | Self::NotAnObject | Self::Unreadable => None,
@@ -58,6 +61,7 @@ impl Refusal {
             Self::TooLarge { .. } => Some("request_too_large"),
             Self::TooSlow { .. } => Some("request_timeout"),
             Self::ForeignHost => Some("host_not_allowed"),
+            Self::Full => Some("too_many_connections"),
             Self::UnknownRoute { .. } => Some("unknown_url"),
             Self::WrongMethod { .. } => Some("method_not_supported"),
         }
@@ -73,6 +77,7 @@ impl Refusal {
             | Self::TooSlow { .. }
             | Self::Unreadable
             | Self::ForeignHost
+            | Self::Full
             | Self::UnknownRoute { .. }
             | Self::WrongMethod { .. } => None,
         }
@@ -91,8 +96,37 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// The response, with the headers of every response of the stand-in.
+    pub(super) fn response(&self) -> Response<Vec<u8>> {
+        let mut response = Response::new(self.body().to_string().into_bytes());
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        add_headers(headers);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match self {
+            // The rest of the request is not read, so the connection cannot be used again.
+            Self::TooLarge { .. } | Self::TooSlow { .. } => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Self::Full => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// Adds the headers of every response: who responds, and that nobody should keep it.
+pub(super) fn add_headers(headers: &mut HeaderMap) {
+    headers.insert("x-arcanos-upstream", HeaderValue::from_static("echo"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status(), Json(self.body())).into_response()
+        self.response().map(Body::from)
     }
 }

@@ -7,11 +7,11 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{CREATED, MODEL, answer::Answer, question::Question, refusal::Refusal, routes, stream};
+use super::{CREATED, MODEL, answer::Answer, body, question::Question, refusal::Refusal, stream};
 
 /// Answers a request of the Responses API.
 pub(super) async fn respond(body: Body) -> Result<Response, Refusal> {
-    let body = routes::read(body).await?;
+    let body = body::read(body).await?;
     let answer = Answer::to(&Question::of_response(&body)?);
     let reply = Reply { answer: &answer, body: &body };
     if body.get("stream").and_then(Value::as_bool) == Some(true) {

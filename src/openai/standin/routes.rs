@@ -1,27 +1,20 @@
-//! The stand-in's routes, and what holds for each of them: the label, the `Host` check, the limits.
-
-use std::{net::IpAddr, time::Duration};
+//! The stand-in's routes, and the `Host` check before each of them.
 
 use axum::{
     Router,
-    body::{self, Body},
     extract::Request,
-    http::{HeaderMap, HeaderValue, Method, Uri, header, uri::Authority},
+    http::{Method, Uri},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use http_body_util::LengthLimitError;
-use serde_json::{Map, Value};
-use tokio::time;
 
-use super::{chat, embeddings, models, refusal::Refusal, responses};
-
-/// Bytes of a request's body. The SDKs' longest ordinary prompts stay far below.
-const BODY_LIMIT: usize = 4 * 1024 * 1024;
-
-/// How long a client may take to send a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+use super::{
+    chat, embeddings, models,
+    refusal::{Refusal, add_headers},
+    responses,
+};
+use crate::{domain::Host, http};
 
 /// All routes of the stand-in.
 pub(super) fn router() -> Router {
@@ -36,58 +29,15 @@ pub(super) fn router() -> Router {
         .layer(middleware::from_fn(guard))
 }
 
-/// Reads a body that must be a JSON object.
-pub(super) async fn read(body: Body) -> Result<Map<String, Value>, Refusal> {
-    let bytes = time::timeout(BODY_TIMEOUT, body::to_bytes(body, BODY_LIMIT))
-        .await
-        .map_err(|_| Refusal::TooSlow { seconds: BODY_TIMEOUT.as_secs() })?
-        .map_err(|error| unread(&error))?;
-    match serde_json::from_slice(&bytes) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(Refusal::NotAnObject),
-        Err(error) => Err(Refusal::NotJson(error.to_string())),
-    }
-}
-
-/// Tells a body that is too large from one that broke off.
-fn unread(error: &axum::Error) -> Refusal {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return Refusal::TooLarge { limit: BODY_LIMIT };
-        }
-        cause = error.source();
-    }
-    Refusal::Unreadable
-}
-
-/// Refuses clients that were led here by another name, and labels every answer.
+/// Refuses requests to any other than a loopback host, and labels every response.
 async fn guard(request: Request, next: Next) -> Response {
-    let mut response = if is_loopback(request.headers(), request.uri()) {
-        next.run(request).await
-    } else {
-        Refusal::ForeignHost.into_response()
+    let (head, body) = request.into_parts();
+    let mut response = match http::target(&head, Host::is_loopback) {
+        Err(_) => Refusal::ForeignHost.into_response(),
+        Ok(_) => next.run(Request::from_parts(head, body)).await,
     };
-    let headers = response.headers_mut();
-    headers.insert("x-arcanos-upstream", HeaderValue::from_static("echo"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    add_headers(response.headers_mut());
     response
-}
-
-/// Whether the request was made to a loopback name: a page of another site that has its own name
-/// point at 127.0.0.1 (DNS rebinding) still sends that name.
-fn is_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
-    let named = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .and_then(|host| host.parse::<Authority>().ok());
-    let Some(authority) = named.as_ref().or_else(|| uri.authority()) else {
-        return false;
-    };
-    let host = authority.host().trim_matches(['[', ']']);
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 async fn unknown_route(method: Method, uri: Uri) -> Refusal {

@@ -20,7 +20,11 @@ use super::engine::{Fake, engine, worker};
 use crate::{
     domain::{ReloadReport, State},
     engine::{Handle, ServerSettings},
-    server::{bind, pulse::Timeouts, serve::serve_with},
+    http::Timeouts,
+    server::{
+        bind,
+        serve::{TIMEOUTS, serve_with},
+    },
 };
 
 /// What any wait in a test may take.
@@ -42,11 +46,11 @@ pub(super) struct Bench {
 impl Bench {
     /// A server on a free port of loopback.
     pub(super) async fn new() -> Self {
-        Self::with(|_| {}, Timeouts::default()).await
+        Self::with(|_| {}, TIMEOUTS).await
     }
 
-    /// A server with these settings, patient like this.
-    pub(super) async fn with(change: impl FnOnce(&mut ServerSettings), patience: Timeouts) -> Self {
+    /// A server with these settings and timeouts.
+    pub(super) async fn with(change: impl FnOnce(&mut ServerSettings), timeouts: Timeouts) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut settings = ServerSettings {
             listen: "127.0.0.1:0".parse().expect("an address"),
@@ -61,7 +65,7 @@ impl Bench {
         let bound = bind(&settings).expect("a free port");
         let (address, addresses) = (bound.local_addr(), bound.addresses());
         let shutdown = CancellationToken::new();
-        let serving = serve_with(bound, handle.clone(), shutdown.clone(), patience);
+        let serving = serve_with(bound, handle.clone(), shutdown.clone(), timeouts);
         let task = tokio::spawn(serving);
         Self { handle, runtime, address, addresses, shutdown, task, reloads, _folder: folder }
     }

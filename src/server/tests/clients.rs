@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use super::bench::{Bench, Reply, SOON, read_to_end, read_until};
-use crate::{domain::State, server::pulse::Timeouts};
+use crate::{domain::State, http::Timeouts, server::serve::TIMEOUTS};
 
 fn hasty() -> Timeouts {
-    Timeouts { request: Duration::from_millis(300), ..Timeouts::default() }
+    let request = Duration::from_millis(300);
+    Timeouts { head: request, request, ..TIMEOUTS }
 }
 
 #[tokio::test]
@@ -65,7 +66,7 @@ async fn a_connection_may_wait_longer_between_requests_than_within_one() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_in_the_end() {
-    let idle = Timeouts { idle: Duration::from_millis(100), ..Timeouts::default() };
+    let idle = Timeouts { idle: Duration::from_millis(100), ..TIMEOUTS };
     let bench = Bench::with(|_| {}, idle).await;
     let mut stream = bench.connect().await;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
@@ -74,7 +75,7 @@ async fn an_idle_connection_is_closed_in_the_end() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_cut() {
-    let lazy = Timeouts { stall: Duration::from_millis(300), ..Timeouts::default() };
+    let lazy = Timeouts { stall: Duration::from_millis(300), ..TIMEOUTS };
     let bench = Bench::with(|_| {}, lazy).await;
     for n in 0..200 {
         bench.put(&format!("w{n}"), State::Running);
@@ -175,7 +176,7 @@ async fn a_client_may_close_its_half_once_it_has_asked() {
 
 #[tokio::test]
 async fn the_longest_idle_connection_makes_room() {
-    let bench = Bench::with(|s| s.max_connections = 2, Timeouts::default()).await;
+    let bench = Bench::with(|s| s.max_connections = 2, TIMEOUTS).await;
     let mut idle = Vec::new();
     for _ in 0..2 {
         let mut stream = bench.connect().await;
@@ -191,7 +192,7 @@ async fn the_longest_idle_connection_makes_room() {
 
 #[tokio::test]
 async fn requests_that_never_get_done_keep_nobody_out() {
-    let bench = Bench::with(|s| s.max_connections = 3, Timeouts::default()).await;
+    let bench = Bench::with(|s| s.max_connections = 3, TIMEOUTS).await;
     let mut slow = Vec::new();
     for text in ["GET /health HTTP/1.1\r\nHost: local", "POST /reload HTTP/1.1\r\nX: y\r\n"] {
         let mut stream = bench.connect().await;
@@ -211,7 +212,7 @@ async fn requests_that_never_get_done_keep_nobody_out() {
 
 #[tokio::test]
 async fn without_an_idle_one_there_is_no_room() {
-    let bench = Bench::with(|s| s.max_connections = 1, Timeouts::default()).await;
+    let bench = Bench::with(|s| s.max_connections = 1, TIMEOUTS).await;
     let mut stream = open_stream(&bench).await;
     let reply = bench.get("/health").await;
     assert_eq!((reply.status, reply.json()["code"].as_str()), (503, Some("too_many_connections")));

@@ -1,7 +1,7 @@
 //! Who may ask, through the whole server; the rules themselves are tested in `guard`.
 
 use super::bench::{Bench, Reply};
-use crate::{domain::State, server::pulse::Timeouts};
+use crate::{domain::State, server::serve::TIMEOUTS};
 
 #[tokio::test]
 async fn strangers_are_refused_before_anything_is_looked_up() {
@@ -23,7 +23,7 @@ async fn strangers_are_refused_before_anything_is_looked_up() {
 
 #[tokio::test]
 async fn a_token_counts_from_the_request_after_its_edit() {
-    let bench = Bench::with(|s| s.token = Some("first".into()), Timeouts::default()).await;
+    let bench = Bench::with(|s| s.token = Some("first".into()), TIMEOUTS).await;
     bench.put("a", State::Running);
     let ask = async |token: &str| {
         let value = format!("Bearer {token}");

@@ -1,20 +1,22 @@
-//! Host names as clients write them: in `Host`, in `Origin`, in the config.
+//! Hosts as people and clients write them, and which of them is this machine.
 //!
-//! Only what is exactly a host with an optional port is one: prefixes, user names and other
-//! decorations are how rebinding and confusion begin.
+//! Only what is exactly a host with an optional port is one: a prefix, a user name or anything
+//! else around it is how DNS rebinding and confusion begin.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A host with an optional port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Authority<'a> {
-    pub(super) host: Host<'a>,
-    pub(super) port: Option<u16>,
+pub struct Authority<'a> {
+    /// The host.
+    pub host: Host<'a>,
+    /// The port, if one is written.
+    pub port: Option<u16>,
 }
 
 /// A host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Host<'a> {
+pub enum Host<'a> {
     /// An address; IPv4 in IPv6 is IPv4.
     Ip(IpAddr),
     /// A name, in the client's spelling but without a final dot.
@@ -22,8 +24,9 @@ pub(super) enum Host<'a> {
 }
 
 impl<'a> Authority<'a> {
-    /// Reads `name`, `name:80`, `127.0.0.1:80`, `[::1]:80`; `None` is not a host.
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+    /// Reads `name`, `name:80`, `127.0.0.1:80`, `[::1]:80`; `None` for what is not a host.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
         let (host, rest) = match text.strip_prefix('[') {
             Some(text) => {
                 let (address, rest) = text.split_once(']')?;
@@ -57,15 +60,17 @@ impl<'a> Host<'a> {
     }
 
     /// Whether it means this machine, whatever a name server says.
-    pub(super) fn is_loopback(self) -> bool {
+    #[must_use]
+    pub fn is_loopback(self) -> bool {
         match self {
             Self::Ip(address) => address.is_loopback(),
-            Self::Name(name) => name.eq_ignore_ascii_case("localhost"),
+            Self::Name(name) => is_localhost(name),
         }
     }
 
     /// Whether it is this host of the config: a name, or an address with or without brackets.
-    pub(super) fn is(self, other: &str) -> bool {
+    #[must_use]
+    pub fn is(self, other: &str) -> bool {
         let bare = other.trim_start_matches('[').trim_end_matches(']');
         match self {
             Self::Ip(address) => bare.parse().is_ok_and(|other: IpAddr| other == address),
@@ -74,36 +79,22 @@ impl<'a> Host<'a> {
     }
 }
 
-/// Where a page comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Origin<'a> {
-    pub(super) host: Host<'a>,
-    pub(super) port: u16,
-    /// The port that the scheme has by itself.
-    default_port: u16,
+/// Whether a name is `localhost`, in any case.
+#[must_use]
+pub fn is_localhost(name: &str) -> bool {
+    name.eq_ignore_ascii_case("localhost")
 }
 
-impl<'a> Origin<'a> {
-    /// Reads an `Origin` header; `None` is `null`, another scheme, or not an origin.
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
-        let (scheme, rest) = text.split_once("://")?;
-        let default_port = match scheme {
-            "http" => 80,
-            "https" => 443,
-            _ => return None,
-        };
-        let Authority { host, port } = Authority::parse(rest)?;
-        Some(Self { host, port: port.unwrap_or(default_port), default_port })
+/// The address at which this machine reaches a server that listens on `address`: for all addresses
+/// (`0.0.0.0`, `[::]`) that is the loopback one.
+#[must_use]
+pub fn reachable_address(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
     }
-
-    /// Whether the page came from where its request goes to.
-    pub(super) fn is_of(self, target: Authority<'_>) -> bool {
-        let is_same_host = match (self.host, target.host) {
-            (Host::Name(a), Host::Name(b)) => a.eq_ignore_ascii_case(b),
-            (a, b) => a == b,
-        };
-        is_same_host && self.port == target.port.unwrap_or(self.default_port)
-    }
+    address
 }
 
 fn port(digits: &str) -> Option<u16> {
@@ -190,28 +181,20 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_a_scheme_and_a_host() {
-        for (text, target, expect) in [
-            ("http://localhost:3000", "localhost:3000", true),
-            ("http://LOCALHOST:3000", "localhost:3000", true),
-            ("https://arcanos.test", "arcanos.test", true),
-            ("https://arcanos.test", "arcanos.test:443", true),
-            ("http://arcanos.test", "arcanos.test:443", false),
-            ("http://localhost:8080", "localhost:3000", false),
-            ("http://127.0.0.1:3000", "localhost:3000", false),
+    fn a_server_on_all_addresses_is_reached_on_loopback() {
+        for (listens, reached) in [
+            ("0.0.0.0:3000", "127.0.0.1:3000"),
+            ("[::]:3000", "[::1]:3000"),
+            ("10.1.2.3:80", "10.1.2.3:80"),
         ] {
-            let target = Authority::parse(target).expect("a host");
-            assert_eq!(Origin::parse(text).expect("an origin").is_of(target), expect, "{text}");
-        }
-        for text in ["null", "", "file://", "chrome-extension://abc", "http://a/b", "http://u@a"] {
-            assert_eq!(Origin::parse(text), None, "{text}");
+            assert_eq!(reachable_address(listens.parse().unwrap()).to_string(), reached);
         }
     }
 
     proptest! {
         #[test]
-        fn no_text_upsets_the_parsers(text in "\\PC{0,40}") {
-            let _ = (Authority::parse(&text), Origin::parse(&text));
+        fn no_text_makes_the_parser_panic(text in "\\PC{0,40}") {
+            let _ = Authority::parse(&text);
         }
 
         #[test]

@@ -2,10 +2,11 @@
 //!
 //! hyper has one deadline for the headers of a request, which also ends a connection that merely
 //! waits between two requests, and none for bodies and writes. So the deadlines are kept here: the
-//! socket tells of bytes, the caller of requests, and the driver of the connection cuts it when
-//! [`ConnectionState::deadline`] has passed.
+//! socket reports bytes, the exchange reports requests, and the driver of the connection cuts it
+//! when [`ConnectionState::deadline`] has passed.
 //!
-//! Invariant: only the connection's own task changes the beat; others read it, or ask it to leave.
+//! Invariant: only the connection's own task changes the progress; others read it, or ask the
+//! connection to close.
 
 use std::{
     sync::{
@@ -18,73 +19,66 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-/// What is left for saying 408 to a body that comes too slowly.
+/// The time that is left for sending a 408 when a body came too slowly.
 const REJECT_GRACE: Duration = Duration::from_secs(1);
 
-/// How long a client may take for what.
+/// How long a client may take. A connection that exceeds one of these is cut.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Timeouts {
-    /// For a request, from its first byte; for the first one of a connection, from the connect.
-    pub(super) request: Duration,
+pub(crate) struct Timeouts {
+    /// For the head of a request, from its first byte; for the first request of a connection,
+    /// from the connect.
+    pub(crate) head: Duration,
+    /// For the whole request with its body, from the same moment. At least `head`.
+    pub(crate) request: Duration,
     /// Between two requests. Browsers and HTTP clients keep connections for 5 s to 5 min; one
     /// that waits costs a descriptor, and is the first to go when room is needed.
-    pub(super) idle: Duration,
+    pub(crate) idle: Duration,
     /// For reading anything, while there is something to read.
-    pub(super) stall: Duration,
+    pub(crate) stall: Duration,
 }
 
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            request: Duration::from_secs(10),
-            idle: Duration::from_secs(120),
-            stall: Duration::from_secs(30),
-        }
-    }
-}
-
-/// The pulse of one connection.
+/// The state of one connection.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
-    beat: Mutex<Progress>,
-    is_leaving: AtomicBool,
-    is_ousted: AtomicBool,
+    progress: Mutex<Progress>,
+    must_close: AtomicBool,
+    is_evicted: AtomicBool,
     is_cut: AtomicBool,
     waker: AtomicWaker,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Connected, and has said nothing yet.
+    /// Connected; no byte has come yet.
     Fresh,
     /// Between two requests.
     Idle,
     /// A request has begun to arrive.
     Reading,
-    /// A request is here; its answer is on the way.
+    /// A request is here in full; its response is on the way.
     Serving,
-    /// The answer is a stream of events, without an end of its own.
+    /// The response is a stream of events, without an end of its own.
     Streaming,
 }
 
-/// The state itself, without a clock.
+/// What the connection is doing, without a clock.
 #[derive(Debug)]
 struct Progress {
-    patience: Timeouts,
+    timeouts: Timeouts,
     phase: Phase,
     since: Instant,
     /// Since when a write waits for the client to read.
     stalled: Option<Instant>,
     /// Whether a body that was announced has not been read to its end.
     is_unread: bool,
-    /// Whether bytes of a further request came before the answer was done.
+    /// Whether bytes of a further request came before the response was done.
     is_early: bool,
 }
 
 impl Progress {
-    fn new(now: Instant, patience: Timeouts) -> Self {
+    fn new(now: Instant, timeouts: Timeouts) -> Self {
         Self {
-            patience,
+            timeouts,
             phase: Phase::Fresh,
             since: now,
             stalled: None,
@@ -114,16 +108,16 @@ impl Progress {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let Timeouts { request, idle, stall } = self.patience;
+        let Timeouts { head, request, idle, stall } = self.timeouts;
         let wait = match self.phase {
             Phase::Idle => Some(idle),
             Phase::Reading if self.is_unread => Some(request + REJECT_GRACE),
-            Phase::Fresh | Phase::Reading => Some(request),
+            Phase::Fresh | Phase::Reading => Some(head),
             Phase::Serving | Phase::Streaming => None,
         };
-        let patience = wait.map(|wait| self.since + wait);
+        let phase = wait.map(|wait| self.since + wait);
         let stall = self.stalled.map(|since| since + stall);
-        match (patience, stall) {
+        match (phase, stall) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (one, other) => one.or(other),
         }
@@ -140,12 +134,12 @@ impl Progress {
 }
 
 impl ConnectionState {
-    /// The pulse of a connection that was accepted now.
-    pub(super) fn new(now: Instant, patience: Timeouts) -> Self {
+    /// The state of a connection that was accepted now.
+    pub(super) fn new(now: Instant, timeouts: Timeouts) -> Self {
         Self {
-            beat: Mutex::new(Progress::new(now, patience)),
-            is_leaving: AtomicBool::new(false),
-            is_ousted: AtomicBool::new(false),
+            progress: Mutex::new(Progress::new(now, timeouts)),
+            must_close: AtomicBool::new(false),
+            is_evicted: AtomicBool::new(false),
             is_cut: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         }
@@ -166,54 +160,62 @@ impl ConnectionState {
         self.lock().stalled = None;
     }
 
-    /// The head of a request is here and announces a body. Answers with the moment by which it
-    /// must have come.
+    /// The head of a request is here and announces a body. Returns the moment by which the body
+    /// must be here.
     pub(super) fn expects_body(&self) -> Instant {
-        let mut beat = self.lock();
-        beat.is_unread = true;
-        beat.is_early = false;
-        if beat.phase != Phase::Reading {
+        let mut progress = self.lock();
+        progress.is_unread = true;
+        progress.is_early = false;
+        if progress.phase != Phase::Reading {
             // A pipelined request: its first byte was seen while another one was served.
-            beat.enter(Phase::Reading, Instant::now());
+            progress.enter(Phase::Reading, Instant::now());
         }
-        beat.since + beat.patience.request
+        progress.since + progress.timeouts.request
     }
 
     /// A request is here in full.
     pub(super) fn received(&self) {
-        let mut beat = self.lock();
-        beat.is_unread = false;
-        beat.is_early = false;
-        beat.phase = Phase::Serving;
+        let mut progress = self.lock();
+        progress.is_unread = false;
+        // A response may begin before the body has come to its end.
+        if progress.phase != Phase::Streaming {
+            progress.is_early = false;
+            progress.phase = Phase::Serving;
+        }
     }
 
-    /// The answer is a stream.
+    /// The response is a stream.
     pub(super) fn streams(&self) {
         self.lock().phase = Phase::Streaming;
     }
 
-    /// The answer has been handed over in full.
+    /// The response has been handed over in full.
     pub(super) fn served(&self) {
         self.lock().served(Instant::now());
     }
 
-    /// Whether the answer is a stream, which ends when its client goes.
+    /// Whether the response is a stream, which ends when its client goes.
     pub(super) fn is_streaming(&self) -> bool {
         self.lock().phase == Phase::Streaming
     }
 
     /// Whether the client may still be sending something that nobody will read.
     pub(super) fn has_unread(&self) -> bool {
-        let beat = self.lock();
-        beat.is_unread || beat.phase == Phase::Reading
+        let progress = self.lock();
+        progress.is_unread || progress.phase == Phase::Reading
     }
 
-    /// When the connection is to be cut, as things are.
+    /// The time for a whole request.
+    pub(super) fn request_timeout(&self) -> Duration {
+        self.lock().timeouts.request
+    }
+
+    /// When the connection has to be cut; `None` while it may take any time.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.lock().deadline()
     }
 
-    /// Since when it waits for a request; `None` while it has one or an answer is on the way.
+    /// Since when it waits for a request; `None` while it has one or a response is on the way.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         self.lock().idle_since()
     }
@@ -223,45 +225,45 @@ impl ConnectionState {
         self.lock().reading_since()
     }
 
-    /// Asks the connection to end at once if its request is not here yet, else as
+    /// Asks the connection to close at once if its request is not here yet, else as
     /// [`Self::close_when_idle`] does.
     pub(super) fn evict(&self) {
-        self.is_ousted.store(true, Ordering::Release);
+        self.is_evicted.store(true, Ordering::Release);
         self.close_when_idle();
     }
 
-    /// Whether it was asked to end at once, and its request is not here yet.
-    pub(super) fn is_ousted(&self) -> bool {
-        self.is_ousted.load(Ordering::Acquire) && self.reading_since().is_some()
+    /// Whether it was asked to close at once, and its request is not here yet.
+    pub(super) fn is_evicted(&self) -> bool {
+        self.is_evicted.load(Ordering::Acquire) && self.reading_since().is_some()
     }
 
-    /// Asks the connection to end once it has answered what it is at.
+    /// Asks the connection to close once it has responded to its request.
     pub(super) fn close_when_idle(&self) {
-        self.is_leaving.store(true, Ordering::Release);
+        self.must_close.store(true, Ordering::Release);
         self.waker.wake();
     }
 
-    /// Whether it was asked to end; if not, the waker is woken when it is.
-    pub(super) fn is_dismissed(&self, waker: &Waker) -> bool {
+    /// Whether it was asked to close; if not, the waker is woken when it is.
+    pub(super) fn must_close(&self, waker: &Waker) -> bool {
         self.waker.register(waker);
-        self.is_leaving.load(Ordering::Acquire)
+        self.must_close.load(Ordering::Acquire)
     }
 
-    /// It ends before its time: what it has not sent is thrown away.
+    /// The connection is cut: what it has not sent is thrown away.
     pub(super) fn cut(&self) {
         self.is_cut.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it ended before its time.
+    /// Whether it was cut.
     pub(super) fn is_cut(&self) -> bool {
         self.is_cut.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {
         // Nothing inside can leave it half changed.
-        self.beat.lock().unwrap_or_else(PoisonError::into_inner)
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,4 +1,4 @@
-//! A connection's bytes, with their effect on its pulse.
+//! A TCP stream that reports its reads and writes to the state of its connection.
 
 use std::{
     future::Future,
@@ -15,44 +15,46 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::pulse::ConnectionState;
+use super::deadlines::ConnectionState;
 
-/// How long what a refused client still sends is read and thrown away. Closing with bytes unread
-/// makes the kernel send a reset, which destroys the refusal before the client has read it.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long what a rejected client still sends is read and thrown away. Closing with bytes unread
+/// makes the kernel send a reset, which destroys the response before the client has read it.
+const LINGER: Duration = Duration::from_secs(1);
 
-/// How much of it: more than a body that is just too large, less than a flood.
-const FAREWELL_BYTES: usize = 1 << 20;
+/// How much of it is read: more than a body that is just too large, less than a flood.
+const LINGER_BYTES: usize = 1 << 20;
 
-/// A TCP stream that tells a [`ConnectionState`] what happens on it.
+/// A TCP stream that reports to a [`ConnectionState`].
 pub(super) struct Socket {
     stream: TcpStream,
-    pulse: Arc<ConnectionState>,
-    farewell: Option<LingeringClose>,
+    state: Arc<ConnectionState>,
+    lingering: Option<LingeringClose>,
 }
 
+/// The reading of what a client still sends after its response.
 struct LingeringClose {
     until: Pin<Box<Sleep>>,
     left: usize,
 }
 
 impl Socket {
-    /// This stream under this pulse.
-    pub(super) fn new(stream: TcpStream, pulse: Arc<ConnectionState>) -> Self {
-        Self { stream, pulse, farewell: None }
+    /// This stream, which reports to this state.
+    pub(super) fn new(stream: TcpStream, state: Arc<ConnectionState>) -> Self {
+        Self { stream, state, lingering: None }
     }
 
-    fn told(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn reported(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &result {
-            Poll::Pending => self.pulse.blocked(),
-            Poll::Ready(_) => self.pulse.wrote(),
+            Poll::Pending => self.state.blocked(),
+            Poll::Ready(_) => self.state.wrote(),
         }
         result
     }
 
-    /// A stream of events is only written to, so nobody would notice that its client went.
+    /// Fails once the client of a stream of events has gone: such a stream is only written to, so
+    /// that nobody would notice.
     fn poll_departure(&self, cx: &mut Context<'_>) -> io::Result<()> {
-        if !self.pulse.is_streaming() {
+        if !self.state.is_streaming() {
             return Ok(());
         }
         let mut byte = [0];
@@ -63,20 +65,20 @@ impl Socket {
         }
     }
 
-    fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let farewell = self.farewell.get_or_insert_with(|| LingeringClose {
-            until: Box::pin(sleep(FAREWELL)),
-            left: FAREWELL_BYTES,
+    fn poll_lingering(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let lingering = self.lingering.get_or_insert_with(|| LingeringClose {
+            until: Box::pin(sleep(LINGER)),
+            left: LINGER_BYTES,
         });
-        let mut waste = [0; 4096];
-        while farewell.left > 0 {
-            if farewell.until.as_mut().poll(cx).is_ready() {
+        let mut unread = [0; 4096];
+        while lingering.left > 0 {
+            if lingering.until.as_mut().poll(cx).is_ready() {
                 break;
             }
-            let mut buffer = ReadBuf::new(&mut waste);
+            let mut buffer = ReadBuf::new(&mut unread);
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
                 Ok(()) if !buffer.filled().is_empty() => {
-                    farewell.left = farewell.left.saturating_sub(buffer.filled().len());
+                    lingering.left = lingering.left.saturating_sub(buffer.filled().len());
                 }
                 // The client has gone too, or is done.
                 Ok(()) | Err(_) => break,
@@ -96,7 +98,7 @@ impl AsyncRead for Socket {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
         if buffer.filled().len() > before {
-            this.pulse.arrived();
+            this.state.arrived();
         }
         Poll::Ready(Ok(()))
     }
@@ -110,7 +112,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        this.told(result)
+        this.reported(result)
     }
 
     fn poll_write_vectored(
@@ -120,7 +122,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
-        this.told(result)
+        this.reported(result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -135,19 +137,19 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.farewell.is_none() {
+        if this.lingering.is_none() {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         }
-        if !this.pulse.has_unread() {
+        if !this.state.has_unread() {
             return Poll::Ready(Ok(()));
         }
-        this.poll_farewell(cx)
+        this.poll_lingering(cx)
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.pulse.is_cut() {
+        if self.state.is_cut() {
             // What such a client has not read would stay in the kernel's memory for minutes.
             let _ = self.stream.set_zero_linger();
         }
