@@ -1,12 +1,13 @@
-//! What a request says in its path and query.
+//! The query of a request, and whether its path and query are well encoded.
 
 use axum::http::Uri;
+use percent_encoding::percent_decode_str;
 
 /// The pairs of a query, decoded, in order.
 #[derive(Debug, Default)]
 pub(super) struct Query(Vec<(String, String)>);
 
-/// What is wrong with a query.
+/// Why a query is not understood.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum QueryError {
     #[error("the query cannot be read; write it as `name=value&name=value`")]
@@ -40,7 +41,7 @@ impl Query {
         }
     }
 
-    /// Whether this is asked for: `name`, `name=1`, `name=true`.
+    /// Whether a flag is set: `name`, `name=1`, `name=true`.
     pub(super) fn asks(&self, name: &'static str) -> Result<bool, QueryError> {
         match self.value(name)? {
             None | Some("0" | "false") => Ok(false),
@@ -55,23 +56,11 @@ impl Query {
 
 /// Whether every `%` begins an encoded byte, and the whole is UTF-8 once decoded.
 pub(super) fn is_well_encoded(text: &str) -> bool {
-    if !text.contains('%') {
-        return true;
-    }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            decoded.push(byte);
-            continue;
-        }
-        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-        let (Some(high), Some(low)) = (digit(bytes.next()), digit(bytes.next())) else {
-            return false;
-        };
-        decoded.push((high * 16 + low) as u8);
-    }
-    std::str::from_utf8(&decoded).is_ok()
+    // The decoder leaves a `%` without two digits as it is.
+    let has_digits = |after: &str| {
+        after.as_bytes().get(..2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit))
+    };
+    text.split('%').skip(1).all(has_digits) && percent_decode_str(text).decode_utf8().is_ok()
 }
 
 #[cfg(test)]

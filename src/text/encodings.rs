@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
 /// The shortest text that is replaced, in bytes; shorter ones would turn up by chance.
 pub(super) const SHORTEST: usize = 8;
 
@@ -60,33 +62,28 @@ fn base64(secret: &[u8], offset: usize, alphabet: &[u8; 64]) -> Vec<Vec<u8>> {
     vec![sure, whole, ended]
 }
 
-/// As in a URL or a form: strict, as JavaScript does it, as for a path, and in both cases.
+/// Percent-encoded as in a URL or a form: strict, as JavaScript does it, as for a path, with `+`
+/// for spaces, and in lower case.
 fn percent(secret: &[u8]) -> [Vec<u8>; 5] {
-    const STRICT: &[u8] = b"-_.~";
-    const JAVASCRIPT: &[u8] = b"-_.~!*'()";
-    const PATH: &[u8] = b"-_.~/";
-    const UPPER: &[u8; 16] = b"0123456789ABCDEF";
-    const LOWER: &[u8; 16] = b"0123456789abcdef";
-    let encode = |kept: &[u8], space: &[u8], hex: &[u8; 16]| {
-        let mut out = Vec::with_capacity(secret.len());
-        for b in secret {
-            if b.is_ascii_alphanumeric() || kept.contains(b) {
-                out.push(*b);
-            } else if *b == b' ' {
-                out.extend_from_slice(space);
-            } else {
-                out.extend([b'%', hex[usize::from(b >> 4)], hex[usize::from(b & 15)]]);
-            }
-        }
-        out
+    const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    const JAVASCRIPT: &AsciiSet =
+        &STRICT.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
+    const PATH: &AsciiSet = &STRICT.remove(b'/');
+    let encode = |set| percent_encode(secret, set).to_string();
+    // A literal `%` or `+` in the secret is encoded too, so that only spaces are replaced.
+    let form = encode(STRICT).replace("%20", "+");
+    [encode(STRICT), encode(JAVASCRIPT), encode(PATH), form, lower_case_digits(secret, STRICT)]
+        .map(String::into_bytes)
+}
+
+fn lower_case_digits(secret: &[u8], set: &'static AsciiSet) -> String {
+    // Each piece is an encoded byte, or a run of bytes that stand for themselves.
+    let pieces = percent_encode(secret, set);
+    let lower = |piece: &str| match piece.starts_with('%') {
+        true => piece.to_ascii_lowercase(),
+        false => piece.to_owned(),
     };
-    [
-        encode(STRICT, b"%20", UPPER),
-        encode(JAVASCRIPT, b"%20", UPPER),
-        encode(PATH, b"%20", UPPER),
-        encode(STRICT, b"+", UPPER),
-        encode(STRICT, b"%20", LOWER),
-    ]
+    pieces.map(lower).collect()
 }
 
 /// As the inside of a JSON string: plain, all in ASCII (Python), with `\/` (PHP).

@@ -3,7 +3,7 @@
 //! `async-openai` would retry three times, read bodies of any size, log them, and panic on a key
 //! that is no header value; the service and the settings here are in place of that.
 
-use std::{error::Error, net::IpAddr, sync::Once};
+use std::{error::Error, sync::Once};
 
 use async_openai::{
     Client,
@@ -13,6 +13,7 @@ use async_openai::{
     types::models::Model,
 };
 use axum::http;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Response, Url,
     header::{AUTHORIZATION, HeaderMap, HeaderValue},
@@ -24,9 +25,14 @@ use tokio::task;
 use tower::service_fn;
 
 use super::Target;
+use crate::domain::Authority;
 
 /// Bytes of an answer that are read: a model's description has some hundred.
 const ANSWER_LIMIT: usize = 64 * 1024;
+
+/// What is escaped in a segment of a path.
+const SEGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'@');
 
 /// Why there is no good answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -156,8 +162,8 @@ fn install_crypto() {
 }
 
 fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or("").trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    let authority = url.host_str().and_then(Authority::parse);
+    authority.is_some_and(|authority| authority.host.is_loopback())
 }
 
 /// Sends the request once and reads a bounded answer.
@@ -247,17 +253,5 @@ fn last_cause(error: &dyn Error) -> String {
 
 /// A model's name as one segment of a path, which `async-openai` takes as it is.
 fn escaped(model: &str) -> String {
-    let mut segment = String::with_capacity(model.len());
-    for byte in model.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte) {
-            segment.push(char::from(byte));
-        } else {
-            segment.extend(['%', hex(byte >> 4), hex(byte & 15)]);
-        }
-    }
-    segment
-}
-
-fn hex(digit: u8) -> char {
-    char::from(b"0123456789ABCDEF"[usize::from(digit)])
+    utf8_percent_encode(model, SEGMENT).to_string()
 }
