@@ -6,6 +6,7 @@ use std::{
 };
 
 use hyper::{Method, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::timeout};
 
@@ -263,17 +264,13 @@ fn input(told: Option<&str>) -> Result<String, Failure> {
 
 /// An id as a part of a path, whatever was typed.
 pub(crate) fn segment(id: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => out.push(byte as char),
-            // Of dots alone a path would make something else.
-            b'.' if !matches!(id, "." | "..") => out.push('.'),
-            _ => drop(write!(out, "%{byte:02X}")),
-        }
+    const UNRESERVED: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~').remove(b'.');
+    match id {
+        // Of dots alone a path would make something else.
+        "." | ".." => id.replace('.', "%2E"),
+        _ => utf8_percent_encode(id, UNRESERVED).to_string(),
     }
-    out
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! The one request, by `async-openai`, over a client that fails instead of panicking.
+//! The preflight's one request, made by `async-openai` over a client that fails instead of
+//! panicking.
 //!
 //! `async-openai` would retry three times, read bodies of any size, log them, and panic on a key
-//! that is no header value; the service and the settings here are in place of that.
+//! that is not a header value; the service and the settings here replace all of that.
 
 use std::{error::Error, sync::Once};
 
@@ -24,7 +25,7 @@ use serde_json::{Map, Value};
 use tokio::task;
 use tower::service_fn;
 
-use super::Target;
+use super::target::Target;
 use crate::domain::Authority;
 
 /// Bytes of an answer that are read: a model's description has some hundred.
@@ -34,16 +35,16 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 const SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'@');
 
-/// Why there is no good answer.
+/// Why the upstream did not confirm key and model.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// There is no key, and the upstream is OpenAI.
     NoKey,
-    /// The key holds what no header may hold.
+    /// The key holds a character that no header may hold.
     UnusableKey,
-    /// There is no model's name.
+    /// The model's name is empty.
     NoModel,
-    /// The base URL is none.
+    /// The base URL is not one.
     BadUrl,
     /// This machine cannot make a client, for example without any root certificate.
     NoClient(String),
@@ -130,7 +131,7 @@ impl Config for Settings {
 /// A client for this base URL alone.
 ///
 /// It follows no redirects, so a plain base never needs TLS: then no root certificates are loaded.
-/// A proxy of the environment must not take what goes to this machine.
+/// Requests to this machine do not go through a proxy of the environment.
 async fn http_client(base: &str) -> Result<reqwest::Client, Failure> {
     let url = Url::parse(base).map_err(|_| Failure::BadUrl)?;
     install_crypto();
@@ -152,7 +153,7 @@ async fn http_client(base: &str) -> Result<reqwest::Client, Failure> {
     built.map_err(|error| Failure::NoClient(last_cause(&error)))
 }
 
-/// Makes ring what rustls uses, once a process.
+/// Makes rustls use ring, once a process.
 fn install_crypto() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
@@ -181,7 +182,7 @@ async fn send(http: reqwest::Client, request: HttpRequestFactory) -> Result<Resp
     Ok(Response::from(http::Response::new(described)))
 }
 
-/// The beginning of the body; what is cut off makes the rest unreadable as JSON, which is told.
+/// The beginning of the body. A body that was cut off is not JSON, and is reported so.
 async fn bounded(mut response: Response) -> Result<Vec<u8>, OpenAIError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
@@ -223,7 +224,7 @@ fn api_error(body: &[u8]) -> ApiError {
     }
 }
 
-/// What an error of `async-openai` means.
+/// The failure that an error of `async-openai` stands for.
 fn failure(error: OpenAIError) -> Failure {
     match error {
         OpenAIError::ApiError(ApiErrorResponse { status_code, api_error }) => Failure::Refused {

@@ -1,25 +1,28 @@
-//! What a failed question means for the workers, and how it is said without the key.
+//! Explains a failure of the preflight: what it means for the workers, in words without the key.
 
 use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Reachability, Target, client::Failure};
+use super::{
+    client::Failure,
+    target::{Reachability, Target},
+};
 
 /// What stands in place of a key, whole or masked.
 const REDACTED: &str = "[redacted OPENAI_API_KEY]";
 
-/// The shortest key that is looked for in texts: shorter ones would blank ordinary words.
+/// The shortest key, in bytes, that is redacted in texts: shorter ones would blank ordinary words.
 const SHORTEST_KEY: usize = 6;
 
-/// So many characters in common with the key's beginning make a word a masked key.
-const TELLING_PREFIX: usize = 8;
+/// A word that begins with so many characters of the key is taken for a masked key.
+const MASKED_KEY_PREFIX: usize = 8;
 
-/// Characters of the upstream's own words that are repeated.
+/// Characters of the upstream's own message that are quoted.
 const MESSAGE_LIMIT: usize = 300;
 
-/// Who was asked what, for the words about it.
+/// Who was asked what.
 pub(super) struct Upstream<'a> {
-    /// Scheme, host and port: a path or a user in the URL is nobody's business.
+    /// Scheme, host and port, without the path or a user of the URL, which may be secret.
     name: String,
     key: &'a SecretString,
     model: &'a str,
@@ -84,7 +87,7 @@ impl<'a> Upstream<'a> {
     /// What an answer with this status means.
     fn refused(&self, status: u16, code: Option<&str>, message: &str) -> (Option<bool>, String) {
         let Self { name, model, .. } = self;
-        let said = self.repeated(message);
+        let said = self.quoted(message);
         if code == Some("model_not_found") || (status == 404 && self.names_model(message)) {
             let text = format!("{name} does not know the model `{model}` of `AI_MODEL`{said}");
             return (Some(false), text);
@@ -116,7 +119,7 @@ impl<'a> Upstream<'a> {
     }
 
     /// The upstream's words after a colon: one line, bounded, without the key.
-    fn repeated(&self, message: &str) -> String {
+    fn quoted(&self, message: &str) -> String {
         let key = self.key.expose_secret().trim();
         let whole = if key.len() >= SHORTEST_KEY {
             message.replace(key, REDACTED)
@@ -133,11 +136,11 @@ impl<'a> Upstream<'a> {
     }
 }
 
-/// The word, or the mark if it is a key with its middle blanked, as `sk-ab***yz` is.
+/// The word, or the mark if the word is a key with its middle blanked, as `sk-ab***yz` is.
 fn unmasked(word: &str, key: &str) -> String {
     let bare = word.trim_start_matches(['\'', '"', '`', '(', ':']);
     let begins_like_key =
-        key.get(..TELLING_PREFIX).is_some_and(|beginning| bare.starts_with(beginning));
+        key.get(..MASKED_KEY_PREFIX).is_some_and(|beginning| bare.starts_with(beginning));
     if begins_like_key || word.contains("***") {
         let closing = word.chars().last().filter(|c| ".,;".contains(*c));
         let closing = closing.map(String::from).unwrap_or_default();

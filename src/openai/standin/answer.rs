@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{
-    MARK,
-    question::{Form, Question},
+    identity::MARK,
+    question::{Format, Question},
     schema,
 };
 
@@ -32,14 +32,14 @@ impl Answer {
     pub(super) fn to(question: &Question) -> Self {
         let digest = question.digest;
         let remark = format!("{MARK} question {digest:016x}");
-        let text = match &question.form {
-            Form::Text => {
+        let text = match &question.format {
+            Format::Text => {
                 format!("{remark}: no model was asked. You said: \"{}\"", excerpt(&question.last))
             }
-            Form::Object => {
+            Format::Object => {
                 json!({ "answer": remark, "question": excerpt(&question.last) }).to_string()
             }
-            Form::Fitting(schema) => schema::instance(schema, &remark).to_string(),
+            Format::Fitting(schema) => schema::instance(schema, &remark).to_string(),
         };
         Self { told: text.split_whitespace().count(), asked: question.words, digest, text }
     }

@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`.
+//! `POST /v1/chat/completions`: a chat's answer, whole or as a stream of chunks.
 
 use axum::{
     Json,
@@ -7,7 +7,14 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{CREATED, MODEL, answer::Answer, body, question::Question, refusal::Refusal, stream};
+use super::{
+    answer::Answer,
+    body,
+    identity::{CREATED, MODEL},
+    question::Question,
+    refusal::Refusal,
+    stream,
+};
 
 /// Choices a request may ask for: OpenAI's own limit.
 const MAX_CHOICES: u64 = 128;
@@ -20,7 +27,7 @@ enum Usage {
 }
 
 impl Usage {
-    /// What `stream_options` asks for.
+    /// Reads `stream_options`.
     fn of(body: &Map<String, Value>) -> Self {
         let asked = body
             .get("stream_options")

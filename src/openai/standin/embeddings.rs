@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::stream;
 use serde_json::{Map, Value, json};
 
-use super::{MODEL, body, question::Digest, refusal::Refusal};
+use super::{body, identity::MODEL, question::Digest, refusal::Refusal};
 
 /// Length of a vector where none is asked for: that of `text-embedding-3-small`.
 const DIMENSIONS: u64 = 1536;

@@ -1,12 +1,12 @@
 //! `GET /v1/models` and `GET /v1/models/ID`.
 //!
-//! Each id is answered for, and with the one model there is: the stand-in takes requests for any
-//! model, and a worker that looks up its own must not fail here.
+//! Every id gets the stand-in's one model: it takes requests for any model, and a worker that looks
+//! up its own must not fail here.
 
 use axum::Json;
 use serde_json::{Value, json};
 
-use super::{CREATED, MODEL};
+use super::identity::{CREATED, MODEL};
 
 /// The list of the one model.
 pub(super) async fn list() -> Json<Value> {

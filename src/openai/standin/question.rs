@@ -1,26 +1,26 @@
-//! What a request asks, whichever route it came by: its texts, its size in words, its digest, and
-//! the form the answer should have.
+//! The question in a request's body, for chats and responses alike: its text, its size in words,
+//! its digest, and the format that the answer must have.
 
 use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
 
-/// A request, read.
+/// The question of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Question {
     /// The text of the last message of the user, or of the last message at all.
     pub(super) last: String,
     /// Whitespace-separated words of all messages.
     pub(super) words: usize,
-    /// A digest of all that was asked: equal questions have equal ones.
+    /// A digest of the whole question: equal questions have equal ones.
     pub(super) digest: u64,
-    /// The form of the answer.
-    pub(super) form: Form,
+    /// The format of the answer.
+    pub(super) format: Format,
 }
 
-/// The form of an answer.
+/// The format of an answer.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Form {
+pub(super) enum Format {
     /// Prose.
     Text,
     /// Any JSON object.
@@ -43,8 +43,9 @@ impl Question {
         for message in messages {
             gathered.add_message(message, "messages")?;
         }
-        let form = form(body.get("response_format"), "response_format", "/json_schema/schema")?;
-        Ok(gathered.question(form))
+        let format =
+            answer_format(body.get("response_format"), "response_format", "/json_schema/schema")?;
+        Ok(gathered.question(format))
     }
 
     /// Reads the body of a response.
@@ -69,11 +70,11 @@ impl Question {
             }
         }
         let format = body.get("text").and_then(|text| text.get("format"));
-        Ok(gathered.question(form(format, "text.format", "/schema")?))
+        Ok(gathered.question(answer_format(format, "text.format", "/schema")?))
     }
 }
 
-/// The texts of a request, as they are read.
+/// What was read of a request so far.
 #[derive(Default)]
 struct Gathered {
     last: String,
@@ -93,7 +94,7 @@ impl Gathered {
         }
     }
 
-    /// Adds a message, or an item that holds no text (a call of a tool, its output).
+    /// Adds a message, or an item without text (a call of a tool, its output).
     fn add_message(&mut self, message: &Value, parameter: &'static str) -> Result<(), Refusal> {
         let Value::Object(fields) = message else {
             return Err(Refusal::Invalid { parameter, expected: "a list of objects" });
@@ -102,7 +103,7 @@ impl Gathered {
         match fields.get("content") {
             Some(Value::String(text)) => self.add(role, text),
             Some(Value::Array(parts)) => self.add(role, &joined(parts)),
-            // What an assistant's call of a tool looks like: no text, but part of the question.
+            // An assistant's call of a tool looks like this: it has no text, but is part of the question.
             None | Some(Value::Null) => self.digest.add(message.to_string().as_bytes()),
             Some(_) => {
                 return Err(Refusal::Invalid {
@@ -114,12 +115,12 @@ impl Gathered {
         Ok(())
     }
 
-    fn question(self, form: Form) -> Question {
+    fn question(self, format: Format) -> Question {
         Question {
             last: self.last_of_user.unwrap_or(self.last),
             words: self.words,
             digest: self.digest.value(),
-            form,
+            format,
         }
     }
 }
@@ -131,21 +132,21 @@ fn joined(parts: &[Value]) -> String {
     texts.join(" ")
 }
 
-/// The form that a `response_format` or `text.format` asks for; its schema lies at `schema`.
-fn form(
+/// The format that a `response_format` or `text.format` asks for; its schema lies at `schema`.
+fn answer_format(
     format: Option<&Value>,
     parameter: &'static str,
     schema: &'static str,
-) -> Result<Form, Refusal> {
+) -> Result<Format, Refusal> {
     let Some(format) = format.filter(|format| !format.is_null()) else {
-        return Ok(Form::Text);
+        return Ok(Format::Text);
     };
     match format.get("type").and_then(Value::as_str) {
-        Some("text") => Ok(Form::Text),
-        Some("json_object") => Ok(Form::Object),
-        Some("json_schema") => {
-            Ok(format.pointer(schema).map_or(Form::Object, |schema| Form::Fitting(schema.clone())))
-        }
+        Some("text") => Ok(Format::Text),
+        Some("json_object") => Ok(Format::Object),
+        Some("json_schema") => Ok(format
+            .pointer(schema)
+            .map_or(Format::Object, |schema| Format::Fitting(schema.clone()))),
         _ => Err(Refusal::Invalid {
             parameter,
             expected: "a type of `text`, `json_object` or `json_schema`",
@@ -165,7 +166,7 @@ impl Default for Digest {
 }
 
 impl Digest {
-    /// Takes in one string.
+    /// Adds one string.
     pub(super) fn add(&mut self, bytes: &[u8]) {
         for byte in bytes.iter().chain(&[0xff]) {
             // The prime of 64-bit FNV.
@@ -173,7 +174,7 @@ impl Digest {
         }
     }
 
-    /// What it comes to.
+    /// The digest of the strings so far.
     pub(super) const fn value(&self) -> u64 {
         self.0
     }

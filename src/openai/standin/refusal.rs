@@ -130,3 +130,18 @@ impl IntoResponse for Refusal {
         self.response().map(Body::from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_without_room_is_asked_to_come_back() {
+        let response = Refusal::Full.response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        assert_eq!(response.headers()["x-arcanos-upstream"], "echo");
+        let body: Value = serde_json::from_slice(response.body()).expect("JSON");
+        assert_eq!(body["error"]["code"], "too_many_connections");
+    }
+}

@@ -1,4 +1,4 @@
-//! `POST /v1/responses`.
+//! `POST /v1/responses`: an answer of the Responses API, whole or as a stream of events.
 
 use axum::{
     Json,
@@ -7,7 +7,14 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{CREATED, MODEL, answer::Answer, body, question::Question, refusal::Refusal, stream};
+use super::{
+    answer::Answer,
+    body,
+    identity::{CREATED, MODEL},
+    question::Question,
+    refusal::Refusal,
+    stream,
+};
 
 /// Answers a request of the Responses API.
 pub(super) async fn respond(body: Body) -> Result<Response, Refusal> {

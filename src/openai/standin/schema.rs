@@ -1,8 +1,8 @@
-//! A small instance of a JSON Schema, always the same, for answers that must fit one.
+//! Makes a small instance of a JSON Schema, always the same one, for answers that must fit it.
 //!
 //! It knows what structured output may hold: types, properties, items, `enum`, `const`, `anyOf`,
-//! `oneOf`, `allOf`, `$ref` within the schema, lengths, ranges, and the common formats. It does not know
-//! patterns, and does not search: where two rules collide, the answer may not fit.
+//! `oneOf`, `allOf`, `$ref` within the schema, lengths, ranges, and the common formats. It does not
+//! know patterns, and does not search: where two rules collide, the answer may not fit.
 
 use serde_json::{Map, Number, Value, json};
 

@@ -1,7 +1,7 @@
-//! Server-Sent Events, as the two streaming routes write them.
+//! Server-Sent Events of the two streaming routes.
 //!
 //! The events are made before the first is sent, since an answer is short; they go out one frame
-//! each, so that a client meets them as it would meet a model's.
+//! each, so that a client reads them as it would read a model's.
 
 use std::convert::Infallible;
 
@@ -13,7 +13,7 @@ use axum::{
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
-/// What chat's stream ends with.
+/// The end of a chat's stream.
 const DONE: &str = "data: [DONE]\n\n";
 
 /// Chunks of a chat: data without a name, closed by `[DONE]`.

@@ -1,10 +1,10 @@
-//! The health.
+//! The JSON of `GET /health`.
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 
-use super::seconds;
+use super::seconds::seconds;
 use crate::domain::{Generation, Snapshot, Stamp};
 
 /// `GET /health`.
@@ -56,7 +56,7 @@ struct HealthSystem<'a> {
     environment: &'a str,
 }
 
-/// What `/health` says of arcanos itself.
+/// The figures of arcanos itself in `/health`.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::server) struct Own {
     pub(in crate::server) uptime: Duration,
@@ -64,7 +64,7 @@ pub(in crate::server) struct Own {
 }
 
 impl<'a> Health<'a> {
-    /// The health by this snapshot.
+    /// The health in this snapshot.
     pub(in crate::server) fn new(snapshot: &'a Snapshot, own: Own) -> Self {
         let mut workers = BTreeMap::from([("total", snapshot.workers.len())]);
         workers.extend(snapshot.counts().0.into_iter().map(|(state, n)| (state.as_str(), n)));

@@ -1,4 +1,4 @@
-//! Lines of logs.
+//! The JSON of log lines.
 
 use serde::Serialize;
 

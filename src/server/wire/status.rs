@@ -1,4 +1,4 @@
-//! The status, in the shape of the Node system.
+//! The JSON of `GET /workers/status`, in the shape of the Node system.
 
 use std::{borrow::Cow, collections::BTreeMap, time::Instant};
 
@@ -44,7 +44,7 @@ struct StatusSystem<'a> {
 }
 
 impl<'a> Status<'a> {
-    /// The status by this snapshot; `details` are all its workers.
+    /// The status in this snapshot; `details` are all its workers.
     pub(in crate::server) fn new(
         snapshot: &'a Snapshot,
         details: Vec<Worker<'a>>,

@@ -1,4 +1,4 @@
-//! Workers.
+//! The JSON of workers.
 
 use std::{
     borrow::Cow,
@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::seconds;
+use super::seconds::seconds;
 use crate::domain::{
     Attempts, Exit, LastExit, PastRun, RunId, RunOutcome, Stamp, State, Usage, WorkerId, WorkerView,
 };
@@ -18,7 +18,7 @@ pub(in crate::server) struct Workers<'a> {
     pub(in crate::server) workers: Vec<Worker<'a>>,
 }
 
-/// One worker, as `GET /workers/ID` shows it. What there is not is `null`.
+/// One worker, as `GET /workers/ID` shows it. What is not known is `null`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::server) struct Worker<'a> {
@@ -64,7 +64,7 @@ struct ExitOf<'a> {
     uptime_seconds: f64,
     /// The most memory that one of its processes held; `null` where that is not known.
     peak_memory_bytes: Option<u64>,
-    /// Its last lines on stderr, oldest first; of a failure only.
+    /// Its last lines on stderr, oldest first; only after a failure.
     last_lines: &'a [String],
 }
 
@@ -92,10 +92,10 @@ struct Activity<'a> {
     message: &'a str,
 }
 
-/// What is said of a worker whose process does nothing because it may not.
+/// The warning about a worker whose process is stopped by a signal.
 const STALLED: &str = "stalled: its process is stopped by a signal; SIGCONT lets it go on";
 
-/// What is wrong with a worker: what was known, and what shows now.
+/// The warnings about a worker: those of the snapshot, and those that its usage shows.
 fn warnings(view: &WorkerView, usage: Option<Usage>) -> Vec<&str> {
     let stalled = usage.filter(|usage| usage.is_stalled).map(|_| STALLED);
     view.warnings.iter().map(String::as_str).chain(stalled).collect()

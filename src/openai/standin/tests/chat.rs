@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Reply, Site, words};
-use crate::openai::standin::{MARK, MODEL};
+use crate::openai::standin::identity::{MARK, MODEL};
 
 fn content(reply: &Reply) -> String {
     let json = reply.json();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Site, words};
-use crate::openai::standin::{MARK, MODEL};
+use crate::openai::standin::identity::{MARK, MODEL};
 
 #[tokio::test]
 async fn a_response_is_answered_whole() {

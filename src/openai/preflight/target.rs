@@ -1,0 +1,27 @@
+//! What the preflight asks, and what it reports.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// The upstream, the key and the model to ask about.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The base URL, as in `https://host/v1`; `None` is OpenAI's own.
+    pub base_url: Option<String>,
+    /// The value of `OPENAI_API_KEY`; empty where there is none.
+    pub key: SecretString,
+    /// The value of `AI_MODEL`.
+    pub model: String,
+    /// How long the upstream may take, from name to last byte.
+    pub timeout: Duration,
+}
+
+/// What the upstream's answer means for the workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reachability {
+    /// Whether workers can use key and model there; `None` where the upstream cannot tell.
+    pub reachable: Option<bool>,
+    /// Why it is not `Some(true)`. One line; holds no key, whole or masked.
+    pub error: Option<String>,
+}
