@@ -1,7 +1,7 @@
-//! Routes that ask the engine to do something.
+//! Routes that command: start, stop, restart and run a worker, and reload.
 //!
-//! A request that was taken is the engine's: it is carried out once, whether its client waits for
-//! the answer or not.
+//! A command that the engine has accepted is carried out once, whether its client waits for the
+//! response or not.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ pub(super) async fn run(
     uri: Uri,
     body: Bytes,
 ) -> Result<Json<Done>, ApiError> {
-    // Who names a worker that there is not should hear that first.
+    // An unknown worker is reported before a bad body.
     read::find(&app, &name)?;
     ask(&app, &name, &uri, Verb::Run(input(&body)?)).await
 }
@@ -78,7 +78,7 @@ async fn ask(app: &App, name: &str, uri: &Uri, verb: Verb) -> Result<Json<Done>,
     let ticket = app.handle.command(name, verb.clone()).await?;
     if must_wait {
         tokio::select! {
-            // Cancel-safe: the request is the engine's; this only looks at how it goes.
+            // Cancel-safe: the engine carries the command out; this only watches it.
             settled = ticket.settled(&verb) => settled?,
             // Cancel-safe: a cancelled token stays cancelled.
             () = app.ending.cancelled() => return Err(ApiError::stopping()),
@@ -103,9 +103,9 @@ fn input(body: &[u8]) -> Result<Option<String>, ApiError> {
     let bad = |error: String| ApiError::bad_request(format!("the body is not JSON: {error}"));
     let text = std::str::from_utf8(body).map_err(|error| bad(error.to_string()))?;
     serde_json::from_str::<serde_json::Value>(text).map_err(|error| bad(error.to_string()))?;
-    // The channel has one value a line. Within JSON strings line ends are escaped, so those that
-    // are left stand between tokens. Otherwise the text stays as it is: reading and writing it
-    // anew would lose digits of numbers and the order of keys.
+    // The channel takes one value a line. JSON strings hold line ends only as escapes, so those in
+    // the text stand between tokens. The rest of the text stays as it is: parsing and writing it
+    // again would lose digits of numbers and the order of keys.
     Ok(Some(text.replace(['\n', '\r'], " ")))
 }
 

@@ -91,7 +91,7 @@ impl ApiError {
     }
 
     pub(super) fn forbidden_origin(origin: &str) -> Self {
-        let message = format!("pages of another site (`{}`) may not ask", cut(origin));
+        let message = format!("pages of another site (`{}`) may not send requests", cut(origin));
         Self::new(StatusCode::FORBIDDEN, "forbidden_origin", "Origin not allowed", message)
     }
 
@@ -100,7 +100,7 @@ impl ApiError {
     }
 
     pub(super) fn too_large(limit: usize) -> Self {
-        let message = format!("a body may have {limit} bytes");
+        let message = format!("a body may have at most {limit} bytes");
         let status = StatusCode::PAYLOAD_TOO_LARGE;
         Self::new(status, "payload_too_large", "Payload too large", message)
     }

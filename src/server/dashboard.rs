@@ -1,8 +1,8 @@
-//! The dashboard: one page that brings all it needs with it.
+//! The dashboard: one page that holds its style and script.
 //!
-//! It holds no data. Its script asks the same routes as everybody else, with the token that a
-//! person gives it. There is no build step: what stands in this folder is what the browser gets,
-//! put together once, under a policy that lets it run nothing else.
+//! The page holds no data. Its script uses the routes that every client uses, with the token that
+//! a person enters. There is no build step: the browser gets the files of this folder, put together
+//! once, under a policy that lets it run nothing else.
 
 use std::sync::LazyLock;
 
@@ -45,8 +45,8 @@ pub(crate) fn page() -> &'static str {
 
 /// The value of `Content-Security-Policy` that must go with [`page`].
 ///
-/// Only this very style and script may act, only arcanos itself may be asked, and no text can
-/// become markup even by mistake, as no trusted type is allowed.
+/// Only this very style and script may run, requests may go to arcanos only, and no text can become
+/// markup even by mistake, as no trusted type is allowed.
 pub(crate) fn content_security_policy() -> &'static str {
     &ASSEMBLED.policy
 }

@@ -1,4 +1,4 @@
-//! `GET /events`: what happens, as it happens.
+//! `GET /events`: a stream of what happens, with what the client missed first.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -14,7 +14,8 @@ use crate::domain::Event;
 
 use super::{app::App, stream::stream};
 
-/// Stands for what is no number of ours: later than all there is, and so unknown to the board.
+/// The id that stands for a `Last-Event-ID` that is not one of ours: higher than every id, and so
+/// unknown to the board.
 const UNKNOWN: u64 = u64::MAX - 1;
 
 /// Answers `GET /events`.
@@ -22,29 +23,29 @@ pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap) -> R
     let last = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
     let after = last.map(|last| last.trim().parse().unwrap_or(UNKNOWN).min(UNKNOWN));
     let (past, live) = app.handle.events(after);
-    stream(&app, tell(past, live))
+    stream(&app, subscribe(past, live))
 }
 
-/// What waits to be told to one client.
-struct Teller {
+/// The events that one client has still to get.
+struct Subscription {
     missed: VecDeque<Arc<Event>>,
     must_resync: bool,
     live: Receiver<Arc<Event>>,
 }
 
-fn tell(
+fn subscribe(
     past: Option<Vec<Arc<Event>>>,
     live: Receiver<Arc<Event>>,
 ) -> impl Stream<Item = sse::Event> + Send + 'static {
     let must_resync = past.is_none();
     let missed = past.unwrap_or_default().into();
-    unfold(Teller { missed, must_resync, live }, |mut teller| async {
-        let event = teller.next().await?;
-        Some((event, teller))
+    unfold(Subscription { missed, must_resync, live }, |mut subscription| async {
+        let event = subscription.next().await?;
+        Some((event, subscription))
     })
 }
 
-impl Teller {
+impl Subscription {
     async fn next(&mut self) -> Option<sse::Event> {
         if self.must_resync {
             self.must_resync = false;
@@ -66,7 +67,7 @@ fn event(happened: &Event) -> sse::Event {
     sse::Event::default().id(happened.id.to_string()).data(data)
 }
 
-/// Says that something was missed: who keeps a snapshot of its own should fetch it anew.
+/// The event that reports a gap: a client that keeps a snapshot of its own should fetch it again.
 fn resync() -> sse::Event {
     sse::Event::default().event("resync").data("{}")
 }

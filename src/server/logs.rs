@@ -1,4 +1,4 @@
-//! `GET /workers/logs/ID`: the last lines of a worker, or all that come.
+//! `GET /workers/logs/ID`: the last lines of a worker's log, or those and all that follow.
 
 use std::sync::Arc;
 
@@ -23,13 +23,13 @@ use super::{
     wire::{Line, Lines},
 };
 
-/// Lines that are shown without a wish.
-const LINES: usize = 50;
+/// Lines that are shown if the request names no number.
+const DEFAULT_LINES: usize = 50;
 
 /// Lines that may be asked for.
 const MAX_LINES: usize = 5000;
 
-/// The name that stands for all workers and arcanos itself.
+/// The id that stands for all workers and arcanos itself.
 const ALL: &str = "arcanos";
 
 /// The name under which the Node system showed what it did with its workers.
@@ -45,73 +45,73 @@ pub(super) async fn logs(
         ALL | LIFECYCLE => None,
         _ => Some(read::find(&app, &name)?.id.clone()),
     };
-    let Asked { mut query, must_follow, form } = Asked::read(&Query::of(&uri)?)?;
+    let Asked { mut query, must_follow, format } = Asked::read(&Query::of(&uri)?)?;
     if name == LIFECYCLE {
         query.stream.get_or_insert(Stream::Lifecycle);
     }
     let logs = app.handle.logs();
     if must_follow {
         let (lines, follower) = logs.tail_and_follow(worker.as_ref(), &query).await;
-        return Ok(sse::stream(&app, events(lines, follower, form)));
+        return Ok(sse::stream(&app, events(lines, follower, format)));
     }
     let lines = logs.tail(worker.as_ref(), &query).await;
     let (worker_id, timestamp) = (name.as_str(), Stamp::now());
-    Ok(match form {
-        Form::Text => {
+    Ok(match format {
+        LineFormat::Text => {
             let logs = lines.iter().map(LogLine::to_string).collect();
             Json(Lines { worker_id, logs, timestamp }).into_response()
         }
-        Form::Json => {
+        LineFormat::Json => {
             let logs = lines.iter().map(Line::new).collect();
             Json(Lines { worker_id, logs, timestamp }).into_response()
         }
     })
 }
 
-/// The last lines, then all that come, until the worker is gone.
+/// The last lines, then all that follow, until the worker is gone.
 fn events(
     lines: Vec<LogLine>,
     follower: Follower,
-    form: Form,
+    format: LineFormat,
 ) -> impl Events<Item = Event> + Send + 'static {
     let live = stream::unfold(follower, move |mut follower| async move {
-        // Lines that are in memory cost no wait, and a flood of them would hold a thread for as
-        // long as the client takes them: the others get their turn.
+        // Lines that are in memory are there without waiting, and a flood of them would hold a
+        // thread for as long as the client takes them: this lets other tasks run.
         tokio::task::consume_budget().await;
         let item = follower.next().await?;
         let event = match item {
-            FollowItem::Line(line) => event(&line, form),
+            FollowItem::Line(line) => event(&line, format),
             // They came faster than this client took them.
             FollowItem::Lagged(n) => Event::default().event("lagged").data(n.to_string()),
         };
         Some((event, follower))
     });
-    stream::iter(lines).map(move |line| event(&line, form)).chain(live)
+    stream::iter(lines).map(move |line| event(&line, format)).chain(live)
 }
 
-fn event(line: &LogLine, form: Form) -> Event {
-    let data = match form {
-        Form::Text => line.to_string(),
-        Form::Json => serde_json::to_string(&Line::new(line)).expect("a line is JSON"),
+fn event(line: &LogLine, format: LineFormat) -> Event {
+    let data = match format {
+        LineFormat::Text => line.to_string(),
+        LineFormat::Json => serde_json::to_string(&Line::new(line)).expect("a line is JSON"),
     };
     Event::default().event("line").data(data)
 }
 
-/// How a line is told.
+/// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum LineFormat {
     /// As the session log has it.
     Text,
     /// With its stream and run.
     Json,
 }
 
-/// What a client wants to see.
+/// What a request asks for.
 #[derive(Debug)]
 struct Asked {
     query: TailQuery,
     must_follow: bool,
-    form: Form,
+    format: LineFormat,
 }
 
 impl Asked {
@@ -122,7 +122,7 @@ impl Asked {
             QueryError::Value { name, value, expected }
         };
         let lines = match value("lines")? {
-            None => LINES,
+            None => DEFAULT_LINES,
             Some(text) => text
                 .parse()
                 .ok()
@@ -139,12 +139,12 @@ impl Asked {
         });
         let (stream, since) = (stream.transpose()?, since.transpose()?);
         let must_follow = query.asks("follow")?;
-        let form = match value("format")? {
-            None | Some("text") => Form::Text,
-            Some("json") => Form::Json,
+        let format = match value("format")? {
+            None | Some("text") => LineFormat::Text,
+            Some("json") => LineFormat::Json,
             Some(text) => return Err(wrong("format", text, "`text` or `json`")),
         };
-        Ok(Self { query: TailQuery { lines, stream, since }, must_follow, form })
+        Ok(Self { query: TailQuery { lines, stream, since }, must_follow, format })
     }
 }
 
@@ -157,13 +157,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_wish_the_last_fifty_lines_are_meant() {
+    fn fifty_lines_are_shown_by_default() {
         let asked = read("").expect("good");
         assert_eq!((asked.query.lines, asked.query.stream, asked.must_follow), (50, None, false));
     }
 
     #[test]
-    fn wishes_are_read() {
+    fn parameters_are_read() {
         let asked = read("lines=5000&stream=stderr&follow=1&since=2026-11-23T17:00:00Z");
         let asked = asked.expect("good");
         assert_eq!(asked.query.lines, 5000);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn wishes_out_of_range_are_refused_with_what_is_good() {
+    fn bad_parameters_are_refused_with_what_is_expected() {
         for (query, expected) in [
             ("lines=0", "a number from 1 to 5000"),
             ("lines=5001", "a number from 1 to 5000"),

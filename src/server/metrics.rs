@@ -1,7 +1,7 @@
-//! `GET /metrics`: numbers for Prometheus, in their text form.
+//! `GET /metrics`: the metrics, in Prometheus's text format.
 //!
-//! Nothing is counted here. Each scrape writes down the snapshot of that moment, so a worker that
-//! is gone is gone from the numbers too.
+//! Nothing is counted here. Each scrape writes the snapshot of that moment, so a worker that was
+//! removed is not in the metrics any more.
 
 mod sheet;
 
@@ -38,7 +38,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
 }
 
-/// What is known of arcanos itself.
+/// The figures of arcanos itself.
 #[derive(Clone, Copy, Debug)]
 struct Own {
     since: Stamp,
@@ -53,7 +53,7 @@ impl Own {
     }
 }
 
-/// One scrape: the numbers of a moment.
+/// One scrape: the figures of one moment.
 #[derive(Debug)]
 struct Scrape {
     own: Own,
@@ -62,7 +62,7 @@ struct Scrape {
     workers: Vec<Numbers>,
 }
 
-/// The numbers of a worker.
+/// The figures of a worker.
 #[derive(Debug)]
 struct Numbers {
     view: Arc<WorkerView>,

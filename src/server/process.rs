@@ -1,4 +1,4 @@
-//! What arcanos itself uses, by the kernel's account.
+//! The resources that arcanos itself uses, read from the kernel.
 
 use std::{fs, time::Duration};
 
@@ -25,12 +25,12 @@ pub(super) fn cpu_time() -> Duration {
 
 /// Open descriptors.
 pub(super) fn open_files() -> Option<u64> {
-    // One of them is the one that looks.
+    // One of them is the descriptor that reads the folder.
     let n = fs::read_dir("/proc/self/fd").ok()?.count();
     Some(n.saturating_sub(1) as u64)
 }
 
-/// How many descriptors there may be; `None` is without limit.
+/// The limit of open descriptors; `None` for no limit.
 pub(super) fn max_files() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }

@@ -1,4 +1,4 @@
-//! Routes that show something and change nothing.
+//! Routes that read: health, workers, discovery, config and plan.
 
 use std::{
     sync::Arc,
@@ -66,7 +66,7 @@ pub(super) async fn config(State(app): State<Arc<App>>) -> Response {
     Json(&*app.handle.config()).into_response()
 }
 
-/// Answers `GET /plan`: what a look at the disk would do.
+/// Answers `GET /plan`: what a reload would do now.
 pub(super) async fn plan(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, ApiError> {
     let draft = Query::of(&uri)?.value("draft")?.map(str::to_owned);
     Ok(Json(wire::Reloaded::of(app.handle.preview(draft).await?)?).into_response())
@@ -74,12 +74,12 @@ pub(super) async fn plan(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
 
 /// The worker of this name.
 pub(super) fn find(app: &App, name: &str) -> Result<Arc<WorkerView>, ApiError> {
-    // Only ids are looked up: no name of a client ever becomes part of a path.
+    // Only valid ids are looked up: no text of a client ever becomes part of a path.
     let id = WorkerId::parse(name).map_err(|_| ApiError::no_worker(name))?;
     app.handle.worker(&id).ok_or_else(|| ApiError::no_worker(name))
 }
 
-/// How long the server has been there.
+/// How long the server has been up.
 pub(super) fn uptime(app: &App) -> Duration {
     app.since.until(Stamp::now())
 }

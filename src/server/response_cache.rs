@@ -1,8 +1,8 @@
-//! The two large answers, rendered once for all who ask.
+//! A cache of the two large responses: each is rendered once and shared by all requests.
 //!
-//! `/workers` and `/workers/status` change only with the snapshot on the board, and, for ages,
-//! counters and what runs use, with time. So each is rendered at most once a change, or once a
-//! second, and shared by all requests. One request renders, the others wait for it.
+//! `/workers` and `/workers/status` change with the snapshot on the board; ages, counters and the
+//! usage of runs also change with time. So each is rendered at most once for a change, or once a
+//! second. One request renders, the others wait for it.
 
 use std::{
     collections::HashMap,
@@ -19,14 +19,15 @@ use crate::{
 
 use super::wire;
 
-/// How long a rendered answer holds while the snapshot stands still; ages are shown in seconds.
-const FRESH: Duration = Duration::from_secs(1);
+/// How long a rendered response is used while the snapshot does not change; ages are shown in
+/// seconds.
+const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// More workers than this are rendered on a thread of their own: reading what 64 runs use takes
-/// about a millisecond, and the runtime's threads have workers to look after.
-const MANY: usize = 64;
+/// More workers than this are rendered on a blocking thread: reading the usage of 64 runs takes
+/// about a millisecond, in which the runtime's threads could do nothing for the workers.
+const INLINE_WORKERS: usize = 64;
 
-/// The rendered answers, and what runs use.
+/// The rendered responses, and the usage of the runs.
 #[derive(Default)]
 pub(super) struct ResponseCache {
     workers: Slot,
@@ -34,7 +35,7 @@ pub(super) struct ResponseCache {
     meter: Arc<Mutex<Meter>>,
 }
 
-/// Which of the large answers.
+/// Which of the large responses.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Large {
     Workers,
@@ -44,18 +45,18 @@ pub(super) enum Large {
 #[derive(Default)]
 struct Slot {
     last: Mutex<Option<Rendered>>,
-    /// Held by the one who renders.
+    /// Held by the request that renders.
     turn: tokio::sync::Mutex<()>,
 }
 
 struct Rendered {
-    /// The snapshot it shows. While it is held here, its address stands for it.
+    /// The snapshot it shows. While it is held here, no other snapshot has its address.
     snapshot: Arc<Snapshot>,
     at: Instant,
     body: Bytes,
 }
 
-/// What runs used when they were last asked, by worker and pid.
+/// The usage of each run when it was last read, by worker and pid.
 #[derive(Default)]
 pub(super) struct Meter {
     read_at: Option<Instant>,
@@ -63,7 +64,7 @@ pub(super) struct Meter {
 }
 
 impl ResponseCache {
-    /// The JSON text of this answer, at most a second old and never older than the snapshot.
+    /// The JSON text of this response, at most a second old and never older than the snapshot.
     pub(super) async fn body(&self, large: Large, handle: &Handle) -> Bytes {
         let slot = match large {
             Large::Workers => &self.workers,
@@ -84,7 +85,7 @@ impl ResponseCache {
         body
     }
 
-    /// A text made from this snapshot and from what its runs use.
+    /// A text made from this snapshot and the usage of its runs.
     pub(super) async fn render(
         &self,
         handle: &Handle,
@@ -93,7 +94,7 @@ impl ResponseCache {
     ) -> Bytes {
         let (snapshot, handle, meter) =
             (Arc::clone(snapshot), handle.clone(), Arc::clone(&self.meter));
-        let is_long = snapshot.workers.len() > MANY;
+        let is_long = snapshot.workers.len() > INLINE_WORKERS;
         let render = move || {
             let mut meter = meter.lock().unwrap_or_else(PoisonError::into_inner);
             text(&snapshot, meter.read(&handle, &snapshot))
@@ -112,7 +113,7 @@ impl Slot {
     fn fresh(&self, snapshot: &Arc<Snapshot>) -> Option<Bytes> {
         let last = self.last();
         let last = last.as_ref()?;
-        let is_fresh = Arc::ptr_eq(&last.snapshot, snapshot) && last.at.elapsed() < FRESH;
+        let is_fresh = Arc::ptr_eq(&last.snapshot, snapshot) && last.at.elapsed() < MAX_AGE;
         is_fresh.then(|| last.body.clone())
     }
 
@@ -122,9 +123,9 @@ impl Slot {
 }
 
 impl Meter {
-    /// What each run uses. Read anew once a second; runs that are newer than that are read now.
+    /// The usage of each run. All are read once a second; runs that began since then are read now.
     fn read(&mut self, handle: &Handle, snapshot: &Snapshot) -> &Self {
-        let is_stale = self.read_at.is_none_or(|at| at.elapsed() >= FRESH);
+        let is_stale = self.read_at.is_none_or(|at| at.elapsed() >= MAX_AGE);
         if is_stale {
             self.usage.clear();
             self.read_at = Some(Instant::now());
@@ -138,7 +139,7 @@ impl Meter {
         self
     }
 
-    /// What the run of this worker uses.
+    /// The usage of this worker's run.
     pub(super) fn of(&self, worker: &WorkerView) -> Option<Usage> {
         self.usage.get(&(worker.id.clone(), worker.pid?)).copied().flatten()
     }

@@ -7,7 +7,7 @@ use axum::{
 
 use super::dashboard;
 
-/// What the Node system said, and what probes look for.
+/// The text of the Node system, which probes look for.
 const LIVE: &str = "ARCANOS is live";
 
 /// Answers `GET /`.
@@ -30,8 +30,8 @@ fn page() -> Response {
     (headers, Html(dashboard::page())).into_response()
 }
 
-/// Whether a client with this `Accept` is a browser: it names HTML, and does not like plain text
-/// better. `*/*` alone names nothing.
+/// Whether a client with this `Accept` is a browser: it names HTML, and does not prefer plain text.
+/// `*/*` alone names no type.
 fn wants_page(accept: &str) -> bool {
     let quality = |kind: &str| {
         let ranges = accept.split(',').filter_map(|range| {

@@ -1,4 +1,4 @@
-//! Which path is answered by what.
+//! The table of routes.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use axum::{
 
 use super::{act, api_error::ApiError, app::App, events, logs, metrics, read, root};
 
-/// All routes. HEAD goes where GET goes.
+/// All routes. HEAD requests go where GET requests go.
 pub(super) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(root::root))

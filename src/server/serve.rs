@@ -56,8 +56,8 @@ const MOVE_OVERLAP: Duration = Duration::from_millis(250);
 /// The key under which an address that cannot be bound stands among the problems of `/health`.
 const PROBLEM: &str = "server.listen";
 
-/// Serves until told to end; then ends all streams, lets open requests finish for a moment, and
-/// cuts the rest.
+/// Serves until `shutdown` is cancelled; then ends all streams, lets open requests finish for a
+/// moment, and cuts the rest.
 ///
 /// Follows the engine's settings: a new address is bound before the old one is freed. What cannot
 /// be bound is a problem of `/health`, and is tried again.

@@ -1,8 +1,9 @@
-//! Server-Sent Events: how they are framed, and what every stream of them has in common.
+//! Server-Sent Events: how each stream of them begins, stays open and ends.
 //!
-//! A stream is pulled: nothing is read for a client that does not take what it got before. What
-//! waits for it waits in the bounded channel it comes from, and a client that fell behind there is
-//! told so. It ends with the server, so that it never keeps it from ending.
+//! A stream is pulled: nothing is read for a client that has not taken what it got before. Its
+//! events wait in the bounded channel they come from, and a client that fell behind there gets an
+//! event that reports the gap. A stream ends when the server shuts down, so that it never holds the
+//! shutdown up.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -17,17 +18,17 @@ use futures_util::{Stream, StreamExt};
 
 use super::app::App;
 
-/// The type of a stream.
+/// The content type of a stream.
 pub(super) const CONTENT_TYPE: &str = "text/event-stream";
 
-/// How often a silent stream says that it is there: below the 30 s and 60 s after which proxies
-/// commonly give a silent connection up.
+/// How often a silent stream sends a comment: below the 30 s and 60 s after which proxies commonly
+/// close a silent connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// When a client that lost its stream should come back.
+/// How long a client that lost its stream should wait before it opens another.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// An answer that goes on until the client goes, or the server ends.
+/// A response that goes on until the client leaves, its token changes, or the server shuts down.
 pub(super) fn stream(
     app: &Arc<App>,
     events: impl Stream<Item = Event> + Send + 'static,

@@ -1,4 +1,4 @@
-//! The server over real sockets, with an engine that only remembers what it was asked.
+//! Tests of the server over real sockets, with a runtime that only records commands.
 
 mod bench;
 mod clients;

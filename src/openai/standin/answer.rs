@@ -14,7 +14,7 @@ const EXCERPT_WORDS: usize = 24;
 /// Characters of the question that the answer repeats: a word may be long.
 const EXCERPT_CHARS: usize = 240;
 
-/// An answer, ready to be sent whole or in pieces.
+/// An answer, to be sent whole or in pieces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     /// The text.
@@ -22,9 +22,9 @@ pub(super) struct Answer {
     /// The digest of its question, for ids.
     pub(super) digest: u64,
     /// Words of the question.
-    pub(super) asked: usize,
+    pub(super) question_words: usize,
     /// Words of the text.
-    pub(super) told: usize,
+    pub(super) words: usize,
 }
 
 impl Answer {
@@ -41,12 +41,17 @@ impl Answer {
             }
             Format::Fitting(schema) => schema::instance(schema, &remark).to_string(),
         };
-        Self { told: text.split_whitespace().count(), asked: question.words, digest, text }
+        Self {
+            words: text.split_whitespace().count(),
+            question_words: question.words,
+            digest,
+            text,
+        }
     }
 
     /// The text in pieces of a word each, with the space before it.
     pub(super) fn pieces(&self) -> Vec<String> {
-        let mut pieces: Vec<String> = Vec::with_capacity(self.told);
+        let mut pieces: Vec<String> = Vec::with_capacity(self.words);
         let mut piece = String::new();
         for character in self.text.chars() {
             if character.is_whitespace() && !piece.trim_end().is_empty() {

@@ -126,10 +126,10 @@ fn id(answer: &Answer) -> String {
 }
 
 fn usage(answer: &Answer, choices: u64) -> Value {
-    let told = answer.told as u64 * choices;
+    let answered = answer.words as u64 * choices;
     json!({
-        "prompt_tokens": answer.asked,
-        "completion_tokens": told,
-        "total_tokens": answer.asked as u64 + told,
+        "prompt_tokens": answer.question_words,
+        "completion_tokens": answered,
+        "total_tokens": answer.question_words as u64 + answered,
     })
 }

@@ -125,7 +125,7 @@ impl Gathered {
     }
 }
 
-/// The texts of a message's parts; what is not text (pictures, sound) is passed over.
+/// The texts of a message's parts; other parts (images, sound) are left out.
 fn joined(parts: &[Value]) -> String {
     let texts: Vec<&str> =
         parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect();

@@ -35,15 +35,15 @@ struct Reply<'a> {
 
 impl Reply<'_> {
     fn completed(&self) -> Value {
-        let (asked, told) = (self.answer.asked, self.answer.told);
+        let (asked, answered) = (self.answer.question_words, self.answer.words);
         let mut response = self
             .response("completed", &json!([self.message("completed", &[part(&self.answer.text)])]));
         response["usage"] = json!({
             "input_tokens": asked,
             "input_tokens_details": { "cached_tokens": 0 },
-            "output_tokens": told,
+            "output_tokens": answered,
             "output_tokens_details": { "reasoning_tokens": 0 },
-            "total_tokens": asked + told,
+            "total_tokens": asked + answered,
         });
         response
     }

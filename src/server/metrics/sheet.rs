@@ -1,4 +1,4 @@
-//! How numbers are written down.
+//! Writes families of metrics with the encoder of prometheus-client.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use prometheus_client::{
     metrics::{MetricType, gauge::ConstGauge},
 };
 
-/// What comes of writing; a text takes every number.
+/// The result of writing; writing to a string never fails.
 pub(super) type Outcome = Result<(), fmt::Error>;
 
-/// Where families of numbers are written. One without any number is left out.
+/// Writes families of metrics; a family without any value is left out.
 pub(super) struct Sheet<'a>(pub(super) DescriptorEncoder<'a>);
 
 impl Sheet<'_> {
@@ -45,9 +45,9 @@ impl Sheet<'_> {
         self.family(name, help, MetricType::Counter, values)
     }
 
-    /// The numbers of a counter are written as those of a gauge: the encoder's own counters have
-    /// `_total` on their samples but not on their family, and Prometheus's text form wants both
-    /// names to be one.
+    /// The values of a counter are written as those of a gauge: the encoder's own counters have
+    /// `_total` on their samples but not on their family, and in Prometheus's text format both must
+    /// have the same name.
     fn family<L: EncodeLabelSet>(
         &mut self,
         name: &str,

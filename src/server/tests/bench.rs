@@ -1,4 +1,4 @@
-//! A server to try things on.
+//! A test server with its engine and client.
 
 use std::{
     net::SocketAddr,
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// What any wait in a test may take.
+/// The longest that a test waits for anything.
 pub(super) const SOON: Duration = Duration::from_secs(10);
 
 /// A running server, the engine behind it, and a folder for its logs.

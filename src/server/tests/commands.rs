@@ -1,4 +1,4 @@
-//! What can be asked for.
+//! Commands.
 
 use serde_json::json;
 
@@ -76,7 +76,7 @@ async fn a_bad_input_starts_nothing() {
 }
 
 #[tokio::test]
-async fn a_reload_tells_its_plan_or_what_is_wrong() {
+async fn a_reload_returns_its_plan_or_what_is_wrong() {
     let bench = Bench::new().await;
     let refused = report(ReloadResult::Applied, &["state.directory needs a restart"]);
     *bench.reloads.lock().unwrap() =

@@ -1,4 +1,4 @@
-//! An engine that only remembers what it was asked.
+//! An engine whose runtime only records commands.
 
 use std::{
     collections::{BTreeMap, VecDeque},

@@ -27,11 +27,11 @@ async fn free() -> SocketAddr {
 }
 
 #[tokio::test]
-async fn the_engine_hears_where_the_server_listens() {
+async fn the_engine_knows_where_the_server_listens() {
     let bench = Bench::new().await;
-    let mut told = bench.handle.0.address.subscribe();
-    let told = timeout(SOON, told.wait_for(Option::is_some)).await.unwrap().unwrap();
-    assert_eq!(*told, Some(bench.address));
+    let mut address = bench.handle.0.address.subscribe();
+    let address = timeout(SOON, address.wait_for(Option::is_some)).await.unwrap().unwrap();
+    assert_eq!(*address, Some(bench.address));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What each route answers.
+//! The response of each route.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::{
 use crate::domain::{Attempts, State};
 
 #[tokio::test]
-async fn health_tells_how_everything_stands() {
+async fn health_shows_all_parts() {
     let bench = Bench::new().await;
     bench.put("a", State::Running);
     bench.put("b", State::Failed);
@@ -313,7 +313,7 @@ async fn unknown_paths_workers_and_methods_are_told_apart() {
 }
 
 #[tokio::test]
-async fn every_answer_wears_the_same_headers() {
+async fn every_response_has_the_same_headers() {
     let bench = Bench::new().await;
     bench.put("a", State::Running);
     for line in [

@@ -85,12 +85,12 @@ async fn lines_in_json_say_where_they_come_from_whatever_their_text_says() {
     log.lifecycle(Some(&run), "Launching worker: a");
     log.activity(None, "Worker a exited with code 0, signal null");
     let logs = |wire: Value| wire["logs"].clone();
-    let told = logs(bench.get("/workers/logs/a?format=json").await.json());
-    assert_eq!(told[0]["message"], "Launching worker: a");
-    assert_eq!((&told[0]["kind"], &told[0]["stream"]), (&json!("lifecycle"), &Value::Null));
-    assert_eq!((&told[0]["worker"], &told[0]["run"]), (&json!("a"), &json!("i-7")));
-    let told = logs(bench.get("/workers/logs/a?format=json&stream=activity").await.json());
-    assert_eq!((&told[0]["kind"], &told[0]["run"]), (&json!("activity"), &Value::Null));
+    let lines = logs(bench.get("/workers/logs/a?format=json").await.json());
+    assert_eq!(lines[0]["message"], "Launching worker: a");
+    assert_eq!((&lines[0]["kind"], &lines[0]["stream"]), (&json!("lifecycle"), &Value::Null));
+    assert_eq!((&lines[0]["worker"], &lines[0]["run"]), (&json!("a"), &json!("i-7")));
+    let lines = logs(bench.get("/workers/logs/a?format=json&stream=activity").await.json());
+    assert_eq!((&lines[0]["kind"], &lines[0]["run"]), (&json!("activity"), &Value::Null));
     let mut stream = open(&bench, "/workers/logs/a?format=json&follow=1", "").await;
     let seen = read_until(&mut stream, "event: line\ndata: {\"ts\"").await;
     assert!(!seen.contains("[a]"), "{seen}");

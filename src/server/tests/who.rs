@@ -1,4 +1,4 @@
-//! Who may ask, through the whole server; the rules themselves are tested in `guard`.
+//! Access control through the whole server; the rules themselves are tested in `guard`.
 
 use super::bench::{Bench, Reply};
 use crate::{domain::State, server::serve::TIMEOUTS};

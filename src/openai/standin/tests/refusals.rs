@@ -16,7 +16,7 @@ use tokio::{
 use super::Site;
 
 /// Longest wait for anything here.
-const PATIENCE: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(10);
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -105,9 +105,9 @@ async fn cancelling_ends_open_connections_and_frees_the_port() {
     let mut idle = TcpStream::connect(&host).await.expect("a listener");
     idle.write_all(b"GET /v1/models HTTP/1.1\r\n").await.expect("a write");
     site.cancel.cancel();
-    time::timeout(PATIENCE, site.standin.stop()).await.expect("an end");
+    time::timeout(SOON, site.standin.stop()).await.expect("an end");
     let mut rest = Vec::new();
-    let closed = time::timeout(PATIENCE, idle.read_to_end(&mut rest)).await;
+    let closed = time::timeout(SOON, idle.read_to_end(&mut rest)).await;
     assert!(closed.is_ok(), "the connection stays open");
     assert!(TcpStream::connect(&host).await.is_err(), "the port stays open");
 }

@@ -1,16 +1,16 @@
-// What a person may do, asked back where it hurts, and what came of it.
+// Commands: their dialogs, their requests, and messages about their results.
 
 const TOAST_MS = 6000;
 const TOAST_ERROR_MS = 15000;
 
-/** Says something to those who listen instead of look. */
+/** Announces a text to screen readers. */
 function say(text) {
   const place = document.getElementById('said');
   place.textContent = '';
   requestAnimationFrame(() => { place.textContent = text; });
 }
 
-/** Shows a short message that leaves by itself. */
+/** Shows a short message that disappears by itself. */
 function toast(text, kind = 'good') {
   const close = el('button', { class: 'quiet', 'aria-label': 'Dismiss', onclick: () => box.remove() }, '×');
   const box = el('div', { class: `toast ${kind}` }, el('span', {}, text), close);
@@ -19,7 +19,7 @@ function toast(text, kind = 'good') {
   setTimeout(() => box.remove(), kind === 'bad' ? TOAST_ERROR_MS : TOAST_MS);
 }
 
-/** Opens a modal dialog; `build` fills its form; answers with what `value` gives, or null. */
+/** Opens a modal dialog; `build` fills its form; resolves to what `value` returns, or null. */
 function ask({ title, build, confirm, kind = '', value = () => true, cancel = 'Cancel', reopen = false }) {
   return new Promise((resolve) => {
     const form = el('form', { method: 'dialog' });
@@ -49,12 +49,12 @@ function ask({ title, build, confirm, kind = '', value = () => true, cancel = 'C
 
 let asking = null;
 
-/** Asks for the token; everybody who needs it waits for the one dialog. */
+/** Asks for the token; all requests that need it wait for the same dialog. */
 function askToken(wrong) {
   asking ??= (async () => {
     const input = el('input', { id: 'token', type: 'password', autocomplete: 'off', spellcheck: 'false', required: true, 'aria-describedby': 'token-note' });
     const given = await ask({
-      title: 'This arcanos asks for a token',
+      title: 'This arcanos needs a token',
       confirm: 'Unlock',
       cancel: null,
       reopen: true,
@@ -73,9 +73,9 @@ function askToken(wrong) {
 }
 
 const VERBS = {
-  start: { done: 'started', ask: null },
-  restart: { done: 'told to restart', ask: null },
-  stop: { done: 'told to stop', ask: 'It ends its run and stays stopped until somebody starts it, or arcanos itself restarts.' },
+  start: { done: 'is starting', ask: null },
+  restart: { done: 'is restarting', ask: null },
+  stop: { done: 'is stopping', ask: 'Its run ends, and it stays stopped until you start it or arcanos itself restarts.' },
 };
 
 /** Starts, stops or restarts a worker. */
@@ -121,12 +121,12 @@ async function runWithInput(id) {
   }, `run ${id}`);
 }
 
-/** Restarts every worker, once a person has said so twice. */
+/** Restarts every worker, after a confirmation. */
 async function restartAll() {
   const n = store.workers.size;
   const sure = await ask({
     title: `Restart ${n === 1 ? 'the worker' : `all ${n} workers`}?`, confirm: 'Restart all', kind: 'danger',
-    build: () => [el('p', {}, 'Every run is stopped and started anew. Workers stopped by a person stay stopped.')],
+    build: () => [el('p', {}, 'Every run is stopped and started again. Workers that a person stopped stay stopped.')],
   });
   if (!sure) return;
   await attempt(async () => {
@@ -135,7 +135,7 @@ async function restartAll() {
   }, 'restart all workers');
 }
 
-/** Has arcanos look at config and folder now. */
+/** Makes arcanos read config and folder now. */
 async function reload() {
   await attempt(async () => {
     const { plan, generation } = await json('POST', 'reload');

@@ -1,4 +1,4 @@
-// The verdict on every file, with its reason.
+// The discovery page: the verdict on every file, with its reason.
 
 /** In the order in which a person wants to see them. */
 const VERDICTS = ['rejected', 'worker', 'helper', 'ignored'];
@@ -53,7 +53,7 @@ class DiscoveryPage {
       && (!this.query || [file.file, file.id, file.rule, file.reason].join('\n').toLowerCase().includes(this.query)))
       .sort((a, b) => VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict) || a.file.localeCompare(b.file));
     setContent(this.table, JSON.stringify(files), () => (files.length === 0
-      ? el('p', { class: 'empty' }, all.length === 0 ? 'The folder is empty.' : 'No file fits this filter.')
+      ? el('p', { class: 'empty' }, all.length === 0 ? 'The folder is empty.' : 'No file matches this filter.')
       : el('table', { class: 'plain verdicts' },
         el('thead', {}, el('tr', {}, ['File', 'Verdict', 'Rule', 'Why'].map((name) => el('th', { scope: 'col' }, name)))),
         el('tbody', {}, files.map((file) => this.row(file))))));

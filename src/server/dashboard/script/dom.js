@@ -1,4 +1,4 @@
-// Elements without markup: every text becomes a text node, so nothing a worker says is ever parsed.
+// Makes and updates elements. Every text becomes a text node, so no text of a worker is parsed as markup.
 
 /** Makes an element. `props` are attributes; `on…` ones are listeners, `class` the class. */
 function el(tag, props, ...children) {
@@ -20,7 +20,7 @@ function furnish(node, props, children) {
   return node;
 }
 
-const SHOWN = Symbol('what a node shows');
+const SHOWN = Symbol('shown');
 
 /** Sets a node's text if it differs from what it shows. */
 function setText(node, text) {
@@ -36,7 +36,7 @@ function setAttr(node, name, value) {
   } else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
-/** Fills a node anew with what `make` gives, if `key` differs from that of the last time. */
+/** Replaces a node's content by what `make` returns, if `key` differs from the last one. */
 function setContent(node, key, make) {
   if (node[SHOWN] === key) return;
   node[SHOWN] = key;
@@ -49,7 +49,7 @@ function place(parent, node, next) {
   else parent.insertBefore(node, next);
 }
 
-/** The path of each state's sign, in a square of 12: nobody needs to tell states by colour. */
+/** The path of each state's sign, in a square of 12, so that states differ in more than colour. */
 const SIGNS = {
   starting: 'M6 1a5 5 0 1 0 5 5H9.3A3.3 3.3 0 1 1 6 2.7z',
   running: 'M6 1a5 5 0 1 0 0 10A5 5 0 0 0 6 1z',
@@ -61,7 +61,7 @@ const SIGNS = {
   stopped: 'M2 2h8v8H2z',
 };
 
-/** A state's sign, for the eye only. */
+/** A state's sign, hidden from screen readers. */
 function sign(state) {
   return svg('svg', { class: 'sign', viewBox: '0 0 12 12', width: 12, height: 12, 'aria-hidden': 'true' },
     svg('path', { d: SIGNS[state] ?? SIGNS.stopped, 'fill-rule': 'evenodd' }));

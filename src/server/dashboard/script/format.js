@@ -1,4 +1,4 @@
-// Numbers and times as people read them.
+// Formats numbers, sizes and times for people.
 
 /** Seconds as `3s`, `2m 5s`, `1h 4m`, `3d 2h`. */
 function duration(seconds) {
@@ -61,7 +61,7 @@ function ending(exit) {
   return 'never began';
 }
 
-/** Why a run ended, beside its code or signal: its reason, or its last words if that says no more. */
+/** Why a run ended, beside its code or signal: its reason, or its last line on stderr if the reason only repeats them. */
 function causeOf(exit) {
   const reason = exit?.reason ?? '';
   const cause = reason.replace(/ ?\(?(?:exited with code \d+|killed by \w+)\)?$/, '');
@@ -75,11 +75,11 @@ function ago(when) {
   return `${Math.floor(seconds / of)}${unit} ago`;
 }
 
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
-const UNSEEN_ALL = new RegExp(UNSEEN.source, 'g');
+const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
+const INVISIBLE_ALL = new RegExp(INVISIBLE.source, 'g');
 
-/** Shows what would be unseen or turn the line around: controls and marks of direction. */
+/** Escapes invisible characters: controls, and marks that change the direction of the text. */
 function visible(text) {
-  if (!UNSEEN.test(text)) return text;
-  return text.replace(UNSEEN_ALL, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+  if (!INVISIBLE.test(text)) return text;
+  return text.replace(INVISIBLE_ALL, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
 }

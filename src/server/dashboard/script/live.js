@@ -1,17 +1,17 @@
-// Keeps the store like arcanos: events say what to look at again, answers say how it is.
+// Keeps the store up to date: events say what to fetch, responses hold the state.
 
-/** Answers about workers are asked for at most this often. */
+/** Workers are fetched at most this often. */
 const REFRESH_MS = 250;
-/** Up to so many workers are asked for one by one, more all at once. */
+/** Up to so many changed workers are fetched one by one; if there are more, all are fetched at once. */
 const ONE_BY_ONE = 3;
-/** Memory and CPU move without events: how often they are asked for, by the number of workers. */
+/** Memory and CPU change without events: how often they are fetched, by the number of workers. */
 const POLL_MS = 5000;
 const POLL_MANY_MS = 15000;
 const MANY_WORKERS = 200;
-/** A page that nobody sees lets its stream go after this time: a browser has only six. */
+/** A hidden page closes its stream after this time: a browser has only six connections to a host. */
 const HIDDEN_MS = 20000;
 
-/** Makes a function that runs at most once in `interval`, never beside itself, and never misses the last call. */
+/** Makes a function that runs at most once in `interval`, never twice at the same time, and always once more after the last call. */
 function paced(interval, work) {
   let running = false;
   let again = false;
@@ -23,8 +23,8 @@ function paced(interval, work) {
     running = true;
     again = false;
     const began = performance.now();
-    try { await work(); } catch { /* The stream's end tells of a lost connection. */ }
-    // An answer that takes long is asked for less often, so that readers never slow arcanos.
+    try { await work(); } catch { /* A lost connection is shown when the stream ends. */ }
+    // A response that takes long is fetched less often, so that pages never slow arcanos.
     const spent = performance.now() - began;
     await new Promise((resolve) => { setTimeout(resolve, Math.max(interval, 4 * spent) - spent); });
     running = false;
@@ -69,13 +69,13 @@ const refreshDiscovery = paced(500, async () => {
   publish('discovery');
 });
 
-/** Asks for the verdicts now and after every reload from here on. */
+/** Fetches the verdicts now and after every later reload. */
 function wantDiscovery() {
   discoveryWanted = true;
   refreshDiscovery();
 }
 
-/** Asks for all workers anew. */
+/** Fetches all workers again. */
 function refreshAllWorkers() {
   touchedAll = true;
   refreshWorkers();
@@ -99,7 +99,7 @@ function takeEvent(type, data) {
     takeWorkerEvent(event);
     touched.add(event.worker);
     refreshWorkers();
-    // Only what needs a person is spoken: a screen reader shall not read every restart.
+    // Only what needs a person is announced: a screen reader must not read every restart.
     if (event.state === 'failed') say(`${event.worker} failed`);
   } else if (event.type === 'reload') {
     refreshEverything();
@@ -116,7 +116,7 @@ function openEvents() {
       if (store.connection.state === 'lost') say('Connected again');
       store.connection = { state: 'open', retryAt: 0, reason: '' };
       publish('connection');
-      // Whatever happened between the streams is in the answers, even if arcanos itself is a new one.
+      // Events between two streams are missing, and arcanos may have restarted: fetch everything.
       refreshEverything();
     },
     onEvents(list) { for (const { type, data } of list) takeEvent(type, data); },
@@ -138,7 +138,7 @@ function retryNow() {
   events?.retry();
 }
 
-/** Calls `leave` when nobody has looked at the page for a while, `comeBack` when somebody does again. */
+/** Calls `leave` when the page has been hidden for a while, `comeBack` when it is visible again. */
 function onPresence(leave, comeBack) {
   let leaving = 0;
   document.addEventListener('visibilitychange', () => {
@@ -148,11 +148,11 @@ function onPresence(leave, comeBack) {
   });
 }
 
-/** Begins to keep the store like arcanos. */
+/** Starts to keep the store up to date. */
 function goLive() {
   onPresence(closeEvents, openEvents);
   addEventListener('online', retryNow);
-  // How arcanos stands can be seen even before the token is given.
+  // The health needs no token.
   refreshHealth();
   openEvents();
   const poll = () => {

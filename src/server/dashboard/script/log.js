@@ -1,10 +1,10 @@
-// A worker's log as it is written. What stands in the document is bounded, whatever the worker writes.
+// A worker's log, live. The number of lines in the document is bounded, whatever the worker writes.
 
 /** Lines kept, and lines in the document. */
 const LINES_KEPT = 2000;
 /** Lines asked for when the log opens. */
 const LINES_FIRST = 500;
-/** How near to its end a log must be scrolled to be kept there, in px. */
+/** A log that is scrolled within so many px of its end is kept at its end. */
 const AT_END = 24;
 
 const LIFECYCLE = /^(?:Launching worker: |Found OpenAI SDK worker: |Warning: Worker |Worker \S+ exited with code |Restarting worker|Worker \S+ failed(?: too many times|: )|Worker \S+ has changed, |Worker \S+ did not end within |Stopping worker: |✅ \S+ running with model: )/u;
@@ -19,7 +19,7 @@ function readLine(raw) {
 /** The line that an event of the stream brings; null if it brings none. */
 function lineOf({ type, data }) {
   if (type === 'line') return readLine(data);
-  if (type === 'lagged' || type === 'resync') return { at: null, kind: 'lifecycle', stream: null, text: 'Some lines were passed over: they came faster than they were taken.' };
+  if (type === 'lagged' || type === 'resync') return { at: null, kind: 'lifecycle', stream: null, text: 'Some lines are missing: they came faster than they could be shown.' };
   return null;
 }
 
@@ -56,7 +56,7 @@ class LogPanel {
       el('div', { class: 'log-frame' }, this.list, this.down));
   }
 
-  /** Begins to follow, from the tail. */
+  /** Starts to follow the log, from its last lines. */
   open() {
     this.close();
     this.lines = [];
@@ -67,7 +67,7 @@ class LogPanel {
     this.setPaused(false);
     const stream = this.stream ? `&stream=${this.stream}` : '';
     this.source = follow(`${workerPath('logs', this.id)}?follow=1&format=json&lines=${LINES_FIRST}${stream}`, {
-      // Each stream begins with the tail, so a new one replaces what stands here.
+      // Each stream begins with the last lines, so a new one replaces what is shown.
       resume: false,
       onOpen: () => this.beginAnew(),
       onEvents: (list) => this.take(list),
@@ -98,7 +98,7 @@ class LogPanel {
 
   take(events) {
     for (const event of events) this.arrived.push(event);
-    // Of a flood only what can be shown is kept, and taken apart only when it is.
+    // Of a flood, only lines that can be shown are kept, and they are parsed only when shown.
     if (this.arrived.length > LINES_KEPT) this.arrived.splice(0, this.arrived.length - LINES_KEPT);
     this.schedule();
   }
@@ -113,7 +113,7 @@ class LogPanel {
     this.frame = requestAnimationFrame((began) => {
       this.frame = 0;
       this.flush();
-      // A flood leaves most of the time to the rest of the page.
+      // Even in a flood, most of the time is left to the rest of the page.
       this.nextFlush = performance.now() + 3 * Math.max(0, performance.now() - began);
     });
   }
@@ -196,7 +196,7 @@ class LogPanel {
 let lastSecond = '';
 let lastTime = '';
 
-/** A line's time of day. Lines come in bursts, and formatting is the dearest part of showing one. */
+/** A line's time of day. Lines come in bursts, and formatting is the slowest part of showing one. */
 function timeOfDay(at) {
   const second = at?.slice(0, 19) ?? '';
   if (second !== lastSecond) {

@@ -1,11 +1,11 @@
-// Which page is shown, the clock, the keys; and the beginning of it all.
+// Start-up, the choice of the page, the clock and the keyboard.
 
 const TICK_MS = 1000;
 /** The page shows at the latest after this time, whatever arcanos answers. */
 const OPENING_MS = 1000;
 const ticking = [];
 
-/** Calls `work` every second while somebody looks. */
+/** Calls `work` every second while the page is visible. */
 function every(work) {
   ticking.push(work);
 }
@@ -51,7 +51,7 @@ addEventListener('keydown', (event) => {
   search.focus();
 });
 
-// What stands at the top is put up first, so that nothing is pushed down under the eye.
+// The top of the page is shown first, so that nothing below it moves later.
 document.body.classList.add('opening');
 const reveal = () => document.body.classList.remove('opening');
 setTimeout(reveal, OPENING_MS);

@@ -1,16 +1,16 @@
-// Talking to arcanos: requests with the token, and streams of events that come back by themselves.
+// Requests with the token, and streams of events that reconnect by themselves.
 
 const TOKEN_KEY = 'arcanos.token';
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 15000;
-/** A stream that lived this long was a good one: the next wait begins small again. */
+/** After a stream that lasted this long, the wait before the next one is short again. */
 const GOOD_STREAM_MS = 5000;
-/** A request without an answer for so long counts as lost. */
+/** A request without a response for so long has failed. */
 const REQUEST_TIMEOUT_MS = 30000;
-/** A stream says that it is there at least every 15 s; one that is silent for so long is dead. */
+/** A stream sends something at least every 15 s; one that is silent for so long is dead. */
 const SILENCE_MS = 45000;
 
-/** An answer that is an error, with what arcanos said. */
+/** An error response, with its message. */
 class Refusal extends Error {
   constructor(status, body) {
     super(body?.message || body?.error || `arcanos answered with status ${status}`);
@@ -29,11 +29,11 @@ const token = {
     try {
       if (text === null) sessionStorage.removeItem(TOKEN_KEY);
       else sessionStorage.setItem(TOKEN_KEY, text);
-    } catch { /* A browser that keeps nothing still has it in memory until the page is left. */ }
+    } catch { /* Without storage the token stays in memory until the page is left. */ }
   },
 };
 
-/** Sends a request; asks for the token as often as arcanos wants another one. */
+/** Sends a request; asks for the token until arcanos accepts it. */
 async function request(method, path, { body, accept = 'application/json', headers = {}, signal } = {}) {
   for (;;) {
     const shown = token.value;
@@ -62,7 +62,7 @@ function workerPath(verb, id) {
   return verb ? `workers/${verb}/${encodeURIComponent(id)}` : `workers/${encodeURIComponent(id)}`;
 }
 
-/** Splits a body into Server-Sent Events; `heard` is called whenever something of it arrives. */
+/** Splits a body into Server-Sent Events; `heard` is called whenever bytes arrive. */
 async function* eventsOf(body, heard) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
@@ -131,7 +131,7 @@ function follow(path, { onOpen, onEvents, onLost, resume = true }) {
       let failure = null;
       try { await once(); } catch (error) { failure = error; }
       if (closed) return;
-      // The spread keeps many open pages from coming back in the same instant.
+      // The jitter keeps many open pages from reconnecting in the same instant.
       const wait = delay * (0.8 + 0.4 * Math.random());
       onLost(failure, Date.now() + wait);
       await new Promise((resolve) => { wake = resolve; setTimeout(resolve, wait); });

@@ -1,4 +1,4 @@
-// The last reloads with their plans, and the config in force with where each value comes from.
+// The page of the last reloads with their plans, and of the config in force with each value's source.
 
 class ReloadsPage {
   query = '';
@@ -35,7 +35,7 @@ class ReloadsPage {
     const settings = leaves(config.config ?? {}).map(([key, value]) => ({ key, value, source: sourceOf(config.sources, key) ?? 'default' }))
       .filter(({ key, value, source }) => (!this.setOnly || this.query || source !== 'default') && (!this.query || `${key}\n${asToml(value)}\n${source}`.toLowerCase().includes(this.query)));
     setContent(this.table, JSON.stringify(settings), () => (settings.length === 0
-      ? el('p', { class: 'faint' }, this.query ? 'No key fits.' : 'Everything is as built in.') : settingsTable(settings)));
+      ? el('p', { class: 'faint' }, this.query ? 'No key matches.' : 'All keys have their defaults.') : settingsTable(settings)));
   }
 }
 

@@ -9,7 +9,7 @@ const FULL_SECONDS = 600;
 const LEAST_BAR = 4;
 const MARK = 6;
 
-/** How a run ended, for the eye and in words. */
+/** How a run ended. */
 function outcomeOf(run) {
   return run.end ? run.outcome : 'live';
 }

@@ -1,4 +1,4 @@
-// Settings with where each comes from, out of what `/config` answers.
+// Reads settings and their sources from the response of `/config`.
 
 const SECTIONS = ['restart', 'start', 'stop', 'reload'];
 

@@ -1,9 +1,9 @@
-// What the page knows, and who wants to hear of it.
+// The state that the page shows, and its listeners.
 
 const STATES = ['failed', 'backoff', 'starting', 'stopping', 'running', 'scheduled', 'completed', 'stopped'];
 /** A CPU share is taken over at least this time. */
 const CPU_SPAN_MS = 2000;
-/** Listeners run at most this often: nobody reads faster. */
+/** Listeners run at most this often, in ms: nobody reads faster. */
 const DELIVER_MS = 80;
 
 const store = {
@@ -64,7 +64,7 @@ function takeWorkers(list) {
   publish('workers');
 }
 
-/** Takes one worker, with what its predecessor knew of its use of the processor. */
+/** Takes one worker; its CPU share is computed from the worker's former entry. */
 function takeWorker(worker) {
   const before = store.workers.get(worker.id);
   worker.runs = runsOf(worker);

@@ -1,6 +1,6 @@
-// The top of every page: how arcanos, its config, its folder and its model stand.
+// The top of every page: the state of arcanos, its config, its folder and its model.
 
-/** Makes the top follow the store. */
+/** Shows the top, and updates it from the store. */
 function showTop() {
   on(['health', 'workers', 'token', 'connection'], showFacts);
   on(['health', 'connection', 'config'], showBanners);
@@ -19,7 +19,7 @@ function showFacts() {
     el('span', { class: `health ${lost ? 'gone' : good ? 'good' : 'bad'}`, id: 'health' }, sign(lost ? 'stopped' : good ? 'completed' : 'backoff'), lost ? 'not connected' : good ? 'OK' : health.status),
     upstream === 'echo'
       ? el('span', { class: 'standin', title: 'Workers get answers from the built-in stand-in, not from a model' }, 'stand-in model')
-      : el('span', { class: 'fact', title: 'The model that workers get unless they are told another' }, modelInWords(health.ai)),
+      : el('span', { class: 'fact', title: 'The model of workers without one of their own' }, modelInWords(health.ai)),
     el('span', { class: 'fact' }, `${health.system?.environment ?? ''} · generation ${health.config?.generation ?? '–'}`),
     el('span', { class: 'fact', id: 'arcanos-facts' }),
     token.value !== null && el('button', { class: 'quiet', onclick: forgetToken }, 'Forget token'),
@@ -51,7 +51,7 @@ function showBanners() {
   if (connection.state === 'lost') {
     banners.push({ key: `lost ${connection.reason}`, make: () => banner('bad', 'Connection lost', [
       connection.reason && el('p', {}, connection.reason),
-      el('p', {}, 'What you see is how things were. ', el('span', { id: 'retry' }), ' ', el('button', { onclick: retryNow }, 'Try now')),
+      el('p', {}, 'This page shows the state before that. ', el('span', { id: 'retry' }), ' ', el('button', { onclick: retryNow }, 'Try now')),
     ]) });
   }
   for (const trouble of troubles(health)) banners.push(trouble);
@@ -59,7 +59,7 @@ function showBanners() {
   showRetry();
 }
 
-/** Everything that makes arcanos degraded, and the stand-in, each with its text once. */
+/** All that makes arcanos degraded, and the stand-in; each text only once. */
 function troubles(health) {
   if (!health) return [];
   const found = [];
@@ -68,8 +68,8 @@ function troubles(health) {
     told.push(text);
     found.push({ key: [kind, title, text, note], make: () => banner(kind, title, [text && el('pre', {}, visible(text)), note && el('p', { class: 'note' }, note)]) });
   };
-  if (health.config?.error) add('bad', 'The config on disk is not in force', health.config.error, `Everything goes on by the last good one, of ${moment(health.config.loadedAt)}. Mend ${health.config.file} and it is applied at once.`);
-  if (health.discovery?.error) add('bad', 'The folder of workers cannot be followed', health.discovery.error, health.discovery.directory);
+  if (health.config?.error) add('bad', 'The config on disk is not in force', health.config.error, `The last good one, of ${moment(health.config.loadedAt)}, stays in force. Correct ${health.config.file} and it is applied at once.`);
+  if (health.discovery?.error) add('bad', 'The folder of workers cannot be read', health.discovery.error, health.discovery.directory);
   if (health.ai?.reachable === false) add('bad', `The model cannot be used: ${health.ai.defaultModel ?? ''} at ${health.ai.upstream}`, health.ai.error ?? 'the upstream refused it');
   const others = (health.problems ?? []).filter((problem) => !told.some((text) => text && (text.includes(problem) || problem.includes(text))));
   if (others.length > 0) {

@@ -1,6 +1,6 @@
 // The page of one worker.
 
-/** What stands under "Now", in this order. */
+/** The entries under "Now", in this order. */
 const FACTS = ['Uptime', 'Attempts', 'Last exit', 'Reason', 'Model', 'Process', 'Run', 'Started', 'Starts', 'Memory', 'Peak', 'CPU', 'Written', 'Activity', 'File', 'Rule'];
 
 class WorkerPage {
@@ -33,7 +33,7 @@ class WorkerPage {
         el('div', { class: 'wide' }, this.log.root, panel('Effective settings', this.settings))));
   }
 
-  /** Called when the page has come into the document. */
+  /** Called when the page has been added to the document. */
   opened() {
     this.log.open();
     wantDiscovery();
@@ -44,7 +44,7 @@ class WorkerPage {
     this.log.close();
   }
 
-  /** Lets the stream go while nobody looks. */
+  /** Closes the stream while the page is hidden. */
   rest() {
     if (!this.log.paused) this.log.close();
   }

@@ -1,13 +1,13 @@
 // The page of all workers: a table on wide screens, cards on narrow ones.
 //
-// A row is filled when it first comes near the screen, and afterwards only touched while it is
-// there; with hundreds of workers a frame costs what the eye can see.
+// A row is filled when it first comes near the screen, and afterwards updated only while it is there:
+// with hundreds of workers, a frame costs no more than the visible rows.
 
 /** Rows this far from the screen are filled already. */
 const NEAR = '400px';
-/** Rows at the top are filled before they are seen, so that none changes its height under the eye. */
+/** Rows at the top are filled before they are seen, so that none changes its height while a person looks. */
 const FIRST_ROWS = 30;
-/** The order waits while a pointer that moved within this time is over the rows. */
+/** Rows are not reordered while a pointer that moved within this time is over them. */
 const STILL_MS = 2000;
 
 const COLUMNS = [
@@ -152,11 +152,11 @@ class WorkersPage {
 
   mustKeepOrder() {
     const now = performance.now();
-    // Rows must not run away from under a hand that is about to press a button.
+    // A row must not move away while a person is about to press its button.
     return now - this.pointerAt < STILL_MS || now - this.arrangedAt < ARRANGE_MS;
   }
 
-  /** Puts the rows into their order; as few as can be are moved. */
+  /** Reorders the rows, and moves as few of them as possible. */
   arrange(list) {
     if (list.length === 0) return;
     this.arrangedAt = performance.now();
@@ -181,7 +181,7 @@ class WorkersPage {
     fillRow(row, cells, worker);
   }
 
-  /** What moves by the clock alone, for the rows on the screen. */
+  /** Updates the times in the rows on the screen. */
   tick() {
     if (this.unordered) this.show();
     for (const [id, row] of this.rows) {
@@ -217,12 +217,12 @@ class WorkersPage {
     if (list.length > 0) return;
     const where = store.health?.discovery?.directory;
     setText(this.empty, !store.loaded ? 'Asking arcanos…'
-      : store.workers.size > 0 ? 'No worker fits this filter.'
-        : `No workers yet. Put one into ${where ?? 'the folder'}; it starts as soon as it is saved. Discovery says why a file is not one.`);
+      : store.workers.size > 0 ? 'No worker matches this filter.'
+        : `No workers yet. Put one into ${where ?? 'the folder'}; it starts as soon as it is saved. The discovery page shows why a file is not a worker.`);
   }
 }
 
-/** The places of a longest rising part of `numbers`. */
+/** The indices of a longest increasing subsequence of `numbers`. */
 function longestRise(numbers) {
   const tails = [];
   const before = [];
@@ -302,7 +302,7 @@ function nextInWords(worker) {
   return seconds <= 0.5 ? 'next: now' : `next in ${duration(Math.ceil(seconds))}`;
 }
 
-/** What may be done with a worker in its state. */
+/** The commands that a worker's state allows. */
 function verbsOf(worker) {
   switch (worker.state) {
     case 'running': return ['restart', 'stop'];
