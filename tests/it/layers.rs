@@ -14,7 +14,7 @@ const ROOMS: [(&str, u8, &[&str]); 14] = [
     ("discovery", 1, &["config", "text"]),
     ("plan", 1, &["config", "discovery"]),
     ("worker", 1, &["text"]),
-    ("failpoint", 0, &[]),
+    ("failpoint", 2, &[]),
     ("process", 2, &[]),
     ("files", 2, &[]),
     ("http", 2, &[]),
