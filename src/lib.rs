@@ -30,6 +30,8 @@
 //! | floor | room | holds |
 //! |---|---|---|
 //! | 0 | [`domain`] | the words of arcanos as types; std, serde and jiff's timestamp |
+//! | 0 | `sync` | locks a mutex, also a poisoned one |
+//! | 2 | `failpoint` | panics that tests trigger on purpose |
 //! | 1 | [`text`] | redactor, escapes, line splitting |
 //! | 1 | [`config`] | text in, a checked [`config::Config`] or located errors out |
 //! | 1 | [`discovery`] | which file is a worker, and why (uses config) |
@@ -75,5 +77,6 @@ pub mod openai;
 pub mod plan;
 pub mod process;
 pub mod server;
+pub(crate) mod sync;
 pub mod text;
 pub mod worker;

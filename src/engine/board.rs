@@ -10,12 +10,15 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use tokio::sync::{broadcast, watch};
 
-use crate::domain::{Event, OccurrenceKind, RunId, Snapshot, Stamp, State, WorkerId, WorkerView};
+use crate::{
+    domain::{Event, OccurrenceKind, RunId, Snapshot, Stamp, State, WorkerId, WorkerView},
+    sync::lock,
+};
 
 /// Occurrences kept for readers that come back: with 1,000 workers, a start of all of them.
 const HISTORY: usize = 4096;
@@ -226,7 +229,7 @@ impl Board {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic inside would leave at worst a stale snapshot, which the next change mends.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 }
 

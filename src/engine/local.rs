@@ -18,7 +18,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -40,6 +40,7 @@ use crate::{
     },
     files::{Rescan, logs::Logs},
     process::{self, Spawner},
+    sync::lock,
     worker::Wish,
 };
 
@@ -115,7 +116,7 @@ impl Local {
     }
 
     fn slots(&self) -> MutexGuard<'_, BTreeMap<WorkerId, Slot>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.slots)
     }
 
     /// Says that a worker's task has nothing left to do. `false` if it is wanted again: then the

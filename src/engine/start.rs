@@ -5,7 +5,7 @@ use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use tokio::{
@@ -36,6 +36,7 @@ use crate::{
     domain::{AiStatus, ConfigStatus, DiscoveryStatus, Generation, Snapshot, Stamp},
     files::{Watcher, logs::Logs, state::StateDir},
     process::Spawner,
+    sync::lock,
 };
 
 /// Requests to look at the disk that may wait: each is answered by the next look, so a few are
@@ -141,7 +142,7 @@ impl Engine {
     /// more. What was logged may not be on the disk yet: see [`Logs::flush`].
     pub async fn shut_down(&self) {
         self.stop.send_replace(true);
-        let reconciler = self.reconciler.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let reconciler = lock(&self.reconciler).take();
         if let Some(reconciler) = reconciler {
             // It ends after the look that may be under way.
             let _ = reconciler.await;

@@ -7,8 +7,9 @@ use std::{
 };
 
 /// Each room with its floor and the rooms of its own floor that it may use.
-const ROOMS: [(&str, u8, &[&str]); 14] = [
+const ROOMS: [(&str, u8, &[&str]); 15] = [
     ("domain", 0, &[]),
+    ("sync", 0, &[]),
     ("text", 1, &[]),
     ("config", 1, &["text"]),
     ("discovery", 1, &["config", "text"]),

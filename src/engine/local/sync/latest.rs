@@ -3,9 +3,11 @@
 //! As a `watch` of tokio, but for one follower, and so without the eight lists of waiters that
 //! each of those has: a tenth of the memory.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::Notify;
+
+use crate::sync::lock;
 
 /// The value, and whether it is news.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl<T> Latest<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, T> {
-        self.value.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.value)
     }
 }
 
