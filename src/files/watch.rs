@@ -14,7 +14,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -28,7 +28,7 @@ use tokio::sync::watch;
 
 use self::watch_list::WatchFilter;
 pub use self::{changed_paths::ChangedPaths, watch_list::WatchList};
-use crate::config::Watch;
+use crate::{config::Watch, sync::lock};
 
 /// How often to look where events were asked for and there are none, unless the config says a
 /// shorter time.
@@ -296,12 +296,12 @@ impl Shared {
     }
 
     fn changed_paths(&self) -> MutexGuard<'_, ChangedPaths> {
-        self.changed_paths.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.changed_paths)
     }
 
     /// Invariant: not held while notify is spoken to, whose thread waits for it.
     fn interests(&self) -> MutexGuard<'_, BTreeMap<PathBuf, WatchFilter>> {
-        self.interests.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.interests)
     }
 }
 

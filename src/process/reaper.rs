@@ -31,7 +31,7 @@ use super::{
     proc::{self, Mark},
     rlimit_tag::RlimitTag,
 };
-use crate::domain::RunId;
+use crate::{domain::RunId, sync::lock};
 
 /// How long a run's remains may take to die. Only a process that the kernel cannot interrupt
 /// (a dead disk or network mount) takes longer than milliseconds.
@@ -129,7 +129,7 @@ impl Reaper {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn work(&self) {

@@ -3,11 +3,12 @@
 use std::{
     mem,
     ops::Deref,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use crate::{
     domain::{LogCounters, RunId, Stamp, WorkerId},
+    sync::lock,
     text::{lines, shown},
 };
 
@@ -148,6 +149,6 @@ impl Pool {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.spare)
     }
 }

@@ -1,8 +1,10 @@
 //! Lines as they come.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::watch;
+
+use crate::sync::lock;
 
 use super::{
     chunk::Chunk,
@@ -81,7 +83,7 @@ impl Follower {
     /// Takes up the next chunk; says how many lines before it are gone, or that there is none.
     fn fetch(&mut self) -> Option<u64> {
         let max_line = self.shared.view().max_line;
-        let history = self.shared.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let history = lock(&self.shared.history);
         let (chunk, gone) = history.next(&self.scope, &mut self.place)?;
         if chunk.stream.is_wanted(self.stream) {
             self.current = Some(Current { chunk, offset: 0, max_line });

@@ -3,10 +3,12 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 use tokio::sync::watch;
+
+use crate::sync::lock;
 
 /// The troubles, by the file they are about.
 #[derive(Debug)]
@@ -89,6 +91,6 @@ impl LogErrors {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Option<PathBuf>, Trouble>> {
-        self.by_file.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.by_file)
     }
 }

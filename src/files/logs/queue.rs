@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{config, domain::WorkerId};
+use crate::{config, domain::WorkerId, sync::lock};
 
 use super::{chunk::Chunk, line::Stream};
 
@@ -208,7 +208,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

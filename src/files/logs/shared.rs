@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -12,6 +12,7 @@ use std::{
 use crate::{
     config,
     domain::{LogCounters, Stamp, WorkerId},
+    sync::lock,
     text::{Redactor, shown},
 };
 
@@ -86,16 +87,16 @@ impl Shared {
     /// Other settings from now on.
     pub(super) fn set_view(&self, settings: &config::Log, redactor: Arc<Redactor>) {
         let view = Arc::new(View::new(settings, redactor));
-        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = view;
+        *lock(&self.view) = view;
     }
 
     /// The settings now.
     pub(super) fn view(&self) -> Arc<View> {
-        Arc::clone(&self.view.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.view))
     }
 
     pub(super) fn history(&self) -> MutexGuard<'_, History> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.history)
     }
 
     /// The counters of this worker, while it is known.
@@ -181,7 +182,7 @@ impl Shared {
     }
 
     pub(super) fn workers(&self) -> MutexGuard<'_, HashMap<WorkerId, Arc<Known>>> {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.workers)
     }
 }
 
