@@ -44,10 +44,7 @@ pub(super) fn writers(file: &File) -> Writers {
 }
 
 /// fcntl(2) with a number as its argument.
-#[expect(
-    unsafe_code,
-    reason = "neither rustix nor nix offers leases; both refuse arbitrary commands"
-)]
+#[expect(unsafe_code, reason = "rustix offers no leases and takes no other commands of fcntl")]
 fn control(file: &File, command: c_int, argument: c_int) -> io::Result<()> {
     // SAFETY: the descriptor is open, since `file` is borrowed. Both commands that are used here
     // take a number, passed as the `long` that the variadic call expects, and no memory is

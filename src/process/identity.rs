@@ -1,33 +1,35 @@
-//! Whom a worker runs as: a user of the system, by name, with all of its groups.
+//! The system user that a worker runs as, with all of its groups.
 
-use std::ffi::CString;
+use std::{ffi::CString, io};
 
-use nix::unistd::{User, getgrouplist};
+use rustix::io::Errno;
 
-use super::plan::Identity;
+use super::{plan::Identity, sys};
 
-/// Looks a user up. May ask the network, where users live there.
+/// Looks a user up by name. May ask the network, where the users are on a server.
 ///
-/// `None` is the user that arcanos is anyway. The error says why it cannot be.
+/// `None` means that arcanos runs as this user already. The error says why a worker cannot run as
+/// this user.
 pub(super) fn look_up(name: &str) -> Result<Option<Identity>, String> {
-    let user = User::from_name(name)
-        .map_err(|errno| format!("the users cannot be looked up: {}", errno.desc()))?
+    let c_name = CString::new(name).map_err(|_| "the name holds a NUL byte".to_owned())?;
+    let user = sys::user_by_name(&c_name)
+        .map_err(|errno| format!("the users cannot be looked up: {}", words(errno)))?
         .ok_or_else(|| "there is no such user".to_owned())?;
     let me = rustix::process::geteuid();
     if !me.is_root() {
-        if me.as_raw() == user.uid.as_raw() {
+        if me.as_raw() == user.uid {
             return Ok(None);
         }
         return Err("only root may run a worker as another user".to_owned());
     }
-    let name = CString::new(name).map_err(|_| "the name holds a NUL byte".to_owned())?;
-    let groups = getgrouplist(&name, user.gid)
-        .map_err(|errno| format!("its groups cannot be looked up: {}", errno.desc()))?;
-    Ok(Some(Identity {
-        uid: user.uid.as_raw(),
-        gid: user.gid.as_raw(),
-        groups: groups.into_iter().map(|g| g.as_raw()).collect(),
-    }))
+    let groups = sys::groups_of(&c_name, user.gid)
+        .map_err(|errno| format!("its groups cannot be looked up: {}", words(errno)))?;
+    Ok(Some(Identity { uid: user.uid, gid: user.gid, groups }))
+}
+
+/// The system's text for an error.
+fn words(errno: Errno) -> String {
+    io::Error::from(errno).to_string()
 }
 
 #[cfg(test)]

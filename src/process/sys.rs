@@ -11,6 +11,7 @@
 #![expect(unsafe_code, reason = "no safe interface clones with a death signal, limits and a user")]
 
 mod pages;
+mod users;
 
 use std::{
     cell::Cell,
@@ -34,6 +35,7 @@ use super::plan::{Failure, Identity, Plan, Step};
 use crate::domain::Exit;
 
 pub(super) use pages::{give_code_back, give_heap_back};
+pub(super) use users::{groups_of, user_by_name};
 
 /// Bytes of the child's stack. It needs under 2 KiB; glibc's `posix_spawn` takes 32 KiB.
 const STACK_SIZE: usize = 64 * 1024;

@@ -14,7 +14,7 @@ use super::{
 use crate::process::{
     SpawnError,
     plan::{Failure, Step},
-    raise_descriptor_limit,
+    raise_descriptor_limit, sys,
 };
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_user_is_become_wholly() {
     }
     let mut command = sh("id -u; id -g; id -G; grep NoNewPrivs /proc/self/status");
     command.user = Some("nobody".to_owned());
-    let nobody = nix::unistd::User::from_name("nobody").expect("users").expect("nobody");
+    let nobody = sys::user_by_name(c"nobody").expect("users").expect("nobody");
     let (uid, gid) = (nobody.uid, nobody.gid);
     let done = run(command).await;
     assert_eq!(done.stdout, format!("{uid}\n{gid}\n{gid}\nNoNewPrivs:\t1\n"));
