@@ -37,6 +37,7 @@
 //! | 1 | [`discovery`] | which file is a worker, and why (uses config) |
 //! | 1 | [`plan`] | what should run, and the difference from what does (uses config, discovery) |
 //! | 1 | [`worker`] | one worker's life, without I/O |
+//! | 2 | `procfs` | what `/proc` says about a process (for process and files) |
 //! | 2 | [`process`] | spawn, groups, descendants, the Node channel, the task runner, limits |
 //! | 2 | [`files`] | scan, watch, bounded reads, logs, the state directory |
 //! | 2 | `http` | accept loop, connections, deadlines: what each HTTP server of arcanos listens with |
@@ -76,6 +77,7 @@ pub(crate) mod http;
 pub mod openai;
 pub mod plan;
 pub mod process;
+pub(crate) mod procfs;
 pub mod server;
 pub(crate) mod sync;
 pub mod text;

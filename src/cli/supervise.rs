@@ -251,7 +251,7 @@ impl Signals {
 /// Ends what the last arcanos here left running, if it died.
 async fn end_leftovers(last: Option<Instance>) {
     let Some(last) = last else { return };
-    let ended = tokio::task::spawn_blocking(move || process::end_leftovers(&last.id, &[])).await;
+    let ended = tokio::task::spawn_blocking(move || process::end_leftovers(&last.id)).await;
     if let Ok(count) = ended
         && count > 0
     {

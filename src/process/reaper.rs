@@ -31,7 +31,7 @@ use super::{
     proc::{self, Mark},
     rlimit_tag::RlimitTag,
 };
-use crate::{domain::RunId, sync::lock};
+use crate::{domain::RunId, procfs, sync::lock};
 
 /// How long a run's remains may take to die. Only a process that the kernel cannot interrupt
 /// (a dead disk or network mount) takes longer than milliseconds.
@@ -247,7 +247,7 @@ fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> OrphanScan {
     // Each with the sweep that its parent belongs to.
     let mut family: Vec<(u32, Option<usize>)> = orphans.iter().map(|pid| (*pid, None)).collect();
     while let Some((pid, inherited)) = family.pop() {
-        let Some(stat) = proc::stat(pid) else {
+        let Some(stat) = procfs::stat(pid) else {
             continue;
         };
         let mut owner = inherited.or_else(|| groups.get(&stat.group).copied());
@@ -287,7 +287,7 @@ fn by<K: Hash + Eq>(sweeps: &[Sweep], key: impl Fn(&Sweep) -> Option<K>) -> Hash
 pub(super) fn kill_process(pid: u32, start: u64) -> Option<OwnedFd> {
     let pidfd = pidfd_open(proc::as_pid(pid)?, PidfdFlags::empty()).ok()?;
     // The id may have passed to a stranger before we had it open, but not since.
-    if proc::start_time(pid) != Some(start) {
+    if procfs::stat(pid).is_none_or(|stat| stat.start != start) {
         return None;
     }
     pidfd_send_signal(&pidfd, Signal::KILL).ok()?;

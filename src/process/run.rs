@@ -19,7 +19,10 @@ use super::{
     spawn::SpawnerInner,
     sys::{self, Ending},
 };
-use crate::domain::{Exit, RunId};
+use crate::{
+    domain::{Exit, RunId},
+    procfs,
+};
 
 /// How often a dead leader is asked for again whose debugger has not let go of it yet.
 const TRACED_RETRY: Duration = Duration::from_millis(10);
@@ -102,7 +105,7 @@ impl Process {
         self.leader.kill();
         self.left_behind = self.end_remains().await;
         let Ending { exit, peak_memory } = self.reap().await;
-        let own = proc::own_peak().unwrap_or(u64::MAX);
+        let own = procfs::status_bytes("self", "VmHWM").unwrap_or(u64::MAX);
         self.peak_memory = Some(peak_memory).filter(|peak| *peak > own);
         if let Some(cgroup) = self.leader.cgroup.take() {
             self.ran_out_of_memory = cgroup.ran_out_of_memory();
@@ -135,7 +138,7 @@ impl Process {
     /// Whether the process is stopped by a signal (or a debugger).
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.exit.is_none() && proc::stat(self.pid()).is_some_and(|s| matches!(s.state, 'T' | 't'))
+        self.exit.is_none() && procfs::stat(self.pid()).is_some_and(|stat| stat.is_stopped())
     }
 
     /// What the run uses now; `None` once it has exited. See [`usage`](super::usage).

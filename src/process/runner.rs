@@ -81,10 +81,7 @@ fn bare(source: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        domain::{Limits, RunId},
-        process::start_time,
-    };
+    use crate::domain::{Limits, RunId};
 
     fn command(program: &str) -> Command {
         Command {
@@ -95,7 +92,7 @@ mod tests {
             ipc: true,
             limits: Limits::default(),
             user: None,
-            run: RunId::new("test", start_time(std::process::id()).unwrap_or(0)),
+            run: RunId::new("test", 1),
         }
     }
 

@@ -32,6 +32,7 @@ use super::{
     spawn::SpawnerInner,
     sys::{self, CHANNEL_FD, Stack},
 };
+use crate::procfs;
 
 /// Bytes a pipe of output is asked to hold: Node loses what is beyond at `process.exit`, and the
 /// logs read it in fewer turns. The most that Linux grants without privilege, by default.
@@ -88,7 +89,7 @@ impl SpawnThread {
             null: above_stdio(null)?,
             oom_score: CString::new(oom_score).expect("digits hold no NUL"),
             cgroups: Cgroups::default(),
-            has_pipe_privilege: proc::capabilities() & PIPE_CAPABILITIES != 0,
+            has_pipe_privilege: procfs::own_capabilities() & PIPE_CAPABILITIES != 0,
         })
     }
 

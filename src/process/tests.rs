@@ -17,7 +17,10 @@ use std::{
 use tokio::{io::AsyncReadExt, net::unix::pipe::Receiver};
 
 use super::{Channel, Command, Incoming, Spawned, Spawner, prepare_node, proc};
-use crate::domain::{Exit, Limits, Mode, RunId};
+use crate::{
+    domain::{Exit, Limits, Mode, RunId},
+    procfs,
+};
 
 /// Longer than anything takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -124,7 +127,7 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 fn is_alive(pid: u32) -> bool {
-    proc::stat(pid).is_some_and(|stat| stat.state != 'Z')
+    procfs::stat(pid).is_some_and(|stat| stat.is_alive())
 }
 
 fn pid(text: &str) -> u32 {

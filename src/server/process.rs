@@ -7,14 +7,16 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
+use crate::procfs::status_bytes;
+
 /// Resident memory in bytes.
 pub(super) fn resident_bytes() -> Option<u64> {
-    status_bytes("VmRSS:")
+    status_bytes("self", "VmRSS")
 }
 
 /// Address space in bytes.
 pub(super) fn virtual_bytes() -> Option<u64> {
-    status_bytes("VmSize:")
+    status_bytes("self", "VmSize")
 }
 
 /// Processor time so far, of all threads, user and system.
@@ -35,27 +37,9 @@ pub(super) fn max_files() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-fn status_bytes(key: &str) -> Option<u64> {
-    read_status(&fs::read_to_string("/proc/self/status").ok()?, key)
-}
-
-/// A line `VmRSS:   1234 kB` of proc_pid_status(5).
-fn read_status(status: &str, key: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_read_from_the_status() {
-        let status = "Name:\tarcanos\nVmSize:\t  9000 kB\nVmRSS:\t    12 kB\n";
-        assert_eq!(read_status(status, "VmRSS:"), Some(12 * 1024));
-        assert_eq!(read_status(status, "VmSwap:"), None);
-    }
 
     #[test]
     fn this_process_uses_something() {

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Each room with its floor and the rooms of its own floor that it may use.
-const ROOMS: [(&str, u8, &[&str]); 15] = [
+const ROOMS: [(&str, u8, &[&str]); 16] = [
     ("domain", 0, &[]),
     ("sync", 0, &[]),
     ("text", 1, &[]),
@@ -16,8 +16,9 @@ const ROOMS: [(&str, u8, &[&str]); 15] = [
     ("plan", 1, &["config", "discovery"]),
     ("worker", 1, &["text"]),
     ("failpoint", 2, &[]),
-    ("process", 2, &[]),
-    ("files", 2, &[]),
+    ("procfs", 2, &[]),
+    ("process", 2, &["procfs"]),
+    ("files", 2, &["procfs"]),
     ("http", 2, &[]),
     ("openai", 2, &["http"]),
     ("engine", 3, &[]),

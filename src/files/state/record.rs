@@ -13,6 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{StateDir, StateError, failed};
+use crate::procfs::{self, Stat};
 
 const INSTANCE: &str = "instance.json";
 const LAST_INSTANCE: &str = "last_instance.json";
@@ -192,22 +193,12 @@ impl FromStr for Identity {
     }
 }
 
-/// When a process began, in clock ticks since the machine came up (proc(5), field 22); `None` if
-/// there is no such process, or only what is left of one.
+/// When a process that runs started, in clock ticks since boot.
 fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything; the fields after it count from the third.
-    let (_, fields) = stat.rsplit_once(") ")?;
-    let mut fields = fields.split(' ');
-    let state = fields.next()?;
-    if matches!(state, "Z" | "X") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
+    procfs::stat(pid).filter(Stat::is_alive).map(|stat| stat.start)
 }
 
-/// The present boot's random name; empty where the system does not tell.
+/// The id of this boot; empty where the system has none.
 fn boot_id() -> String {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id");
-    text.map(|text| text.trim().to_owned()).unwrap_or_default()
+    procfs::boot_id().unwrap_or_default()
 }

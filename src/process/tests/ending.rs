@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     domain::RunId,
-    process::{Leftover, boot_id, end_leftovers, proc::Mark, start_time},
+    process::{end_leftovers, proc::Mark},
+    procfs,
 };
 
 #[tokio::test]
@@ -48,7 +49,7 @@ async fn everything_a_run_started_dies_with_it() {
         assert_eq!(within(spawned.process.exited()).await, Exit::Code(5), "{script}");
         assert!(!is_alive(escapee), "{script}");
         assert_eq!(spawned.process.left_behind(), 0);
-        until("the orphan to be reaped", || proc::stat(escapee).is_none()).await;
+        until("the orphan to be reaped", || procfs::stat(escapee).is_none()).await;
     }
 }
 
@@ -75,7 +76,7 @@ async fn orphans_of_a_living_run_are_reaped() {
         spawn(&spawner, sh("(sh -c 'echo $$; exec sleep 0.05' &); exec sleep 300")).await;
     let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
     let orphan = pid(&first_line(&mut stdout).await);
-    until("no zombie", || proc::stat(orphan).is_none()).await;
+    until("no zombie", || procfs::stat(orphan).is_none()).await;
     spawned.process.kill();
     within(spawned.process.exited()).await;
 }
@@ -92,7 +93,7 @@ async fn waiting_may_be_cancelled_and_a_dropped_run_dies() {
         assert!(waiting.await.is_err());
     }
     drop(spawned.process);
-    until("both to be gone", || [child, leader].iter().all(|p| proc::stat(*p).is_none())).await;
+    until("both to be gone", || [child, leader].iter().all(|p| procfs::stat(*p).is_none())).await;
 }
 
 #[tokio::test]
@@ -114,7 +115,7 @@ async fn many_runs_that_end_together_leave_nothing() {
     for task in tasks {
         let (leader, exit) = within(task).await.expect("it ends");
         assert_eq!(exit, Exit::Code(7));
-        assert_eq!(proc::stat(leader), None);
+        assert_eq!(procfs::stat(leader), None);
     }
     let left = |pid: &u32| matches!(proc::mark(*pid), Mark::Run(run) if run.starts_with(&instance));
     let left: Vec<u32> = proc::everybody().into_iter().filter(left).collect();
@@ -152,33 +153,15 @@ async fn runs_die_with_arcanos_and_the_next_ends_what_is_left() {
     let pids = fs::read_to_string(&file).expect("the pids");
     let (leader, escapee) = pids.trim().split_once(' ').expect("two");
     let (leader, escapee) = (pid(leader), pid(escapee));
-    until("the escapee to be itself", || proc::stat(escapee).is_some_and(|s| s.group == escapee))
+    until("the escapee to be itself", || procfs::stat(escapee).is_some_and(|s| s.group == escapee))
         .await;
     supervisor.kill().expect("it dies");
     supervisor.wait().expect("it is dead");
     until("the leader to die with it", || !is_alive(leader)).await;
     assert!(is_alive(escapee));
-    assert_eq!(end_leftovers("doomed", &[]), 0, "a prefix of the name is another instance");
+    assert_eq!(end_leftovers("doomed"), 0, "a prefix of the name is another instance");
     // The `mv` may still be at it too.
-    assert!(end_leftovers(&instance, &[]) >= 1);
+    assert!(end_leftovers(&instance) >= 1);
     assert!(!is_alive(escapee));
-    assert_eq!(end_leftovers(&instance, &[]), 0);
-}
-
-#[tokio::test]
-async fn a_record_ends_only_the_process_that_it_is_about() {
-    let mut child = std::process::Command::new("sleep").arg("300").spawn().expect("it starts");
-    let id = child.id();
-    let record = |start_time: u64, boot_id: &str| Leftover {
-        pid: id,
-        start_time,
-        boot_id: boot_id.to_owned(),
-    };
-    let (start, boot) = (start_time(id).expect("it runs"), boot_id().expect("a boot"));
-    let strangers = [record(start + 1, &boot), record(start, "another boot")];
-    assert_eq!(end_leftovers("no-instance", &strangers), 0);
-    assert!(is_alive(id));
-    assert_eq!(end_leftovers("no-instance", &[record(start, &boot)]), 1);
-    assert!(!is_alive(id));
-    child.wait().expect("it is dead");
+    assert_eq!(end_leftovers(&instance), 0);
 }
