@@ -38,14 +38,6 @@ const DRAIN: Duration = Duration::from_millis(200);
 /// Bytes from which a chunk takes the buffer it was read into instead of a copy.
 const WORTH_A_BUFFER: usize = BUFFER / 4;
 
-/// The size that pipes are given, so that Node, which does not wait for its pipe when it exits,
-/// loses nothing: what an unprivileged process may ask for (pipe(7)).
-const PIPE: usize = 1024 * 1024;
-
-/// Pipes that are made so large unless we are root. A user may have 16,384 pages in pipes;
-/// beyond them new pipes shrink to one page, so half of that is left to the others.
-const MOST_ENLARGED: usize = 32;
-
 enum Event {
     Readable(io::Result<()>),
     Ended,
@@ -70,28 +62,13 @@ impl WorkerLog {
         run: &RunId,
         ended: &CancellationToken,
     ) {
-        let enlarged = enlarge(self, &pipe);
         match pipe::Receiver::from_owned_fd(pipe) {
             Ok(pipe) => Intake::new(self, stream, run, ended).take_all(pipe).await,
             Err(error) => {
                 tracing::error!(worker = %self.id, %error, "Output of a worker cannot be read.");
             }
         }
-        self.shared().n_enlarged.fetch_sub(enlarged, Ordering::Relaxed);
     }
-}
-
-/// Makes the pipe larger if that takes nothing from others; returns 1 if it did, else 0.
-fn enlarge(log: &WorkerLog, pipe: &OwnedFd) -> usize {
-    let n_enlarged = &log.shared().n_enlarged;
-    let is_free = rustix::process::geteuid().is_root();
-    if n_enlarged.fetch_add(1, Ordering::Relaxed) >= MOST_ENLARGED && !is_free
-        || rustix::pipe::fcntl_setpipe_size(pipe, PIPE).is_err()
-    {
-        n_enlarged.fetch_sub(1, Ordering::Relaxed);
-        return 0;
-    }
-    1
 }
 
 /// What has been read and not been passed on.

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -43,8 +43,6 @@ pub(super) struct Shared {
     pub(super) history: Mutex<History>,
     pub(super) log_errors: LogErrors,
     pub(super) pool: Arc<Pool>,
-    /// Pipes that were made larger.
-    pub(super) n_enlarged: AtomicUsize,
     view: Mutex<Arc<View>>,
     workers: Mutex<HashMap<WorkerId, Arc<Known>>>,
 }
@@ -78,7 +76,6 @@ impl Shared {
             history: Mutex::new(History::new()),
             log_errors: LogErrors::none(std::env::current_dir().unwrap_or_default()),
             pool: Arc::default(),
-            n_enlarged: AtomicUsize::new(0),
             view: Mutex::new(Arc::new(View::new(settings, redactor))),
             workers: Mutex::default(),
         }

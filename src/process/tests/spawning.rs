@@ -136,6 +136,22 @@ async fn a_limit_that_cannot_be_held_is_a_warning() {
 }
 
 #[tokio::test]
+async fn output_pipes_hold_what_the_system_grants_without_privilege() {
+    let granted = fs::read_to_string("/proc/sys/fs/pipe-max-size").expect("the limit");
+    let granted: usize = granted.trim().parse().expect("a number");
+    if granted < 1 << 20 {
+        return;
+    }
+    let spawner = Spawner::start().expect("threads");
+    let mut spawned = spawn(&spawner, sh("exec sleep 300")).await;
+    for pipe in [&spawned.stdout, &spawned.stderr] {
+        assert_eq!(rustix::pipe::fcntl_getpipe_size(pipe), Ok(1 << 20));
+    }
+    spawned.process.kill();
+    within(spawned.process.exited()).await;
+}
+
+#[tokio::test]
 async fn a_user_is_become_wholly() {
     if !rustix::process::geteuid().is_root() {
         return;
