@@ -22,6 +22,7 @@ mod cgroup;
 mod channel;
 mod command;
 mod identity;
+mod leader;
 mod leftovers;
 mod lookup;
 mod plan;

@@ -1,28 +1,17 @@
 //! The handle of a run's process: signal it, watch it, and end all of it.
 
-use std::{
-    os::fd::{AsFd, OwnedFd},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 
-use rustix::process::{Pid, Signal, kill_process_group, pidfd_send_signal};
+use rustix::process::Signal;
 use tokio::io::unix::AsyncFd;
 
 use super::{
-    cgroup::RunGroup,
+    leader::Leader,
     proc::{self, Usage},
     reaper::SWEEP_LIMIT,
-    spawn::SpawnerInner,
     sys::{self, Ending},
 };
-use crate::{
-    domain::{Exit, RunId},
-    procfs,
-};
+use crate::{domain::Exit, procfs};
 
 /// How often a dead leader is asked for again whose debugger has not let go of it yet.
 const TRACED_RETRY: Duration = Duration::from_millis(10);
@@ -37,18 +26,6 @@ pub struct Process {
     left_behind: usize,
     ran_out_of_memory: bool,
     peak_memory: Option<u64>,
-}
-
-/// A child that is not reaped, as the thread that spawned it hands it over.
-pub(super) struct Leader {
-    pub(super) run: RunId,
-    pub(super) pid: Pid,
-    pub(super) pidfd: Arc<OwnedFd>,
-    pub(super) cgroup: Option<RunGroup>,
-    /// Keeps the spawning thread, whose end would kill the child.
-    pub(super) workshop: Arc<SpawnerInner>,
-    /// Whether somebody has taken its exit: from then on its id may be anybody's.
-    pub(super) is_reaped: AtomicBool,
 }
 
 impl Process {
@@ -155,7 +132,7 @@ impl Process {
         if proc::adopted().is_none_or(|orphans| orphans.is_empty()) {
             return 0;
         }
-        let answer = self.leader.workshop.reaper.sweep(&self.leader.run, self.leader.pid);
+        let answer = self.leader.spawner.reaper.sweep(&self.leader.run, self.leader.pid);
         // The reaper keeps its own deadline; this one is for a reaper that is itself held up.
         let answer = tokio::time::timeout(SWEEP_LIMIT + SWEEP_LIMIT / 4, answer).await;
         let left = answer.map_or(1, |left| left.unwrap_or(0));
@@ -171,48 +148,6 @@ impl Process {
                 return ending;
             }
             tokio::time::sleep(TRACED_RETRY).await;
-        }
-    }
-}
-
-impl Leader {
-    fn signal(&self, signal: Signal) {
-        if self.is_reaped.load(Ordering::Acquire) {
-            return;
-        }
-        // A leader that moved to another group is still the one that was meant.
-        if kill_process_group(self.pid, signal).is_err() {
-            let _ = pidfd_send_signal(&*self.pidfd, signal);
-        }
-    }
-
-    fn kill(&self) {
-        self.signal(Signal::KILL);
-        if !self.is_reaped.load(Ordering::Acquire) {
-            let _ = pidfd_send_signal(&*self.pidfd, Signal::KILL);
-        }
-        if let Some(cgroup) = &self.cgroup {
-            cgroup.kill();
-        }
-    }
-
-    /// Takes the end of the leader, if it is dead. There is no await between taking and keeping.
-    fn try_reap(&self) -> Option<Ending> {
-        let ending = sys::reap(self.pidfd.as_fd()).unwrap_or_else(|error| {
-            tracing::error!(pid = self.pid.as_raw_pid(), %error, "The exit of a run was lost.");
-            Some(Ending { exit: Exit::Code(255), peak_memory: 0 })
-        })?;
-        self.is_reaped.store(true, Ordering::Release);
-        Some(ending)
-    }
-}
-
-impl Drop for Leader {
-    fn drop(&mut self) {
-        if !self.is_reaped.load(Ordering::Acquire) {
-            self.kill();
-            let leader = Arc::clone(&self.pidfd);
-            self.workshop.reaper.abandon(self.run.clone(), leader);
         }
     }
 }

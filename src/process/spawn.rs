@@ -6,15 +6,15 @@ use rustix::io::Errno;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, oneshot},
-    task::AbortHandle,
 };
 
 use super::{
     command::{Command, SpawnError},
+    leader::{Launched, Request, SpawnerInner},
     proc,
     reaper::Reaper,
     run::Process,
-    spawn_thread::{Launched, Request, SpawnThread},
+    spawn_thread::SpawnThread,
 };
 
 /// Spawns that may wait for the thread; more wait in their callers.
@@ -30,7 +30,7 @@ const STACK_SIZE: usize = 256 * 1024;
 /// Makes processes. Cheap to clone; the last clone and the last [`Process`] end its threads.
 #[derive(Clone)]
 pub struct Spawner {
-    workshop: Arc<SpawnerInner>,
+    inner: Arc<SpawnerInner>,
 }
 
 /// A new process and our ends of what it was given. The descriptors do not block and are closed
@@ -46,13 +46,6 @@ pub struct Spawned {
     pub channel: Option<OwnedFd>,
     /// What could not be done for it, in words: a limit that this machine cannot hold.
     pub warnings: Vec<String>,
-}
-
-/// What every run keeps alive: the threads.
-pub(super) struct SpawnerInner {
-    requests: mpsc::Sender<Request>,
-    pub(super) reaper: Arc<Reaper>,
-    signals: AbortHandle,
 }
 
 impl Spawner {
@@ -83,8 +76,8 @@ impl Spawner {
             .stack_size(STACK_SIZE)
             .spawn(move || spawn_thread.work(queue))?;
         let signals = signals.abort_handle();
-        let workshop = SpawnerInner { requests, reaper, signals };
-        Ok(Self { workshop: Arc::new(workshop) })
+        let inner = SpawnerInner { requests, reaper, signals };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Spawns a process and returns once it has executed its program.
@@ -116,17 +109,10 @@ impl Spawner {
 
     async fn request(&self, command: Command) -> Result<Launched, SpawnError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request { command, workshop: Arc::clone(&self.workshop), reply };
+        let request = Request { command, spawner: Arc::clone(&self.inner), reply };
         let gone = || SpawnError::before("reach the spawning thread", Errno::AGAIN);
-        let requests = &self.workshop.requests;
+        let requests = &self.inner.requests;
         requests.send(request).await.map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))
-    }
-}
-
-impl Drop for SpawnerInner {
-    fn drop(&mut self) {
-        self.signals.abort();
-        self.reaper.stop();
     }
 }

@@ -19,17 +19,17 @@ use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
     pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::{
     cgroup::Cgroups,
     command::{Command, SpawnError},
-    identity, lookup,
+    identity,
+    leader::{Ends, Launched, Leader, Request, SpawnerInner},
+    lookup,
     plan::{Identity, Plan},
     proc, rlimit,
     rlimit_tag::RlimitTag,
-    run::Leader,
-    spawn::SpawnerInner,
     sys::{self, CHANNEL_FD, Stack},
 };
 use crate::procfs;
@@ -47,27 +47,6 @@ const PIPE_CAPABILITIES: u64 = 1 << 21 | 1 << 24;
 
 /// How much more readily the kernel kills a worker than us when memory runs out (proc(5)).
 const OOM_SCORE: i32 = 500;
-
-/// A process that somebody wants.
-pub(super) struct Request {
-    pub(super) command: Command,
-    pub(super) workshop: Arc<SpawnerInner>,
-    pub(super) reply: oneshot::Sender<Result<Launched, SpawnError>>,
-}
-
-/// A child before it is known to a runtime. Dropping it kills it.
-pub(super) struct Launched {
-    pub(super) leader: Leader,
-    pub(super) ends: Ends,
-    pub(super) warnings: Vec<String>,
-}
-
-/// One side of all that a run is connected by.
-pub(super) struct Ends {
-    pub(super) stdout: OwnedFd,
-    pub(super) stderr: OwnedFd,
-    pub(super) channel: Option<OwnedFd>,
-}
 
 /// What the thread works with.
 pub(super) struct SpawnThread {
@@ -99,7 +78,7 @@ impl SpawnThread {
             if request.reply.is_closed() {
                 continue;
             }
-            let launched = self.launch(&request.command, &request.workshop);
+            let launched = self.launch(&request.command, &request.spawner);
             // If nobody waits for it any more, dropping it kills it.
             let _ = request.reply.send(launched);
         }
@@ -108,13 +87,13 @@ impl SpawnThread {
     fn launch(
         &mut self,
         command: &Command,
-        workshop: &Arc<SpawnerInner>,
+        spawner: &Arc<SpawnerInner>,
     ) -> Result<Launched, SpawnError> {
         let path = last_value(&command.env, "PATH");
         let program = lookup::resolve(&command.program, path, &command.cwd)?;
         let mut warnings = Vec::new();
         let cgroup = self.cgroups.limit(command, &mut warnings);
-        let (ours, theirs) = self.ends(command.ipc, workshop)?;
+        let (ours, theirs) = self.ends(command.ipc, spawner)?;
         let plan = Plan {
             program: c_string(command, program.as_os_str().as_bytes())?,
             args: arguments(command)?,
@@ -136,16 +115,16 @@ impl SpawnThread {
             pid,
             pidfd: Arc::new(pidfd),
             cgroup,
-            workshop: Arc::clone(workshop),
+            spawner: Arc::clone(spawner),
             is_reaped: AtomicBool::new(false),
         };
         Ok(Launched { leader, ends: ours, warnings })
     }
 
     /// The pipes and the channel of a run: our ends and its own.
-    fn ends(&self, ipc: bool, workshop: &Arc<SpawnerInner>) -> Result<(Ends, Ends), SpawnError> {
-        // Each run holds the workshop, and so do its spawners: near enough.
-        let runs = Arc::strong_count(workshop);
+    fn ends(&self, ipc: bool, spawner: &Arc<SpawnerInner>) -> Result<(Ends, Ends), SpawnError> {
+        // Each run holds the spawner, and so do its spawners: near enough.
+        let runs = Arc::strong_count(spawner);
         let size = (self.has_pipe_privilege || runs <= RUNS_WITH_LARGE_PIPES).then_some(PIPE_SIZE);
         let (stdout, their_stdout) = output_pipe(size)?;
         let (stderr, their_stderr) = output_pipe(size)?;
