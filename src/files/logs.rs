@@ -23,6 +23,7 @@ mod log_file;
 mod open_files;
 mod open_log;
 mod partial_secret;
+mod query;
 mod queue;
 mod recall;
 mod rotate;
@@ -34,6 +35,7 @@ mod writer;
 mod tests;
 
 pub use follow::{FollowItem, Follower};
-pub use hub::{LogError, Logs, TailQuery};
+pub use hub::{LogError, Logs};
 pub use line::{LogLine, Stream, UnknownStream};
+pub use query::TailQuery;
 pub use worker_log::WorkerLog;

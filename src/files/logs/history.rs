@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::domain::{Stamp, WorkerId};
 
-use super::{chunk::Chunk, hub::TailQuery};
+use super::{chunk::Chunk, query::TailQuery};
 
 /// Bytes kept of one worker: some thousand lines.
 const MOST_OF_ONE: usize = 1024 * 1024;

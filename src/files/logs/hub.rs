@@ -13,16 +13,13 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{
-    config,
-    domain::{Stamp, WorkerId},
-    text::Redactor,
-};
+use crate::{config, domain::WorkerId, text::Redactor};
 
 use super::{
     follow::Follower,
     history::{Newest, Scope},
     line::{LogLine, Stream},
+    query::TailQuery,
     queue::Job,
     recall::Recall,
     shared::{Handle, Shared},
@@ -45,25 +42,6 @@ pub enum LogError {
     /// The system refuses one more thread.
     #[error("start the thread that writes the logs")]
     Thread(#[source] io::Error),
-}
-
-/// Which lines [`Logs::tail`] gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TailQuery {
-    /// How many, at most.
-    pub lines: usize,
-    /// Of which stream; `None` is lifecycle and output.
-    pub stream: Option<Stream>,
-    /// From this moment on.
-    pub since: Option<Stamp>,
-}
-
-impl TailQuery {
-    /// The last lines of lifecycle and output, so many.
-    #[must_use]
-    pub const fn last(lines: usize) -> Self {
-        Self { lines, stream: None, since: None }
-    }
 }
 
 impl Logs {

@@ -22,8 +22,8 @@ use crate::{
 
 use super::{
     history::Scope,
-    hub::TailQuery,
     line::{ARCANOS, LogLine, Stream},
+    query::TailQuery,
 };
 
 /// Bytes that are read in all.
