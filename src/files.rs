@@ -14,11 +14,13 @@ mod retry_delay;
 mod scan;
 pub mod state;
 mod watch;
+mod writable;
 
 pub(crate) use file_id::QUIET;
 pub use file_snapshot::FileSnapshot;
 pub use read::{ReadError, Settled, read_settled};
 pub use retry_delay::RetryDelay;
-pub(crate) use scan::{ABSENCE, open_to_all};
+pub(crate) use scan::REMOVED_AFTER;
 pub use scan::{Scan, ScanError, Scanner};
 pub use watch::{ChangedPaths, Rescan, WatchList, WatchMode, Watcher};
+pub(crate) use writable::{anyone_may_write, open_to_all};

@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use super::permissions::{Content, PermissionReport};
 use crate::{
     config::{self, Config, Inputs, Loaded},
-    files::{ABSENCE, ReadError, Settled, read_settled, state::Draft},
+    files::{REMOVED_AFTER, ReadError, Settled, read_settled, state::Draft},
 };
 
 /// The largest config that is read; the figure is the contract's.
@@ -207,7 +207,7 @@ impl Source {
         match &found {
             Ok(Settled::Missing) => {
                 let Some(gone) = there.get_mut(path) else { return found };
-                if gone.get_or_insert_with(Instant::now).elapsed() < ABSENCE {
+                if gone.get_or_insert_with(Instant::now).elapsed() < REMOVED_AFTER {
                     return Ok(Settled::Held);
                 }
                 there.remove(path);

@@ -11,8 +11,7 @@ use std::{
 
 use rustix::process::geteuid;
 
-/// What anyone but owner and group may write (chmod(2)).
-const OTHERS_WRITE: u32 = 0o002;
+use crate::files::anyone_may_write;
 
 /// What anyone but the owner may read.
 const OTHERS_READ: u32 = 0o044;
@@ -40,8 +39,9 @@ impl PermissionReport {
 
     fn add(&mut self, path: &Path, content: Content, metadata: &Metadata) {
         let (mode, owner) = (metadata.mode() & 0o7777, metadata.uid());
+        let is_open = anyone_may_write(|| path.to_owned(), mode);
         let path = path.display();
-        if mode & OTHERS_WRITE != 0 {
+        if is_open {
             self.writable.push(format!(
                 "anyone may write to `{path}` (mode {mode:o}), and so decide what runs; run \
                  `chmod o-w {path}`"

@@ -20,9 +20,9 @@ use rustix::{
 };
 
 use super::{
-    Scanner,
     known::Known,
     list::{Entered, Kind, List},
+    scanner::Scanner,
 };
 use crate::{discovery::Rules, files::file_id::FileId};
 
@@ -38,7 +38,7 @@ impl Scanner {
         // Only to ask by: that is no event.
         let Ok(folder) = open(CWD, directory, OFlags::PATH) else { return false };
         let is_unchanged = |(path, known): (&PathBuf, &Known)| {
-            let file_id = known.file_id.filter(|_| known.gone.is_none());
+            let file_id = known.file_id.filter(|_| known.gone_since.is_none());
             file_id.is_some() && FileId::at(&folder, path) == Ok(file_id)
         };
         let is_missing = |path: &PathBuf| FileId::at(&folder, path) == Ok(None);

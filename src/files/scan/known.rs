@@ -1,38 +1,48 @@
-//! What is remembered of the files from one look to the next.
+//! What is remembered of each file from one scan to the next.
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{
-    ABSENCE,
-    pass::{Pass, Presence},
-};
 use crate::{
     discovery::{Analysis, Barrier, Content, Entry, Rules, analyse, fingerprint},
     files::{RetryDelay, file_id::FileId, read::ReadError},
 };
 
+/// A file counts as removed once it has been gone for so long. A save by rename, or by deletion
+/// and creation, is done sooner.
+pub(crate) const REMOVED_AFTER: Duration = Duration::from_millis(300);
+
 /// What is remembered of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) entry: Entry,
-    /// By what an unchanged file is known; `None` asks for another reading.
+    /// As long as this is equal, so is the content; `None` asks for another reading.
     pub(super) file_id: Option<FileId>,
     /// The folder that the file is truly in, where links lead to another one.
-    pub(super) home: Option<PathBuf>,
-    /// Whether its path is its one name, so that events tell of all its changes by it.
-    pub(super) is_plain: bool,
+    pub(super) real_folder: Option<PathBuf>,
+    /// Whether its path is its only name, so that events report all of its changes by it.
+    pub(super) has_one_path: bool,
     /// Whether it may be a worker, as far as its path says; else it is a helper.
     pub(super) is_root: bool,
     /// Whether the analysis is by other rules than those in force.
     pub(super) is_outdated: bool,
-    /// Since when the file is not to be read yet.
-    hold: Option<RetryDelay>,
+    /// When it is read again, while a program writes to it.
+    retry_delay: Option<RetryDelay>,
     /// Since when the file is gone.
-    pub(super) gone: Option<Instant>,
+    pub(super) gone_since: Option<Instant>,
+}
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// Something to be listed; it is remembered.
+    Present,
+    Absent,
+    Folder,
 }
 
 impl Known {
@@ -40,12 +50,12 @@ impl Known {
         Self {
             entry,
             file_id: None,
-            home: None,
-            is_plain: false,
+            real_folder: None,
+            has_one_path: false,
             is_root,
             is_outdated: false,
-            hold: None,
-            gone: None,
+            retry_delay: None,
+            gone_since: None,
         }
     }
 
@@ -56,9 +66,9 @@ impl Known {
         self.is_root = rules.is_eligible(path);
     }
 
-    /// Whether nothing is to be found out of it, as long as nobody says that it changed.
+    /// Whether it need not be looked at, as long as no event names it.
     pub(super) fn is_settled(&self) -> bool {
-        self.is_plain && self.file_id.is_some() && self.gone.is_none()
+        self.has_one_path && self.file_id.is_some() && self.gone_since.is_none()
     }
 
     pub(super) fn analysis(&self) -> Option<&Arc<Analysis>> {
@@ -66,26 +76,37 @@ impl Known {
     }
 }
 
-impl Pass<'_> {
-    /// What the content says; as before, if it is the same.
+/// What is remembered of all files, as one scan changes it.
+pub(super) struct Memory<'a> {
+    pub(super) files: &'a mut HashMap<PathBuf, Known>,
+    pub(super) rules: &'a Rules,
+    /// The moment of the scan.
+    pub(super) now: Instant,
+    /// How long to wait for the next scan, if something is not settled.
+    pub(super) wake: Option<Duration>,
+}
+
+impl Memory<'_> {
+    /// The analysis of a content; the one before, if the content is the same.
     pub(super) fn analysis_of(&self, path: &Path, content: &[u8]) -> Arc<Analysis> {
-        let before = self.known.get(path).and_then(Known::analysis);
+        let before = self.files.get(path).and_then(Known::analysis);
         before
             .filter(|before| before.fingerprint == fingerprint(content))
             .cloned()
             .unwrap_or_else(|| Arc::new(analyse(self.rules, path, content)))
     }
 
-    /// Nothing is at the path. What was known stays for a while.
+    /// Nothing is at the path. A file that was read before stays listed for [`REMOVED_AFTER`]:
+    /// many programs save by moving the old file away before the new one is in place.
     pub(super) fn miss(&mut self, path: &Path) -> Presence {
-        let Some(known) = self.known.get_mut(path) else {
+        let Some(known) = self.files.get_mut(path) else {
             return Presence::Absent;
         };
         if known.entry.analysis().is_none() {
             return Presence::Absent;
         }
-        let gone = *known.gone.get_or_insert(self.now);
-        let left = ABSENCE.saturating_sub(self.now.saturating_duration_since(gone));
+        let gone_since = *known.gone_since.get_or_insert(self.now);
+        let left = REMOVED_AFTER.saturating_sub(self.now.saturating_duration_since(gone_since));
         if left.is_zero() {
             return Presence::Absent;
         }
@@ -96,33 +117,36 @@ impl Pass<'_> {
     /// A program writes to the file. What was known of it holds until that is done.
     pub(super) fn hold(&mut self, path: &Path) -> Presence {
         let is_root = self.rules.is_eligible(path);
-        let known = self.known.entry(path.to_path_buf());
+        let known = self.files.entry(path.to_path_buf());
         let known = known.or_insert_with(|| Known::new(Entry::new(Content::Held), is_root));
         known.file_id = None;
-        known.gone = None;
+        known.gone_since = None;
+        // The reason for a rejection may be what the program is about to change.
         if let Content::Rejected(_) = known.entry.content {
             known.entry = Entry::new(Content::Held);
         }
         let now = self.now;
-        let retry_delay = known.hold.get_or_insert_with(|| RetryDelay::new(now));
+        let retry_delay = known.retry_delay.get_or_insert_with(|| RetryDelay::new(now));
         retry_delay.go_on(now);
         let left = retry_delay.remaining(now);
         self.wake_in(left);
         Presence::Present
     }
 
+    /// The file cannot be read, or is nothing that is read.
     pub(super) fn refuse(&mut self, path: &Path, error: ReadError) -> Presence {
         let reason = error.to_string();
         match error {
             ReadError::TooLarge { .. } | ReadError::NotRegular(_) => {
                 self.remember(path, rejected(&reason), None)
             }
-            ReadError::Io(_) => self.bar(path, Barrier::Unreadable(reason)),
+            ReadError::Io(_) => self.distrust(path, Barrier::Unreadable(reason)),
         }
     }
 
-    pub(super) fn bar(&mut self, path: &Path, barrier: Barrier) -> Presence {
-        let before = self.known.get(path).and_then(Known::analysis).cloned();
+    /// Nothing new is taken from the file; what was known of it before keeps its runs going.
+    pub(super) fn distrust(&mut self, path: &Path, barrier: Barrier) -> Presence {
+        let before = self.files.get(path).and_then(Known::analysis).cloned();
         let entry = Entry::new(Content::Untrusted { barrier, before });
         self.remember(path, entry, None)
     }
@@ -135,7 +159,7 @@ impl Pass<'_> {
     ) -> Presence {
         let is_root = self.rules.is_eligible(path);
         let known = Known { file_id, ..Known::new(entry, is_root) };
-        self.known.insert(path.to_path_buf(), known);
+        self.files.insert(path.to_path_buf(), known);
         Presence::Present
     }
 
@@ -148,7 +172,7 @@ pub(super) fn rejected(reason: &str) -> Entry {
     Entry::new(Content::Rejected(reason.to_owned()))
 }
 
-/// What is to be said of a file's owner.
+/// A warning about a file of a user who is neither root nor ours.
 pub(super) fn owner_warning(file_id: &FileId) -> Option<String> {
     let owner = file_id.owner;
     let is_trusted = owner == 0 || owner == rustix::process::geteuid().as_raw();

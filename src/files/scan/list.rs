@@ -8,18 +8,15 @@ use std::{
 
 use rustix::fs::CWD;
 
-use super::ScanError;
+use super::outcome::ScanError;
 use crate::{
     discovery::Rules,
-    files::{file_id::FileId, read::is_missing},
+    files::{file_id::FileId, read::is_missing, writable::anyone_may_write},
 };
 
 /// Folders in folders are entered so deep. Links to folders are not followed, so only a folder
 /// that is truly so deep ends here.
 const MAX_DEPTH: usize = 32;
-
-/// What anyone but owner and group may write (chmod(2)).
-const OTHERS_WRITE: u32 = 0o002;
 
 /// The names in a folder.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +68,7 @@ pub(super) fn list(rules: &Rules, directory: &Path) -> Result<List, ScanError> {
     if !metadata.is_dir() {
         return Err(ScanError::NotFolder(directory.to_path_buf()));
     }
-    if is_open(|| canonical.clone(), metadata.mode()) {
+    if anyone_may_write(|| canonical.clone(), metadata.mode()) {
         return Err(ScanError::Open(directory.to_path_buf()));
     }
     let has_telling_times = has_telling_times(&canonical);
@@ -151,26 +148,6 @@ impl List {
         }
         true
     }
-}
-
-/// Whether anyone may write to something of this mode. On a file system that is mounted
-/// read-only nobody may, whatever the mode: such are the config maps of a cluster.
-pub(super) fn is_open(path: impl FnOnce() -> PathBuf, mode: u32) -> bool {
-    mode & OTHERS_WRITE != 0
-        && !rustix::fs::statvfs(path())
-            .is_ok_and(|system| system.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
-}
-
-/// Why nothing may be run from a file now, if anyone may write to it or to its folder: whoever
-/// does decides what runs. A file that is not there is no reason.
-pub(crate) fn open_to_all(file: &Path) -> Option<String> {
-    let mode = |path: &Path| Some(fs::metadata(path).ok()?.mode());
-    let is_open_path = |path: &Path| mode(path).is_some_and(|m| is_open(|| path.to_owned(), m));
-    if is_open_path(file) {
-        return Some(format!("anyone may write to it; run `chmod o-w {}`", file.display()));
-    }
-    let folder = file.parent().filter(|folder| is_open_path(folder))?.display();
-    Some(format!("anyone may write to its folder; run `chmod o-w {folder}`"))
 }
 
 fn enters(rules: &Rules, name: &Name) -> bool {

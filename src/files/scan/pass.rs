@@ -1,59 +1,54 @@
-//! One look at the folder.
+//! One scan of the folder: which files are there, which are read, what they import.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::{
-    MAX_FILE, Scan, ScanError,
-    known::{Known, owner_warning, rejected},
-    list::{Kind, List, Name, is_open},
+    known::{Known, Memory, Presence, owner_warning, rejected},
+    list::{Kind, List, Name},
+    outcome::{Scan, ScanError},
 };
 use crate::{
     discovery::{Barrier, Content, Entry, ImportRoots, Listing, Rules, is_beside, reach},
     files::{
         file_id::FileId,
         read::{ReadError, Reading, check_regular, is_missing, read_stamped},
+        writable::{Others, anyone_may_write, others_in},
     },
 };
 
-/// What is at a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Presence {
-    /// Something to be listed; it is in `known`.
-    Present,
-    Absent,
-    Folder,
-}
+/// Larger files are rejected, in bytes.
+pub(super) const MAX_FILE: u64 = 1 << 20;
 
-/// Which files are asked about.
+/// Which files a scan looks at.
 #[derive(Debug)]
-pub(super) enum Glance {
+pub(super) enum Coverage {
     /// All of them.
-    Everywhere,
-    /// These, and those of which something is still to be found out.
-    At(Vec<PathBuf>),
+    All,
+    /// These, and those that are not settled.
+    Only(Vec<PathBuf>),
 }
 
+/// One scan.
 pub(super) struct Pass<'a> {
-    pub(super) known: &'a mut HashMap<PathBuf, Known>,
-    pub(super) rules: &'a Rules,
+    memory: Memory<'a>,
     outermost: &'a Path,
     directory: &'a Path,
-    grounds: ImportRoots,
+    import_roots: ImportRoots,
+    /// The true path of the directory.
     canonical: PathBuf,
-    pub(super) now: Instant,
-    looks: HashMap<PathBuf, Presence>,
-    glance: Glance,
-    /// Folders that were asked whether anyone may write to them.
-    open_folders: BTreeMap<PathBuf, bool>,
+    /// What is at the paths that this scan has looked at.
+    presences: HashMap<PathBuf, Presence>,
+    coverage: Coverage,
+    /// What others may do in the folders that this scan has asked about.
+    others_in_folders: BTreeMap<PathBuf, Others>,
     folders: BTreeSet<PathBuf>,
     is_fresh: bool,
-    pub(super) wake: Option<Duration>,
 }
 
 impl<'a> Pass<'a> {
@@ -64,19 +59,16 @@ impl<'a> Pass<'a> {
         now: Instant,
     ) -> Self {
         Self {
-            known,
-            rules,
+            memory: Memory { files: known, rules, now, wake: None },
             outermost,
             directory,
-            grounds: ImportRoots::new(outermost, directory),
+            import_roots: ImportRoots::new(outermost, directory),
             canonical: PathBuf::new(),
-            now,
-            looks: HashMap::new(),
-            glance: Glance::Everywhere,
-            open_folders: BTreeMap::new(),
+            presences: HashMap::new(),
+            coverage: Coverage::All,
+            others_in_folders: BTreeMap::new(),
             folders: BTreeSet::from([directory.to_path_buf()]),
             is_fresh: false,
-            wake: None,
         }
     }
 
@@ -84,10 +76,10 @@ impl<'a> Pass<'a> {
     pub(super) fn run(
         mut self,
         list: &List,
-        glance: Glance,
+        coverage: Coverage,
     ) -> Result<(Scan, Vec<PathBuf>), ScanError> {
         let mut files = Vec::new();
-        self.glance = glance;
+        self.coverage = coverage;
         self.is_fresh = list.is_fresh();
         self.canonical.clone_from(&list.canonical);
         self.folders.insert(list.canonical.clone());
@@ -106,25 +98,25 @@ impl<'a> Pass<'a> {
         }
         self.miss_the_unlisted();
         self.follow_imports();
-        self.known.retain(|path, _| self.looks.get(path) == Some(&Presence::Present));
+        self.memory.files.retain(|path, _| self.presences.get(path) == Some(&Presence::Present));
         if let Some(file) = self.known_paths(|_, known| known.is_outdated).into_iter().next() {
             return Err(ScanError::Busy(file));
         }
-        for (path, known) in self.known.iter() {
+        for (path, known) in self.memory.files.iter() {
             files.push((path.clone(), known.entry.clone()));
-            self.folders.extend(known.home.clone());
+            self.folders.extend(known.real_folder.clone());
         }
-        let absent = self.looks.iter().filter(|(_, look)| **look == Presence::Absent);
+        let absent = self.presences.iter().filter(|(_, look)| **look == Presence::Absent);
         let absent = absent.map(|(path, _)| path.clone()).collect();
         let scan = Scan {
             listing: Listing {
                 directory: self.directory.to_path_buf(),
-                grounds: self.grounds,
+                grounds: self.import_roots,
                 // What is known is the last word on a path.
                 files: files.into_iter().collect(),
             },
-            pending: self.wake.is_some(),
-            wake: self.wake,
+            pending: self.memory.wake.is_some(),
+            wake: self.memory.wake,
             fresh: self.is_fresh,
             folders: self.folders,
         };
@@ -133,8 +125,8 @@ impl<'a> Pass<'a> {
 
     /// Looks at a name of the folder; gives an entry where nothing is to be remembered.
     fn look_at_name(&mut self, name: &Name) -> Option<Entry> {
-        let known = self.known.get(&name.path).map(|known| known.is_root);
-        let is_eligible = known.unwrap_or_else(|| self.rules.is_eligible(&name.path));
+        let known = self.memory.files.get(&name.path).map(|known| known.is_root);
+        let is_eligible = known.unwrap_or_else(|| self.memory.rules.is_eligible(&name.path));
         match name.kind {
             Kind::Folder if is_eligible => Some(rejected("it is a folder, not a regular file")),
             Kind::Folder => None,
@@ -153,10 +145,11 @@ impl<'a> Pass<'a> {
     /// Files that were there and are listed no more. What stat(2) says of them does not count: an
     /// overlay file system goes on knowing a file that is gone below it.
     fn miss_the_unlisted(&mut self) {
-        let gone = |path: &PathBuf, known: &Known| known.is_root && !self.looks.contains_key(path);
+        let gone =
+            |path: &PathBuf, known: &Known| known.is_root && !self.presences.contains_key(path);
         for path in self.known_paths(gone) {
-            let look = self.miss(&path);
-            self.looks.insert(path, look);
+            let look = self.memory.miss(&path);
+            self.presences.insert(path, look);
         }
     }
 
@@ -164,7 +157,7 @@ impl<'a> Pass<'a> {
     fn follow_imports(&mut self) {
         let imports = |path: &PathBuf, known: &Known| {
             known.is_root
-                && self.looks.get(path) == Some(&Presence::Present)
+                && self.presences.get(path) == Some(&Presence::Present)
                 && known.analysis().is_some_and(|analysis| !analysis.locals.is_empty())
         };
         for root in self.known_paths(imports) {
@@ -174,20 +167,20 @@ impl<'a> Pass<'a> {
 
     /// The known files of this kind, in order.
     fn known_paths(&self, is_of_kind: impl Fn(&PathBuf, &Known) -> bool) -> Vec<PathBuf> {
-        let found = self.known.iter().filter(|(path, known)| is_of_kind(path, known));
+        let found = self.memory.files.iter().filter(|(path, known)| is_of_kind(path, known));
         let mut paths: Vec<PathBuf> = found.map(|(path, _)| path.clone()).collect();
         paths.sort_unstable();
         paths
     }
 
     fn imports(&mut self, file: &Path) -> Vec<PathBuf> {
-        let Some(analysis) = self.known.get(file).and_then(Known::analysis).cloned() else {
+        let Some(analysis) = self.memory.files.get(file).and_then(Known::analysis).cloned() else {
             return Vec::new();
         };
         let locals = analysis.locals.iter();
         locals
             .filter_map(|local| {
-                let mut paths = self.grounds.local_paths(file, &local.specifier).into_iter();
+                let mut paths = self.import_roots.local_paths(file, &local.specifier).into_iter();
                 paths.find(|path| self.look(path) == Presence::Present)
             })
             .collect()
@@ -195,14 +188,14 @@ impl<'a> Pass<'a> {
 
     /// Looks at a path, once in a pass.
     fn look(&mut self, path: &Path) -> Presence {
-        if let Some(look) = self.looks.get(path) {
+        if let Some(look) = self.presences.get(path) {
             return *look;
         }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             self.folders.insert(self.directory.join(folder));
         }
         let look = self.look_anew(path);
-        self.looks.insert(path.to_path_buf(), look);
+        self.presences.insert(path.to_path_buf(), look);
         look
     }
 
@@ -213,21 +206,22 @@ impl<'a> Pass<'a> {
         let full = self.directory.join(path);
         let metadata = match fs::metadata(&full) {
             Ok(metadata) => metadata,
-            Err(error) if is_missing(&error) => return self.miss(path),
-            Err(error) => return self.refuse(path, ReadError::Io(error)),
+            Err(error) if is_missing(&error) => return self.memory.miss(path),
+            Err(error) => return self.memory.refuse(path, ReadError::Io(error)),
         };
         if metadata.is_dir() {
-            return match self.miss(path) {
+            return match self.memory.miss(path) {
                 Presence::Absent => Presence::Folder,
                 look => look,
             };
         }
         if let Err(error) = check_regular(&metadata) {
-            return self.refuse(path, error);
+            return self.memory.refuse(path, error);
         }
         let file_id = FileId::of(&metadata);
-        if let Some(known) = self.known.get_mut(path).filter(|k| k.file_id == Some(file_id)) {
-            known.gone = None;
+        if let Some(known) = self.memory.files.get_mut(path).filter(|k| k.file_id == Some(file_id))
+        {
+            known.gone_since = None;
             // A folder above it may have been opened to anyone since.
             if self.open_place(path, &file_id).is_none() {
                 return Presence::Present;
@@ -238,10 +232,10 @@ impl<'a> Pass<'a> {
 
     /// Whether a file is as it was, as far as anybody has told.
     fn is_left_alone(&self, path: &Path) -> bool {
-        match &self.glance {
-            Glance::Everywhere => false,
-            Glance::At(paths) => {
-                self.known.get(path).is_some_and(Known::is_settled)
+        match &self.coverage {
+            Coverage::All => false,
+            Coverage::Only(paths) => {
+                self.memory.files.get(path).is_some_and(Known::is_settled)
                     && !paths.iter().any(|named| named == path)
             }
         }
@@ -252,35 +246,36 @@ impl<'a> Pass<'a> {
         let real = match fs::canonicalize(full) {
             Ok(real) if !self.is_within(path, &real) => {
                 let reason = format!("the link ends outside the folder, at `{}`", real.display());
-                return self.remember(path, rejected(&reason), Some(file_id));
+                return self.memory.remember(path, rejected(&reason), Some(file_id));
             }
             Ok(real) => real,
-            Err(error) if is_missing(&error) => return self.miss(path),
-            Err(error) => return self.refuse(path, ReadError::Io(error)),
+            Err(error) if is_missing(&error) => return self.memory.miss(path),
+            Err(error) => return self.memory.refuse(path, ReadError::Io(error)),
         };
         if let Some(reason) = self.open_place(path, &file_id) {
-            return self.bar(path, Barrier::Open(reason));
+            return self.memory.distrust(path, Barrier::Open(reason));
         }
         match read_stamped(full, MAX_FILE) {
             Ok(Reading::Content(content, file_id)) => {
-                let mut entry = Entry::new(Content::Analysed(self.analysis_of(path, &content)));
+                let mut entry =
+                    Entry::new(Content::Analysed(self.memory.analysis_of(path, &content)));
                 entry.warnings.extend(owner_warning(&file_id));
                 // A change within the clock's grain would bear the same time, so a file that has
                 // just changed is read once more at the next look.
                 let known = file_id.is_quiet().then_some(file_id);
                 self.is_fresh |= known.is_none();
-                let look = self.remember(path, entry, known);
+                let look = self.memory.remember(path, entry, known);
                 let is_plain = file_id.has_one_name() && real == self.canonical.join(path);
-                if let Some(known) = self.known.get_mut(path) {
+                if let Some(known) = self.memory.files.get_mut(path) {
                     let home = real.parent().filter(|home| Some(*home) != full.parent());
-                    known.home = home.map(Path::to_path_buf);
-                    known.is_plain = is_plain;
+                    known.real_folder = home.map(Path::to_path_buf);
+                    known.has_one_path = is_plain;
                 }
                 look
             }
-            Ok(Reading::Held) => self.hold(path),
-            Ok(Reading::Missing) => self.miss(path),
-            Err(error) => self.refuse(path, error),
+            Ok(Reading::Held) => self.memory.hold(path),
+            Ok(Reading::Missing) => self.memory.miss(path),
+            Err(error) => self.memory.refuse(path, error),
         }
     }
 
@@ -293,39 +288,46 @@ impl<'a> Pass<'a> {
         real.starts_with(&self.canonical)
     }
 
-    /// Why anyone may write to a file, if that is so.
+    /// Why anyone may decide what is at a path, if that is so: by writing to the file, by adding
+    /// names to its folder, or by replacing a folder above that.
     fn open_place(&mut self, path: &Path, file_id: &FileId) -> Option<String> {
         let directory = self.directory;
-        if is_open(|| directory.join(path), file_id.mode) {
+        if anyone_may_write(|| directory.join(path), file_id.mode) {
             let mode = file_id.mode & 0o7777;
             return Some(format!(
                 "anyone may write to it (mode {mode:o}); run `chmod o-w {}`",
                 directory.join(path).display()
             ));
         }
-        let mut folders = path.ancestors().skip(1);
-        folders.find_map(|folder| {
-            if folder.as_os_str().is_empty() {
-                return None;
-            }
-            let full = || directory.join(folder);
-            let ask = || fs::metadata(full()).is_ok_and(|m| is_open(full, m.mode()));
-            let known = self.open_folders.get(folder).copied();
-            let is_open = known.unwrap_or_else(ask);
-            self.open_folders.insert(folder.to_path_buf(), is_open);
-            is_open.then(|| {
-                let folder = folder.display();
-                format!("anyone may write to its folder `{folder}`; run `chmod o-w` on that")
-            })
-        })
+        let mut folders = path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folders.find(|folder| match self.others_in(folder) {
+            Others::ChangeNothing => false,
+            // A new name in the file's own folder may be another worker or helper.
+            Others::AddNames => path.parent() == Some(folder),
+            Others::ChangeAll => true,
+        })?;
+        let folder = folder.display();
+        Some(format!("anyone may write to its folder `{folder}`; run `chmod o-w` on that"))
+    }
+
+    /// What others may do in a folder; asked once in a scan.
+    fn others_in(&mut self, folder: &Path) -> Others {
+        if let Some(others) = self.others_in_folders.get(folder) {
+            return *others;
+        }
+        let full = self.directory.join(folder);
+        let others = fs::metadata(&full)
+            .map_or(Others::ChangeNothing, |found| others_in(|| full, found.mode()));
+        self.others_in_folders.insert(folder.to_path_buf(), others);
+        others
     }
 
     /// What is known in a folder that cannot be read is not gone.
     fn keep_all_in(&mut self, folder: &Path) {
-        let inner = self.known.keys().filter(|path| path.starts_with(folder));
+        let inner = self.memory.files.keys().filter(|path| path.starts_with(folder));
         let inner: Vec<PathBuf> = inner.cloned().collect();
         for path in inner {
-            self.looks.insert(path, Presence::Present);
+            self.presences.insert(path, Presence::Present);
         }
     }
 }

@@ -18,7 +18,7 @@ use std::{
 };
 
 use self::site::{Recursion, SDK, Site, reason, rules};
-use super::{ABSENCE, MAX_FILE, Scan, ScanError};
+use super::{REMOVED_AFTER, Scan, ScanError, pass::MAX_FILE};
 use crate::{
     discovery::{Content, judge},
     domain::WorkerId,
@@ -86,8 +86,8 @@ fn a_file_counts_as_removed_only_after_a_while() {
     fs::rename(site.at("b.js"), site.at("z.js")).unwrap();
     let gone = site.settled();
     assert_eq!(site.ids(&gone), ["a", "b", "z"], "the new name at once");
-    assert_eq!(gone.wake, Some(ABSENCE));
-    site.now += ABSENCE - Duration::from_millis(1);
+    assert_eq!(gone.wake, Some(REMOVED_AFTER));
+    site.now += REMOVED_AFTER - Duration::from_millis(1);
     assert_eq!(site.settled().wake, Some(Duration::from_millis(1)));
     site.write("a.js", SDK);
     let back = site.settled();
@@ -97,7 +97,7 @@ fn a_file_counts_as_removed_only_after_a_while() {
     assert_eq!(site.ids(&scan), ["a", "z"]);
     assert!(!scan.pending);
     fs::remove_file(site.at("a.js")).unwrap();
-    assert_eq!(site.scan().wake, Some(ABSENCE), "a new absence is counted anew");
+    assert_eq!(site.scan().wake, Some(REMOVED_AFTER), "a new absence is counted anew");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn an_edit_of_a_helper_changes_its_workers_and_no_others() {
     fs::remove_file(site.at("shared/x.js")).unwrap();
     let scan = site.settled();
     assert_eq!(site.found(&scan), second);
-    site.now += ABSENCE;
+    site.now += REMOVED_AFTER;
     let scan = site.settled();
     assert_ne!(site.found(&scan)[0], second[0]);
 }
@@ -236,7 +236,7 @@ fn what_only_a_removed_file_imported_goes_with_it() {
     assert_eq!(site.settled().listing.files.len(), 3);
     fs::remove_file(site.at("a.js")).unwrap();
     site.scan();
-    site.now += ABSENCE;
+    site.now += REMOVED_AFTER;
     assert!(site.scan().listing.files.is_empty(), "no further look is needed");
 }
 
@@ -287,12 +287,31 @@ fn what_anyone_may_write_to_starts_nothing_and_keeps_what_runs() {
 }
 
 #[test]
+fn the_sticky_bit_is_enough_for_a_folder_above_and_not_for_one_that_is_read() {
+    let mut site = Site::new();
+    site.write("a.js", "import '../lib/util.js'; import 'openai'");
+    site.write("../lib/util.js", "");
+    let allow =
+        |path: PathBuf, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    allow(site.at(".."), 0o1777);
+    let scan = site.settled();
+    assert_eq!(site.ids(&scan), ["a"], "others cannot replace `lib`");
+    allow(site.at("../lib"), 0o1777);
+    let scan = site.settled();
+    assert_eq!(site.ids(&scan), [""; 0], "others may add a helper");
+    allow(site.at("../lib"), 0o755);
+    allow(site.workers(), 0o1777);
+    let error = site.try_scan().unwrap_err();
+    assert!(matches!(error, ScanError::Open(_)), "others may add a worker: {error}");
+}
+
+#[test]
 fn a_folder_that_is_gone_takes_nothing_with_it() {
     let mut site = Site::new();
     site.write("a.js", SDK);
     let first = site.settled();
     fs::rename(site.workers(), site.folder.path().join("away")).unwrap();
-    site.now += ABSENCE * 10;
+    site.now += REMOVED_AFTER * 10;
     let error = site.try_scan().unwrap_err();
     assert!(matches!(error, ScanError::Missing(_)), "{error}");
     fs::write(site.workers(), "").unwrap();
