@@ -9,13 +9,13 @@
 //! of stdout and stderr belong to the logs.
 //!
 //! Threads: `arcanos-spawn` lives as long as any run, because the death signal of a child is bound
-//! to the thread that spawned it; `arcanos-reap` collects what was orphaned to us. One tokio task
-//! passes SIGCHLD on to the latter. Channels: requests to `arcanos-spawn` (bounded), and a oneshot
-//! for each answer.
+//! to the thread that spawned it; `arcanos-reap` reaps the orphans that the kernel gives to us. One
+//! tokio task passes SIGCHLD on to the latter. Channels: requests to `arcanos-spawn` (bounded), and
+//! a oneshot for each answer.
 //!
-//! Invariant: every child of arcanos is spawned here. Orphans are told from our own children by
-//! the thread they hang on: the kernel gives orphans to the main thread, and only `arcanos-spawn`
-//! clones. A child that the main thread spawned by other means could be reaped as an orphan.
+//! Invariant: every child of arcanos is spawned here. The parent thread tells orphans from our own
+//! children: the kernel gives orphans to the main thread, and only `arcanos-spawn` clones. A child
+//! that the main thread spawned by other means could be reaped as an orphan.
 
 mod activation;
 mod cgroup;
@@ -48,7 +48,7 @@ pub use run::Process;
 pub use runner::prepare_node;
 pub use spawn::{Spawned, Spawner};
 
-/// Gives memory back to the system that only the past needed, code included. Takes about a
+/// Gives memory that is no longer needed back to the system, pages of code included. Takes about a
 /// millisecond; for quiet moments.
 pub fn give_memory_back() {
     sys::give_heap_back();

@@ -4,8 +4,8 @@ use std::os::fd::OwnedFd;
 
 use super::sys;
 
-/// Sockets that are taken at most; more is no number that systemd would give.
-const MOST: u32 = 16;
+/// The most sockets that are taken; systemd gives fewer.
+const MAX_SOCKETS: u32 = 16;
 
 /// Takes the sockets that systemd hands over, which has them listen already. Only the first call
 /// gets any. Call it before anything else is opened.
@@ -19,7 +19,7 @@ pub fn adopt_sockets() -> Vec<OwnedFd> {
 fn handed_over(variable: impl Fn(&str) -> Option<String>) -> u32 {
     let is_ours = variable("LISTEN_PID").is_some_and(|pid| pid == std::process::id().to_string());
     let count = variable("LISTEN_FDS").and_then(|count| count.parse().ok()).unwrap_or(0);
-    if is_ours { count.min(MOST) } else { 0 }
+    if is_ours { count.min(MAX_SOCKETS) } else { 0 }
 }
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ mod tests {
         let me = std::process::id().to_string();
         for (pid, count, expected) in [
             (Some(me.as_str()), Some("1"), 1),
-            (Some(me.as_str()), Some("4294967295"), MOST),
+            (Some(me.as_str()), Some("4294967295"), MAX_SOCKETS),
             (Some(me.as_str()), Some("-1"), 0),
             (Some(me.as_str()), None, 0),
             (Some("1"), Some("1"), 0),

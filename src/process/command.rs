@@ -1,4 +1,4 @@
-//! What is to be spawned, and why it could not be.
+//! The command to spawn, and the errors of spawning it.
 
 use std::{io, path::PathBuf};
 
@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use super::plan::{Failure, Step};
 use crate::domain::{Limits, RunId};
 
-/// A process to be. Not `Debug`: its environment holds secrets.
+/// A process to be spawned. Not `Debug`: its environment holds secrets.
 #[derive(Clone)]
 pub struct Command {
     /// A path, or a name to be looked up on the `PATH` of [`Self::env`].
@@ -30,7 +30,7 @@ pub struct Command {
     pub run: RunId,
 }
 
-/// Why there is no process.
+/// Why a process could not be spawned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpawnError {
     /// The program does not exist, or is nowhere on the worker's `PATH` (then a bare name).
@@ -48,7 +48,7 @@ pub enum SpawnError {
         /// The system's number of the reason.
         errno: i32,
     },
-    /// It will not work until somebody mends something.
+    /// It fails again until somebody mends the cause.
     #[error("{step} `{path}`: {reason}")]
     Failed {
         /// What was tried.
@@ -117,7 +117,7 @@ fn words(errno: Errno) -> String {
     io::Error::from_raw_os_error(errno.raw_os_error()).to_string()
 }
 
-/// What passes by itself. A program that is being written is executable once it is closed.
+/// Whether an error passes by itself. A program that is being written is executable once it is closed.
 fn is_shortage(errno: Errno) -> bool {
     [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::TXTBSY]
         .contains(&errno)

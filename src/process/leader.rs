@@ -67,6 +67,7 @@ pub(super) struct Leader {
 impl Leader {
     /// Signals its group; itself, if it has left that. Does nothing once it is reaped.
     pub(super) fn signal(&self, signal: Signal) {
+        // Once it is reaped, the kernel may give its id to a stranger.
         if self.is_reaped.load(Ordering::Acquire) {
             return;
         }

@@ -1,4 +1,4 @@
-//! Where a program is: on the worker's `PATH`, not on that of arcanos.
+//! Finds a program on the worker's `PATH`, not on that of arcanos.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 
 use super::command::SpawnError;
 
-/// What a worker without a `PATH` is searched by, as in `execvp(3)` but for the current folder.
+/// The `PATH` of a worker that has none, as in `execvp(3)` but for the current folder.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Finds `program` as a shell in `cwd` would.

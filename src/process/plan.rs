@@ -1,4 +1,4 @@
-//! What a child is made of, and how far it came: what both sides of a clone speak about.
+//! The plan of a child, resolved before the clone, and the step at which it failed.
 
 use std::{ffi::CString, os::fd::RawFd};
 
@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 use super::rlimit_tag::RlimitTag;
 
-/// Everything a child is made of, resolved.
+/// Everything that a child needs, looked up and converted: it must not allocate.
 pub(super) struct Plan {
     /// The absolute path that is executed.
     pub(super) program: CString,

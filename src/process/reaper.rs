@@ -1,13 +1,14 @@
-//! Orphans: processes that left the group of their run, and zombies nobody else waits for.
+//! The reaper: a thread that kills what a run leaves behind, and reaps orphans.
 //!
-//! arcanos is a child subreaper, so whatever a run leaves behind becomes our child once its own
-//! parents are dead. Once the leader of a run is dead, each living process of the run is therefore
-//! an orphan of ours or descends from one. There we look for it, by its group, by its brand, by its
-//! mark in the environment, or by an ancestor that is known to belong to the run; and there only, so that
-//! looking costs one small read when nothing was left.
+//! arcanos is a child subreaper: a process whose parent dies becomes a child of ours. Once the
+//! leader of a run is dead, each living process of the run is therefore an orphan of ours or
+//! descends from one. The reaper searches these, and no others, so that a search costs one small
+//! read when nothing was left. It knows a process of a run by the group, by the rlimit tag, by the
+//! mark in the environment, or by an ancestor that belongs to the run.
 //!
-//! One thread does this for all runs at once: a thousand that stop together share a few looks.
-//! It never waits for a leader, and never for "any child".
+//! One thread does this for all runs at once: a thousand that stop together share a few searches.
+//! It never waits for a leader, and never for "any child": that would take exits from their
+//! [`Process`](super::Process).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -37,17 +38,17 @@ use crate::{domain::RunId, procfs, sync::lock};
 /// (a dead disk or network mount) takes longer than milliseconds.
 pub(super) const SWEEP_LIMIT: Duration = Duration::from_secs(2);
 
-/// How long one look waits for the killed before the next, so that a process that does not die
-/// holds up no other run's sweep for longer.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long one search waits for those that it killed, before the next one: a process that does
+/// not die holds up the sweeps of other runs for no longer.
+const KILL_WAIT: Duration = Duration::from_millis(20);
 
-/// How long a look waits when there is nothing to wait for: what is left cannot be killed, or is
-/// between two programs.
-const PAUSE: Duration = Duration::from_millis(2);
+/// The pause before the next search when this one killed nothing: what is left cannot be killed, or
+/// is between two programs.
+const SEARCH_PAUSE: Duration = Duration::from_millis(2);
 
-/// How long a process without an environment is taken to be between two programs. That takes
-/// microseconds, but it may have to wait for a processor; afterwards it is taken to be one whose
-/// environment we may not read.
+/// How long a process without an environment is taken to be in the middle of an exec. That takes
+/// microseconds, but it may have to wait for a processor. Later it counts as one whose environment
+/// we may not read, and which is not of this run.
 const EXEC_LIMIT: Duration = Duration::from_millis(200);
 
 /// How many processes are killed and waited for at once: each needs a descriptor meanwhile.
@@ -62,11 +63,12 @@ pub(super) struct Reaper {
     wake: Condvar,
 }
 
-/// What is to be done. As long as there are runs, no more than one sweep for each.
+/// What is to be done. There is no more than one sweep for each run.
 #[derive(Default)]
 struct State {
-    look: bool,
-    stop: bool,
+    /// Whether a child has died since the last search.
+    is_due: bool,
+    is_stopped: bool,
     sweeps: Vec<Sweep>,
     abandoned: Vec<Abandoned>,
 }
@@ -74,11 +76,12 @@ struct State {
 /// A run whose remains are to be ended.
 struct Sweep {
     run: RunId,
-    /// Its group, as long as its leader keeps the id from being anybody else's.
+    /// Its group, if the zombie of its leader still keeps the id from being anybody else's.
     group: Option<Pid>,
     start: Instant,
+    /// How many of its processes the last search found.
     left: usize,
-    /// Who waits for it, and is told how many processes are left.
+    /// Who waits for the end of the sweep and gets the number of processes that are left.
     done: Option<oneshot::Sender<usize>>,
 }
 
@@ -100,9 +103,9 @@ impl Reaper {
         Ok(reaper)
     }
 
-    /// A child has died, perhaps an orphan.
-    pub(super) fn look(&self) {
-        self.lock().look = true;
+    /// A child has died, perhaps an orphan: asks for a search.
+    pub(super) fn on_child_death(&self) {
+        self.lock().is_due = true;
         self.wake.notify_one();
     }
 
@@ -119,12 +122,12 @@ impl Reaper {
     /// Reaps a killed leader that nobody waits for any more, and ends what it leaves.
     pub(super) fn abandon(&self, run: RunId, leader: Arc<OwnedFd>) {
         self.lock().abandoned.push(Abandoned { run, leader });
-        self.look();
+        self.on_child_death();
     }
 
     /// Ends the thread once nothing is left to do.
     pub(super) fn stop(&self) {
-        self.lock().stop = true;
+        self.lock().is_stopped = true;
         self.wake.notify_one();
     }
 
@@ -137,9 +140,9 @@ impl Reaper {
         while let Some(mut abandoned) = self.next(&mut sweeps) {
             abandoned.retain(|run| !run.is_reaped(&mut sweeps));
             self.lock().abandoned.append(&mut abandoned);
-            sweeps = round(sweeps);
+            sweeps = search(sweeps);
         }
-        // Nobody tells of deaths any more.
+        // The last spawner is gone, and with it the task that reports deaths.
         let abandoned = std::mem::take(&mut self.lock().abandoned);
         let leaders = abandoned.iter().map(|run| &*run.leader);
         await_death(leaders, Instant::now() + SWEEP_LIMIT);
@@ -147,20 +150,20 @@ impl Reaper {
             run.is_reaped(&mut sweeps);
         }
         while !sweeps.is_empty() {
-            sweeps = round(sweeps);
+            sweeps = search(sweeps);
         }
     }
 
     /// Waits for something to do. `None` is the end.
     fn next(&self, sweeps: &mut Vec<Sweep>) -> Option<Vec<Abandoned>> {
         let mut state = self.lock();
-        while !state.look && state.sweeps.is_empty() && sweeps.is_empty() {
-            if state.stop {
+        while !state.is_due && state.sweeps.is_empty() && sweeps.is_empty() {
+            if state.is_stopped {
                 return None;
             }
             state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.look = false;
+        state.is_due = false;
         sweeps.append(&mut state.sweeps);
         Some(std::mem::take(&mut state.abandoned))
     }
@@ -171,16 +174,19 @@ impl Sweep {
         Self { run, group, start: Instant::now(), left: 0, done }
     }
 
-    /// Whether nothing is left of the run, as far as this look can tell, or it has been long enough.
-    fn is_over(&self, look: &OrphanScan) -> bool {
+    /// Whether this search shows that nothing is left of the run, or it is time to give up.
+    fn is_over(&self, scan: &OrphanScan) -> bool {
         let age = self.start.elapsed();
-        let is_clear = self.left == 0 && look.is_whole && (!look.has_unknown || age > EXEC_LIMIT);
+        // A process that became an orphan during the search was perhaps seen neither below its
+        // old parent nor among our own; one in the middle of an exec has no mark. Then only the
+        // next search can say that nothing is left.
+        let is_clear = self.left == 0 && scan.is_whole && (!scan.has_unknown || age > EXEC_LIMIT);
         let is_unwanted = self.done.as_ref().is_some_and(oneshot::Sender::is_closed);
         is_clear || is_unwanted || age > SWEEP_LIMIT
     }
 
     fn end(self) {
-        // Who asked may have been cancelled meanwhile.
+        // The caller may have been cancelled meanwhile.
         let _ = self.done.map(|done| done.send(self.left));
     }
 }
@@ -197,34 +203,35 @@ impl Abandoned {
     }
 }
 
-/// What one look at the orphans saw.
+/// What one search among the orphans found.
 struct OrphanScan {
-    /// The killed, to wait for.
+    /// The processes that were killed, to wait for.
     dying: Vec<OwnedFd>,
-    /// Whether nobody became an orphan while we looked: who did may have been seen nowhere.
+    /// Whether no process became an orphan during the search.
     is_whole: bool,
-    /// Whether somebody could not be told whose it is, as it is between two programs.
+    /// Whether there was a process that may belong to any run, since it is in the middle of an
+    /// exec.
     has_unknown: bool,
 }
 
-/// One look at the orphans: reaps the dead ones, kills those of the runs that are swept, and
-/// returns the sweeps that need another look.
-fn round(mut sweeps: Vec<Sweep>) -> Vec<Sweep> {
+/// One search among the orphans: reaps the dead ones, kills those of the runs that are swept, and
+/// returns the sweeps that need another search.
+fn search(mut sweeps: Vec<Sweep>) -> Vec<Sweep> {
     let mut orphans = proc::adopted().unwrap_or_default();
     let seen: HashSet<u32> = orphans.iter().copied().collect();
     orphans.retain(|pid| !reap_orphan(*pid));
     if sweeps.is_empty() {
         return sweeps;
     }
-    let mut look = kill_remains(&orphans, &mut sweeps);
+    let mut scan = kill_remains(&orphans, &mut sweeps);
     let now = proc::adopted().unwrap_or_default();
-    look.is_whole = now.iter().all(|pid| seen.contains(pid));
-    let (over, unfinished): (Vec<_>, Vec<_>) = sweeps.into_iter().partition(|s| s.is_over(&look));
+    scan.is_whole = now.iter().all(|pid| seen.contains(pid));
+    let (over, unfinished): (Vec<_>, Vec<_>) = sweeps.into_iter().partition(|s| s.is_over(&scan));
     over.into_iter().for_each(Sweep::end);
-    if look.dying.is_empty() && look.is_whole && !unfinished.is_empty() {
-        thread::sleep(PAUSE);
+    if scan.dying.is_empty() && scan.is_whole && !unfinished.is_empty() {
+        thread::sleep(SEARCH_PAUSE);
     }
-    await_death(&look.dying, Instant::now() + PATIENCE);
+    await_death(&scan.dying, Instant::now() + KILL_WAIT);
     unfinished
 }
 
@@ -234,36 +241,37 @@ fn reap_orphan(pid: u32) -> bool {
     proc::as_pid(pid).is_some_and(|pid| !matches!(waitid(WaitId::Pid(pid), options), Ok(None)))
 }
 
-/// Kills all processes of the sweeps, and counts them there.
+/// Kills all processes of the sweeps, and counts them in [`Sweep::left`].
 fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> OrphanScan {
     let runs: HashMap<String, usize> = by(sweeps, |sweep| Some(sweep.run.to_string()));
-    let brands: HashMap<RlimitTag, usize> = by(sweeps, |sweep| RlimitTag::of(&sweep.run));
+    let tags: HashMap<RlimitTag, usize> = by(sweeps, |sweep| RlimitTag::of(&sweep.run));
     let groups: HashMap<u32, usize> =
         by(sweeps, |sweep| Some(sweep.group?.as_raw_pid().cast_unsigned()));
     for sweep in sweeps.iter_mut() {
         sweep.left = 0;
     }
-    let mut look = OrphanScan { dying: Vec::new(), is_whole: false, has_unknown: false };
-    // Each with the sweep that its parent belongs to.
-    let mut family: Vec<(u32, Option<usize>)> = orphans.iter().map(|pid| (*pid, None)).collect();
-    while let Some((pid, inherited)) = family.pop() {
+    let mut scan = OrphanScan { dying: Vec::new(), is_whole: false, has_unknown: false };
+    // The processes still to be looked at, each with the sweep that its parent belongs to. A
+    // process inherits its sweep, however much of its marks it has taken off.
+    let mut pending: Vec<(u32, Option<usize>)> = orphans.iter().map(|pid| (*pid, None)).collect();
+    while let Some((pid, inherited)) = pending.pop() {
         let Some(stat) = procfs::stat(pid) else {
             continue;
         };
         let mut owner = inherited.or_else(|| groups.get(&stat.group).copied());
         if owner.is_none() && stat.state != 'Z' {
             match RlimitTag::read(pid) {
-                Some(rlimit_tag) => owner = brands.get(&rlimit_tag).copied(),
+                Some(tag) => owner = tags.get(&tag).copied(),
                 None => match proc::mark(pid) {
                     Mark::Run(run) => owner = runs.get(&run).copied(),
                     Mark::None => {}
-                    Mark::Unknown => look.has_unknown = true,
+                    Mark::Unknown => scan.has_unknown = true,
                 },
             }
         }
         let children = proc::children(pid);
-        family.extend(children.into_iter().map(|child| (child, owner)));
-        // A zombie here has a parent that lives: it comes to us when that one is dead.
+        pending.extend(children.into_iter().map(|child| (child, owner)));
+        // The parent of this zombie lives. When that dies, the zombie becomes an orphan of ours.
         if stat.state == 'Z' {
             continue;
         }
@@ -271,11 +279,12 @@ fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> OrphanScan {
             continue;
         };
         sweep.left += 1;
-        if look.dying.len() < BATCH {
-            look.dying.extend(kill_process(pid, stat.start));
+        // More than a batch are left for the next search, which finds them again.
+        if scan.dying.len() < BATCH {
+            scan.dying.extend(kill_process(pid, stat.start));
         }
     }
-    look
+    scan
 }
 
 fn by<K: Hash + Eq>(sweeps: &[Sweep], key: impl Fn(&Sweep) -> Option<K>) -> HashMap<K, usize> {
@@ -283,10 +292,10 @@ fn by<K: Hash + Eq>(sweeps: &[Sweep], key: impl Fn(&Sweep) -> Option<K>) -> Hash
     keys.filter_map(|(index, sweep)| Some((key(sweep)?, index))).collect()
 }
 
-/// Kills the one process that has this id and started then, and returns its pidfd.
+/// Kills the process that has this id and started at this time, and returns its pidfd.
 pub(super) fn kill_process(pid: u32, start: u64) -> Option<OwnedFd> {
     let pidfd = pidfd_open(proc::as_pid(pid)?, PidfdFlags::empty()).ok()?;
-    // The id may have passed to a stranger before we had it open, but not since.
+    // The id may have passed to another process before the pidfd was open, but not since.
     if procfs::stat(pid).is_none_or(|stat| stat.start != start) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! How many descriptors arcanos may have, and how many its workers get; and no core dumps.
+//! Resource limits: the descriptors of arcanos and its workers, and no core dumps.
 
 use std::sync::OnceLock;
 
@@ -20,7 +20,7 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     }
 }
 
-/// Has arcanos leave no core behind, whatever becomes of it: it would hold every secret.
+/// Forbids core dumps of arcanos: they would hold every secret.
 pub fn forbid_core_dumps() {
     // A lower limit is never refused.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });

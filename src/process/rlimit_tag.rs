@@ -1,4 +1,4 @@
-//! The brand: a mark of a run that no cleared environment takes off.
+//! A tag in the resource limits of a run's processes, which no cleared environment takes off.
 //!
 //! Resource limits pass to every descendant, whatever it does to its environment, group, session
 //! or user, and anyone may read them. `RLIMIT_RTTIME` bounds processes of real-time scheduling
@@ -17,7 +17,7 @@ const SOFT: u64 = 0x4 << 60;
 /// The bits that are free to name something.
 const NAME: u64 = (1 << 60) - 1;
 
-/// What a run's processes carry.
+/// The tag that all processes of a run carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct RlimitTag {
     /// The soft limit: which run.
@@ -27,23 +27,23 @@ pub(super) struct RlimitTag {
 }
 
 impl RlimitTag {
-    /// The brand of a run; `None` where its name is not `INSTANCE-NUMBER`.
+    /// The tag of a run; `None` where its name is not `INSTANCE-NUMBER`.
     pub(super) fn of(run: &RunId) -> Option<Self> {
         let (instance, number) = run.as_str().rsplit_once('-')?;
         let number: u64 = number.parse().ok()?;
         Some(Self { soft: SOFT | (number & NAME), hard: Self::of_instance(instance) })
     }
 
-    /// What all brands of an instance have in common.
+    /// What all tags of an instance have in common.
     pub(super) fn of_instance(instance: &str) -> u64 {
         HARD | (hash(instance.as_bytes()) & NAME)
     }
 
-    /// The brand that a process carries, if any.
+    /// The tag that a process carries, if any.
     pub(super) fn read(pid: u32) -> Option<Self> {
         let (soft, hard) = proc::realtime_limit(pid)?;
-        let is_brand = soft & !NAME == SOFT && hard & !NAME == HARD;
-        is_brand.then_some(Self { soft, hard })
+        let is_tag = soft & !NAME == SOFT && hard & !NAME == HARD;
+        is_tag.then_some(Self { soft, hard })
     }
 }
 

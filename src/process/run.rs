@@ -1,4 +1,4 @@
-//! The handle of a run's process: signal it, watch it, and end all of it.
+//! The handle of a run's process: signals it, waits for its exit, and ends all that it started.
 
 use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 

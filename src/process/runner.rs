@@ -1,4 +1,4 @@
-//! Tasks: how Node is told to call what a file exports by default.
+//! The task runner: makes Node call what a file exports by default.
 //!
 //! A small module is loaded before the file (`--import`, Node 18.19 or later). It stands in the
 //! command line as a `data:` URL, so that any user may load it and nothing lies on the disk.

@@ -1,4 +1,4 @@
-//! Spawning, as others ask for it. The work is done on one thread, see `spawn_thread`.
+//! The spawner: asks the spawning thread for processes. See `spawn_thread` for the work itself.
 
 use std::{io, os::fd::OwnedFd, sync::Arc, thread, time::Duration};
 
@@ -59,14 +59,14 @@ impl Spawner {
     pub fn start() -> io::Result<Self> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         if proc::adopted().is_none() {
-            tracing::warn!("This kernel does not tell who our orphans are; they are not ended.");
+            tracing::warn!("This kernel does not list our orphans; they are not ended.");
         }
         let reaper = Reaper::start()?;
         let mut deaths = signal(SignalKind::child())?;
-        let told = Arc::clone(&reaper);
+        let of_task = Arc::clone(&reaper);
         let signals = tokio::spawn(async move {
             while deaths.recv().await.is_some() {
-                told.look();
+                of_task.on_child_death();
             }
         });
         let (requests, queue) = mpsc::channel(QUEUE);
@@ -83,7 +83,7 @@ impl Spawner {
     /// Spawns a process and returns once it has executed its program.
     ///
     /// # Errors
-    /// [`SpawnError`]; [`SpawnError::is_transient`] tells what may pass by itself.
+    /// [`SpawnError`]; [`SpawnError::is_transient`] says which may pass by themselves.
     ///
     /// # Cancel safety
     /// A process whose spawn was cancelled is killed.

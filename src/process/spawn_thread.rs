@@ -1,7 +1,8 @@
-//! Where children are made: one thread, one after another.
+//! The spawning thread: makes all children, one after another.
 //!
-//! One, because the death signal of a child is bound to the thread that made it, and because the
-//! thread stands still until the child has executed its program.
+//! It is one thread, and not a pool that comes and goes, because the death signal of a child is
+//! bound to the thread that made it. The thread stands still until the child has executed its
+//! program.
 
 use std::{
     ffi::{CString, NulError},
@@ -48,7 +49,7 @@ const PIPE_CAPABILITIES: u64 = 1 << 21 | 1 << 24;
 /// How much more readily the kernel kills a worker than us when memory runs out (proc(5)).
 const OOM_SCORE: i32 = 500;
 
-/// What the thread works with.
+/// What the spawning thread works with.
 pub(super) struct SpawnThread {
     stack: Stack,
     null: OwnedFd,
@@ -123,7 +124,7 @@ impl SpawnThread {
 
     /// The pipes and the channel of a run: our ends and its own.
     fn ends(&self, ipc: bool, spawner: &Arc<SpawnerInner>) -> Result<(Ends, Ends), SpawnError> {
-        // Each run holds the spawner, and so do its spawners: near enough.
+        // Each run holds the spawner once, and so do a few handles: near enough.
         let runs = Arc::strong_count(spawner);
         let size = (self.has_pipe_privilege || runs <= RUNS_WITH_LARGE_PIPES).then_some(PIPE_SIZE);
         let (stdout, their_stdout) = output_pipe(size)?;
@@ -159,7 +160,7 @@ fn arguments(command: &Command) -> Result<Vec<CString>, SpawnError> {
         .collect()
 }
 
-/// The environment, the mark of the run first: so it is found soonest.
+/// The environment, the mark of the run first: there the reaper finds it soonest.
 fn environment(command: &Command) -> Result<Vec<CString>, SpawnError> {
     let mut ours = vec![(proc::MARK, command.run.as_str().to_owned())];
     if command.ipc {

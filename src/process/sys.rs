@@ -1,4 +1,4 @@
-//! The one place with `unsafe`: a child between `clone` and `execve`, and its end.
+//! System calls without a safe interface: a child from `clone` to `execve`, and its end.
 //!
 //! It does what `posix_spawn` does, which has no way to set a death signal, limits or a user. The
 //! child shares our memory until it executes, while the thread that made it is suspended
@@ -258,7 +258,7 @@ fn reset_signals() {
     }
 }
 
-/// No core dumps, which would hold secrets, the descriptors it may have, and the brand.
+/// Forbids core dumps, which would hold secrets; limits descriptors; and sets the tag of the run.
 fn set_limits(plan: &Plan) -> Result<(), Failure> {
     check(Step::Limits, set_limit(libc::RLIMIT_CORE, (0, 0)))?;
     if let Some(limit) = plan.open_files {

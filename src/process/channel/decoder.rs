@@ -1,4 +1,4 @@
-//! Bytes in, messages out.
+//! The decoder of the Node channel: takes bytes, gives messages, does no I/O.
 
 use super::message::{Frame, Incoming};
 

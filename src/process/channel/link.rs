@@ -1,4 +1,4 @@
-//! The channel on its socket.
+//! The Node channel on its socket: reads messages, and queues and writes ours.
 
 use std::{
     collections::VecDeque,

@@ -1,4 +1,4 @@
-//! What a worker can say on its channel.
+//! The messages that a worker can send on its channel.
 
 use serde_json::{Map, Value};
 

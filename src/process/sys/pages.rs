@@ -1,4 +1,4 @@
-//! Memory that only the past needed, given back to the system.
+//! Gives memory that is no longer needed back to the system.
 //!
 //! Starting up runs a lot of code once: arguments, config, schemas, TLS. Its pages stay mapped and
 //! are counted as ours though nothing uses them. Let go of, they stay in the page cache, from where
