@@ -1,9 +1,8 @@
-//! The disk: what the folder of workers holds, when to look at it again, and what is written.
+//! Files: scans and watches the folder of workers, reads files, writes logs and the state directory.
 //!
-//! [`Scanner`] reads a folder into a [`Listing`](crate::discovery::Listing), [`read_settled`]
-//! a single file, [`Watcher`] says when something may have changed; [`logs`] writes what workers
-//! say, [`state`] remembers what the next arcanos must know. What the files mean is decided
-//! elsewhere.
+//! [`Scanner`] reads a folder into a [`Listing`](crate::discovery::Listing), [`read_settled`] reads
+//! a single file, [`Watcher`] reports when something may have changed. [`logs`] writes what workers
+//! say, [`state`] keeps what the next arcanos must know. Other modules decide what the files mean.
 
 mod file_id;
 mod file_snapshot;

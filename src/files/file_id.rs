@@ -1,4 +1,4 @@
-//! By what an unchanged file is known.
+//! The identity of a file and its content, by stat(2).
 
 use std::{
     fs::Metadata,
@@ -12,11 +12,11 @@ use rustix::{
     io::{Errno, Result},
 };
 
-/// Where the kernel cannot say whether a program writes, a file counts as written once it has
-/// been left alone for so long.
+/// Where the kernel cannot say whether a program still writes to a file, the file counts as
+/// finished once nothing has changed it for so long.
 pub(crate) const QUIET: Duration = Duration::from_millis(100);
 
-/// A change that lies so far ahead was stamped by another clock, and says nothing about quiet.
+/// A change time that lies so far ahead is from another clock, and says nothing about quiet.
 const OTHER_CLOCK: Duration = Duration::from_secs(1);
 
 /// What stat(2) says of a file: as long as it is equal, so is the content.
@@ -46,8 +46,8 @@ impl FileId {
         }
     }
 
-    /// The stamp of what is at a path from this folder, links followed; `None` if nothing is.
-    /// Allocates nothing and touches little code: it is what a site at rest is asked.
+    /// The id of the file at a path from this folder, links followed; `None` if there is none.
+    /// Allocates nothing and touches little code: it is all that a check at rest does.
     pub(super) fn at(folder: impl AsFd, path: &Path) -> Result<Option<Self>> {
         match statat(folder, path, AtFlags::empty()) {
             Ok(stat) => Ok(Some(Self::of_stat(&stat))),
@@ -70,7 +70,7 @@ impl FileId {
         }
     }
 
-    /// Whether it is the same folder, open to the same people, whatever is in it.
+    /// Whether it is the same folder with the same permissions, whatever is in it.
     pub(super) fn is_same_place(&self, other: &Self) -> bool {
         (self.device, self.inode, self.mode, self.owner)
             == (other.device, other.inode, other.mode, other.owner)

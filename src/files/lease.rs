@@ -1,8 +1,8 @@
 //! Asks the kernel whether a program has a file open for writing.
 //!
-//! A read lease (fcntl(2), `F_SETLEASE`) is granted only while nobody has: the one question about
-//! half-written files that has an answer at every moment, whatever events came or were lost. The
-//! lease is given back at once. Nothing here waits.
+//! The kernel grants a read lease (fcntl(2), `F_SETLEASE`) only while no program has. So whether a
+//! file is half written has an answer at every moment, whatever events came or were lost. The lease
+//! is given back at once. Nothing here waits.
 
 use std::{fs::File, io, os::fd::AsRawFd};
 

@@ -1,4 +1,4 @@
-//! Reads one file whole, bounded, and not while a program writes to it.
+//! Reads a file whole, up to a limit of size, and not while a program writes to it.
 
 use std::{
     fs::{File, Metadata, OpenOptions},
@@ -15,16 +15,17 @@ use super::{
     lease::{Writers, writers},
 };
 
-/// How often a file that seems held is asked about again before it counts as held: the kernel
-/// reports a file as closed a moment before it counts the writer out.
-const SECOND_LOOKS: u32 = 3;
+/// How often the kernel is asked again whether a program writes to a file, before the answer is
+/// believed: it reports that a file was closed a moment before it counts the writer out.
+const LEASE_TRIES: u32 = 3;
 
-/// What there is to be read of a file.
+/// What was read of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Settled {
     /// The whole content.
     Content(Vec<u8>),
-    /// A program writes to it, or did a moment ago. Look again soon, as [`RetryDelay`](super::RetryDelay) says.
+    /// A program writes to it, or did a moment ago. Try again when [`RetryDelay`](super::RetryDelay)
+    /// says.
     Held,
     /// There is no such file.
     Missing,
@@ -33,7 +34,7 @@ pub enum Settled {
 /// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It is larger than is read of any file.
+    /// It is larger than the limit.
     #[error("it has {}; at most {} is read", human_size(*.size), human_size(*.limit))]
     TooLarge {
         /// Its size in bytes.
@@ -56,14 +57,14 @@ pub enum ReadError {
 /// # Errors
 /// If the file is there and is too large, not a regular file, or refused by the system.
 pub fn read_settled(path: &Path, limit: u64) -> Result<Settled, ReadError> {
-    Ok(match read_stamped(path, limit)? {
+    Ok(match read_with_id(path, limit)? {
         Reading::Content(content, _) => Settled::Content(content),
         Reading::Held => Settled::Held,
         Reading::Missing => Settled::Missing,
     })
 }
 
-/// As [`Settled`], with the state of the file that the content is of.
+/// As [`Settled`], with the id that the file had when it was read.
 #[derive(Debug)]
 pub(super) enum Reading {
     Content(Vec<u8>, FileId),
@@ -72,7 +73,7 @@ pub(super) enum Reading {
 }
 
 /// See [`read_settled`].
-pub(super) fn read_stamped(path: &Path, limit: u64) -> Result<Reading, ReadError> {
+pub(super) fn read_with_id(path: &Path, limit: u64) -> Result<Reading, ReadError> {
     let asked = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if is_missing(&error) => return Ok(Reading::Missing),
@@ -110,7 +111,7 @@ pub(super) fn read_stamped(path: &Path, limit: u64) -> Result<Reading, ReadError
     Ok(Reading::Content(content, file_id))
 }
 
-/// What a thing that is no regular file is.
+/// Refuses what is not a regular file, and says what it is.
 pub(super) fn check_regular(metadata: &Metadata) -> Result<(), ReadError> {
     let kind = metadata.file_type();
     if kind.is_file() {
@@ -139,7 +140,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn settled_writers(file: &File) -> Writers {
-    for _ in 0..SECOND_LOOKS {
+    for _ in 0..LEASE_TRIES {
         match writers(file) {
             Writers::Some => thread::yield_now(),
             answer => return answer,

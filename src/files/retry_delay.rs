@@ -1,9 +1,9 @@
-//! When to look again at what is not there to be read yet.
+//! The delay between tries to read a file that cannot be read yet: it doubles up to a second.
 
 use std::time::{Duration, Instant};
 
-/// When to look again at something that is not there to be read yet: soon at first, then ever
-/// more rarely.
+/// When to try again to read a file that a program still writes to: after 4 ms at first, then
+/// after twice as long each time, up to a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryDelay {
     due: Instant,
@@ -14,13 +14,13 @@ impl RetryDelay {
     const FIRST: Duration = Duration::from_millis(4);
     const LONGEST: Duration = Duration::from_secs(1);
 
-    /// Begins to wait.
+    /// The first delay, from `now` on.
     #[must_use]
     pub fn new(now: Instant) -> Self {
         Self { due: now + Self::FIRST, step: Self::FIRST }
     }
 
-    /// Goes on waiting, after a look that was in vain. A look before its time changes nothing.
+    /// Doubles the delay after a try that failed. A try before its time changes nothing.
     pub fn go_on(&mut self, now: Instant) {
         if now >= self.due {
             self.step = (self.step * 2).min(Self::LONGEST);
@@ -28,7 +28,7 @@ impl RetryDelay {
         }
     }
 
-    /// How long to wait for the next look.
+    /// How long to wait for the next try.
     #[must_use]
     pub fn remaining(&self, now: Instant) -> Duration {
         self.due.saturating_duration_since(now)
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patience_grows_to_a_second_and_a_look_before_its_time_does_not_count() {
+    fn the_delay_grows_to_a_second_and_a_try_before_its_time_does_not_count() {
         let mut now = Instant::now();
         let mut retry_delay = RetryDelay::new(now);
         retry_delay.go_on(now);

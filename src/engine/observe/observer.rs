@@ -143,7 +143,7 @@ impl Observer {
         let wake = folder.as_ref().ok().and_then(|scan| scan.wake);
         // What a new config names besides, the next look asks about.
         let is_whole = self.single_files() == files;
-        let is_fresh = marks.are_fresh() || folder.as_ref().is_ok_and(|scan| scan.fresh);
+        let is_fresh = marks.is_fresh() || folder.as_ref().is_ok_and(|scan| scan.fresh);
         self.is_fresh = is_fresh || !is_whole;
         let judged = match folder {
             Ok(scan) => Some(Ok(self.judge(scan.listing, running))),
@@ -166,7 +166,7 @@ impl Observer {
 
     /// Whether all is as the last look left it. `false` where only another look can tell.
     pub(in crate::engine) fn is_as_left(&self) -> bool {
-        self.marks.as_ref().is_some_and(FileSnapshot::hold)
+        self.marks.as_ref().is_some_and(FileSnapshot::is_unchanged)
             && self.scanner.is_as_left(&self.rules, &self.config.discovery.directory)
     }
 
@@ -266,7 +266,7 @@ impl Observer {
             return None;
         }
         let path = self.lock_file();
-        if self.lock.path != path || !self.lock.marks.hold() {
+        if self.lock.path != path || !self.lock.marks.is_unchanged() {
             self.lock = LockFile::read(path);
         }
         self.lock.digest.clone()

@@ -1,8 +1,8 @@
-//! Whether all is as a look left it.
+//! The check at rest: whether anything has changed since the last scan.
 //!
-//! This is what a site at rest does at every interval. So it allocates nothing, and asks the kernel
-//! by itself where the standard library would take a detour: less code is touched, and what is not
-//! touched needs no memory.
+//! This is all that arcanos does at every interval while nothing happens. So it allocates nothing,
+//! and makes its system calls itself where the standard library would take a detour: code that does
+//! not run needs no memory.
 
 use std::{
     ffi::OsStr,
@@ -30,12 +30,12 @@ use crate::{discovery::Rules, files::file_id::FileId};
 const NAMES: usize = 8192;
 
 impl Scanner {
-    /// Whether another look would certainly find what the last one found. Cheaper than that: what
-    /// is known is asked about, and nothing is made of the answers.
+    /// Whether another scan would certainly find what the last one found. Cheaper than a scan: it
+    /// compares ids and builds nothing.
     #[must_use]
     pub fn is_as_left(&self, rules: &Rules, directory: &Path) -> bool {
         let Some(last) = &self.last else { return false };
-        // Only to ask by: that is no event.
+        // Opened for lookups only (O_PATH): that makes no event.
         let Ok(folder) = open(CWD, directory, OFlags::PATH) else { return false };
         let is_unchanged = |(path, known): (&PathBuf, &Known)| {
             let file_id = known.file_id.filter(|_| known.gone_since.is_none());
@@ -51,17 +51,19 @@ impl Scanner {
 }
 
 impl List {
-    /// Whether reading the folders anew would give this list.
+    /// Whether reading the folders again would give this list.
     fn is_current(&self, folder: BorrowedFd<'_>) -> bool {
-        let place = FileId::at(folder, inside(Path::new("")));
-        if !matches!((place, &self.place), (Ok(Some(now)), Some(then)) if now.is_same_place(then)) {
+        let now = FileId::at(folder, inside(Path::new("")));
+        if !matches!((now, &self.folder_id), (Ok(Some(now)), Some(then)) if now.is_same_place(then))
+        {
             return false;
         }
         let is_unchanged = |entered: &Entered| {
             entered.file_id.is_some()
                 && FileId::at(folder, inside(&entered.path)) == Ok(entered.file_id)
         };
-        // A folder is only read where it must be: its watch tells of that, and wakes its thread.
+        // A folder is only read where it must be: its watch reports the reading, and wakes its
+        // thread.
         self.unreadable.is_empty()
             && (self.entered.iter().all(is_unchanged) || self.lists_all(folder))
     }

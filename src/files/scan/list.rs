@@ -1,4 +1,4 @@
-//! The names in the folder, before any file is looked at.
+//! The list of the names in the folder of workers, before any file is looked at.
 
 use std::{
     fs,
@@ -24,13 +24,13 @@ pub(super) struct List {
     /// The folder's true path.
     pub(super) canonical: PathBuf,
     /// The folder itself, as it was when it was read.
-    pub(super) place: Option<FileId>,
+    pub(super) folder_id: Option<FileId>,
     /// What is in it, by path in it.
     pub(super) names: Vec<Name>,
     /// The folders in it that were entered.
     pub(super) entered: Vec<Entered>,
-    /// Whether the times of a folder tell of every name that comes or goes.
-    has_telling_times: bool,
+    /// Whether the times of a folder change with every name that comes or goes.
+    has_reliable_times: bool,
     /// The folders in it that could not be read, and why. What was known to be in them is not
     /// gone.
     pub(super) unreadable: Vec<(PathBuf, String)>,
@@ -40,7 +40,7 @@ pub(super) struct List {
 #[derive(Clone, Debug)]
 pub(super) struct Entered {
     pub(super) path: PathBuf,
-    /// What it was like before it was read, if its times would tell of what came later.
+    /// Its id before it was read, if a later change would show in it.
     pub(super) file_id: Option<FileId>,
 }
 
@@ -71,12 +71,12 @@ pub(super) fn list(rules: &Rules, directory: &Path) -> Result<List, ScanError> {
     if anyone_may_write(|| canonical.clone(), metadata.mode()) {
         return Err(ScanError::Open(directory.to_path_buf()));
     }
-    let has_telling_times = has_telling_times(&canonical);
-    let place = Some(FileId::of(&metadata));
-    let mut list = List { canonical, place, has_telling_times, ..List::default() };
+    let has_reliable_times = has_reliable_times(&canonical);
+    let folder_id = Some(FileId::of(&metadata));
+    let mut list = List { canonical, folder_id, has_reliable_times, ..List::default() };
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
-        let file_id = list.stamp_of(directory, &folder);
+        let file_id = list.id_of(directory, &folder);
         match names(directory, &folder) {
             Ok(names) => {
                 let inner = names.iter().filter(|name| enters(rules, name));
@@ -92,9 +92,9 @@ pub(super) fn list(rules: &Rules, directory: &Path) -> Result<List, ScanError> {
     Ok(list)
 }
 
-/// Whether the file system is one that keeps the times of folders itself. Others may show files of
-/// elsewhere, whose coming and going changes no folder here.
-fn has_telling_times(directory: &Path) -> bool {
+/// Whether the file system is one that keeps the times of folders itself. Network and overlay file
+/// systems may show files from elsewhere, and those come and go without a change of a folder here.
+fn has_reliable_times(directory: &Path) -> bool {
     // From linux/magic.h: ext2 to 4, XFS, Btrfs, F2FS, tmpfs.
     const LOCAL: [i64; 5] = [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x0102_1994];
     #[expect(clippy::unnecessary_cast, reason = "the kernel's type differs between processors")]
@@ -102,30 +102,30 @@ fn has_telling_times(directory: &Path) -> bool {
 }
 
 impl List {
-    /// Whether a folder had changed so lately that its times do not tell yet.
+    /// Whether a folder had changed so lately that another change might bear the same time.
     pub(super) fn is_fresh(&self) -> bool {
-        self.has_telling_times && self.entered.iter().any(|entered| entered.file_id.is_none())
+        self.has_reliable_times && self.entered.iter().any(|entered| entered.file_id.is_none())
     }
 
-    /// Takes the folders to be as they are now. To be done before [`List::renew`]: what changes
-    /// later then shows as a difference.
-    pub(super) fn mark_anew(&mut self, directory: &Path) {
+    /// Takes the ids of the folders as they are now. Call it before [`List::update`]: then what
+    /// changes later shows as a difference.
+    pub(super) fn refresh_ids(&mut self, directory: &Path) {
         for at in 0..self.entered.len() {
-            self.entered[at].file_id = self.stamp_of(directory, &self.entered[at].path);
+            self.entered[at].file_id = self.id_of(directory, &self.entered[at].path);
         }
     }
 
-    fn stamp_of(&self, directory: &Path, folder: &Path) -> Option<FileId> {
+    fn id_of(&self, directory: &Path, folder: &Path) -> Option<FileId> {
         let file_id = FileId::at(CWD, &directory.join(folder)).ok().flatten();
-        file_id.filter(|file_id| self.has_telling_times && file_id.is_quiet())
+        file_id.filter(|file_id| self.has_reliable_times && file_id.is_quiet())
     }
 
-    /// Takes up what has become of one path in the folder. `false` where that takes reading the
-    /// folder anew.
-    pub(super) fn renew(&mut self, directory: &Path, path: &Path) -> bool {
+    /// Updates the list for one path in the folder. `false` means that the folder must be read
+    /// again.
+    pub(super) fn update(&mut self, directory: &Path, path: &Path) -> bool {
         let folder = path.parent().unwrap_or(path);
         if !self.entered.iter().any(|entered| entered.path == folder) {
-            // A helper, or where one may come to be: such are no names of this list.
+            // It is the path of a helper, or of one that may come: the list has no such names.
             return !self.unreadable.iter().any(|(closed, _)| path.starts_with(closed));
         }
         let order = |name: &Name| name.path.as_os_str().cmp(path.as_os_str());
@@ -162,7 +162,7 @@ fn names(directory: &Path, folder: &Path) -> std::io::Result<Vec<Name>> {
     for entry in fs::read_dir(directory.join(folder))? {
         let entry = entry?;
         let name = entry.file_name();
-        // No id can come from such a name, and no import can mean it.
+        // A name that is not UTF-8 gives no id of a worker, and no import can mean it.
         if name.to_str().is_none() {
             continue;
         }

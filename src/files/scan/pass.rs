@@ -17,7 +17,7 @@ use crate::{
     discovery::{Barrier, Content, Entry, ImportRoots, Listing, Rules, is_beside, reach},
     files::{
         file_id::FileId,
-        read::{ReadError, Reading, check_regular, is_missing, read_stamped},
+        read::{ReadError, Reading, check_regular, is_missing, read_with_id},
         writable::{Others, anyone_may_write, others_in},
     },
 };
@@ -72,7 +72,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Looks; says besides where it found nothing that is a file.
+    /// Scans; returns, besides, the paths at which there was no file.
     pub(super) fn run(
         mut self,
         list: &List,
@@ -97,6 +97,7 @@ impl<'a> Pass<'a> {
             }
         }
         self.miss_the_unlisted();
+        // Only now is every possible root known, and each helper is looked at once.
         self.follow_imports();
         self.memory.files.retain(|path, _| self.presences.get(path) == Some(&Presence::Present));
         if let Some(file) = self.known_paths(|_, known| known.is_outdated).into_iter().next() {
@@ -106,7 +107,7 @@ impl<'a> Pass<'a> {
             files.push((path.clone(), known.entry.clone()));
             self.folders.extend(known.real_folder.clone());
         }
-        let absent = self.presences.iter().filter(|(_, look)| **look == Presence::Absent);
+        let absent = self.presences.iter().filter(|(_, presence)| **presence == Presence::Absent);
         let absent = absent.map(|(path, _)| path.clone()).collect();
         let scan = Scan {
             listing: Listing {
@@ -123,7 +124,7 @@ impl<'a> Pass<'a> {
         Ok((scan, absent))
     }
 
-    /// Looks at a name of the folder; gives an entry where nothing is to be remembered.
+    /// Looks at a name in the folder; returns an entry if there is nothing to remember of it.
     fn look_at_name(&mut self, name: &Name) -> Option<Entry> {
         let known = self.memory.files.get(&name.path).map(|known| known.is_root);
         let is_eligible = known.unwrap_or_else(|| self.memory.rules.is_eligible(&name.path));
@@ -142,18 +143,18 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Files that were there and are listed no more. What stat(2) says of them does not count: an
-    /// overlay file system goes on knowing a file that is gone below it.
+    /// Treats files that were in the list and are not any more as missing, without a stat(2): on an
+    /// overlay file system, that goes on finding a file whose lower layer has lost it.
     fn miss_the_unlisted(&mut self) {
         let gone =
             |path: &PathBuf, known: &Known| known.is_root && !self.presences.contains_key(path);
         for path in self.known_paths(gone) {
-            let look = self.memory.miss(&path);
-            self.presences.insert(path, look);
+            let presence = self.memory.miss(&path);
+            self.presences.insert(path, presence);
         }
     }
 
-    /// Looks at all that the files import that may be workers.
+    /// Looks at the files that possible workers import, directly or not.
     fn follow_imports(&mut self) {
         let imports = |path: &PathBuf, known: &Known| {
             known.is_root
@@ -165,7 +166,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The known files of this kind, in order.
+    /// The known files that this holds of, in order.
     fn known_paths(&self, is_of_kind: impl Fn(&PathBuf, &Known) -> bool) -> Vec<PathBuf> {
         let found = self.memory.files.iter().filter(|(path, known)| is_of_kind(path, known));
         let mut paths: Vec<PathBuf> = found.map(|(path, _)| path.clone()).collect();
@@ -186,17 +187,17 @@ impl<'a> Pass<'a> {
             .collect()
     }
 
-    /// Looks at a path, once in a pass.
+    /// Looks at a path, once in a scan: a helper that ten workers import costs one stat(2).
     fn look(&mut self, path: &Path) -> Presence {
-        if let Some(look) = self.presences.get(path) {
-            return *look;
+        if let Some(presence) = self.presences.get(path) {
+            return *presence;
         }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             self.folders.insert(self.directory.join(folder));
         }
-        let look = self.look_anew(path);
-        self.presences.insert(path.to_path_buf(), look);
-        look
+        let presence = self.look_anew(path);
+        self.presences.insert(path.to_path_buf(), presence);
+        presence
     }
 
     fn look_anew(&mut self, path: &Path) -> Presence {
@@ -212,7 +213,7 @@ impl<'a> Pass<'a> {
         if metadata.is_dir() {
             return match self.memory.miss(path) {
                 Presence::Absent => Presence::Folder,
-                look => look,
+                presence => presence,
             };
         }
         if let Err(error) = check_regular(&metadata) {
@@ -222,7 +223,7 @@ impl<'a> Pass<'a> {
         if let Some(known) = self.memory.files.get_mut(path).filter(|k| k.file_id == Some(file_id))
         {
             known.gone_since = None;
-            // A folder above it may have been opened to anyone since.
+            // The file is as it was, but a folder above it may have been opened to anyone since.
             if self.open_place(path, &file_id).is_none() {
                 return Presence::Present;
             }
@@ -230,7 +231,7 @@ impl<'a> Pass<'a> {
         self.read(path, &full, file_id)
     }
 
-    /// Whether a file is as it was, as far as anybody has told.
+    /// Whether the file need not be looked at: no event named it, and an event would have.
     fn is_left_alone(&self, path: &Path) -> bool {
         match &self.coverage {
             Coverage::All => false,
@@ -255,23 +256,24 @@ impl<'a> Pass<'a> {
         if let Some(reason) = self.open_place(path, &file_id) {
             return self.memory.distrust(path, Barrier::Open(reason));
         }
-        match read_stamped(full, MAX_FILE) {
+        match read_with_id(full, MAX_FILE) {
             Ok(Reading::Content(content, file_id)) => {
                 let mut entry =
                     Entry::new(Content::Analysed(self.memory.analysis_of(path, &content)));
                 entry.warnings.extend(owner_warning(&file_id));
-                // A change within the clock's grain would bear the same time, so a file that has
-                // just changed is read once more at the next look.
+                // A program may write twice within the grain of the clock, and both writes bear
+                // the same time. So the id of a file that has just changed is not remembered, and
+                // the next scan reads it once more.
                 let known = file_id.is_quiet().then_some(file_id);
                 self.is_fresh |= known.is_none();
-                let look = self.memory.remember(path, entry, known);
+                let presence = self.memory.remember(path, entry, known);
                 let is_plain = file_id.has_one_name() && real == self.canonical.join(path);
                 if let Some(known) = self.memory.files.get_mut(path) {
                     let home = real.parent().filter(|home| Some(*home) != full.parent());
                     known.real_folder = home.map(Path::to_path_buf);
                     known.has_one_path = is_plain;
                 }
-                look
+                presence
             }
             Ok(Reading::Held) => self.memory.hold(path),
             Ok(Reading::Missing) => self.memory.miss(path),
@@ -279,8 +281,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Whether a file is truly where its path may lead: what is beside the folder of workers stays
-    /// below the outermost one.
+    /// Whether the true path of a file is where links may lead: below the folder of workers, or,
+    /// for a helper beside it, below the outermost folder.
     fn is_within(&self, path: &Path, real: &Path) -> bool {
         if is_beside(path) {
             return fs::canonicalize(self.outermost).is_ok_and(|folder| real.starts_with(folder));
@@ -322,7 +324,7 @@ impl<'a> Pass<'a> {
         others
     }
 
-    /// What is known in a folder that cannot be read is not gone.
+    /// Keeps what is known in a folder that cannot be read now: that does not mean it is gone.
     fn keep_all_in(&mut self, folder: &Path) {
         let inner = self.memory.files.keys().filter(|path| path.starts_with(folder));
         let inner: Vec<PathBuf> = inner.cloned().collect();

@@ -70,9 +70,9 @@ impl Scanner {
     ) -> Result<Scan, ScanError> {
         let last = self.last.take();
         let is_known = self.directory == directory && self.digest == rules.digest();
-        let renewed =
-            last.filter(|_| is_known).and_then(|last| renew(last.list, directory, changed));
-        let (list, coverage) = match renewed {
+        let updated =
+            last.filter(|_| is_known).and_then(|last| update(last.list, directory, changed));
+        let (list, coverage) = match updated {
             Some((list, names)) => (list, Coverage::Only(names)),
             None => (list::list(rules, directory)?, Coverage::All),
         };
@@ -95,13 +95,17 @@ impl Scanner {
 
 /// The list with these names as they are now, and their paths in the folder; `None` where that
 /// takes reading the folder again.
-fn renew(mut list: List, directory: &Path, changed: &ChangedPaths) -> Option<(List, Vec<PathBuf>)> {
+fn update(
+    mut list: List,
+    directory: &Path,
+    changed: &ChangedPaths,
+) -> Option<(List, Vec<PathBuf>)> {
     let ChangedPaths::Names(names) = changed else { return None };
     let mut paths = Vec::with_capacity(names.len());
-    list.mark_anew(directory);
+    list.refresh_ids(directory);
     for name in names {
         let path = name.strip_prefix(directory).ok()?;
-        if path.to_str().is_none() || !list.renew(directory, path) {
+        if path.to_str().is_none() || !list.update(directory, path) {
             return None;
         }
         paths.push(path.to_path_buf());
