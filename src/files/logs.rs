@@ -1,12 +1,13 @@
-//! The logs: what workers write and what happens to them, kept, rotated, remembered and shown.
+//! Logs: captures the output of workers, redacts it, writes and rotates log files, shows last lines.
 //!
-//! A capture task a pipe reads, redacts and hands on whole chunks; one thread of its own, the
-//! writer, owns every log file. In between stands one queue, bounded in bytes: a disk that hangs
-//! makes a worker wait for a second at most, then output is dropped and counted. A memory of the
-//! latest chunks, bounded too, answers `tail` and `follow`; older lines come from the session log.
+//! For each pipe a capture task reads, redacts and passes on whole chunks. One thread, the writer,
+//! owns every log file. Between them is one queue, bounded in bytes: a disk that hangs makes a
+//! worker wait for a second at most, then output is dropped and counted. The history, a bounded
+//! memory of the latest chunks, answers `tail` and `follow`; older lines are read back from the
+//! session log.
 //!
-//! Nothing here knows about processes or decides what is worth a line. At rest a worker costs a
-//! sleeping task a pipe: buffers, open files and timers belong to whoever is busy.
+//! Nothing here knows about processes or decides what is worth a line. At rest, a worker costs one
+//! sleeping task for each pipe: buffers, open files and timers belong to the busy ones.
 //!
 //! Tasks and channels: the capture tasks belong to their callers; the writer ends, once it has
 //! written what was queued, when the last [`Logs`] and [`WorkerLog`] is dropped.

@@ -1,7 +1,7 @@
-//! The state directory: who holds it, where that one listens, what it remembers.
+//! The state directory: the lock of the running arcanos, and its records for the next one.
 //!
-//! Nothing here decides anything: who may start, whom to talk to and which leftovers must end
-//! is for the floors above.
+//! Nothing here decides anything: the modules above decide who may start, whom to talk to and which
+//! leftovers to end.
 //!
 //! | file | holds |
 //! |---|---|
@@ -11,8 +11,8 @@
 //! | `prepared.json` | the lock files that folders were prepared for |
 //! | `draft-NAME.json` | a config that the running one is being asked about |
 //!
-//! Invariant: a record alone never means that something runs. That is what the lock says, which
-//! the kernel lets go of when its holder dies.
+//! Invariant: a record alone never means that something runs. Only the lock does, which the kernel
+//! releases when its holder dies.
 
 mod draft;
 mod lock;

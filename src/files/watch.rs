@@ -1,9 +1,9 @@
-//! Says when something may have changed on the disk, by the system's events.
+//! The watcher: reports by inotify when something may have changed on the disk.
 //!
-//! Events are hints. Whatever comes, one number is counted up, which says "look again", and the
-//! names are kept at which a look is due; nothing is said of what happened. Only folders are
-//! watched, since the watch of a file ends when an editor saves by rename. Where there are no events (network and overlay file systems), or no
-//! watches left, the periodic look finds what they would have told.
+//! Events are hints. Whatever comes, the watcher counts up one number, which means "scan again",
+//! and keeps the paths that were named; it does not say what happened to them. Only folders are
+//! watched, since the watch of a file ends when an editor saves by rename. Where there are no events
+//! (network and overlay file systems), or no watches left, the periodic scan finds the changes.
 
 mod changed_paths;
 mod watch_list;
@@ -30,7 +30,7 @@ use self::watch_list::WatchFilter;
 pub use self::{changed_paths::ChangedPaths, watch_list::WatchList};
 use crate::{config::Watch, sync::lock};
 
-/// How often to look where events were asked for and there are none, unless the config says a
+/// How often to scan where events were asked for and there are none, unless the config says a
 /// shorter time.
 const FALLBACK_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -39,7 +39,7 @@ const FALLBACK_INTERVAL: Duration = Duration::from_secs(2);
 pub enum WatchMode {
     /// By the system's events.
     Native,
-    /// Only by looking; says why, if events were asked for.
+    /// Only by periodic scans; says why, if events were asked for.
     Poll(Option<String>),
 }
 
@@ -68,12 +68,13 @@ pub struct Watcher {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct FolderId(u64, u64);
 
-/// What the thread that takes the events knows.
+/// What the watcher shares with the thread that takes the events.
 #[derive(Debug)]
 struct Shared {
-    looks: watch::Sender<u64>,
-    interests: Mutex<BTreeMap<PathBuf, WatchFilter>>,
-    /// What has been told and not been taken yet.
+    /// Counts the times that something may have changed.
+    changes: watch::Sender<u64>,
+    filters: Mutex<BTreeMap<PathBuf, WatchFilter>>,
+    /// The changes that were reported and not taken yet.
     changed_paths: Mutex<ChangedPaths>,
     /// Whether a watched folder was moved or removed, or an event may have been lost: then no
     /// watch can be relied on, whatever device and inode say, since inodes are used again.
@@ -91,8 +92,8 @@ impl Watcher {
             mode: WatchMode::Poll(None),
             watched: BTreeMap::new(),
             shared: Arc::new(Shared {
-                looks: watch::Sender::new(0),
-                interests: Mutex::default(),
+                changes: watch::Sender::new(0),
+                filters: Mutex::default(),
                 changed_paths: Mutex::new(ChangedPaths::Anything),
                 is_doubtful: AtomicBool::new(false),
             }),
@@ -101,14 +102,14 @@ impl Watcher {
         watcher
     }
 
-    /// Grows with everything that may matter. It never ends while the watcher lives.
+    /// A number that grows with every change that may matter. It never ends while the watcher lives.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<u64> {
-        self.shared.looks.subscribe()
+        self.shared.changes.subscribe()
     }
 
-    /// What was told since this was last asked. To be asked before a look, and after the number
-    /// of [`Watcher::subscribe`] was seen: what comes later then counts for the next one.
+    /// Takes the changes since the last call. Call it before a scan, and after the number of
+    /// [`Watcher::subscribe`] was seen: then what comes later counts for the next scan.
     #[must_use]
     pub fn changed_paths(&self) -> ChangedPaths {
         let changed_paths = std::mem::take(&mut *self.shared.changed_paths());
@@ -118,7 +119,7 @@ impl Watcher {
         }
     }
 
-    /// A way to have everything looked at without an event.
+    /// A handle that asks for a scan without an event.
     #[must_use]
     pub fn rescan(&self) -> Rescan {
         Rescan(Arc::clone(&self.shared))
@@ -151,7 +152,7 @@ impl Watcher {
         }
     }
 
-    /// How often to look without being told to, given `discovery.scan_interval`.
+    /// How often to scan without an event, given `discovery.scan_interval`.
     #[must_use]
     pub fn interval(&self, scan_interval: Duration) -> Duration {
         match &self.mode {
@@ -162,8 +163,8 @@ impl Watcher {
 
     /// Watches these folders and no others. Missing ones are skipped: watch what they are in.
     ///
-    /// To be called after every look, for folders may have been moved and made anew. Whatever
-    /// changed before a new watch was in force is counted as a change.
+    /// Call it after every scan, since folders may have been moved and created again. A new watch
+    /// counts as a change itself: something may have happened before it was in force.
     pub fn set(&mut self, wanted: &WatchList) {
         if self.asked == Watch::Poll {
             return;
@@ -171,9 +172,9 @@ impl Watcher {
         if self.native.is_none() {
             self.connect();
         }
-        let (folders, interests) = distinct(wanted);
-        // Its events were passed over until now, though the folder may be watched already.
-        let mut is_new = self.shared.take_up(interests);
+        let (folders, filters) = distinct(wanted);
+        // The folder may be watched already, but its events did not pass the filter until now.
+        let mut is_new = self.shared.set_filters(filters);
         let Some(native) = &mut self.native else {
             return;
         };
@@ -202,7 +203,7 @@ impl Watcher {
         }
         self.mode = fault.map_or(WatchMode::Native, |why| WatchMode::Poll(Some(why)));
         if is_new {
-            self.shared.look_at_anything();
+            self.shared.report_anything();
         }
     }
 
@@ -223,19 +224,19 @@ impl Watcher {
     }
 }
 
-/// Has everything looked at; see [`Watcher::rescan`].
+/// Asks for a scan; see [`Watcher::rescan`].
 #[derive(Clone, Debug)]
 pub struct Rescan(Arc<Shared>);
 
 impl Rescan {
-    /// Something has changed, nobody knows what.
+    /// Anything may have changed: asks for a full scan.
     pub fn all(&self) {
-        self.0.look_at_anything();
+        self.0.report_anything();
     }
 
-    /// What was not settled may be so now.
+    /// What was not settled may be settled now: asks for another scan of that.
     pub fn again(&self) {
-        self.0.look();
+        self.0.report();
     }
 }
 
@@ -243,55 +244,55 @@ impl Shared {
     fn take(&self, event: notify::Result<Event>) {
         let Ok(event) = event else {
             self.is_doubtful.store(true, Ordering::Relaxed);
-            return self.look_at_anything();
+            return self.report_anything();
         };
         if is_reading(event.kind) {
             return;
         }
-        let interests = self.interests();
-        let is_watched = |path: &PathBuf| interests.contains_key(path);
+        let filters = self.filters();
+        let is_watched = |path: &PathBuf| filters.contains_key(path);
         let is_move = is_move(event.kind);
         if is_move && event.paths.iter().any(is_watched) {
             self.is_doubtful.store(true, Ordering::Relaxed);
         }
         let matters = |path: &PathBuf| {
-            let interest = path.parent().and_then(|folder| interests.get(folder));
-            interest.zip(path.file_name()).is_some_and(|(interest, name)| {
-                interest.covers(name) || (is_move && interest.covers_arrival(name))
+            let filter = path.parent().and_then(|folder| filters.get(folder));
+            filter.zip(path.file_name()).is_some_and(|(filter, name)| {
+                filter.covers(name) || (is_move && filter.covers_arrival(name))
             })
         };
         // An overflow of the queue comes without a path.
         if event.paths.is_empty() || event.paths.iter().any(is_watched) {
-            drop(interests);
-            return self.look_at_anything();
+            drop(filters);
+            return self.report_anything();
         }
         let named: Vec<&PathBuf> = event.paths.iter().filter(|path| matters(path)).collect();
-        drop(interests);
+        drop(filters);
         if !named.is_empty() {
             let mut changed_paths = self.changed_paths();
             named.into_iter().for_each(|path| changed_paths.add(path));
             drop(changed_paths);
-            self.look();
+            self.report();
         }
     }
 
-    fn look_at_anything(&self) {
+    fn report_anything(&self) {
         *self.changed_paths() = ChangedPaths::Anything;
-        self.look();
+        self.report();
     }
 
-    fn look(&self) {
-        self.looks.send_modify(|looks| *looks += 1);
+    fn report(&self) {
+        self.changes.send_modify(|n| *n += 1);
     }
 
-    /// Whether anything matters now that did not.
-    fn take_up(&self, interests: BTreeMap<PathBuf, WatchFilter>) -> bool {
-        let mut known = self.interests();
-        let is_known = |(path, interest): (&PathBuf, &WatchFilter)| {
-            known.get(path).is_some_and(|known| known.includes(interest))
+    /// Sets the filters; returns whether they let anything pass that the last ones did not.
+    fn set_filters(&self, filters: BTreeMap<PathBuf, WatchFilter>) -> bool {
+        let mut known = self.filters();
+        let is_known = |(path, filter): (&PathBuf, &WatchFilter)| {
+            known.get(path).is_some_and(|known| known.includes(filter))
         };
-        let is_new = !interests.iter().all(is_known);
-        *known = interests;
+        let is_new = !filters.iter().all(is_known);
+        *known = filters;
         is_new
     }
 
@@ -300,12 +301,12 @@ impl Shared {
     }
 
     /// Invariant: not held while notify is spoken to, whose thread waits for it.
-    fn interests(&self) -> MutexGuard<'_, BTreeMap<PathBuf, WatchFilter>> {
-        lock(&self.interests)
+    fn filters(&self) -> MutexGuard<'_, BTreeMap<PathBuf, WatchFilter>> {
+        lock(&self.filters)
     }
 }
 
-/// Whether an event is nobody's change: scans and starts of workers make many of them.
+/// Whether an event only reports reading: scans and starts of workers make many of these.
 const fn is_reading(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
@@ -327,8 +328,8 @@ const fn is_move(kind: EventKind) -> bool {
 fn distinct(wanted: &WatchList) -> (BTreeMap<PathBuf, FolderId>, BTreeMap<PathBuf, WatchFilter>) {
     let mut paths = BTreeMap::<FolderId, &Path>::new();
     let mut folders = BTreeMap::new();
-    let mut interests = BTreeMap::<PathBuf, WatchFilter>::new();
-    for (path, interest) in wanted.folders() {
+    let mut filters = BTreeMap::<PathBuf, WatchFilter>::new();
+    for (path, filter) in wanted.folders() {
         let Ok(metadata) = fs::metadata(path) else {
             continue;
         };
@@ -338,10 +339,10 @@ fn distinct(wanted: &WatchList) -> (BTreeMap<PathBuf, FolderId>, BTreeMap<PathBu
         let id = FolderId(metadata.dev(), metadata.ino());
         let path = *paths.entry(id).or_insert(path);
         folders.insert(path.to_path_buf(), id);
-        let known = interests.entry(path.to_path_buf()).or_default();
-        known.merge(interest);
+        let known = filters.entry(path.to_path_buf()).or_default();
+        known.merge(filter);
     }
-    (folders, interests)
+    (folders, filters)
 }
 
 /// An error of notify for people.

@@ -1,10 +1,11 @@
-//! What a worker writes into a pipe, taken out of it.
+//! The capture of a pipe: reads what a worker writes, redacts it and passes it on.
 //!
-//! Whole lines are passed on as they come, many at a time. A line that is not complete yet waits
-//! for its end, for half a second of quiet, or until it fills a buffer; then what there is of it
-//! is passed on. Bytes that may still become a secret are kept all the same, so that they are
-//! known for one when the rest of it comes; what may be shown of them by then is passed on early
-//! (see [`partial_secret`](super::partial_secret)). Who waits for more holds no buffer but for those few bytes.
+//! Whole lines are passed on as they come, many at a time. A line that is not complete waits for
+//! its end, for half a second of quiet, or until it fills a buffer; then what there is of it is
+//! passed on. Bytes that may still become a secret stay in the buffer all the same, so that the
+//! secret is found when the rest of it comes; what may be shown of them before that is passed on
+//! early (see [`partial_secret`](super::partial_secret)). A capture that waits for more holds no
+//! buffer but for these few bytes.
 
 use std::{future, io, mem, os::fd::OwnedFd, sync::Arc, sync::atomic::Ordering, time::Duration};
 
@@ -27,16 +28,16 @@ use super::{
 };
 
 /// How long an unfinished line waits for more after its last byte.
-const QUIET: Duration = Duration::from_millis(500);
+const FLUSH_AFTER_QUIET: Duration = Duration::from_millis(500);
 
-/// How long it waits in all, so that with the way to the disk it is less than a second.
-const LONGEST_WAIT: Duration = Duration::from_millis(900);
+/// How long an unfinished line waits in all: with the way to the disk, less than a second.
+const FLUSH_AFTER: Duration = Duration::from_millis(900);
 
 /// How long a pipe is read after its run has ended: others may hold it open for ever.
 const DRAIN: Duration = Duration::from_millis(200);
 
-/// Bytes from which a chunk takes the buffer it was read into instead of a copy.
-const WORTH_A_BUFFER: usize = BUFFER / 4;
+/// From so many bytes on, a chunk takes the buffer that it was read into instead of a copy.
+const MIN_TAKEN_BUFFER: usize = BUFFER / 4;
 
 enum Event {
     Readable(io::Result<()>),
@@ -51,7 +52,7 @@ enum Pipe {
 }
 
 impl WorkerLog {
-    /// Takes everything out of this pipe until all its writers have closed it.
+    /// Reads everything from this pipe until all its writers have closed it.
     ///
     /// Once `ended` is cancelled it takes what is there, for at most 200 ms, and is done. A last
     /// line without an end is kept.
@@ -71,7 +72,7 @@ impl WorkerLog {
     }
 }
 
-/// What has been read and not been passed on.
+/// What was read from a pipe and is not passed on yet.
 struct Intake<'a> {
     log: &'a WorkerLog,
     stream: Stream,
@@ -79,9 +80,9 @@ struct Intake<'a> {
     /// Invariant: holds no whole line between two reads, but for one that may belong to a
     /// secret of several lines.
     buffer: Vec<u8>,
-    /// What was passed on of the first bytes of the buffer, early.
+    /// What was shown early of the first bytes of the buffer.
     partial_secret: PartialSecret,
-    /// Bytes of the line at hand that were passed on before.
+    /// Bytes of the current line that were passed on before.
     begun: usize,
     /// When the first and the last bytes came that wait for the end of their line; `None` if
     /// none do, or if all that wait may be a secret.
@@ -131,7 +132,7 @@ impl<'a> Intake<'a> {
                     }
                 }
                 Event::Readable(Err(_)) => break,
-                // What follows sees it, as it must where a pipe that never runs dry hides it.
+                // Handled below: a pipe that always has more hides this event from `select!`.
                 Event::Ended => {}
                 Event::Due => self.pass_unfinished().await,
             }
@@ -181,7 +182,7 @@ impl<'a> Intake<'a> {
         }
         if self.buffer.len() >= BUFFER {
             let held = redactor.held_back(&self.buffer);
-            // So much cannot be the beginning of a key; and a read needs room.
+            // So much cannot be the beginning of a key, and the next read needs room.
             let held = if held > BUFFER / 2 { 0 } else { held };
             self.pass(self.buffer.len() - held).await;
             self.waiting = None;
@@ -210,9 +211,9 @@ impl<'a> Intake<'a> {
         self.rest();
     }
 
-    /// When the line at hand has waited long enough.
+    /// When the current line has waited long enough.
     fn due(&self) -> Option<Instant> {
-        self.waiting.map(|(first, last)| (first + LONGEST_WAIT).min(last + QUIET))
+        self.waiting.map(|(first, last)| (first + FLUSH_AFTER).min(last + FLUSH_AFTER_QUIET))
     }
 
     /// Passes on the first bytes of the buffer.
@@ -228,7 +229,7 @@ impl<'a> Intake<'a> {
             None => self.begun + n - self.partial_secret.n().min(n),
         };
         let (text, is_redacted) = self.cut_off(n);
-        // A secret of several lines leaves fewer.
+        // A secret of several lines leaves fewer ends in the redacted text.
         let ends = if is_redacted { count_ends(&text) } else { ends };
         self.send(text, ends, begun).await;
     }
@@ -255,7 +256,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Waits until the pipe should have been left: the end of a run waits for no disk.
+    /// Waits until the pipe is to be left: the end of a run waits for no disk.
     async fn left(&self) {
         match self.close_at {
             Some(at) => sleep_until(at).await,
@@ -280,7 +281,7 @@ impl<'a> Intake<'a> {
             std::borrow::Cow::Owned(redacted) => Some(redacted),
             std::borrow::Cow::Borrowed(_) => None,
         };
-        if redacted.is_none() && n >= WORTH_A_BUFFER {
+        if redacted.is_none() && n >= MIN_TAKEN_BUFFER {
             let mut rest = shared.pool.take();
             rest.extend_from_slice(&self.buffer[n..]);
             let mut full = mem::replace(&mut self.buffer, rest);

@@ -1,4 +1,4 @@
-//! Some lines that arrived together, and the buffers they are in.
+//! A chunk: some lines that arrived together, and the pool of buffers they are in.
 
 use std::{
     mem,
@@ -19,7 +19,7 @@ pub(super) const BUFFER: usize = 64 * 1024;
 
 /// Spare buffers kept for the next busy pipes. A flood cycles through more, which the allocator
 /// gives as fast; these spare the usual handful of busy workers its work.
-const SPARE: usize = 8;
+const MAX_SPARE: usize = 8;
 
 /// Bytes that a chunk takes beside its text, about.
 const OVERHEAD: usize = 192;
@@ -133,7 +133,7 @@ impl Pool {
     pub(super) fn put(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut spare = self.lock();
-        if buffer.capacity() == BUFFER && spare.len() < SPARE {
+        if buffer.capacity() == BUFFER && spare.len() < MAX_SPARE {
             spare.push(buffer);
         }
     }

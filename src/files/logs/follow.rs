@@ -1,4 +1,4 @@
-//! Lines as they come.
+//! The follower: gives the lines of a worker, or of all, as they come.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub(super) struct Current {
     max_line: usize,
 }
 
-/// What a [`Follower`] has to say.
+/// An item that a [`Follower`] gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FollowItem {
     /// The next line.
@@ -64,7 +64,7 @@ impl Follower {
         }
     }
 
-    /// The next line of the chunk at hand.
+    /// The next line of the current chunk.
     fn line(&mut self) -> Option<LogLine> {
         let current = self.current.as_mut()?;
         let next = current.chunk.line_at(current.offset, current.max_line);

@@ -1,4 +1,4 @@
-//! The session log's two forms: `[TIME] [ID] text`, or one JSON object a line.
+//! Formats lines for the session log: `[TIME] [ID] text`, or one JSON object a line.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! The latest lines of every worker, in memory and within bounds.
+//! The history: the latest lines of every worker, in bounded memory.
 //!
 //! Chunks are shared with the queue, not copied. Every chunk has a number that only grows, so
 //! whoever reads on from a number misses nothing and sees nothing twice; if chunks are gone by
@@ -16,10 +16,10 @@ use crate::domain::{Stamp, WorkerId};
 use super::{chunk::Chunk, query::TailQuery};
 
 /// Bytes kept of one worker: some thousand lines.
-const MOST_OF_ONE: usize = 1024 * 1024;
+const MAX_OF_ONE: usize = 1024 * 1024;
 
 /// Bytes kept over all workers; those with the most lose theirs first.
-const MOST_OF_ALL: usize = 16 * 1024 * 1024;
+const MAX_OF_ALL: usize = 16 * 1024 * 1024;
 
 /// Whose lines; `None` is all of them, arcanos's own too.
 pub(super) type Scope = Option<WorkerId>;
@@ -96,13 +96,13 @@ impl History {
         self.next += 1;
         self.n_lines += n_lines;
         self.cost += cost;
-        while ring.cost > MOST_OF_ONE {
+        while ring.cost > MAX_OF_ONE {
             self.cost -= ring.drop_oldest();
         }
         if let Some(latest) = &ring.latest {
             latest.send_replace(number);
         }
-        while self.cost > MOST_OF_ALL {
+        while self.cost > MAX_OF_ALL {
             let largest = self.rings.values_mut().max_by_key(|ring| ring.cost);
             self.cost -= largest.map_or(self.cost, Ring::drop_oldest);
         }
@@ -142,7 +142,7 @@ impl History {
         }
     }
 
-    /// The place after everything there is, and word of everything after it.
+    /// The place after the latest chunk, and a channel that reports every later one.
     pub(super) fn follow(&mut self, scope: &Scope) -> (Place, watch::Receiver<u64>) {
         let number = self.next;
         if scope.is_none() {

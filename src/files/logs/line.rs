@@ -1,4 +1,4 @@
-//! A line as it is shown.
+//! A line of a log as it is shown, and the streams that lines come from.
 
 use std::{fmt, str::FromStr};
 

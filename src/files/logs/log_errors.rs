@@ -1,4 +1,4 @@
-//! What is wrong with the logs right now, and what it cost.
+//! The present errors of the log files, and how many bytes each has cost.
 
 use std::{
     collections::BTreeMap,
@@ -10,25 +10,25 @@ use tokio::sync::watch;
 
 use crate::sync::lock;
 
-/// The troubles, by the file they are about.
+/// The errors, by file; `None` is the way to all of them.
 #[derive(Debug)]
 pub(super) struct LogErrors {
-    by_file: Mutex<BTreeMap<Option<PathBuf>, Trouble>>,
-    /// Counts the times that a trouble came or went.
+    by_file: Mutex<BTreeMap<Option<PathBuf>, FileError>>,
+    /// Counts the times that an error began or ended.
     changes: watch::Sender<u64>,
     /// What paths are shown relative to.
     base: PathBuf,
 }
 
 #[derive(Debug)]
-struct Trouble {
+struct FileError {
     /// What is wrong, as the end of a sentence.
     text: String,
     lost: u64,
 }
 
 impl LogErrors {
-    /// No troubles; paths below `base` will be shown relative to it.
+    /// No errors; paths below `base` will be shown relative to it.
     pub(super) fn none(base: PathBuf) -> Self {
         Self { by_file: Mutex::default(), changes: watch::Sender::new(0), base }
     }
@@ -38,41 +38,41 @@ impl LogErrors {
         path.strip_prefix(&self.base).unwrap_or(path).display()
     }
 
-    /// Something is wrong with this file, or with the way to all of them.
+    /// An error of this file begins, or of the way to all of them.
     pub(super) fn begin(&self, file: Option<&Path>, text: &str) {
         let text = text.to_owned();
-        let mut log_errors = self.lock();
-        let trouble = log_errors.entry(file.map(Path::to_owned));
-        trouble.and_modify(|t| t.text.clone_from(&text)).or_insert(Trouble { text, lost: 0 });
-        drop(log_errors);
-        self.tell();
+        let mut errors = self.lock();
+        let error = errors.entry(file.map(Path::to_owned));
+        error.and_modify(|t| t.text.clone_from(&text)).or_insert(FileError { text, lost: 0 });
+        drop(errors);
+        self.notify();
     }
 
-    /// It cost so many bytes more. Says nothing if nothing is known to be wrong.
+    /// The error cost so many bytes more. Does nothing if there is no error.
     pub(super) fn add_loss(&self, file: Option<&Path>, lost: u64) {
         if lost > 0
-            && let Some(trouble) = self.lock().get_mut(&file.map(Path::to_owned))
+            && let Some(error) = self.lock().get_mut(&file.map(Path::to_owned))
         {
-            trouble.lost += lost;
+            error.lost += lost;
         }
     }
 
-    /// It is over; returns what it cost in bytes, if there was something wrong at all.
+    /// The error is over; returns what it cost in bytes, if there was one.
     pub(super) fn end(&self, file: Option<&Path>) -> Option<u64> {
-        let trouble = self.lock().remove(&file.map(Path::to_owned))?;
-        self.tell();
-        Some(trouble.lost)
+        let error = self.lock().remove(&file.map(Path::to_owned))?;
+        self.notify();
+        Some(error.lost)
     }
 
-    /// Whether something is wrong with the way to the files.
+    /// Whether there is an error of the way to all files.
     pub(super) fn has_general(&self) -> bool {
         self.lock().contains_key(&None)
     }
 
     /// All of them, in words.
     pub(super) fn texts(&self) -> Vec<String> {
-        let log_errors = self.lock();
-        let texts = log_errors.iter().map(|(file, Trouble { text, lost })| {
+        let errors = self.lock();
+        let texts = errors.iter().map(|(file, FileError { text, lost })| {
             let subject =
                 file.as_ref().map_or_else(|| "the logs".to_owned(), |f| self.show(f).to_string());
             let cost = if *lost > 0 { format!(" ({lost} bytes lost)") } else { String::new() };
@@ -81,16 +81,16 @@ impl LogErrors {
         texts.collect()
     }
 
-    /// Changes whenever a trouble comes or goes.
+    /// Changes whenever an error begins or ends.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         self.changes.send_modify(|n| *n += 1);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Option<PathBuf>, Trouble>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Option<PathBuf>, FileError>> {
         lock(&self.by_file)
     }
 }

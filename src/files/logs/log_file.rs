@@ -1,8 +1,8 @@
 //! One log file: appended to, rotated by rename, found again after others moved it.
 //!
-//! Errors never get out: what cannot be written is counted, the file is tried again after a
-//! while, and the first loss and the recovery are told once each. Bytes come in whole lines
-//! wherever the worker wrote whole lines, and are parted between two files only at a line's end.
+//! Errors never reach the caller: bytes that cannot be written are counted, the file is tried again
+//! after a while, and the first loss and the recovery are reported once each. Bytes come in whole
+//! lines wherever the worker wrote whole lines, and rotation splits them only at the end of a line.
 
 use std::{
     fs, io,
@@ -18,18 +18,18 @@ use super::{
     rotate::{Limits, shift},
 };
 
-/// How often, at most, it is looked whether the path still leads to the open file.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often, at most, to check whether the path still leads to the open file.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The wait before the first new try after an error; it doubles up to [`LONGEST_WAIT`].
-const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// The wait before the first new try after an error; it doubles up to [`MAX_RETRY`].
+const FIRST_RETRY: Duration = Duration::from_millis(100);
 
 /// The longest wait between two tries.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const MAX_RETRY: Duration = Duration::from_secs(1);
 
 /// Bytes kept of what could not be written, to go on with exactly where the error came: a
 /// few hundred lines. More would only move the loss into memory.
-const KEPT: usize = 16 * 1024;
+const MAX_KEPT: usize = 16 * 1024;
 
 /// A log file under its path.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(super) struct LogFile {
     unrotated: Option<Instant>,
 }
 
-/// Something that changed for the worse or the better.
+/// A change of the state of a log file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Change {
     /// It cannot be written, for this reason.
@@ -53,10 +53,10 @@ pub(super) enum Change {
     Recovered,
 }
 
-/// What became of some bytes.
+/// The outcome of writing some bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
-    /// Bytes lost: these ones, or earlier ones that were kept in vain.
+    /// Bytes lost: some of these, or of those that were kept from before.
     pub(super) lost: u64,
     /// What changed with them.
     pub(super) change: Option<Change>,
@@ -119,10 +119,11 @@ impl LogFile {
             Ok(change) => outcome.change = change.or(outcome.change),
             Err((written, error)) => {
                 outcome.lost += self.fail(bytes, written, now);
-                // What was only just mended is not worth a word about either.
+                // It recovered a moment ago and fails again, as on a disk that is nearly full: one
+                // report of each for every few bytes would help nobody.
                 outcome.change = match (outcome.change.take(), &mut self.failure) {
                     (Some(Change::Recovered), Some(failure)) => {
-                        (failure.wait, failure.retry_at) = (LONGEST_WAIT, now + LONGEST_WAIT);
+                        (failure.wait, failure.retry_at) = (MAX_RETRY, now + MAX_RETRY);
                         None
                     }
                     _ => Some(Change::Failed(reason(&error))),
@@ -161,7 +162,7 @@ impl LogFile {
             Ok(_) => outcome.change = Some(Change::Recovered),
             Err((written, _)) => {
                 outcome.lost += self.fail(&failure.kept, written, now);
-                let wait = (failure.wait * 2).min(LONGEST_WAIT);
+                let wait = (failure.wait * 2).min(MAX_RETRY);
                 if let Some(again) = &mut self.failure {
                     (again.wait, again.retry_at) = (wait, now + wait);
                     again.torn = again.torn.or(failure.torn);
@@ -177,8 +178,8 @@ impl LogFile {
         let is_torn = before.last().is_some_and(|b| *b != b'\n');
         let identity = self.open.take().map(|open| open.identity);
         let mut failure = Failure {
-            retry_at: now + FIRST_WAIT,
-            wait: FIRST_WAIT,
+            retry_at: now + FIRST_RETRY,
+            wait: FIRST_RETRY,
             kept: Vec::new(),
             torn: identity.filter(|_| is_torn),
         };
@@ -195,7 +196,7 @@ impl LogFile {
         while written < bytes.len() {
             let rest = &bytes[written..];
             let (limits, is_stuck) =
-                (self.limits, self.unrotated.is_some_and(|at| now < at + LONGEST_WAIT));
+                (self.limits, self.unrotated.is_some_and(|at| now < at + MAX_RETRY));
             let open = self.opened(now).map_err(|error| (written, error))?;
             let part = if is_stuck { rest.len() } else { open.fitting(rest, limits.max_size) };
             if part == 0 {
@@ -210,7 +211,7 @@ impl LogFile {
 
     /// Closes the file if its path leads elsewhere by now, and learns what others wrote to it.
     fn look(&mut self, now: Instant) {
-        let is_due = |open: &OpenLog| now.saturating_duration_since(open.looked) >= LOOK_EVERY;
+        let is_due = |open: &OpenLog| now.saturating_duration_since(open.looked) >= CHECK_INTERVAL;
         if self.open.as_ref().is_some_and(is_due) {
             self.look_now(now);
         }
@@ -256,7 +257,7 @@ impl LogFile {
 impl Failure {
     /// Keeps these bytes for later if there is room; returns how many are lost.
     fn keep(&mut self, bytes: &[u8]) -> u64 {
-        let room = KEPT - self.kept.len();
+        let room = MAX_KEPT - self.kept.len();
         let part = if bytes.len() <= room {
             bytes.len()
         } else {

@@ -1,4 +1,4 @@
-//! The files of the workers: those that are written to are open, within bounds.
+//! The log files of the workers; at most 256 of them are open at once.
 
 use std::{
     collections::HashMap,
@@ -13,11 +13,11 @@ use super::{
     rotate::Limits,
 };
 
-/// Files open at once; each takes a descriptor, and opening one anew costs microseconds.
-const MOST: usize = 256;
+/// The most files open at once; each takes a descriptor, and opening one anew costs microseconds.
+const MAX_OPEN: usize = 256;
 
 /// A file that nothing was written to for so long is closed.
-pub(super) const IDLE: Duration = Duration::from_secs(3);
+pub(super) const CLOSE_AFTER: Duration = Duration::from_secs(3);
 
 /// The workers' files.
 #[derive(Debug)]
@@ -60,20 +60,20 @@ impl OpenFiles {
         (&entry.log, outcome)
     }
 
-    /// Closes what has been idle and tries again what failed; hands each result to `tell`.
+    /// Closes what has been idle and tries again what failed; passes each result to `report`.
     pub(super) fn maintain(
         &mut self,
         now: Instant,
-        mut tell: impl FnMut(&WorkerId, &LogFile, Outcome),
+        mut report: impl FnMut(&WorkerId, &LogFile, Outcome),
     ) {
         for (id, entry) in &mut self.files {
             if entry.log.retry_at().is_some_and(|at| at <= now) {
                 let outcome = entry.log.retry(now);
-                tell(id, &entry.log, outcome);
+                report(id, &entry.log, outcome);
             }
         }
         self.files.retain(|_, entry| {
-            if entry.used + IDLE <= now {
+            if entry.used + CLOSE_AFTER <= now {
                 entry.log.close();
             }
             // What is wrong with it must be remembered until it is mended.
@@ -84,7 +84,7 @@ impl OpenFiles {
 
     /// When maintenance is due next; `None` if there is nothing to maintain.
     pub(super) fn next_maintenance(&self) -> Option<Instant> {
-        let idle_at = |entry: &Entry| entry.log.is_open().then(|| entry.used + IDLE);
+        let idle_at = |entry: &Entry| entry.log.is_open().then(|| entry.used + CLOSE_AFTER);
         self.files.values().filter_map(|e| e.log.retry_at().or_else(|| idle_at(e))).min()
     }
 
@@ -115,7 +115,7 @@ impl OpenFiles {
 
     /// Closes the file that was not used for longest if there are too many.
     fn make_room(&mut self) {
-        if self.n_open < MOST {
+        if self.n_open < MAX_OPEN {
             return;
         }
         let open = self.files.values_mut().filter(|entry| entry.log.is_open());
@@ -144,14 +144,14 @@ mod tests {
     fn there_are_never_too_many_open() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (mut files, now) = (files(&folder), Instant::now());
-        for n in (0..2 * MOST).chain(0..MOST) {
+        for n in (0..2 * MAX_OPEN).chain(0..MAX_OPEN) {
             files.append(&id(n), b"x\n", now + Duration::from_millis(n as u64));
             let n_open = files.files.values().filter(|entry| entry.log.is_open()).count();
-            assert!(n_open <= MOST && n_open == files.n_open, "{n_open} of {}", files.n_open);
+            assert!(n_open <= MAX_OPEN && n_open == files.n_open, "{n_open} of {}", files.n_open);
         }
         let text = |n| fs::read_to_string(folder.path().join(format!("w{n}.log")));
         assert_eq!(text(0).ok().as_deref(), Some("x\nx\n"));
-        assert_eq!(text(2 * MOST - 1).ok().as_deref(), Some("x\n"));
+        assert_eq!(text(2 * MAX_OPEN - 1).ok().as_deref(), Some("x\n"));
     }
 
     #[test]
@@ -161,14 +161,17 @@ mod tests {
         fs::create_dir(folder.path().join("w2.log")).expect("a folder in its place");
         files.append(&id(1), b"x\n", now);
         files.append(&id(2), b"x\n", now);
-        assert!(files.next_maintenance() < Some(now + IDLE), "the broken one is tried sooner");
-        files.maintain(now + IDLE, |_, _, _| {});
+        assert!(
+            files.next_maintenance() < Some(now + CLOSE_AFTER),
+            "the broken one is tried sooner"
+        );
+        files.maintain(now + CLOSE_AFTER, |_, _, _| {});
         assert_eq!((files.n_open, files.files.len()), (0, 1));
         fs::remove_dir(folder.path().join("w2.log")).expect("to remove it");
         let mut told = Vec::new();
-        files.maintain(now + 2 * IDLE, |id, _, _| told.push(id.clone()));
+        files.maintain(now + 2 * CLOSE_AFTER, |id, _, _| told.push(id.clone()));
         assert_eq!(told, [id(2)]);
-        files.maintain(now + 3 * IDLE, |_, _, _| {});
+        files.maintain(now + 3 * CLOSE_AFTER, |_, _, _| {});
         assert_eq!((files.next_maintenance(), files.files.len()), (None, 0));
     }
 }

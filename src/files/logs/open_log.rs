@@ -1,4 +1,4 @@
-//! An open log file, and what is known about it.
+//! An open log file, with its size and whether it ends with a whole line.
 
 use std::{
     fs::{DirBuilder, File},

@@ -1,41 +1,50 @@
-//! What is shown of text before it is known whether it becomes a secret.
+//! The part of a possible secret that was shown before its rest came.
 //!
-//! A worker may stop in the middle of a line, and its file is not to be late. What may still
-//! become a secret, or a longer one, then stays in the buffer, and is remembered here as far as it
-//! was shown: so its rest is known for what it is.
+//! A worker may stop in the middle of a line: a prompt `3 tas`, or the first half of a key. Its log
+//! must not be late, so after a while the capture shows what there is. Bytes that may still become
+//! a secret, or a longer one, stay in the buffer nevertheless, so that the redactor sees the whole
+//! secret when the rest comes. This type remembers which of the bytes in the buffer were shown, and
+//! as what, so that nothing is shown twice:
+//!
+//! | in the buffer | shown early | then comes | shown then |
+//! |---|---|---|---|
+//! | `s` (may become `sk-…`) | `s` | `o\n` | `o\n` |
+//! | `sk-abcdefghijklmnop`, a whole secret that may go on | its mark | `qrst` | nothing: the same mark |
+//! | the first bytes of a key, too few to matter | these bytes | the rest of the key | the mark of the key |
 
 use crate::text::Redactor;
 
-/// What was shown of the bytes that a buffer begins with.
+/// What was shown early of the first bytes of a buffer; `None` if nothing was.
 #[derive(Default)]
 pub(super) struct PartialSecret(Option<Box<Shown>>);
 
 struct Shown {
-    /// How many bytes of the buffer; no line ends in them.
+    /// How many bytes at the start of the buffer; no line ends in them.
     n: usize,
-    /// The bytes themselves, or their mark.
+    /// What was shown for them: the bytes themselves, or the mark of a secret.
     text: Vec<u8>,
 }
 
 impl PartialSecret {
-    /// How many bytes were shown.
+    /// How many bytes at the start of the buffer were shown.
     pub(super) fn n(&self) -> usize {
         self.0.as_ref().map_or(0, |shown| shown.n)
     }
 
-    /// What may be shown of all these bytes, beyond what was; `None` if nothing may.
+    /// Shows early what may be shown of the buffer: returns what was not shown before, or `None`
+    /// if nothing may be shown.
     pub(super) fn show(&mut self, held: &[u8], redactor: &Redactor) -> Option<Vec<u8>> {
-        // Lines are counted when they are passed on for good.
+        // A secret of several lines waits: lines are counted when they are passed on for good.
         if held.is_empty() || held.contains(&b'\n') {
             return None;
         }
         let text = redactor.shown_early(held)?.into_owned();
-        let news = self.end_of(&text).to_vec();
+        let rest = self.without_shown(&text).to_vec();
         self.0 = Some(Box::new(Shown { n: held.len(), text }));
-        Some(news)
+        Some(rest)
     }
 
-    /// Takes the first bytes off the buffer, redacted, without what was shown of them.
+    /// Takes the first `n` bytes off the buffer; returns them redacted, without what was shown.
     pub(super) fn cut_off(
         &mut self,
         buffer: &mut Vec<u8>,
@@ -47,12 +56,14 @@ impl PartialSecret {
         }
         let redacted = redactor.redact(&buffer[..n]);
         if n >= self.n() {
-            let news = self.end_of(&redacted).to_vec();
+            let rest = self.without_shown(&redacted).to_vec();
             buffer.drain(..n);
             self.0 = None;
-            return news;
+            return rest;
         }
-        // All of it was shown. Of a mark there is no part, so the rest may be shown again.
+        // All `n` bytes were shown, and more: the redactor has found that fewer bytes than before
+        // may become a secret. If they were shown as they are, the rest of them still counts as
+        // shown. A mark cannot be split, so what it stood for may be shown once more.
         let rest = self.0.take().filter(|shown| buffer.starts_with(&shown.text));
         buffer.drain(..n);
         self.0 = rest.map(|mut shown| {
@@ -63,10 +74,11 @@ impl PartialSecret {
         Vec::new()
     }
 
-    /// What of a text was not shown.
-    fn end_of<'a>(&self, text: &'a [u8]) -> &'a [u8] {
+    /// The text without its beginning that was shown.
+    fn without_shown<'a>(&self, text: &'a [u8]) -> &'a [u8] {
         let shown = self.0.as_ref().map_or(&[][..], |shown| &shown.text);
-        // Else it has become a secret, or a longer one, and its mark says so.
+        // Otherwise the bytes have become a secret, or another one, since they were shown: then the
+        // whole text is shown, which begins with the mark.
         text.strip_prefix(shown).unwrap_or(text)
     }
 }

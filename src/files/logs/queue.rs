@@ -1,4 +1,4 @@
-//! The queue between those who have lines and the one thread that writes them.
+//! The queue between captures and the writer.
 //!
 //! Bounded in bytes, not in chunks. Output waits for room, in turn and for a second at most; the
 //! lines of arcanos itself never wait and have room of their own.
@@ -21,8 +21,8 @@ use crate::{config, domain::WorkerId, sync::lock};
 
 use super::{chunk::Chunk, line::Stream};
 
-/// Bytes of output that may wait: 64 full buffers, so that the writer and the pipes of a flood
-/// run side by side, and no more than a glance's worth of memory if the disk hangs.
+/// Bytes of output that may wait: 64 full buffers. This lets the writer and the pipes of a flood
+/// work at the same time, and bounds the memory if the disk hangs.
 const OUTPUT_ROOM: usize = 4 * 1024 * 1024;
 
 /// Bytes of lines of arcanos itself that may wait, and of lines that workers say on their
@@ -32,18 +32,18 @@ const LINE_ROOM: usize = 1024 * 1024;
 /// How long a worker's output waits for room, so that a disk that hangs costs it a second once.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// Something for the writer to do, in this order.
+/// A job of the writer. Jobs are done in the order of the queue.
 #[derive(Debug)]
 pub(super) enum Job {
     /// Write these lines.
     Write(Arc<Chunk>, Room),
-    /// Go on with these settings.
+    /// Use these settings from now on.
     Configure(Box<config::Log>),
-    /// Open all paths anew.
+    /// Open all paths again.
     Reopen,
     /// Close the file of a worker that is gone.
     Forget(WorkerId),
-    /// Say when everything before this is written.
+    /// Reply when everything before this is written.
     Flush(oneshot::Sender<()>),
 }
 
@@ -58,11 +58,11 @@ pub(super) enum Room {
     Activity(usize),
 }
 
-/// There is no room for it.
+/// The queue has no room for it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
-/// What the writer is told.
+/// Whether more jobs may come.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Taken {
     /// There is more to come, or there may be.
@@ -77,7 +77,8 @@ pub(super) struct Queue {
     state: Mutex<State>,
     filled: Condvar,
     output: Semaphore,
-    /// Output waited in vain and nothing was written since; it does not wait again.
+    /// Whether output has waited for a second in vain, and nothing was written since. While the
+    /// disk hangs, each worker then loses a second once, and not one for each chunk.
     is_stalled: AtomicBool,
 }
 

@@ -1,4 +1,4 @@
-//! Lines from before the memory of this arcanos, read back from the session log.
+//! Recall: reads lines that the history no longer has back from the session log.
 //!
 //! Read from the end, within bounds, from the log and the one rotated last. A text log does not
 //! say from which stream a line came, so it has nothing for those who ask for one.
@@ -26,11 +26,11 @@ use super::{
     query::TailQuery,
 };
 
-/// Bytes that are read in all.
-const MOST: u64 = 1024 * 1024;
+/// Bytes that are read in all, at most.
+const MAX_READ: u64 = 1024 * 1024;
 
 /// Bytes that are read first: enough for the usual fifty lines.
-const FIRST: u64 = 64 * 1024;
+const FIRST_READ: u64 = 64 * 1024;
 
 /// Which lines are wanted.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl Recall {
     /// The lines, oldest first; those that cannot be read are none.
     pub(super) fn lines(&self) -> Vec<LogLine> {
         let mut lines = Vec::new();
-        let mut left = MOST;
+        let mut left = MAX_READ;
         let mut rotated = self.session.clone().into_os_string();
         rotated.push(".1");
         for path in [&self.session, &PathBuf::from(rotated)] {
@@ -76,7 +76,7 @@ impl Recall {
         if !found.is_file() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let mut size = FIRST.min(left);
+        let mut size = FIRST_READ.min(left);
         loop {
             let start = found.len().saturating_sub(size);
             let mut bytes = vec![0; usize::try_from(found.len() - start).unwrap_or(0)];

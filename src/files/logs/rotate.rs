@@ -1,4 +1,4 @@
-//! Old log files, and the order they are kept in.
+//! Rotation: renames a log file to `.1`, `.1` to `.2`, and removes the oldest.
 
 use std::{
     fs, io,

@@ -1,4 +1,4 @@
-//! What handles, followers and the writer have in common.
+//! The state that handles, followers and the writer share.
 
 use std::{
     collections::HashMap,
@@ -24,7 +24,7 @@ use super::{
     queue::Queue,
 };
 
-/// What ends the writer when it is dropped.
+/// Ends the writer when it is dropped.
 #[derive(Debug)]
 pub(super) struct Handle {
     pub(super) shared: Arc<Shared>,
@@ -36,7 +36,7 @@ impl Drop for Handle {
     }
 }
 
-/// What handles, followers and the writer have in common.
+/// The state that handles, followers and the writer share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) queue: Queue,
@@ -138,19 +138,19 @@ impl Shared {
         self.queue.try_push_output(chunk).is_ok()
     }
 
-    /// Queues output that was offered in vain; waits for room, a second at most and until
-    /// `retry_delay` ends.
+    /// Queues output for which there was no room; waits for room, a second at most and until
+    /// `given_up` is ready.
     pub(super) async fn wait_with_output(
         &self,
         chunk: Arc<Chunk>,
-        retry_delay: impl Future<Output = ()>,
+        given_up: impl Future<Output = ()>,
     ) {
         let queued = tokio::select! {
             biased;
             // Cancel-safe: what was not queued is counted as lost.
             queued = self.queue.push_output(Arc::clone(&chunk)) => queued.is_ok(),
             // Cancel-safe: it is not asked for again.
-            () = retry_delay => false,
+            () = given_up => false,
         };
         if !queued {
             self.count_overflow(&chunk);

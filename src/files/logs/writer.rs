@@ -1,4 +1,4 @@
-//! The thread that owns every log file.
+//! The writer: the thread that owns every log file.
 
 use std::{
     collections::VecDeque,
@@ -14,14 +14,14 @@ use super::{
     form::push_chunk,
     line::Stream,
     log_file::{Change, LogFile, Outcome},
-    open_files::{IDLE, OpenFiles},
+    open_files::{CLOSE_AFTER, OpenFiles},
     queue::{Job, Taken},
     rotate::Limits,
     shared::Shared,
 };
 
-/// Bytes of session log lines gathered before they are written.
-const GATHERED: usize = 256 * 1024;
+/// Bytes of session log lines that are gathered before they are written.
+const MAX_GATHERED: usize = 256 * 1024;
 
 /// The writer. Jobs are done in order; the session lines of what was taken from the queue
 /// together are written together.
@@ -103,13 +103,14 @@ impl Writer {
             if let Some(counters) = &chunk.counters {
                 counters.dropped.fetch_add(outcome.lost, Ordering::Relaxed);
             }
-            let due = tell(&self.shared, file.path(), &outcome).then(|| file.retry_at()).flatten();
+            let due =
+                report(&self.shared, file.path(), &outcome).then(|| file.retry_at()).flatten();
             self.expect_maintenance(due);
         }
         if self.settings.includes.contains(&chunk.stream.kind()) {
             let (format, max_line) = (self.settings.format, self.settings.max_line);
             push_chunk(&mut self.lines, chunk, format, max_line);
-            if self.lines.len() >= GATHERED {
+            if self.lines.len() >= MAX_GATHERED {
                 self.write_session();
             }
         }
@@ -123,9 +124,9 @@ impl Writer {
         let outcome = self.session.append_lines(&self.lines, now);
         self.session_used = now;
         self.lines.clear();
-        self.lines.shrink_to(2 * GATHERED);
-        let is_news = tell(&self.shared, self.session.path(), &outcome);
-        self.expect_maintenance(is_news.then(|| self.session.retry_at()).flatten());
+        self.lines.shrink_to(2 * MAX_GATHERED);
+        let is_change = report(&self.shared, self.session.path(), &outcome);
+        self.expect_maintenance(is_change.then(|| self.session.retry_at()).flatten());
     }
 
     fn configure(&mut self, settings: config::Log) {
@@ -144,7 +145,7 @@ impl Writer {
 
     /// Makes sure that somebody looks after the files soon, or at this moment.
     fn expect_maintenance(&mut self, due: Option<Instant>) {
-        let idle = self.maintenance.unwrap_or_else(|| Instant::now() + IDLE);
+        let idle = self.maintenance.unwrap_or_else(|| Instant::now() + CLOSE_AFTER);
         self.maintenance = Some(due.map_or(idle, |due| due.min(idle)));
     }
 
@@ -154,8 +155,8 @@ impl Writer {
             return;
         }
         let outcome = self.session.retry(now);
-        tell(&self.shared, self.session.path(), &outcome);
-        if self.session_used + IDLE <= now {
+        report(&self.shared, self.session.path(), &outcome);
+        if self.session_used + CLOSE_AFTER <= now {
             self.session.close();
         }
         let shared = &self.shared;
@@ -163,9 +164,9 @@ impl Writer {
             if let Some(counters) = shared.counters(id) {
                 counters.dropped.fetch_add(outcome.lost, Ordering::Relaxed);
             }
-            tell(shared, file.path(), &outcome);
+            report(shared, file.path(), &outcome);
         });
-        let idle = self.session.is_open().then(|| self.session_used + IDLE);
+        let idle = self.session.is_open().then(|| self.session_used + CLOSE_AFTER);
         let session = self.session.retry_at().or(idle);
         self.maintenance = [session, self.files.next_maintenance()].into_iter().flatten().min();
         if self.maintenance.is_none() {
@@ -183,8 +184,8 @@ impl Writer {
     }
 }
 
-/// Makes what became of some bytes known; says whether anything changed.
-fn tell(shared: &Shared, path: &Path, outcome: &Outcome) -> bool {
+/// Reports the outcome of writing some bytes; returns whether anything changed.
+fn report(shared: &Shared, path: &Path, outcome: &Outcome) -> bool {
     match &outcome.change {
         Some(Change::Failed(error)) => {
             tracing::warn!(path = %path.display(), error, "Log cannot be written.");

@@ -1,7 +1,7 @@
-//! Drafts: configs that the running arcanos is asked about.
+//! Drafts: configs that are not in place, for which the running arcanos makes a plan.
 //!
-//! Who asks over HTTP may name no paths; who may write here may run what they like anyway. So a
-//! question names a draft, and the draft the config.
+//! A request over HTTP must not name paths. Whoever may write to the state directory may run
+//! anything as this user anyway. So a request names a draft here, and the draft names the config.
 
 use std::{
     fs,

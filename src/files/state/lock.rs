@@ -1,4 +1,4 @@
-//! The lock: one arcanos a state directory.
+//! The lock on a state directory: one arcanos at a time holds it.
 
 use std::{
     fs::{File, OpenOptions},
@@ -18,13 +18,13 @@ use super::{FILE_MODE, StateDir, StateError, failed, record::Identity};
 
 const NAME: &str = "lock";
 
-/// How long a lock whose holder is not known is tried again: its holder is about to write its
-/// name, or somebody only looks whether it is held (see [`StateDir::is_held`]). Both take
+/// How long to try again to take a lock whose holder is not known: either its holder is about to
+/// write its name, or somebody only checks whether it is held (see [`StateDir::is_held`]). Both take
 /// microseconds; a loaded machine is allowed a thousand times that.
-const PATIENCE: Duration = Duration::from_millis(500);
+const HOLDER_WAIT: Duration = Duration::from_millis(500);
 
-/// The pause between two tries of [`PATIENCE`].
-const PAUSE: Duration = Duration::from_millis(2);
+/// The pause between two tries within [`HOLDER_WAIT`].
+const RETRY_PAUSE: Duration = Duration::from_millis(2);
 
 /// The lock was not had.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,7 @@ impl StateDir {
     /// [`LockError::Held`] names the holder.
     pub fn lock(&self) -> Result<Lock, LockError> {
         let (mut file, path) = self.open_lock()?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + HOLDER_WAIT;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
@@ -75,7 +75,7 @@ impl StateDir {
                     if is_known || Instant::now() >= deadline {
                         return Err(LockError::Held { pid: holder.map_or(0, |h| h.pid) });
                     }
-                    thread::sleep(PAUSE);
+                    thread::sleep(RETRY_PAUSE);
                 }
                 Err(errno) => return Err(failed("lock", &path, errno.into()).into()),
             }

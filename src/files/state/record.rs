@@ -1,4 +1,4 @@
-//! Records: which arcanos runs or ran, and what folders were prepared for.
+//! Records: the running and the last instance, and the digests that folders were prepared for.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ const INSTANCE: &str = "instance.json";
 const LAST_INSTANCE: &str = "last_instance.json";
 const PREPARED: &str = "prepared.json";
 
-/// One arcanos, told apart from all others of all times.
+/// One instance of arcanos; no other one ever equals it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {
     /// Its process.
@@ -150,7 +150,7 @@ impl StateDir {
     }
 }
 
-/// One process, told apart from all others of all times.
+/// One process; no other one, of any boot, ever equals it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) pid: u32,

@@ -1,17 +1,17 @@
-//! What events have told since the last look.
+//! The paths that events have named since the last scan.
 
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
 };
 
-/// So many names are told apart; more are a change of everything, as in a checkout.
+/// The most paths that are kept apart; more count as a change of everything, as in a checkout.
 const MAX_NAMES: usize = 32;
 
-/// What may have changed since the last look.
+/// What may have changed since the last scan.
 ///
-/// It only ever narrows where is looked. What is there, the disk says; and at every
-/// `discovery.scan_interval` it is found out whether anything else has changed.
+/// It only narrows down what a scan looks at. The disk says what is there; and at every
+/// `discovery.scan_interval` arcanos checks whether anything else has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangedPaths {
     /// What bears these names, as events told them, and nothing else.
@@ -37,7 +37,7 @@ impl ChangedPaths {
         }
     }
 
-    /// The same without the names that mean nothing to who reads it.
+    /// The same without the paths that the caller does not care for.
     #[must_use]
     pub fn without(self, is_foreign: impl Fn(&Path) -> bool) -> Self {
         match self {
@@ -56,23 +56,23 @@ mod tests {
 
     #[test]
     fn many_names_are_anything() {
-        let mut news = ChangedPaths::default();
+        let mut changed = ChangedPaths::default();
         for at in 0..MAX_NAMES {
-            news.add(Path::new(&format!("/site/workers/{at}.js")));
+            changed.add(Path::new(&format!("/site/workers/{at}.js")));
         }
-        assert!(matches!(&news, ChangedPaths::Names(names) if names.len() == MAX_NAMES));
-        news.add(Path::new("/site/workers/0.js"));
-        assert!(matches!(news, ChangedPaths::Names(_)), "a name that is known is no other one");
-        news.add(Path::new("/site/workers/one-more.js"));
-        assert_eq!(news, ChangedPaths::Anything);
+        assert!(matches!(&changed, ChangedPaths::Names(names) if names.len() == MAX_NAMES));
+        changed.add(Path::new("/site/workers/0.js"));
+        assert!(matches!(changed, ChangedPaths::Names(_)), "a path that is known counts once");
+        changed.add(Path::new("/site/workers/one-more.js"));
+        assert_eq!(changed, ChangedPaths::Anything);
     }
 
     #[test]
     fn foreign_names_are_left_out() {
-        let mut news = ChangedPaths::default();
-        news.add(Path::new("/site/arcanos.toml"));
-        news.add(Path::new("/site/workers/a.js"));
-        let left = news.without(|path| path.ends_with("arcanos.toml"));
+        let mut changed = ChangedPaths::default();
+        changed.add(Path::new("/site/arcanos.toml"));
+        changed.add(Path::new("/site/workers/a.js"));
+        let left = changed.without(|path| path.ends_with("arcanos.toml"));
         assert_eq!(
             left,
             ChangedPaths::Names(BTreeSet::from([PathBuf::from("/site/workers/a.js")]))

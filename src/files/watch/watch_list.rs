@@ -1,4 +1,4 @@
-//! Which names in which folders matter.
+//! The list of folders to watch, with a filter for the names in each that matter.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,8 +20,8 @@ const MAX_LINKS: usize = 40;
 #[derive(Clone, Debug, Default)]
 pub struct WatchList(BTreeMap<PathBuf, WatchFilter>);
 
-/// The names in one folder that matter. Without such a choice, a worker that writes a log where
-/// it lives would keep arcanos looking for ever.
+/// The filter for the names in one folder. Without it, a worker that writes a log into its own
+/// folder would make arcanos scan for ever.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WatchFilter {
     names: BTreeSet<OsString>,
@@ -76,7 +76,7 @@ impl WatchList {
     }
 
     pub(super) fn folders(&self) -> impl Iterator<Item = (&Path, &WatchFilter)> {
-        self.0.iter().map(|(path, interest)| (path.as_path(), interest))
+        self.0.iter().map(|(path, filter)| (path.as_path(), filter))
     }
 
     fn name(&mut self, path: &Path) {

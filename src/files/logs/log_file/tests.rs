@@ -146,8 +146,8 @@ fn a_pipe_or_a_link_in_its_place_is_refused_and_what_it_cost_is_counted() {
         fs::create_dir(site.path("")).expect("a folder");
         make(&site.path("a.log"));
         assert_eq!(site.append("first\n"), Outcome { lost: 0, change: failed(reason) });
-        let big = "x".repeat(KEPT - 1) + "\n";
-        assert_eq!(site.append(&big), Outcome { lost: KEPT as u64, change: None });
+        let big = "x".repeat(MAX_KEPT - 1) + "\n";
+        assert_eq!(site.append(&big), Outcome { lost: MAX_KEPT as u64, change: None });
         fs::remove_file(site.path("a.log")).expect("to remove it");
         assert_eq!(site.append("last\n").change, Some(Change::Recovered));
         assert_eq!(site.text("a.log"), "first\nlast\n");
@@ -175,7 +175,7 @@ fn it_is_tried_again_ever_more_rarely_and_without_new_bytes() {
 fn it_does_not_count_as_mended_before_it_takes_new_bytes() {
     let mut site = Site::new(1000, 1);
     fs::create_dir_all(site.path("a.log")).expect("a folder in its place");
-    let too_long = "x".repeat(KEPT + 1);
+    let too_long = "x".repeat(MAX_KEPT + 1);
     let lost = too_long.len() as u64;
     assert_eq!(site.append(&too_long), Outcome { lost, change: failed("is a directory") });
     assert_eq!(site.append(&too_long), Outcome { lost, change: None });

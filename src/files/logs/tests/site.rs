@@ -25,7 +25,7 @@ use crate::{
 pub(super) const KEY: &str = "CANARYkey0123456789abcdef";
 
 /// How long something may take that should happen.
-const PATIENCE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(10);
 
 pub(super) struct Site {
     pub(super) folder: TempDir,
@@ -65,7 +65,7 @@ impl Site {
 
     /// Arcanos again over the same files.
     pub(super) async fn restart(&mut self) {
-        self.logs.flush(PATIENCE).await;
+        self.logs.flush(DEADLINE).await;
         self.logs = Logs::open(&self.settings, redactor()).expect("a thread");
     }
 
@@ -92,7 +92,7 @@ impl Site {
 
     /// The text of a file once everything is written.
     pub(super) async fn text(&self, name: &str) -> String {
-        self.logs.flush(PATIENCE).await;
+        self.logs.flush(DEADLINE).await;
         let bytes = fs::read(self.path(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -133,7 +133,7 @@ impl Pipe {
 
     /// Waits until its capture has ended.
     pub(super) async fn done(&mut self) {
-        let task = tokio::time::timeout(PATIENCE, &mut self.task).await;
+        let task = tokio::time::timeout(DEADLINE, &mut self.task).await;
         task.expect("capture ends").expect("no panic");
     }
 }
@@ -165,7 +165,7 @@ pub(super) fn numbered(first: usize, last: usize) -> String {
 pub(super) async fn wait_until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let begin = Instant::now();
     while !holds().await {
-        assert!(begin.elapsed() < PATIENCE, "{what}");
+        assert!(begin.elapsed() < DEADLINE, "{what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
