@@ -17,8 +17,8 @@ mod writable;
 
 pub(crate) use file_id::QUIET;
 pub use file_snapshot::FileSnapshot;
-pub use read::{ReadError, Settled, read_settled};
-pub use retry_delay::RetryDelay;
+pub use read::{ReadError, Settled, read_settled, read_when_settled};
+use retry_delay::RetryDelay;
 pub(crate) use scan::REMOVED_AFTER;
 pub use scan::{Scan, ScanError, Scanner};
 pub use watch::{ChangedPaths, Rescan, WatchList, WatchMode, Watcher};

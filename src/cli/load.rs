@@ -21,7 +21,7 @@ use crate::{
     discovery::{Discovered, Rules, judge},
     domain::WorkerId,
     engine::Source,
-    files::{ChangedPaths, RetryDelay, ScanError, Scanner, Settled, read_settled},
+    files::{ChangedPaths, ScanError, Scanner, Settled, read_when_settled},
     plan::{Desired, Surroundings, desired},
 };
 
@@ -124,20 +124,10 @@ fn read_text(path: &Path) -> Result<Option<String>, String> {
 
 /// The content of a file, once no program writes to it; `None` if there is none.
 fn settled(path: &Path) -> Result<Option<Vec<u8>>, String> {
-    let begin = Instant::now();
-    let mut patience = RetryDelay::new(begin);
-    loop {
-        match read_settled(path, MAX_FILE).map_err(|error| error.to_string())? {
-            Settled::Content(content) => return Ok(Some(content)),
-            Settled::Missing => return Ok(None),
-            Settled::Held if begin.elapsed() > PATIENCE => {
-                return Err("is being written by another program".to_owned());
-            }
-            Settled::Held => {
-                thread::sleep(patience.remaining(Instant::now()));
-                patience.go_on(Instant::now());
-            }
-        }
+    match read_when_settled(path, MAX_FILE, PATIENCE).map_err(|error| error.to_string())? {
+        Settled::Content(content) => Ok(Some(content)),
+        Settled::Missing => Ok(None),
+        Settled::Held => Err("is being written by another program".to_owned()),
     }
 }
 

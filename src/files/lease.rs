@@ -19,7 +19,7 @@ pub(super) enum Writers {
     None,
     /// At least one has.
     Some,
-    /// The file system cannot tell, or tells the file's owner only.
+    /// The file system cannot say, or says so only to the owner of the file.
     Unknown,
 }
 

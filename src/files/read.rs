@@ -6,11 +6,13 @@ use std::{
     os::unix::fs::{FileTypeExt, OpenOptionsExt},
     path::Path,
     thread,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::OFlags;
 
 use super::{
+    RetryDelay,
     file_id::FileId,
     lease::{Writers, writers},
 };
@@ -24,8 +26,7 @@ const LEASE_TRIES: u32 = 3;
 pub enum Settled {
     /// The whole content.
     Content(Vec<u8>),
-    /// A program writes to it, or did a moment ago. Try again when [`RetryDelay`](super::RetryDelay)
-    /// says.
+    /// A program writes to it, or did a moment ago: read it again soon.
     Held,
     /// There is no such file.
     Missing,
@@ -62,6 +63,26 @@ pub fn read_settled(path: &Path, limit: u64) -> Result<Settled, ReadError> {
         Reading::Held => Settled::Held,
         Reading::Missing => Settled::Missing,
     })
+}
+
+/// As [`read_settled`], but waits for a program that writes to the file, for at most `longest`.
+///
+/// [`Settled::Held`] means that it wrote for longer than that. Blocks.
+///
+/// # Errors
+/// As [`read_settled`].
+pub fn read_when_settled(path: &Path, limit: u64, longest: Duration) -> Result<Settled, ReadError> {
+    let begin = Instant::now();
+    let mut retry_delay = RetryDelay::new(begin);
+    loop {
+        match read_settled(path, limit)? {
+            Settled::Held if begin.elapsed() <= longest => {
+                thread::sleep(retry_delay.remaining(Instant::now()));
+                retry_delay.go_on(Instant::now());
+            }
+            settled => return Ok(settled),
+        }
+    }
 }
 
 /// As [`Settled`], with the id that the file had when it was read.
@@ -160,15 +181,14 @@ fn human_size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs,
-        io::Write,
-        time::{Duration, Instant},
-    };
+    use std::{fs, io::Write};
 
     use super::*;
 
     const LIMIT: u64 = 100;
+
+    /// Longer than a file takes to settle on a busy machine.
+    const DEADLINE: Duration = Duration::from_secs(10);
 
     #[test]
     fn a_file_is_read_whole_once_its_writer_has_closed_it() {
@@ -180,15 +200,22 @@ mod tests {
         assert_eq!(read_settled(&path, LIMIT).unwrap(), Settled::Held);
         writer.write_all(b" whole").unwrap();
         drop(writer);
-        let deadline = Instant::now() + Duration::from_secs(5);
-        // Where there are no leases, only quiet tells.
-        let settled = loop {
-            let settled = read_settled(&path, LIMIT).unwrap();
-            if settled != Settled::Held || Instant::now() > deadline {
-                break settled;
-            }
-            thread::yield_now();
-        };
+        let settled = read_when_settled(&path, LIMIT, DEADLINE).unwrap();
+        assert_eq!(settled, Settled::Content(b"half whole".to_vec()));
+    }
+
+    #[test]
+    fn a_writer_is_waited_for_as_long_as_allowed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("arcanos.toml");
+        let mut writer = File::create(&path).unwrap();
+        writer.write_all(b"half").unwrap();
+        let held = read_when_settled(&path, LIMIT, Duration::from_millis(1)).unwrap();
+        assert_eq!(held, Settled::Held);
+        let reader = thread::spawn(move || read_when_settled(&path, LIMIT, DEADLINE));
+        writer.write_all(b" whole").unwrap();
+        drop(writer);
+        let settled = reader.join().expect("it does not panic").unwrap();
         assert_eq!(settled, Settled::Content(b"half whole".to_vec()));
     }
 
@@ -208,13 +235,7 @@ mod tests {
             ("socket", "it is a socket, not a regular file"),
             ("device", "it is a device, not a regular file"),
         ] {
-            let deadline = Instant::now() + Duration::from_secs(5);
-            let refused = loop {
-                match read_settled(&at(name), LIMIT) {
-                    Ok(Settled::Held) if Instant::now() < deadline => thread::yield_now(),
-                    other => break other,
-                }
-            };
+            let refused = read_when_settled(&at(name), LIMIT, DEADLINE);
             assert_eq!(refused.unwrap_err().to_string(), reason);
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// When to try again to read a file that a program still writes to: after 4 ms at first, then
 /// after twice as long each time, up to a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetryDelay {
+pub(super) struct RetryDelay {
     due: Instant,
     step: Duration,
 }
@@ -16,12 +16,12 @@ impl RetryDelay {
 
     /// The first delay, from `now` on.
     #[must_use]
-    pub fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self { due: now + Self::FIRST, step: Self::FIRST }
     }
 
     /// Doubles the delay after a try that failed. A try before its time changes nothing.
-    pub fn go_on(&mut self, now: Instant) {
+    pub(super) fn go_on(&mut self, now: Instant) {
         if now >= self.due {
             self.step = (self.step * 2).min(Self::LONGEST);
             self.due = now + self.step;
@@ -30,7 +30,7 @@ impl RetryDelay {
 
     /// How long to wait for the next try.
     #[must_use]
-    pub fn remaining(&self, now: Instant) -> Duration {
+    pub(super) fn remaining(&self, now: Instant) -> Duration {
         self.due.saturating_duration_since(now)
     }
 }

@@ -31,7 +31,7 @@ pub use draft::{Draft, LaidDraft};
 pub use lock::{Lock, LockError};
 pub use record::Instance;
 
-/// Nobody but the owner may look in: the records tell where arcanos listens.
+/// Only the owner may read it: the records hold where arcanos listens.
 const DIRECTORY_MODE: u32 = 0o700;
 
 /// As the directory's.

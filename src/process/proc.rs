@@ -98,7 +98,7 @@ pub(super) fn realtime_limit(pid: u32) -> Option<(u64, u64)> {
 
 /// Orphans that the kernel has given to us. See the invariant of this room.
 ///
-/// `None` if the kernel cannot tell (built without `CONFIG_PROC_CHILDREN`).
+/// `None` if the kernel does not say (built without `CONFIG_PROC_CHILDREN`).
 pub(super) fn adopted() -> Option<Vec<u32>> {
     let me = std::process::id();
     let text = fs::read_to_string(format!("/proc/self/task/{me}/children")).ok()?;

@@ -98,7 +98,7 @@ pub(super) fn clone_process(plan: &Plan, stack: &mut Stack) -> Result<(Pid, Owne
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let pid = Pid::from_raw(pid).expect("clone gives the parent a positive id");
     frame.failure.get().map_or(Ok(()), Err).inspect_err(|_| {
-        // It is exiting with nothing to tell; its zombie must not stay.
+        // It exits without having become the program; its zombie must not stay.
         let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
     })?;
     Ok((pid, pidfd))

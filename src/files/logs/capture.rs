@@ -122,7 +122,7 @@ impl<'a> Intake<'a> {
                 ready = pipe.readable() => Event::Readable(ready),
                 // Cancel-safe: a token that is cancelled stays so.
                 () = self.ended.cancelled(), if self.close_at.is_none() => Event::Ended,
-                // Cancel-safe: the deadline is computed anew.
+                // Cancel-safe: the deadline is computed again.
                 () = until(due) => Event::Due,
             };
             match event {

@@ -2,7 +2,7 @@
 //!
 //! Chunks are shared with the queue, not copied. Every chunk has a number that only grows, so
 //! whoever reads on from a number misses nothing and sees nothing twice; if chunks are gone by
-//! then, the numbers of their lines tell how many.
+//! then, the numbers of their lines say how many.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -90,7 +90,7 @@ impl Logs {
         shared.queue.push(Job::Configure(Box::new(settings.clone())));
     }
 
-    /// Opens all files anew, after others moved them away.
+    /// Opens all files again, after others moved them away.
     pub fn reopen(&self) {
         self.handle.shared.queue.push(Job::Reopen);
     }

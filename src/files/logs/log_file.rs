@@ -103,7 +103,7 @@ impl LogFile {
         self.failure.as_ref().map(|failure| failure.retry_at)
     }
 
-    /// Lets go of the descriptor; the next bytes open the path anew.
+    /// Lets go of the descriptor; the next bytes open the path again.
     pub(super) fn close(&mut self) {
         self.open = None;
     }

@@ -13,7 +13,7 @@ use super::{
     rotate::Limits,
 };
 
-/// The most files open at once; each takes a descriptor, and opening one anew costs microseconds.
+/// The most files open at once; each takes a descriptor, and opening one again costs microseconds.
 const MAX_OPEN: usize = 256;
 
 /// A file that nothing was written to for so long is closed.
@@ -95,7 +95,7 @@ impl OpenFiles {
         Some(entry.log.path().to_owned())
     }
 
-    /// Opens all paths anew with the next bytes.
+    /// Closes all files; they are opened again with the next bytes.
     pub(super) fn reopen(&mut self) {
         self.files.values_mut().for_each(|entry| entry.log.close());
         self.n_open = 0;

@@ -195,12 +195,12 @@ impl<'a> Pass<'a> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             self.folders.insert(self.directory.join(folder));
         }
-        let presence = self.look_anew(path);
+        let presence = self.look_at_disk(path);
         self.presences.insert(path.to_path_buf(), presence);
         presence
     }
 
-    fn look_anew(&mut self, path: &Path) -> Presence {
+    fn look_at_disk(&mut self, path: &Path) -> Presence {
         if self.is_left_alone(path) {
             return Presence::Present;
         }

@@ -1,6 +1,6 @@
 //! Folders on the disk, changed as people and programs change them.
 
-mod glances;
+mod partial;
 mod site;
 
 use std::{

@@ -27,7 +27,7 @@ pub struct Instance {
     /// When that process began, in clock ticks since the machine came up; with the pid and the
     /// boot, a name for good.
     pub start_time: u64,
-    /// The boot of the machine it belongs to; empty where the system does not tell.
+    /// The boot of the machine it belongs to; empty where the system has none.
     pub boot_id: String,
     /// Its own random name, with which the ids of its runs begin: 16 hexadecimal digits.
     pub id: String,
@@ -132,7 +132,7 @@ impl StateDir {
     }
 
     /// A record that cannot be understood counts as none: it was torn or is from another version,
-    /// and what it says can be found out anew.
+    /// and what it says can be found out again.
     pub(super) fn read_record<T: DeserializeOwned>(
         &self,
         name: &str,

@@ -14,7 +14,7 @@ const MAX_NAMES: usize = 32;
 /// `discovery.scan_interval` arcanos checks whether anything else has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangedPaths {
-    /// What bears these names, as events told them, and nothing else.
+    /// Only what is at these paths, as events named them.
     Names(BTreeSet<PathBuf>),
     /// Anything.
     Anything,

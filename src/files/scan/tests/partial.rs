@@ -1,4 +1,4 @@
-//! Looks that begin with what was told, and the question whether another one is needed.
+//! Scans of the paths that events named, and the check whether another scan is needed.
 
 use std::{
     collections::BTreeSet,
