@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Linux's signal numbers by name, those of x86-64 and arm64 (signal(7)).
 const SIGNALS: [(i32, &str); 31] = [
     (1, "SIGHUP"),
@@ -38,7 +40,7 @@ const SIGNALS: [(i32, &str); 31] = [
 ];
 
 /// How a process ended: by itself with a code, or by a signal. Never both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Exit {
     /// It exited with this code, 0 to 255.
     Code(i32),

@@ -2,7 +2,7 @@
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// The longest id, in bytes (all of its characters are ASCII).
 const MAX_LENGTH: usize = 64;
@@ -71,6 +71,12 @@ impl fmt::Debug for WorkerId {
     }
 }
 
+impl<'de> Deserialize<'de> for WorkerId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
 impl Borrow<str> for WorkerId {
     fn borrow(&self) -> &str {
         &self.0
@@ -101,7 +107,7 @@ pub enum InvalidId {
 ///
 /// It begins with the name of the instance, so that a later instance knows the leftovers of an
 /// earlier one by it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RunId(Arc<str>);
 
 impl RunId {

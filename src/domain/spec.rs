@@ -2,13 +2,18 @@
 //!
 //! Invariant: [`Launch`] holds all that only a new process can take up, [`Policy`] all that a
 //! living run can. `==` on each half is the whole question whether an edit restarts a worker.
+//!
+//! A spec can be serialized, to be handed to the next program of arcanos. Its words, such as those
+//! of [`OnChange`], are the words of `arcanos.toml`; `config::words` reads both.
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
 
 use super::WorkerId;
 
 /// A worker as it should run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkerSpec {
     /// Its name.
     pub id: WorkerId,
@@ -31,7 +36,7 @@ pub struct WorkerSpec {
 }
 
 /// All that makes one process of a worker what it is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Launch {
     /// The program, a path or a name to be looked up on the worker's `PATH`.
     pub program: String,
@@ -57,11 +62,14 @@ pub struct Launch {
 }
 
 /// A digest of content: equal content has equal fingerprints within one process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fingerprint(pub u64);
 
 /// Environment variables. `Debug` shows their names only: a value may be a secret.
-#[derive(Clone, Default, PartialEq, Eq)]
+///
+/// Serialized with their values, as part of a spec that is handed to the next program of arcanos.
+/// Nothing that is serialized to be shown may hold them.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvMap(pub BTreeMap<String, String>);
 
 impl fmt::Debug for EnvMap {
@@ -71,7 +79,8 @@ impl fmt::Debug for EnvMap {
 }
 
 /// How a worker's file is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// A task if it has a default export that is a function, else a script.
     Auto,
@@ -94,7 +103,7 @@ impl Mode {
 }
 
 /// What a run may use at most; `None` is no limit of ours.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Memory of all its processes, in bytes.
     pub memory: Option<u64>,
@@ -105,7 +114,7 @@ pub struct Limits {
 }
 
 /// The rules a worker lives by; each can change while it runs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     /// Whether it should run at all.
     pub enabled: bool,
@@ -122,7 +131,7 @@ pub struct Policy {
 }
 
 /// What follows an exit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RestartPolicy {
     /// After which exits it runs again.
     pub policy: RestartWhen,
@@ -141,7 +150,8 @@ pub struct RestartPolicy {
 }
 
 /// After which exits a worker runs again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RestartWhen {
     /// After a failure.
     OnFailure,
@@ -152,7 +162,7 @@ pub enum RestartWhen {
 }
 
 /// A count of attempts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Attempts {
     /// At most so many.
     Max(u32),
@@ -161,7 +171,8 @@ pub enum Attempts {
 }
 
 /// How the delay between attempts grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Backoff {
     /// Doubles with each attempt.
     Exponential,
@@ -170,7 +181,7 @@ pub enum Backoff {
 }
 
 /// When a run counts as ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartPolicy {
     /// The rule.
     pub ready: ReadyRule,
@@ -183,7 +194,8 @@ pub struct StartPolicy {
 }
 
 /// What shows that a run is ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ReadyRule {
     /// That it is still up after `alive_after`.
     Alive,
@@ -192,7 +204,7 @@ pub enum ReadyRule {
 }
 
 /// How a run is ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopPolicy {
     /// The signal that asks, as a number.
     pub signal: i32,
@@ -201,7 +213,8 @@ pub struct StopPolicy {
 }
 
 /// What an edit does to a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum OnChange {
     /// The old run is stopped, then the new one started.
     Replace,
@@ -212,7 +225,7 @@ pub enum OnChange {
 }
 
 /// When a worker runs by the clock.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchedulePolicy {
     /// The cron expression, or `every 10m`; checked.
     pub expression: String,

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Attempts, Exit, Generation, Mode, RunId, Stamp, State, WorkerId};
 
@@ -197,7 +197,7 @@ pub struct Started {
 }
 
 /// A run that has ended, as it is remembered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastRun {
     /// When it was launched.
     pub started_at: Stamp,
@@ -212,7 +212,7 @@ pub struct PastRun {
 }
 
 /// What the end of a run meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunOutcome {
     /// It exited 0 by itself.
@@ -224,7 +224,7 @@ pub enum RunOutcome {
 }
 
 /// How a run ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LastExit {
     /// Code or signal; `None` if there never was a process.
     pub exit: Option<Exit>,
@@ -239,7 +239,7 @@ pub struct LastExit {
 }
 
 /// What a run leaves that tells of its end.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Evidence {
     /// What its output says about the cause.
     pub diagnosis: Option<String>,

@@ -3,7 +3,11 @@
 //! Saves in quick succession are people's business and are all taken up. A worker that changes
 //! its own files, or whatever else never comes to rest, would be started for ever.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Moment;
 
 /// Changes in a row that are taken up at once: more than anybody saves by hand.
 const BURST: u32 = 20;
@@ -21,16 +25,16 @@ const LONGEST: Duration = Duration::from_secs(30);
 const CALM_PERIOD: Duration = Duration::from_secs(60);
 
 /// The changes of late.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct ChangeThrottle {
     taken: u32,
-    last: Option<Instant>,
+    last: Option<Moment>,
 }
 
 impl ChangeThrottle {
     /// A change has come; says how long it has to wait.
-    pub(super) fn wait(&mut self, now: Instant) -> Duration {
-        if self.last.is_some_and(|last| now.saturating_duration_since(last) >= CALM_PERIOD) {
+    pub(super) fn wait(&mut self, now: Moment) -> Duration {
+        if self.last.is_some_and(|last| now.since(last) >= CALM_PERIOD) {
             self.taken = 0;
         }
         self.last = Some(now);
@@ -52,11 +56,11 @@ mod tests {
 
     #[test]
     fn a_burst_is_taken_up_at_once_and_what_never_rests_ever_more_rarely() {
-        let mut now = Instant::now();
+        let mut now = Moment::default();
         let mut change_throttle = ChangeThrottle::default();
         let mut waits = |n: usize, gap: Duration| {
             let wait = |_| {
-                now += gap;
+                now = now.after(gap);
                 change_throttle.wait(now).as_secs()
             };
             (0..n).map(wait).collect::<Vec<_>>()

@@ -2,41 +2,42 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{Attempts, Backoff, RestartPolicy};
 
 /// Doublings after which a delay has surely reached any `max_delay`; keeps the shift in range.
 const MAX_DOUBLINGS: u32 = 31;
 
 /// Restarts spent since the count was last cleared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RestartCounter {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RestartCounter {
     spent: u32,
 }
 
 /// One restart that was granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub(super) struct Attempt {
     /// Which one it is, from 1.
-    pub number: u32,
+    pub(super) number: u32,
     /// How long to wait before it.
-    pub delay: Duration,
+    pub(super) delay: Duration,
 }
 
 impl RestartCounter {
     /// Restarts spent so far.
-    #[must_use]
-    pub const fn spent(self) -> u32 {
+    pub(super) const fn spent(self) -> u32 {
         self.spent
     }
 
     /// Forgets what was spent.
-    pub const fn clear(&mut self) {
+    pub(super) const fn clear(&mut self) {
         self.spent = 0;
     }
 
     /// Spends one restart, if one is left. `jitter` is a random number in 0..1 and decides where
     /// in the range of the jitter the delay lies; `at_least` is the worker's own wish.
-    pub fn spend(
+    pub(super) fn spend(
         &mut self,
         policy: &RestartPolicy,
         jitter: f64,

@@ -1,17 +1,13 @@
 //! When a worker runs by the clock.
 
-use std::{
-    str::FromStr as _,
-    time::{Duration, Instant},
-};
+use std::{str::FromStr as _, time::Duration};
 
 use croner::Cron;
 use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
 
-use crate::{
-    domain::{SchedulePolicy, Stamp},
-    worker::Now,
-};
+use super::clock::{Moment, Present};
+use crate::domain::{SchedulePolicy, Stamp};
 
 /// The shortest `every`: a worker cannot sensibly be launched more often.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -33,12 +29,12 @@ enum Kind {
 }
 
 /// The next run by schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tick {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Tick {
     /// When, by the clock that deadlines are counted on.
-    pub instant: Instant,
+    pub(super) moment: Moment,
     /// When, to be shown.
-    pub at: Stamp,
+    pub(super) at: Stamp,
 }
 
 /// Why an expression is none.
@@ -84,27 +80,26 @@ impl Schedule {
 
     /// The first run after now; `last` is the tick before it, so that `every` keeps its beat.
     /// `None` if the expression names no moment any more.
-    #[must_use]
-    pub fn next(&self, now: Now, last: Option<Tick>) -> Option<Tick> {
+    pub(super) fn next(&self, now: Present, last: Option<Tick>) -> Option<Tick> {
         match &self.kind {
             Kind::Every(every) => {
-                let beat = last.map(|tick| tick.instant + *every);
-                let instant = beat.filter(|b| *b > now.instant).unwrap_or(now.instant + *every);
-                let at = now.wall.after(instant - now.instant);
-                Some(Tick { instant, at })
+                let beat = last.map(|tick| tick.moment.after(*every));
+                let moment = beat.filter(|beat| *beat > now.moment);
+                let moment = moment.unwrap_or_else(|| now.moment.after(*every));
+                let at = now.wall.after(moment.since(now.moment));
+                Some(Tick { moment, at })
             }
             Kind::Cron(cron, zone) => {
                 let from = now.wall.0.to_zoned(zone.clone());
                 let next: Timestamp = cron.find_next_occurrence(&from, false).ok()?.timestamp();
                 let at = Stamp(next);
-                Some(Tick { instant: now.instant + now.wall.until(at), at })
+                Some(Tick { moment: now.moment.after(now.wall.until(at)), at })
             }
         }
     }
 
     /// Whether a jump of the wall clock moves its next run.
-    #[must_use]
-    pub const fn follows_the_wall(&self) -> bool {
+    pub(super) const fn follows_the_wall(&self) -> bool {
         matches!(self.kind, Kind::Cron(..))
     }
 }
@@ -117,8 +112,8 @@ mod tests {
         SchedulePolicy { expression: expression.to_owned(), timezone: None, run_at_start: false }
     }
 
-    fn now(wall: &str) -> Now {
-        Now { instant: Instant::now(), wall: Stamp(wall.parse().expect("a good timestamp")) }
+    fn now(wall: &str) -> Present {
+        Present { moment: Moment::default(), wall: Stamp(wall.parse().expect("a good timestamp")) }
     }
 
     fn next(expression: &str, zone: &str, wall: &str) -> String {
@@ -164,7 +159,7 @@ mod tests {
                 }
                 assert!(tick.at > at.wall, "{expression}: {} after {}", tick.at, at.wall);
                 ticks.push(tick.at.to_string());
-                at = Now { instant: tick.instant, wall: tick.at };
+                at = Present { moment: tick.moment, wall: tick.at };
             }
             assert_eq!(ticks.len(), runs, "{expression} from {day}: {ticks:?}");
         }
@@ -176,13 +171,14 @@ mod tests {
         let start = now("2026-11-23T12:00:00Z");
         let minutes = |n: u64| Duration::from_secs(60 * n);
         let first = schedule.next(start, None).expect("a tick");
-        assert_eq!(first.instant, start.instant + minutes(10));
-        let late = Now { instant: first.instant + minutes(3), wall: first.at.after(minutes(3)) };
+        assert_eq!(first.moment, start.moment.after(minutes(10)));
+        let late =
+            Present { moment: first.moment.after(minutes(3)), wall: first.at.after(minutes(3)) };
         let second = schedule.next(late, Some(first)).expect("a tick");
-        assert_eq!(second.instant, first.instant + minutes(10));
-        let much_later = Now { instant: first.instant + minutes(60), wall: first.at };
+        assert_eq!(second.moment, first.moment.after(minutes(10)));
+        let much_later = Present { moment: first.moment.after(minutes(60)), wall: first.at };
         let third = schedule.next(much_later, Some(first)).expect("a tick");
-        assert_eq!(third.instant, much_later.instant + minutes(10));
+        assert_eq!(third.moment, much_later.moment.after(minutes(10)));
     }
 
     #[test]

@@ -3,22 +3,22 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Effect, Idle, Leaving, Level, Machine, PendingStart,
+    event::{Effect, Level},
     run::{AfterStop, Role, Run, Stage},
+    state::{Idle, Leaving, MachineState, PendingStart},
 };
 use crate::{
     domain::{OnChange, WorkerSpec, human_delay},
-    worker::{Now, Schedule},
+    worker::{clock::Present, schedule::Schedule},
 };
 
-impl Machine {
+impl MachineState {
     /// From now on the worker should be like this.
-    #[must_use]
-    pub fn apply(
+    pub(super) fn apply(
         &mut self,
         spec: Arc<WorkerSpec>,
         schedule: Option<Schedule>,
-        now: Now,
+        now: Present,
     ) -> Vec<Effect> {
         let mut out = Vec::new();
         let old = std::mem::replace(&mut self.spec, spec);
@@ -41,7 +41,7 @@ impl Machine {
                 self.try_afresh();
             }
         }
-        self.on_deadlines(now, &mut out);
+        self.fire_due(now, &mut out);
         self.settle(&mut out);
         out
     }
@@ -58,7 +58,7 @@ impl Machine {
     }
 
     /// Its file was removed and is there again before the run had ended.
-    fn come_back(&mut self, now: Now) {
+    fn come_back(&mut self, now: Present) {
         self.is_held = false;
         let mut is_ending = false;
         for run in self.runs.iter_mut().filter(|run| run.role == Role::Main) {
@@ -68,42 +68,42 @@ impl Machine {
             }
         }
         if !is_ending || !self.spec.policy.enabled {
-            self.first_rest(now);
+            self.begin_afresh(now);
         } else {
             self.retick(now);
         }
     }
 
     /// `enabled` has changed.
-    fn switch(&mut self, now: Now, out: &mut Vec<Effect>) {
+    fn switch(&mut self, now: Present, out: &mut Vec<Effect>) {
         self.retick(now);
-        self.wanted = None;
+        self.pending = None;
         self.wants_candidate = false;
         if !self.spec.policy.enabled {
             if self.main().is_some() {
                 out.push(Effect::Log(Level::Info, format!("Stopping worker: {}", self.id)));
             }
-            self.rest = Idle::Stopped;
+            self.idle = Idle::Stopped;
             self.stop_runs(&AfterStop::Idle, now, out);
         } else if self.is_held {
-            self.rest = Idle::Stopped;
+            self.idle = Idle::Stopped;
         } else if self.main().is_some() {
             self.stop_runs(&AfterStop::Again { by_person: false }, now, out);
         } else {
-            self.first_rest(now);
+            self.begin_afresh(now);
         }
     }
 
     /// The schedule has changed: no run begins or ends by that alone, but a worker that lived by
     /// the clock and has none any more is an ordinary one again.
-    fn reschedule(&mut self, now: Now) {
+    fn reschedule(&mut self, now: Present) {
         self.retick(now);
-        match self.rest {
+        match self.idle {
             Idle::Completed | Idle::Again(..) if self.schedule.is_some() => {
-                self.rest = Idle::Scheduled;
+                self.idle = Idle::Scheduled;
             }
             Idle::Scheduled if self.schedule.is_none() => {
-                self.rest = Idle::Completed;
+                self.idle = Idle::Completed;
                 if self.facts.starts == 0 && !self.is_held {
                     self.begin(PendingStart::default());
                 }
@@ -113,7 +113,7 @@ impl Machine {
     }
 
     /// The launch has changed.
-    fn relaunch(&mut self, now: Now, out: &mut Vec<Effect>) {
+    fn relaunch(&mut self, now: Present, out: &mut Vec<Effect>) {
         self.facts.note = None;
         if let Some(bar) = self.spec.bar.as_ref().filter(|_| self.main().is_some()) {
             // Nothing may take the place of what runs.
@@ -126,41 +126,38 @@ impl Machine {
         }
         // A run that ends already costs no other one.
         let is_ending = self.main().is_some_and(Run::is_stopping);
-        let wait = if is_ending { Duration::ZERO } else { self.change_throttle.wait(now.instant) };
+        let wait = if is_ending { Duration::ZERO } else { self.change_throttle.wait(now.moment) };
         if wait.is_zero() {
             self.take_up(now, out);
             return;
         }
-        self.postponed = now.instant.checked_add(wait);
+        self.postponed = Some(now.moment.after(wait));
         let (id, wait) = (&self.id, human_delay(wait));
         let text = format!("Worker {id} changes too often, the last change is taken up in {wait}");
         out.push(Effect::Log(Level::Warn, text));
     }
 
-    /// A change that had to wait is due.
-    pub(super) fn take_up_late(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let is_due = self.postponed.is_some_and(|at| at <= now.instant);
-        if is_due {
-            self.postponed = None;
-            if self.is_changed() && self.spec.policy.enabled && self.may_take_up() {
-                self.take_up(now, out);
-            }
+    /// A change that had to wait is due, if it still makes a difference.
+    pub(super) fn take_up_postponed(&mut self, now: Present, out: &mut Vec<Effect>) {
+        self.postponed = None;
+        if self.is_changed() && self.spec.policy.enabled && self.may_take_up() {
+            self.take_up(now, out);
         }
     }
 
     /// Whether a change of the launch makes a difference to what runs.
     fn may_take_up(&self) -> bool {
-        if self.is_held || self.wanted.is_some() || self.leaving != Leaving::No {
+        if self.is_held || self.pending.is_some() || self.leaving != Leaving::No {
             return false;
         }
         match self.main() {
             // A scheduled worker takes the change up with its next run.
-            None => self.rest != Idle::Scheduled,
+            None => self.idle != Idle::Scheduled,
             Some(_) => self.spec.bar.is_none() && self.on_change() != OnChange::Manual,
         }
     }
 
-    fn take_up(&mut self, now: Now, out: &mut Vec<Effect>) {
+    fn take_up(&mut self, now: Present, out: &mut Vec<Effect>) {
         let Some(main) = self.main() else {
             self.begin(PendingStart::default());
             return;
@@ -176,7 +173,7 @@ impl Machine {
     }
 
     /// Tries the changed launch beside the running one, unless that is what runs already.
-    fn overlap(&mut self, now: Now, out: &mut Vec<Effect>) {
+    fn overlap(&mut self, now: Present, out: &mut Vec<Effect>) {
         let stop = self.spec.policy.stop;
         let is_back = self.launched.as_ref().is_some_and(|l| l.launch == self.spec.launch);
         self.wants_candidate = !is_back;
@@ -187,8 +184,8 @@ impl Machine {
 
     /// The policy has changed: one that had failed tries afresh, the others take it up in place.
     fn try_afresh(&mut self) {
-        if matches!(self.rest, Idle::Failed | Idle::Backoff(..))
-            && self.wanted.is_none()
+        if matches!(self.idle, Idle::Failed | Idle::Backoff(..))
+            && self.pending.is_none()
             && self.main().is_none()
             && !self.is_held
         {

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use super::{
-    Effect, Idle, Level, Machine, PendingStart, RunKey,
-    life::announce,
+    event::{Effect, Level, RunKey},
+    launch::announce,
     run::{AfterStop, Role, Run, Stage},
+    state::{Idle, MachineState, PendingStart},
 };
 use crate::{
     domain::{Attempts, Evidence, Exit, LastExit, RestartWhen, human_delay},
-    worker::Now,
+    worker::clock::Present,
 };
 
-impl Machine {
+impl MachineState {
     /// A run is gone, and all that it started with it.
     pub(super) fn on_exited(
         &mut self,
         key: RunKey,
         (exit, evidence): (Exit, Evidence),
-        now: Now,
+        now: Present,
         out: &mut Vec<Effect>,
     ) {
         let Some(mut run) = self.take(key) else {
@@ -87,52 +88,52 @@ impl Machine {
     }
 
     /// A run that was told to end has.
-    pub(super) fn after_stop(&mut self, then: AfterStop, now: Now) {
+    pub(super) fn after_stop(&mut self, then: AfterStop, now: Present) {
         match then {
             AfterStop::Again { by_person } => self.begin(PendingStart { input: None, by_person }),
-            AfterStop::Idle | AfterStop::Retire => self.rest = Idle::Stopped,
+            AfterStop::Idle | AfterStop::Retire => self.idle = Idle::Stopped,
             AfterStop::Fail(reason) => {
                 // It never had a process: there is no run to speak of.
                 self.facts.reason = Some(reason);
-                self.rest = Idle::Failed;
+                self.idle = Idle::Failed;
             }
         }
-        if self.rest == Idle::Stopped && self.wanted.is_none() {
+        if self.idle == Idle::Stopped && self.pending.is_none() {
             self.retick(now);
         }
     }
 
-    fn succeeded(&mut self, now: Now) {
+    fn succeeded(&mut self, now: Present) {
         self.restart_counter.clear();
         self.facts.reason = None;
         let restart = &self.spec.policy.restart;
-        self.rest = if self.schedule.is_some() {
+        self.idle = if self.schedule.is_some() {
             Idle::Scheduled
         } else if restart.policy == RestartWhen::Always {
-            Idle::Again(now.instant + restart.delay, now.wall.after(restart.delay))
+            Idle::Again(now.moment.after(restart.delay), now.wall.after(restart.delay))
         } else {
             Idle::Completed
         };
     }
 
-    fn failed(&mut self, run: &Run, reason: String, now: Now, out: &mut Vec<Effect>) {
+    fn failed(&mut self, run: &Run, reason: String, now: Present, out: &mut Vec<Effect>) {
         let restart = self.spec.policy.restart;
         if run.age(now) >= restart.reset_after {
             self.restart_counter.clear();
         }
         self.facts.reason = Some(reason);
         if restart.policy == RestartWhen::Never {
-            self.rest = Idle::Failed;
+            self.idle = Idle::Failed;
             return;
         }
         let jitter = self.jitter.next();
         let Some(attempt) = self.restart_counter.spend(&restart, jitter, run.retry_after) else {
-            self.rest = Idle::Failed;
+            self.idle = Idle::Failed;
             let text = format!("Worker {} failed too many times, giving up", self.id);
             out.push(Effect::Log(Level::Warn, text));
             return;
         };
-        self.rest = Idle::Backoff(now.instant + attempt.delay, now.wall.after(attempt.delay));
+        self.idle = Idle::Backoff(now.moment.after(attempt.delay), now.wall.after(attempt.delay));
         let max = match restart.max_attempts {
             Attempts::Max(max) => format!("/{max}"),
             Attempts::Unlimited => String::new(),

@@ -1,7 +1,9 @@
-//! Jitter, repeatable.
+//! The random numbers that spread delays.
+
+use serde::{Deserialize, Serialize};
 
 /// A small random generator (xorshift64*): good enough to spread delays, and repeatable.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Jitter(u64);
 
 impl Jitter {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Facts, run::Run};
+use super::{run::Run, state::Facts};
 use crate::{
     domain::{Exit, PastRun, RunOutcome},
-    worker::Now,
+    worker::clock::Present,
 };
 
 /// Past runs that are remembered of a worker: enough for a snapshot of a crash loop, which by
@@ -14,13 +14,13 @@ const RUNS_KEPT: usize = 16;
 
 impl Facts {
     /// Remembers a run that has just ended.
-    pub(super) fn remember(&mut self, run: &Run, exit: Exit, reason: Option<String>, now: Now) {
+    pub(super) fn remember(&mut self, run: &Run, exit: Exit, reason: Option<String>, now: Present) {
         let past = Arc::make_mut(&mut self.past);
         if past.len() == RUNS_KEPT {
             past.pop_front();
         }
         past.push_back(PastRun {
-            started_at: run.started.at,
+            started_at: run.started.wall,
             uptime: run.age(now),
             exit,
             reason,

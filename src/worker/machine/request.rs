@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    Effect, Idle, Level, Machine, PendingStart, RunKey,
-    run::{AfterStop, Run, Stage},
+    event::{Effect, Level, RunKey},
+    run::{AfterStop, Role, Run, Stage},
+    state::{Idle, Leaving, MachineState, PendingStart},
 };
-use crate::{domain::Mode, worker::Now};
+use crate::{domain::Mode, worker::clock::Present};
 
 /// A restart asked for while a run that a person asked for is younger than this is taken as the
 /// same request: fifty clicks are one wish.
@@ -47,25 +48,23 @@ pub enum Refusal {
     Untrusted(String),
 }
 
-impl Machine {
-    /// A person wants something. `bar` is why no run may begin, as far as that is known now.
-    ///
-    /// # Errors
-    /// Says why it cannot be. AfterStop nothing has changed.
-    pub fn request(
+impl MachineState {
+    /// A person asks for something. `untrusted` is why no run may begin, as far as that is known
+    /// now. Where it is refused, nothing has changed.
+    pub(super) fn request(
         &mut self,
         wish: Wish,
-        bar: Option<String>,
-        now: Now,
+        untrusted: Option<String>,
+        now: Present,
     ) -> Result<Outcome, Refusal> {
-        if self.leaving != super::Leaving::No {
+        if self.leaving != Leaving::No {
             return Err(Refusal::Leaving);
         }
         if wish != Wish::Stop && !self.spec.policy.enabled {
             return Err(Refusal::Disabled);
         }
-        if let Some(bar) = bar.filter(|_| self.needs_another_run(&wish)) {
-            return Err(Refusal::Untrusted(bar));
+        if let Some(reason) = untrusted.filter(|_| self.needs_another_run(&wish)) {
+            return Err(Refusal::Untrusted(reason));
         }
         let mut out = Vec::new();
         match wish {
@@ -88,33 +87,33 @@ impl Machine {
         }
     }
 
-    fn wish_start(&mut self, now: Now) {
+    fn wish_start(&mut self, now: Present) {
         self.release(now);
-        match self.runs.iter_mut().find(|run| run.role == super::Role::Main) {
+        match self.runs.iter_mut().find(|run| run.role == Role::Main) {
             Some(Run { stage: Stage::Stopping { then, .. }, .. }) => {
                 *then = AfterStop::Again { by_person: true };
                 self.epoch += 1;
             }
             Some(_) => {}
-            None if self.wanted.is_some() => {}
+            None if self.pending.is_some() => {}
             None => self.begin_by_person(None),
         }
     }
 
-    fn wish_stop(&mut self, now: Now, out: &mut Vec<Effect>) {
+    fn wish_stop(&mut self, now: Present, out: &mut Vec<Effect>) {
         self.epoch += 1;
         self.is_held = true;
-        self.wanted = None;
+        self.pending = None;
         self.wants_candidate = false;
         self.facts.reason = None;
         self.facts.note = None;
-        self.rest = Idle::Stopped;
+        self.idle = Idle::Stopped;
         self.retick(now);
         out.push(Effect::Log(Level::Info, format!("Stopping worker: {}", self.id)));
         self.stop_runs(&AfterStop::Idle, now, out);
     }
 
-    fn wish_restart(&mut self, now: Now, out: &mut Vec<Effect>) {
+    fn wish_restart(&mut self, now: Present, out: &mut Vec<Effect>) {
         if self.is_same_request(now) {
             return;
         }
@@ -130,7 +129,7 @@ impl Machine {
     }
 
     /// Whether what a restart would do is under way because somebody just asked for it.
-    fn is_same_request(&self, now: Now) -> bool {
+    fn is_same_request(&self, now: Present) -> bool {
         if self.is_held {
             return false;
         }
@@ -142,14 +141,14 @@ impl Machine {
                     run.by_person && is_current && run.age(now) < SAME_REQUEST
                 }
             },
-            None => self.wanted.as_ref().is_some_and(|wanted| wanted.by_person),
+            None => self.pending.as_ref().is_some_and(|wanted| wanted.by_person),
         }
     }
 
     fn wish_run(
         &mut self,
         input: Option<String>,
-        now: Now,
+        now: Present,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
         if let Some(key) = self.listener() {
@@ -157,7 +156,7 @@ impl Machine {
             out.push(Effect::Deliver { run: key, input });
             return Ok(());
         }
-        if !self.runs.is_empty() || self.wanted.is_some() {
+        if !self.runs.is_empty() || self.pending.is_some() {
             return Err(Refusal::AlreadyRunning);
         }
         self.release(now);
@@ -174,7 +173,7 @@ impl Machine {
     }
 
     /// A person wants it to run: an earlier stop is over.
-    fn release(&mut self, now: Now) {
+    fn release(&mut self, now: Present) {
         if std::mem::replace(&mut self.is_held, false) {
             self.retick(now);
         }

@@ -1,19 +1,24 @@
 //! One run of a worker, as the machine sees it.
 
-use std::{sync::Arc, time::Duration, time::Instant};
+use std::{sync::Arc, time::Duration};
 
-use super::{Effect, RunKey};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    event::{Effect, RunKey},
+    timer::{Timer, TimerTable},
+};
 use crate::{
-    domain::{Policy, ReadyRule, RunId, Started, StopPolicy, WorkerSpec},
-    worker::Now,
+    domain::{Policy, ReadyRule, RunId, StopPolicy, WorkerSpec},
+    worker::clock::{Moment, Present},
 };
 
 /// A run this old has shown life, whether it is ready or not: the next in line may launch. The
 /// figure is the contract's.
-pub(super) const LIFE: Duration = Duration::from_millis(250);
+const LIFE: Duration = Duration::from_millis(250);
 
 /// What a run is to its worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Role {
     /// The one that counts.
     Main,
@@ -24,7 +29,7 @@ pub(super) enum Role {
 }
 
 /// How far a run has come.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Stage {
     /// Its process is being made.
     Spawning,
@@ -35,7 +40,7 @@ pub(super) enum Stage {
     /// It was asked to end.
     Stopping {
         /// When; `None` while there is no process to ask.
-        asked: Option<Instant>,
+        asked: Option<Moment>,
         /// Whether it was killed since.
         is_killed: bool,
         /// What comes after it.
@@ -44,7 +49,7 @@ pub(super) enum Stage {
 }
 
 /// What follows a stop.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum AfterStop {
     /// Nothing.
     Idle,
@@ -59,7 +64,8 @@ pub(super) enum AfterStop {
     Retire,
 }
 
-#[derive(Debug)]
+/// One run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Run {
     pub(super) key: RunKey,
     pub(super) role: Role,
@@ -67,7 +73,7 @@ pub(super) struct Run {
     pub(super) stage: Stage,
     pub(super) id: Option<RunId>,
     pub(super) pid: Option<u32>,
-    pub(super) started: Started,
+    pub(super) started: Present,
     pub(super) by_person: bool,
     pub(super) is_task: bool,
     pub(super) has_shown_life: bool,
@@ -78,7 +84,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(key: RunKey, role: Role, spec: Arc<WorkerSpec>, now: Now) -> Self {
+    pub(super) fn new(key: RunKey, role: Role, spec: Arc<WorkerSpec>, now: Present) -> Self {
         Self {
             key,
             role,
@@ -86,7 +92,7 @@ impl Run {
             stage: Stage::Spawning,
             id: None,
             pid: None,
-            started: Started { at: now.wall, instant: now.instant },
+            started: now,
             by_person: false,
             is_task: false,
             has_shown_life: false,
@@ -106,25 +112,32 @@ impl Run {
         matches!(self.stage, Stage::Stopping { .. })
     }
 
-    /// When the machine must look at it again.
-    pub(super) fn deadline(&self, policy: &Policy) -> Option<Instant> {
-        let start = &policy.start;
-        let from = self.started.instant;
-        let limit = start.run_timeout.map(|limit| from + limit);
-        let life = (!self.has_shown_life && self.pid.is_some()).then_some(from + LIFE);
-        let own = match &self.stage {
-            Stage::Spawning => return None,
+    /// Whether it has a process, or had one that has not been reported to be gone.
+    pub(super) const fn has_process(&self) -> bool {
+        self.pid.is_some()
+    }
+
+    /// Sets its timers, by the policy in force.
+    pub(super) fn arm(&self, policy: &Policy, timers: &mut TimerTable) {
+        let (start, begun) = (&policy.start, self.started.moment);
+        if self.has_process() && !self.has_shown_life {
+            timers.set(Timer::ShownLife(self.key), begun.after(LIFE));
+        }
+        if let (Stage::Starting | Stage::Running, Some(limit)) = (&self.stage, start.run_timeout) {
+            timers.set(Timer::RunTimeout(self.key), begun.after(limit));
+        }
+        match self.stage {
             Stage::Starting => {
-                let alive = (start.ready == ReadyRule::Alive).then(|| from + start.alive_after);
-                [alive, Some(from + start.timeout), limit].into_iter().flatten().min()
+                timers.set(Timer::StartTimeout(self.key), begun.after(start.timeout));
+                if start.ready == ReadyRule::Alive {
+                    timers.set(Timer::Ready(self.key), begun.after(start.alive_after));
+                }
             }
-            Stage::Running => limit,
             Stage::Stopping { asked: Some(asked), is_killed: false, .. } => {
-                Some(*asked + policy.stop.timeout)
+                timers.set(Timer::StopTimeout(self.key), asked.after(policy.stop.timeout));
             }
-            Stage::Stopping { .. } => None,
-        };
-        [own, life].into_iter().flatten().min()
+            Stage::Spawning | Stage::Running | Stage::Stopping { .. } => {}
+        }
     }
 
     /// Asks it to end; the last word on what follows counts.
@@ -132,14 +145,14 @@ impl Run {
         &mut self,
         next: AfterStop,
         policy: StopPolicy,
-        now: Now,
+        now: Present,
         out: &mut Vec<Effect>,
     ) {
         if let Stage::Stopping { then, .. } = &mut self.stage {
             *then = next;
             return;
         }
-        let asked = self.pid.map(|_| now.instant);
+        let asked = self.pid.map(|_| now.moment);
         self.stage = Stage::Stopping { asked, is_killed: false, then: next };
         if asked.is_some() {
             out.push(stop_effect(self.key, policy));
@@ -152,15 +165,15 @@ impl Run {
         id: RunId,
         pid: u32,
         policy: StopPolicy,
-        now: Now,
+        now: Present,
         out: &mut Vec<Effect>,
     ) {
         self.id = Some(id);
         self.pid = Some(pid);
-        self.started = Started { at: now.wall, instant: now.instant };
+        self.started = now;
         match &mut self.stage {
             Stage::Stopping { asked, .. } => {
-                *asked = Some(now.instant);
+                *asked = Some(now.moment);
                 out.push(stop_effect(self.key, policy));
             }
             stage => *stage = Stage::Starting,
@@ -173,8 +186,8 @@ impl Run {
     }
 
     /// How long it has lasted.
-    pub(super) fn age(&self, now: Now) -> Duration {
-        now.instant.saturating_duration_since(self.started.instant)
+    pub(super) fn age(&self, now: Present) -> Duration {
+        now.moment.since(self.started.moment)
     }
 }
 

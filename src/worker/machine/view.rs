@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use super::{
-    Idle, Machine,
-    run::{Role, Stage},
+    run::{Role, Run, Stage},
+    state::{Idle, MachineState},
 };
-use crate::domain::{LastActivity, LogCounters, State, WorkerView};
+use crate::{
+    domain::{LastActivity, LogCounters, Started, State, WorkerView},
+    worker::clock::Clock,
+};
 
-impl Machine {
+impl MachineState {
     /// Where the worker is in its life.
-    #[must_use]
-    pub fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         if let Some(run) = self.main() {
             return match run.stage {
                 Stage::Spawning | Stage::Starting => State::Starting,
@@ -19,13 +21,13 @@ impl Machine {
                 Stage::Stopping { .. } => State::Stopping,
             };
         }
-        if self.wanted.is_some() {
+        if self.pending.is_some() {
             return State::Starting;
         }
         if self.runs.iter().any(|run| run.role != Role::Main) {
             return State::Stopping;
         }
-        match self.rest {
+        match self.idle {
             Idle::Stopped => State::Stopped,
             Idle::Completed => State::Completed,
             Idle::Scheduled | Idle::Again(..) => State::Scheduled,
@@ -41,15 +43,19 @@ impl Machine {
     }
 
     /// The worker now, with what is counted and heard outside.
-    #[must_use]
-    pub fn view(&self, log: Arc<LogCounters>, activity: Option<LastActivity>) -> WorkerView {
+    pub(super) fn view(
+        &self,
+        clock: Clock,
+        log: Arc<LogCounters>,
+        activity: Option<LastActivity>,
+    ) -> WorkerView {
         let (state, facts, main) = (self.state(), &self.facts, self.main());
         let has_failed = matches!(state, State::Backoff | State::Failed);
-        let next_start_at = match self.rest {
+        let next_start_at = match self.idle {
             Idle::Again(_, at) | Idle::Backoff(_, at) if main.is_none() => Some(at),
             _ => self.tick.map(|tick| tick.at),
         };
-        let haste = self.postponed.map(|_| {
+        let postponed = self.postponed.map(|_| {
             "its files or settings change too often; the last change waits a moment".to_owned()
         });
         WorkerView {
@@ -63,7 +69,7 @@ impl Machine {
             pid: main.and_then(|run| run.pid),
             run_id: facts.last_run.clone(),
             model: self.spec.model.clone(),
-            started: main.filter(|run| run.pid.is_some()).map(|run| run.started),
+            started: main.and_then(|run| started(run, clock)),
             last_run_at: facts.last_run_at,
             attempts: self.restart_counter.spent(),
             max_attempts: self.spec.policy.restart.max_attempts,
@@ -75,7 +81,7 @@ impl Machine {
             changed: self.is_changed(),
             warnings: {
                 let own = self.spec.warnings.iter().chain(&facts.note);
-                own.chain(&facts.launch_warnings).chain(&haste).cloned().collect()
+                own.chain(&facts.launch_warnings).chain(&postponed).cloned().collect()
             },
             log,
             last_activity: activity,
@@ -83,4 +89,10 @@ impl Machine {
             past: Arc::clone(&facts.past),
         }
     }
+}
+
+/// When a run was launched, by this program's clock; `None` before it has a process.
+fn started(run: &Run, clock: Clock) -> Option<Started> {
+    let instant = clock.instant(run.started.moment).filter(|_| run.has_process())?;
+    Some(Started { at: run.started.wall, instant })
 }

@@ -4,11 +4,12 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
 use proptest::prelude::*;
+use regex::{Captures, Regex};
 
 use crate::{
     domain::{
@@ -114,6 +115,27 @@ impl World {
         };
         world.obey(effects);
         world
+    }
+
+    /// Replaces the machine by one that is made from its saved form as text, and checks that the
+    /// new one shows what the old one did.
+    pub(super) fn hand_over(&mut self) {
+        let before = self.shown();
+        let text = serde_json::to_string(&self.machine.save(self.now)).expect("plain data");
+        let saved = serde_json::from_str(&text).expect("what was saved");
+        let (machine, effects) = Machine::restore(saved, None, self.now);
+        self.machine = machine;
+        assert_eq!(self.shown(), before);
+        self.obey(effects);
+    }
+
+    /// All that can be seen of the machine; wall times as they are saved, in milliseconds.
+    fn shown(&self) -> String {
+        static FRACTION: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"\.(\d+)Z").expect("a good pattern"));
+        let all = format!("{:?} {:?}", self.view(), self.machine.deadline());
+        let cut = |found: &Captures<'_>| format!(".{:.3}Z", format!("{:0<3}", &found[1]));
+        FRACTION.replace_all(&all, cut).replace(".000Z", "Z")
     }
 
     pub(super) fn view(&self) -> WorkerView {
@@ -249,6 +271,13 @@ impl World {
     }
 }
 
+/// Whether the machine of a world is replaced by a restored one.
+#[derive(Clone, Copy, PartialEq)]
+enum HandsOver {
+    Never,
+    AtEachStep,
+}
+
 /// Something that happens to a worker.
 #[derive(Clone, Debug)]
 enum Step {
@@ -285,17 +314,32 @@ const BEHAVIOURS: [(u64, Behaviour); 5] = [
     (5, Behaviour::Unspawnable(false)),
 ];
 
-fn random_world(on_change: OnChange, steps: &[Step]) {
+/// What can be seen of a history: the lines, and when each run was spawned.
+#[derive(Debug, PartialEq)]
+struct History {
+    lines: Vec<String>,
+    spawns: Vec<Duration>,
+}
+
+/// Lives through the steps; where `hands_over`, each step is done by another machine, which was
+/// restored from what the one before it saved.
+fn random_world(on_change: OnChange, steps: &[Step], hands_over: HandsOver) -> History {
     let mut version = 0;
     let mut enabled = true;
     let make = |version, enabled| {
         spec(version, |spec| {
             spec.policy.reload = on_change;
             spec.policy.enabled = enabled;
+            spec.policy.restart.jitter = 0.1;
+            spec.launch.env.0.insert("A".to_owned(), "1".to_owned());
         })
     };
     let mut world = World::new(make(version, enabled), &BEHAVIOURS);
+    let start = world.now.instant;
     for step in steps {
+        if hands_over == HandsOver::AtEachStep {
+            world.hand_over();
+        }
         match step {
             Step::Pass(time) => world.pass(*time),
             Step::Edit(other) => version = *other,
@@ -320,7 +364,8 @@ fn random_world(on_change: OnChange, steps: &[Step]) {
     world.remove();
     world.pass(60_000);
     assert_eq!(world.alive(), 0);
-    assert!(world.machine.is_gone());
+    let spawns = world.spawns.iter().map(|at| *at - start).collect();
+    History { lines: world.lines, spawns }
 }
 
 proptest! {
@@ -329,7 +374,21 @@ proptest! {
     #[test]
     fn any_history_ends_with_the_wanted_run_and_no_other(steps in steps()) {
         for on_change in [OnChange::Replace, OnChange::Overlap, OnChange::Manual] {
-            random_world(on_change, &steps);
+            random_world(on_change, &steps, HandsOver::Never);
+        }
+    }
+}
+
+proptest! {
+    // Each step of these is taken twice and saved as text.
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_machine_that_was_saved_and_restored_goes_on_as_if_nothing_had_been(steps in steps()) {
+        for on_change in [OnChange::Replace, OnChange::Overlap, OnChange::Manual] {
+            let kept = random_world(on_change, &steps, HandsOver::Never);
+            let handed_over = random_world(on_change, &steps, HandsOver::AtEachStep);
+            prop_assert_eq!(kept, handed_over);
         }
     }
 }

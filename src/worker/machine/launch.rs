@@ -1,0 +1,150 @@
+//! How a run begins: permission to launch, a process, readiness.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    event::{Effect, Level, RunKey},
+    run::{AfterStop, Role, Run, Stage},
+    state::{Idle, MachineState, PendingStart},
+};
+use crate::{
+    domain::{Evidence, LastExit, ReadyRule, RunId},
+    worker::{clock::Present, schedule::Schedule},
+};
+
+/// The wait before the next try when the operating system refuses a process: long enough not to
+/// burden a computer that is short of resources, short enough that recovery is seen at once.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(500);
+
+impl MachineState {
+    pub(super) fn on_admitted(&mut self, now: Present, out: &mut Vec<Effect>) {
+        self.has_asked = false;
+        if self.runs.is_empty()
+            && let Some(wanted) = self.pending.take()
+        {
+            self.idle = Idle::Stopped;
+            self.launch(Role::Main, wanted, now, out);
+        } else if self.may_launch_candidate() {
+            self.wants_candidate = false;
+            self.launch(Role::Candidate, PendingStart::default(), now, out);
+        } else {
+            out.push(Effect::YieldTurn);
+        }
+    }
+
+    fn launch(&mut self, role: Role, wanted: PendingStart, now: Present, out: &mut Vec<Effect>) {
+        let key = RunKey(self.next_key);
+        self.next_key += 1;
+        self.facts.launch_warnings.clear();
+        let mut run = Run::new(key, role, Arc::clone(&self.spec), now);
+        run.by_person = wanted.by_person;
+        self.runs.push(run);
+        if role == Role::Main {
+            self.launched = Some(Arc::clone(&self.spec));
+        }
+        let spec = Arc::clone(&self.spec);
+        out.push(Effect::Spawn { run: key, spec, input: wanted.input });
+    }
+
+    pub(super) fn on_spawned(
+        &mut self,
+        key: RunKey,
+        id: RunId,
+        pid: u32,
+        now: Present,
+        out: &mut Vec<Effect>,
+    ) {
+        let stop = self.spec.policy.stop;
+        self.facts.starts += 1;
+        self.facts.reported_shortage = false;
+        self.facts.last_run_at = Some(now.wall);
+        self.facts.last_run = Some(id.clone());
+        self.with_run(key, |run| run.spawned(id, pid, stop, now, out));
+    }
+
+    pub(super) fn on_spawn_failed(
+        &mut self,
+        key: RunKey,
+        reason: String,
+        is_transient: bool,
+        now: Present,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(run) = self.take(key) else { return };
+        if run.role == Role::Candidate {
+            self.candidate_failed(&run, reason, out);
+            return;
+        }
+        if let Stage::Stopping { then, .. } = run.stage {
+            self.after_stop(then, now);
+        } else if is_transient {
+            if !std::mem::replace(&mut self.facts.reported_shortage, true) {
+                let id = &self.id;
+                let text = format!("Worker {id} cannot be launched for the moment: {reason}");
+                out.push(Effect::Log(Level::Warn, text));
+            }
+            self.idle = Idle::ResourceShortage(now.moment.after(SHORTAGE_PAUSE));
+        } else {
+            let text = format!("Worker {} cannot be launched: {reason}", self.id);
+            out.push(Effect::Log(Level::Warn, text));
+            self.facts.last_exit = Some(LastExit {
+                exit: None,
+                reason: Some(reason.clone()),
+                at: now.wall,
+                uptime: Duration::ZERO,
+                evidence: Evidence::default(),
+            });
+            self.facts.reason = Some(reason);
+            self.idle = Idle::Failed;
+        }
+    }
+
+    pub(super) fn on_said_ready(&mut self, key: RunKey, now: Present, out: &mut Vec<Effect>) {
+        let by_message = self.spec.policy.start.ready == ReadyRule::Message;
+        let is_starting =
+            self.runs.iter().any(|run| run.key == key && run.stage == Stage::Starting);
+        if by_message && is_starting {
+            self.ready(key, now, out);
+        }
+    }
+
+    pub(super) fn on_clock_moved(&mut self, now: Present) {
+        if self.schedule.as_ref().is_some_and(Schedule::follows_the_wall) {
+            self.retick(now);
+        }
+    }
+
+    /// A run is ready: a candidate takes over.
+    pub(super) fn ready(&mut self, key: RunKey, now: Present, out: &mut Vec<Effect>) {
+        let stop = self.spec.policy.stop;
+        let Some(index) = self.runs.iter().position(|run| run.key == key) else {
+            return;
+        };
+        if self.runs[index].role == Role::Candidate {
+            for old in self.runs.iter_mut().filter(|run| run.role == Role::Main) {
+                old.role = Role::Retiring;
+                old.stop(AfterStop::Retire, stop, now, out);
+            }
+            self.launched = Some(Arc::clone(&self.runs[index].spec));
+            self.facts.note = None;
+        }
+        let run = &mut self.runs[index];
+        run.role = Role::Main;
+        run.stage = Stage::Running;
+        announce(run, out);
+        if !std::mem::replace(&mut run.has_shown_life, true) {
+            out.push(Effect::ShowedLife(key));
+        }
+        self.facts.reason = None;
+    }
+}
+
+/// Says once a run that it is up.
+pub(super) fn announce(run: &mut Run, out: &mut Vec<Effect>) {
+    if std::mem::replace(&mut run.is_announced, true) {
+        return;
+    }
+    let model = run.spec.model.as_deref().unwrap_or("none");
+    let text = format!("✅ {} running with model: {model}", run.spec.id);
+    out.push(Effect::Log(Level::Info, text));
+}
