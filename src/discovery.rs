@@ -11,6 +11,7 @@ mod accept;
 mod analysis;
 mod candidate;
 mod code;
+mod digest;
 mod graph;
 mod imports;
 mod judge;
@@ -22,9 +23,10 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use analysis::fingerprint;
-pub use analysis::{Analysis, Local, Marker, analyse};
+pub use analysis::{Analysis, Marker, analyse};
+pub(crate) use digest::fingerprint;
 pub use graph::{ImportClosure, ImportRoots, is_beside, reach};
+pub use imports::Local;
 pub use judge::judge;
 pub use listing::{Barrier, Content, Entry, Listing};
 pub use rules::{Rules, RulesError, is_javascript};

@@ -1,15 +1,13 @@
 //! What one file says, taken out of its bytes once and kept instead of them.
 
-use std::{
-    hash::{DefaultHasher, Hasher},
-    path::Path,
-};
+use std::path::Path;
 
 use regex::Regex;
 
 use super::{
     code::{CodeView, code_view},
-    imports::{Lines, PackageUse, module_uses},
+    digest::fingerprint,
+    imports::{Lines, Local, PackageUse, module_uses},
     reads::env_reads,
     rules::{Rule, Rules, is_javascript},
 };
@@ -42,15 +40,6 @@ pub enum Marker {
     Worker,
     /// `@arcanos ignore`.
     Ignore,
-}
-
-/// A local file that a file imports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Local {
-    /// As the code spells it: `./shared/client`.
-    pub specifier: String,
-    /// The line of the import, from 1.
-    pub line: u32,
 }
 
 /// What the regexes of one rule found in a file.
@@ -90,14 +79,6 @@ pub fn analyse(rules: &Rules, rel: &Path, bytes: &[u8]) -> Analysis {
         env_reads: view.as_ref().map_or_else(Vec::new, |view| env_reads(text, &view.text)),
         outcomes: fitting.into_iter().map(outcome).collect(),
     }
-}
-
-/// The digest of a content.
-#[must_use]
-pub(crate) fn fingerprint(bytes: &[u8]) -> Fingerprint {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(bytes);
-    Fingerprint(hasher.finish())
 }
 
 /// Asks the regexes of a rule.

@@ -1,12 +1,12 @@
 //! What a run of an accepted file depends on.
 
 use std::{
-    hash::{DefaultHasher, Hash, Hasher},
     iter,
     path::{Path, PathBuf},
 };
 
 use super::{
+    digest::fingerprint_of_all,
     judge::{Classifier, Match},
     listing::{Barrier, Content, Entry},
     verdict::Candidate,
@@ -20,9 +20,8 @@ impl Classifier<'_> {
         let used = case.reach.files.iter();
         let uses: Vec<(PathBuf, Fingerprint)> =
             used.filter_map(|path| Some((path.clone(), analysis(path)?.fingerprint))).collect();
-        let mut hasher = DefaultHasher::new();
-        own.hash(&mut hasher);
-        uses.hash(&mut hasher);
+        let known = uses.iter().map(|(path, content)| (path.as_path(), *content));
+        let fingerprint = fingerprint_of_all(own, known);
         let others = uses.iter().filter_map(|(path, _)| analysis(path));
         let mut env_reads: Vec<String> = case
             .entry
@@ -40,7 +39,7 @@ impl Classifier<'_> {
             file: file.to_path_buf(),
             rule: self.rules.rules[case.accepted.rule].name.clone(),
             rule_index: case.accepted.rule,
-            fingerprint: Fingerprint(hasher.finish()),
+            fingerprint,
             uses,
             env_reads,
         }

@@ -5,10 +5,18 @@ use std::collections::BTreeSet;
 use memchr::memchr_iter;
 
 use super::{
-    analysis::Local,
     code::{CodeView, Import, ImportKind},
     graph::MAX_FILES,
 };
+
+/// A local file that a file imports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// As the code spells it: `./shared/client`.
+    pub specifier: String,
+    /// The line of the import, from 1.
+    pub line: u32,
+}
 
 /// A package that a rule asks for and the file names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,7 +32,7 @@ fn config(text: &str, environment: &[(&str, &str)]) -> Arc<Config> {
 /// The config of an empty file; reading one for each of many cases would take long.
 static EMPTY: LazyLock<Arc<Config>> = LazyLock::new(|| config("", &[]));
 
-fn candidate(name: &str, content: u64) -> Arc<Candidate> {
+fn candidate(name: &str, content: u128) -> Arc<Candidate> {
     Arc::new(Candidate {
         id: WorkerId::parse(name).expect("a good id"),
         file: PathBuf::from(format!("{name}.js")),
@@ -116,7 +116,7 @@ fn an_unchanged_candidate_keeps_its_spec_and_a_restart_names_its_cause() {
     assert!(Arc::ptr_eq(&first.workers[&id], &same.workers[&id]));
 
     let actual: Vec<_> = first.workers.values().cloned().collect();
-    let reason = |text: &str, content: u64| {
+    let reason = |text: &str, content: u128| {
         let config = self::config(text, &[]);
         let next = desired(&config, &[candidate("a", content)], &around(None), &first);
         reconcile(&next, &actual, &first).summary.reasons.get("a").cloned().unwrap_or_default()
@@ -208,10 +208,10 @@ proptest! {
     /// and leaves nothing to do.
     #[test]
     fn a_plan_that_is_carried_out_leaves_nothing_to_do(
-        old in proptest::collection::btree_map("[a-e]", 0_u64..3, 0..5),
-        new in proptest::collection::btree_map("[a-e]", 0_u64..3, 0..5),
+        old in proptest::collection::btree_map("[a-e]", 0_u128..3, 0..5),
+        new in proptest::collection::btree_map("[a-e]", 0_u128..3, 0..5),
     ) {
-        let of = |files: &BTreeMap<String, u64>, before: &Desired| {
+        let of = |files: &BTreeMap<String, u128>, before: &Desired| {
             let candidates: Vec<_> = files.iter().map(|(n, c)| candidate(n, *c)).collect();
             desired(&EMPTY, &candidates, &around(None), before)
         };

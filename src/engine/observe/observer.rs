@@ -277,9 +277,7 @@ impl LockFile {
     fn read(path: PathBuf) -> Self {
         let marks = FileSnapshot::of([path.as_path()]);
         let digest = match read_settled(&path, MAX_LOCK) {
-            Ok(Settled::Content(bytes)) => {
-                Some(format!("{:016x}", crate::discovery::fingerprint(&bytes).0))
-            }
+            Ok(Settled::Content(bytes)) => Some(crate::discovery::fingerprint(&bytes).to_string()),
             _ => None,
         };
         Self { path, marks, digest }

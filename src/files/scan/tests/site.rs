@@ -75,7 +75,7 @@ impl Site {
     }
 
     /// The workers that a look finds, with their fingerprints.
-    pub(super) fn found(&self, scan: &Scan) -> Vec<(String, u64)> {
+    pub(super) fn found(&self, scan: &Scan) -> Vec<(String, u128)> {
         judge(&self.rules, &scan.listing, &|_| None)
             .candidates
             .into_iter()

@@ -69,7 +69,7 @@ pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<Wo
             mode: Mode::Script,
             limits: Limits::default(),
             user: None,
-            fingerprint: Fingerprint(version),
+            fingerprint: Fingerprint(version.into()),
         },
         policy: Policy {
             enabled: true,
@@ -224,7 +224,7 @@ impl World {
     }
 
     fn spawn(&mut self, run: RunKey, spec: &WorkerSpec) {
-        let version = spec.launch.fingerprint.0;
+        let version = spec.launch.fingerprint.0 as u64;
         let behaviour = self.behaviours.get(&version).copied().unwrap_or(Behaviour::Lives);
         if let Behaviour::Unspawnable(is_transient) = behaviour {
             let reason = "no such program".to_owned();
