@@ -1,7 +1,7 @@
-//! Text from workers, made fit to be kept and shown.
+//! Text from workers: redaction of secrets, escaping of control characters, splitting into lines.
 //!
-//! Pure functions over bytes: what must not be seen is replaced ([`Redactor`]), what would move a
-//! cursor or forge a line is made visible ([`escape()`], [`push_shown`]), and bytes are cut into
+//! Pure functions over bytes: secrets are replaced ([`Redactor`]), characters that would move a
+//! cursor or forge a line are written out ([`escape()`], [`push_shown`]), and bytes are split into
 //! lines ([`lines()`]). Nothing here reads, writes, waits, or decides where a line goes.
 
 mod encodings;
@@ -10,7 +10,10 @@ mod lines;
 mod literals;
 mod open_end;
 mod redact;
+mod redact_error;
 
+pub use encodings::is_worth_hiding;
 pub use escape::{escape, is_clean, push_json, push_shown, shown};
 pub use lines::{Line, Lines, lines};
-pub use redact::{RedactError, Redactor};
+pub use redact::Redactor;
+pub use redact_error::RedactError;

@@ -1,13 +1,14 @@
-//! The forms in which a secret turns up.
+//! The encodings in which a secret may appear in text.
 //!
 //! As it is, in base64 wherever it stands in what was encoded, percent-encoded, as the inside of
-//! a JSON string, and line by line. A secret that is reversed, hashed or broken up passes.
+//! a JSON string, and line by line. A secret that is reversed, hashed or broken up is not found.
 
 use std::collections::BTreeSet;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-/// The shortest text that is replaced, in bytes; shorter ones would turn up by chance.
+/// The shortest secret that is looked for, in characters; a shorter one would be found in ordinary
+/// text by chance. The figure is the contract's.
 pub(super) const SHORTEST: usize = 8;
 
 /// The shortest line of a secret of several lines that is replaced on its own, in bytes.
@@ -16,24 +17,31 @@ const SHORTEST_LINE: usize = 16;
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// All forms of a secret; none if it is too short to be replaced.
-pub(super) fn encodings(secret: &[u8]) -> BTreeSet<Vec<u8>> {
+/// Whether a value is long enough to be looked for as a secret: at least 8 characters.
+#[must_use]
+pub fn is_worth_hiding(value: &str) -> bool {
+    value.chars().count() >= SHORTEST
+}
+
+/// All encodings of a secret; none if it is too short to be looked for.
+pub(super) fn encodings(secret: &str) -> BTreeSet<Vec<u8>> {
     let mut encodings = BTreeSet::new();
-    if secret.len() < SHORTEST {
+    if !is_worth_hiding(secret) {
         return encodings;
     }
+    let text = secret;
+    let secret = text.as_bytes();
     encodings.insert(secret.to_vec());
     for alphabet in [STANDARD, URL_SAFE] {
         encodings.extend((0..3).flat_map(|offset| base64(secret, offset, alphabet)));
     }
     encodings.extend(percent(secret));
-    encodings.extend(json(secret));
+    encodings.extend(json(text));
     let lines: Vec<&[u8]> = secret.split(|b| matches!(b, b'\n' | b'\r')).collect();
     if lines.len() > 1 {
         let long = lines.iter().map(|l| l.trim_ascii());
         encodings.extend(long.filter(|l| l.len() >= SHORTEST_LINE).map(<[u8]>::to_vec));
     }
-    encodings.retain(|form| form.len() >= SHORTEST);
     encodings
 }
 
@@ -87,11 +95,8 @@ fn lower_case_digits(secret: &[u8], set: &'static AsciiSet) -> String {
 }
 
 /// As the inside of a JSON string: plain, all in ASCII (Python), with `\/` (PHP).
-fn json(secret: &[u8]) -> Vec<Vec<u8>> {
-    let Ok(text) = std::str::from_utf8(secret) else {
-        return Vec::new();
-    };
-    let quoted = serde_json::Value::from(text).to_string();
+fn json(secret: &str) -> [Vec<u8>; 3] {
+    let quoted = serde_json::Value::from(secret).to_string();
     let plain = &quoted[1..quoted.len() - 1];
     let mut ascii = String::with_capacity(plain.len());
     for c in plain.chars() {
@@ -102,7 +107,7 @@ fn json(secret: &[u8]) -> Vec<Vec<u8>> {
             ascii.extend(c.encode_utf16(&mut units).iter().map(|u| format!("\\u{u:04x}")));
         }
     }
-    [plain.to_owned(), plain.replace('/', "\\/"), ascii].map(String::into_bytes).into()
+    [plain.to_owned(), plain.replace('/', "\\/"), ascii].map(String::into_bytes)
 }
 
 #[cfg(test)]
@@ -112,7 +117,7 @@ mod tests {
     #[test]
     fn a_secret_is_known_in_every_common_form() {
         let secret = "pa/ss wörd+1\"x";
-        let encodings = encodings(secret.as_bytes());
+        let encodings = encodings(secret);
         for form in [
             secret,
             "cGEvc3Mgd8O2cmQrMSJ4", // base64 of it alone
@@ -140,7 +145,7 @@ mod tests {
             "dXNlcjE6c2VjcmV0LTAxMjM7bW9yZQ==",
             "OnNlY3JldC0wMTIzOw==",
         ] {
-            let found = encodings(b"secret-0123")
+            let found = encodings("secret-0123")
                 .iter()
                 .any(|form| encoded.as_bytes().windows(form.len()).any(|window| window == form));
             assert!(found, "{encoded}");
@@ -149,8 +154,11 @@ mod tests {
 
     #[test]
     fn short_secrets_have_no_form_and_long_lines_have_their_own() {
-        assert!(encodings(b"1234567").is_empty());
-        let encodings = encodings(b"-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\nshort\n");
+        for short in ["1234567", "äöüäöüä"] {
+            assert!(encodings(short).is_empty(), "{short}");
+        }
+        assert!(encodings("äöüäöüäö").iter().all(|form| form.len() >= SHORTEST));
+        let encodings = encodings("-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\nshort\n");
         assert!(encodings.contains(&b"MIIEvQIBADANBgkqhkiG"[..]));
         assert!(!encodings.contains(&b"short"[..]));
     }

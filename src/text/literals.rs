@@ -1,4 +1,4 @@
-//! The forms of all secret values, found in text.
+//! Finds the encoded forms of all secret values in text.
 //!
 //! A form is looked for by its first bytes, with vector instructions, a few dozen such heads at
 //! once; only where a head stands the whole form is compared. An automaton of whole forms reads
@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 
 use aho_corasick::{AhoCorasick, Input, Span, packed};
 
-use super::{encodings::encodings, redact::RedactError};
+use super::{encodings::encodings, redact_error::RedactError};
 
 /// Bytes of a form that are looked for first: as many as the vector search compares by itself.
 const HEAD: usize = 4;
@@ -18,8 +18,8 @@ const HEADS: usize = 32;
 
 /// The forms of all secret values.
 pub(super) struct Literals {
-    nets: Vec<PrefixSet>,
-    encodings: Vec<Form>,
+    sets: Vec<PrefixSet>,
+    forms: Vec<Form>,
     /// Bytes of the longest form.
     longest: usize,
     /// Whether one of them goes over more than one line.
@@ -36,7 +36,7 @@ struct Form {
 struct PrefixSet {
     search: Search,
     /// For each head, which forms begin with it, long ones first.
-    encodings: Vec<Vec<usize>>,
+    forms: Vec<Vec<usize>>,
 }
 
 enum Search {
@@ -58,7 +58,7 @@ impl Literals {
     pub(super) fn new(secrets: &[(String, String)]) -> Result<Option<Self>, RedactError> {
         let mut all: Vec<Form> = Vec::new();
         for (name, value) in secrets {
-            for bytes in encodings(value.as_bytes()) {
+            for bytes in encodings(value) {
                 if all.iter().all(|known| known.bytes != bytes) {
                     all.push(Form { bytes, mark: format!("[redacted {name}]").into_bytes() });
                 }
@@ -67,8 +67,8 @@ impl Literals {
         let longest = all.iter().map(|form| form.bytes.len()).max();
         let Some(longest) = longest else { return Ok(None) };
         let has_lines = all.iter().any(|form| form.bytes.contains(&b'\n'));
-        let nets = heads(&all).chunks(HEADS).map(PrefixSet::new).collect::<Result<_, _>>()?;
-        Ok(Some(Self { nets, encodings: all, longest, has_lines }))
+        let sets = heads(&all).chunks(HEADS).map(PrefixSet::new).collect::<Result<_, _>>()?;
+        Ok(Some(Self { sets, forms: all, longest, has_lines }))
     }
 
     /// The text with marks in the places of forms; `None` if there are none in it.
@@ -79,7 +79,7 @@ impl Literals {
         let mut copied = 0;
         for found in matches {
             out.extend_from_slice(&text[copied..found.start]);
-            out.extend_from_slice(&self.encodings[found.form].mark);
+            out.extend_from_slice(&self.forms[found.form].mark);
             copied = found.end;
         }
         out.extend_from_slice(&text[copied..]);
@@ -96,21 +96,21 @@ impl Literals {
     pub(super) fn open_start(&self, text: &[u8]) -> usize {
         let is_open = |at: &usize| {
             let end = &text[*at..];
-            self.encodings.iter().any(|f| f.bytes.len() > end.len() && f.bytes.starts_with(end))
+            self.forms.iter().any(|f| f.bytes.len() > end.len() && f.bytes.starts_with(end))
         };
         let first = text.len().saturating_sub(self.longest - 1);
         (first..text.len()).find(is_open).unwrap_or(text.len())
     }
 
     fn finds<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = Found> {
-        // The next one of each net, so that no net goes through the text twice.
+        // The next one of each set, so that no set goes through the text twice.
         let mut next: Vec<Option<Found>> =
-            self.nets.iter().map(|net| net.find(&self.encodings, text, 0)).collect();
+            self.sets.iter().map(|set| set.find(&self.forms, text, 0)).collect();
         std::iter::from_fn(move || {
             let first = next.iter().flatten().min_by_key(|f| (f.start, Reverse(f.end))).copied()?;
-            for (net, next) in self.nets.iter().zip(&mut next) {
+            for (set, next) in self.sets.iter().zip(&mut next) {
                 if next.is_some_and(|next| next.start < first.end) {
-                    *next = net.find(&self.encodings, text, first.end);
+                    *next = set.find(&self.forms, text, first.end);
                 }
             }
             Some(first)
@@ -145,8 +145,8 @@ impl PrefixSet {
                 Search::Plain(automaton.map_err(|e| RedactError::Secrets(e.to_string()))?)
             }
         };
-        let encodings = heads.iter().map(|(_, encodings)| encodings.clone()).collect();
-        Ok(Self { search, encodings })
+        let forms = heads.iter().map(|(_, forms)| forms.clone()).collect();
+        Ok(Self { search, forms })
     }
 
     /// The first form at `from` or behind it.
@@ -154,8 +154,7 @@ impl PrefixSet {
         loop {
             let (start, head) = self.search.find(text, from)?;
             let rest = &text[start..];
-            let form =
-                self.encodings[head].iter().find(|form| rest.starts_with(&all[**form].bytes));
+            let form = self.forms[head].iter().find(|form| rest.starts_with(&all[**form].bytes));
             if let Some(&form) = form {
                 return Some(Found { start, end: start + all[form].bytes.len(), form });
             }
@@ -185,9 +184,9 @@ mod tests {
 
     /// What an automaton of whole forms finds.
     fn expected(literals: &Literals, text: &[u8]) -> Vec<(usize, usize)> {
-        let encodings = literals.encodings.iter().map(|form| &form.bytes);
+        let forms = literals.forms.iter().map(|form| &form.bytes);
         let automaton =
-            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(encodings).unwrap();
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(forms).unwrap();
         automaton.find_iter(text).map(|m| (m.start(), m.end())).collect()
     }
 
@@ -213,7 +212,7 @@ mod tests {
         let secrets: Vec<(String, String)> =
             (0..40).map(|n| (format!("KEY_{n}"), format!("{n}-s3cret-{n}-value"))).collect();
         let literals = Literals::new(&secrets).unwrap().unwrap();
-        assert!(literals.nets.len() > 1);
+        assert!(literals.sets.len() > 1);
         let text: String = secrets.iter().rev().map(|(_, value)| format!("<{value}>")).collect();
         let redacted = literals.replace(text.as_bytes()).unwrap();
         let redacted = String::from_utf8(redacted).unwrap();

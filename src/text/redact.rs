@@ -1,14 +1,16 @@
-//! What must not be seen, replaced.
+//! The redactor: replaces secrets in text.
 //!
-//! The values of secret variables, in the forms of [`encodings`](super::encodings), become
+//! The values of secret variables, in the encodings of [`encodings`](super::encodings), become
 //! `[redacted NAME]`; what matches a pattern becomes `[redacted pattern]`. A secret that is
-//! broken up, reversed, hashed or partly masked passes: this is a net under honest mistakes.
+//! broken up, reversed, hashed or partly masked passes: this protects against honest mistakes.
 
 use std::{borrow::Cow, fmt};
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::{encodings::SHORTEST, literals::Literals, open_end::OpenEnd};
+use super::{
+    encodings::SHORTEST, literals::Literals, open_end::OpenEnd, redact_error::RedactError,
+};
 
 /// Bytes that one compiled pattern may take.
 const COMPILED: usize = 1024 * 1024;
@@ -28,26 +30,10 @@ pub struct Redactor {
     patterns: Option<Patterns>,
 }
 
-/// Why a redactor cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum RedactError {
-    /// One of the patterns is no regex, or takes too much memory.
-    #[error("`{pattern}` is not a usable pattern: {reason}")]
-    Pattern {
-        /// The pattern.
-        pattern: String,
-        /// What is wrong with it, on one line.
-        reason: String,
-    },
-    /// The secrets together take too much memory.
-    #[error("there are too many secrets to look for: {0}")]
-    Secrets(String),
-}
-
 impl Redactor {
     /// A redactor of these values, each with its name, and of what matches these patterns.
     ///
-    /// Values of less than 8 bytes are not looked for. `^` and `$` in patterns mean the ends of
+    /// Values that are not [worth hiding](super::is_worth_hiding) are not looked for. `^` and `$` in patterns mean the ends of
     /// a line; classes such as `\w` mean ASCII where the pattern allows it.
     ///
     /// # Errors
@@ -89,16 +75,24 @@ impl Redactor {
     ///
     /// They may be the beginning of a secret or of a match, or belong to one that may still get
     /// longer. What stands before them can be redacted and shown on its own.
+    ///
+    /// A worker writes `token=CANARYke`, and `y0123` only with its next write. Neither piece holds
+    /// the secret `CANARYkey0123`, so redacting each alone would show it in two halves. Here the
+    /// 8 bytes of `CANARYke` are held back until the rest has come, or shows that it was none.
     #[must_use]
     pub fn held_back(&self, text: &[u8]) -> usize {
         let mut start = text.len();
+        // The text ends with the beginning of a secret: `… CANARYke`.
         if let Some(literals) = &self.literals {
             start = start.min(literals.open_start(text));
         }
+        // The text ends with what may become, or lengthen, a match: `sk-[a-z]{16,}` and `… sk-ab`.
         if let Some(patterns) = &self.patterns {
             start = start.min(patterns.open_start(text));
         }
-        // What waits must not begin inside of a match, whose first part would be shown then.
+        // With the secrets `abcd-WXYZ` and `WXYZ-12345`, the text `abcd-WXYZ` is a whole secret and
+        // its end may begin another one. Cut before `WXYZ`, the first part `abcd-` would match
+        // nothing and be shown. So the whole match waits; moving the cut may tear an earlier one.
         while let Some(earlier) = self.torn_by(text, start) {
             start = earlier;
         }
@@ -112,7 +106,8 @@ impl Redactor {
         if self.literals.as_ref().is_some_and(|l| l.has_lines) { self.held_back(text) } else { 0 }
     }
 
-    /// What may be shown of text that is held back, if what follows it does not come soon.
+    /// What may be shown of text that is held back, if what follows it does not come soon: a prompt
+    /// such as `Password for s` must not wait for ever for a possible `sk-…`.
     ///
     /// A whole secret that may still get longer is shown as its mark. The beginning of one is
     /// shown as long as it is shorter than what counts as a secret. Else nothing is.
@@ -130,7 +125,7 @@ impl Redactor {
         is_harmless.then_some(redacted)
     }
 
-    /// Where the match begins that has bytes on both sides of `at`.
+    /// Where a match begins that has bytes on both sides of `at`.
     fn torn_by(&self, text: &[u8], at: usize) -> Option<usize> {
         let torn = |(start, end): (usize, usize)| (start < at && at < end).then_some(start);
         let literals = self.literals.iter().flat_map(|l| l.places(text));

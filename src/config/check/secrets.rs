@@ -11,10 +11,8 @@ use crate::{
         model::{Env, Secret, Server, WorkerSettings},
     },
     domain::EnvMap,
+    text,
 };
-
-/// The fewest characters of a value worth hiding: shorter ones stand in ordinary text too.
-const MIN_SECRET: usize = 8;
 
 /// The secrets, the longest first, so that one that holds another is hidden as a whole.
 pub(super) fn secrets(
@@ -34,7 +32,7 @@ pub(super) fn secrets(
     let mut seen = HashSet::new();
     let mut secrets: Vec<Secret> = variables
         .chain(token)
-        .filter(|(_, value)| value.chars().count() >= MIN_SECRET && seen.insert(*value))
+        .filter(|(_, value)| text::is_worth_hiding(value) && seen.insert(*value))
         .map(|(name, value)| Secret { name: name.to_owned(), value: SecretString::from(value) })
         .collect();
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.value.expose_secret().len()));
