@@ -20,8 +20,8 @@ pub use host::{Authority, Host, is_localhost, reachable_address};
 pub use id::{Generation, InvalidId, RunId, WorkerId};
 pub use plan::{PlanSummary, ReloadReport, ReloadResult};
 pub use spec::{
-    Attempts, Backoff, EnvMap, Fingerprint, Launch, Limits, Mode, OnChange, Policy, ReadyRule,
-    RestartPolicy, RestartWhen, SchedulePolicy, StartPolicy, StopPolicy, WorkerSpec,
+    Argument, Attempts, Backoff, EnvMap, Fingerprint, Launch, Limits, Mode, OnChange, Policy,
+    ReadyRule, RestartPolicy, RestartWhen, SchedulePolicy, StartPolicy, StopPolicy, WorkerSpec,
 };
 pub use stamp::{Stamp, human_delay, human_uptime};
 pub use state::State;

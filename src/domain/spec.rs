@@ -40,9 +40,8 @@ pub struct WorkerSpec {
 pub struct Launch {
     /// The program, a path or a name to be looked up on the worker's `PATH`.
     pub program: String,
-    /// Its arguments, placeholders already filled in. The worker's file stands here by its path
-    /// in the folder of workers; symbolic links are followed only when a run is spawned.
-    pub args: Vec<String>,
+    /// Its arguments.
+    pub args: Vec<Argument>,
     /// The worker's file, absolute, links not followed.
     pub file: PathBuf,
     /// The environment, but for what differs from run to run.
@@ -59,6 +58,45 @@ pub struct Launch {
     pub user: Option<String>,
     /// The content of the file and of all that it imports locally.
     pub fingerprint: Fingerprint,
+}
+
+/// One argument of a command, with every placeholder filled in but `{file}`.
+///
+/// The path that a program gets for `{file}` has no symbolic links in it, and links are followed
+/// only when a run is spawned: so the places where it belongs are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Argument {
+    /// What stands before the first `{file}`; without one the whole argument.
+    before: String,
+    /// What follows each `{file}`.
+    after_files: Vec<String>,
+}
+
+impl Argument {
+    /// The argument that the config writes like this; `fill` fills in all placeholders but
+    /// `{file}`.
+    #[must_use]
+    pub fn template(text: &str, fill: impl Fn(&str) -> String) -> Self {
+        let mut parts = text.split("{file}").map(fill);
+        Self { before: parts.next().unwrap_or_default(), after_files: parts.collect() }
+    }
+
+    /// An argument that is passed as it is.
+    #[must_use]
+    pub const fn literal(text: String) -> Self {
+        Self { before: text, after_files: Vec::new() }
+    }
+
+    /// The argument for a run of the file at this path.
+    #[must_use]
+    pub fn for_file(&self, file: &str) -> String {
+        let mut text = self.before.clone();
+        for after in &self.after_files {
+            text.push_str(file);
+            text.push_str(after);
+        }
+        text
+    }
 }
 
 /// A digest of content, the same in every program and version. Shown and serialized as 32
@@ -253,4 +291,25 @@ pub struct SchedulePolicy {
     pub timezone: Option<String>,
     /// Whether it also runs when arcanos or the worker first comes up.
     pub run_at_start: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_filled_in_where_the_config_names_it_and_nowhere_else() {
+        let fill = |part: &str| part.replace("{id}", "{file}");
+        for (template, expected) in [
+            ("{file}", "/real/a.js"),
+            ("--main={file}:{file}!", "--main=/real/a.js:/real/a.js!"),
+            ("-u", "-u"),
+            ("", ""),
+            // What another placeholder stands for is not searched for placeholders.
+            ("{id}", "{file}"),
+        ] {
+            assert_eq!(Argument::template(template, fill).for_file("/real/a.js"), expected);
+        }
+        assert_eq!(Argument::literal("{file}".to_owned()).for_file("/real/a.js"), "{file}");
+    }
 }

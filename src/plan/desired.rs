@@ -10,7 +10,7 @@ use super::environment::{environment, unpassed};
 use crate::{
     config::{Config, Rule, WorkerSettings},
     discovery::Candidate,
-    domain::{Launch, WorkerId, WorkerSpec},
+    domain::{Argument, Launch, WorkerId, WorkerSpec},
 };
 
 /// What surrounds the config and is not in it.
@@ -121,20 +121,18 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
     }
 }
 
-/// The command with its placeholders filled in, and the worker's own arguments behind it.
+/// The program with its placeholders filled in, and its arguments, the worker's own ones last.
 fn command(
     rule: &Rule,
     settings: &WorkerSettings,
     id: &WorkerId,
     file: &Path,
-) -> (String, Vec<String>) {
+) -> (String, Vec<Argument>) {
     let words = settings.command.as_ref().unwrap_or(&rule.command);
     let dir = file.parent().unwrap_or(file).to_string_lossy();
-    let file = file.to_string_lossy();
-    let fill = |word: &String| {
-        word.replace("{file}", &file).replace("{id}", id.as_str()).replace("{dir}", &dir)
-    };
-    let mut words = words.iter().map(fill);
-    let program = words.next().unwrap_or_default();
-    (program, words.chain(settings.args.iter().cloned()).collect())
+    let fill = |part: &str| part.replace("{id}", id.as_str()).replace("{dir}", &dir);
+    let mut words = words.iter().map(|word| Argument::template(word, fill));
+    let program = words.next().unwrap_or_default().for_file(&file.to_string_lossy());
+    let own = settings.args.iter().cloned().map(Argument::literal);
+    (program, words.chain(own).collect())
 }

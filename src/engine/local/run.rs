@@ -6,7 +6,6 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -164,10 +163,13 @@ impl Launch {
         if let Some(address) = *self.context.address.borrow() {
             env.insert("ARCANOS_URL".to_owned(), format!("http://{}", reachable_address(address)));
         }
-        let args = resolve_file(&launch.args, &launch.file);
+        // Node resolves the links of the main file but not those of `process.argv[1]`; the idioms
+        // that compare the two hold only for a path without links.
+        let real = std::fs::canonicalize(&launch.file).unwrap_or_else(|_| launch.file.clone());
+        let real = real.to_string_lossy();
         let mut command = Command {
             program: launch.program.clone(),
-            args,
+            args: launch.args.iter().map(|arg| arg.for_file(&real)).collect(),
             env: env.into_iter().collect(),
             cwd: launch.cwd.clone(),
             ipc: launch.ipc,
@@ -184,14 +186,6 @@ impl Drop for Launch {
     fn drop(&mut self) {
         panic_cleanup::report_lost(self.key, &self.events);
     }
-}
-
-/// Node resolves the links of the main file but not those of `process.argv[1]`; the idioms that
-/// compare the two hold only for a path without links.
-fn resolve_file(args: &[String], file: &Path) -> Vec<String> {
-    let real = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let (named, real) = (file.to_string_lossy(), real.to_string_lossy());
-    args.iter().map(|arg| arg.replace(&*named, &real)).collect()
 }
 
 /// A run with a process.
