@@ -15,7 +15,7 @@ mod state;
 mod view;
 
 pub use event::{Event, OccurrenceKind};
-pub use exit::{Exit, signal_name, signal_number};
+pub use exit::{Exit, ExitCause, ExitReason, signal_name, signal_number};
 pub use host::{Authority, Host, is_localhost, reachable_address};
 pub use id::{Generation, InvalidId, RunId, WorkerId};
 pub use plan::{PlanSummary, ReloadReport, ReloadResult};

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::domain::{Exit, ExitReason, signal_number};
+
 /// `GET /workers/status`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -119,14 +121,23 @@ impl LastExit {
         }
     }
 
-    /// Whether its reason says no more than its code or signal.
+    /// Code or signal as a fact, if there was a process and its signal is a known one.
+    pub(crate) fn exit(&self) -> Option<Exit> {
+        match (self.code, &self.signal) {
+            (_, Some(Value::String(name))) => {
+                let by_number = || name.strip_prefix("SIG")?.parse().ok();
+                signal_number(name).or_else(by_number).map(Exit::Signal)
+            }
+            (Some(code), _) => i32::try_from(code).ok().map(Exit::Code),
+            (None, _) => None,
+        }
+    }
+
+    /// Whether its reason says no more than its code or signal. The answer has no field for it, so
+    /// the reason is compared with what the server writes then, in the same words of the domain.
     pub(crate) fn is_unexplained(&self) -> bool {
-        let facts = match (self.code, &self.signal) {
-            (_, Some(Value::String(name))) => format!("killed by {name}"),
-            (Some(code), _) => format!("exited with code {code}"),
-            _ => return false,
-        };
-        self.reason.as_ref() == Some(&facts)
+        let facts = self.exit().map(|exit| ExitReason::Unexplained(exit).to_string());
+        facts.is_some() && self.reason == facts
     }
 
     /// The last line that it wrote to stderr.
@@ -139,6 +150,22 @@ impl LastExit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_is_unexplained_where_the_reason_repeats_the_code_or_the_signal() {
+        for (code, signal, reason, is_unexplained) in [
+            (Some(1), None, "exited with code 1", true),
+            (Some(1), None, "session limit (exited with code 1)", false),
+            (None, Some("SIGKILL"), "killed by SIGKILL", true),
+            (None, Some("SIG40"), "killed by SIG40", true),
+            (None, None, "no such program", false),
+        ] {
+            let signal = signal.map(Value::from);
+            let reason = Some(reason.to_owned());
+            let exit = LastExit { code, signal, reason, ..LastExit::default() };
+            assert_eq!(exit.is_unexplained(), is_unexplained, "{exit:?}");
+        }
+    }
 
     #[test]
     fn missing_and_null_fields_are_absent() {

@@ -1,8 +1,10 @@
-//! How a run ended.
+//! How a run ended, and why, as facts; their `Display` is the text that people see.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+use super::human_delay;
 
 /// Linux's signal numbers by name, those of x86-64 and arm64 (signal(7)).
 const SIGNALS: [(i32, &str); 31] = [
@@ -84,6 +86,60 @@ impl fmt::Display for Exit {
     }
 }
 
+/// What is known of the cause of an end, beside code and signal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExitCause {
+    /// It was stopped since it was not ready within `start.timeout`, which was this.
+    StartTimeout(Duration),
+    /// It was stopped since it ran longer than `start.run_timeout`, which was this.
+    RunTimeout(Duration),
+    /// It gave the cause itself, on its channel.
+    Said(String),
+    /// Its output or the way of its end shows the cause; a sentence of the diagnosis.
+    Diagnosed(String),
+    /// There was no process: the operating system or the state of the disk forbade it.
+    NotLaunched(String),
+}
+
+impl fmt::Display for ExitCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StartTimeout(limit) => {
+                write!(f, "it was not ready within `start.timeout` = {}", human_delay(*limit))
+            }
+            Self::RunTimeout(limit) => {
+                write!(f, "it ran longer than `start.run_timeout` = {}", human_delay(*limit))
+            }
+            Self::Said(text) | Self::Diagnosed(text) | Self::NotLaunched(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Why a run ended, or why there was none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExitReason {
+    /// It failed by itself, and nothing explains it but its code or signal.
+    Unexplained(Exit),
+    /// It failed by itself, and the cause is known.
+    Failed(ExitCause, Exit),
+    /// It was stopped, did its work or was never launched; its code or signal says nothing.
+    Cause(ExitCause),
+}
+
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let facts = |exit: &Exit| match exit {
+            Exit::Code(code) => format!("exited with code {code}"),
+            Exit::Signal(number) => format!("killed by {}", signal_name(*number)),
+        };
+        match self {
+            Self::Unexplained(exit) => f.write_str(&facts(exit)),
+            Self::Failed(cause, exit) => write!(f, "{cause} ({})", facts(exit)),
+            Self::Cause(cause) => cause.fmt(f),
+        }
+    }
+}
+
 /// The name of a signal, as `SIGTERM`; a real-time signal is `SIG40`.
 #[must_use]
 pub fn signal_name(number: i32) -> String {
@@ -109,6 +165,28 @@ mod tests {
     fn an_exit_reads_as_code_and_signal() {
         assert_eq!(Exit::Code(1).to_string(), "code 1, signal null");
         assert_eq!(Exit::Signal(15).to_string(), "code null, signal SIGTERM");
+    }
+
+    #[test]
+    fn a_reason_reads_as_its_cause_and_the_facts() {
+        let said = || ExitCause::Said("session limit".to_owned());
+        let minute = Duration::from_secs(60);
+        for (reason, text) in [
+            (ExitReason::Unexplained(Exit::Code(1)), "exited with code 1"),
+            (ExitReason::Unexplained(Exit::Signal(9)), "killed by SIGKILL"),
+            (ExitReason::Failed(said(), Exit::Code(3)), "session limit (exited with code 3)"),
+            (ExitReason::Cause(said()), "session limit"),
+            (
+                ExitReason::Cause(ExitCause::StartTimeout(minute)),
+                "it was not ready within `start.timeout` = 1m",
+            ),
+            (
+                ExitReason::Cause(ExitCause::RunTimeout(minute)),
+                "it ran longer than `start.run_timeout` = 1m",
+            ),
+        ] {
+            assert_eq!(reason.to_string(), text);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempts, Exit, Generation, Mode, RunId, Stamp, State, WorkerId};
+use super::{Attempts, Exit, ExitReason, Generation, Mode, RunId, Stamp, State, WorkerId};
 
 /// One consistent snapshot of everything.
 #[derive(Clone, Debug)]
@@ -172,7 +172,7 @@ pub struct WorkerView {
     /// How its last run ended.
     pub last_exit: Option<LastExit>,
     /// Why it is in `backoff` or `failed`.
-    pub reason: Option<String>,
+    pub reason: Option<ExitReason>,
     /// Whether its file or settings differ from those of its run.
     pub changed: bool,
     /// What its owner should know.
@@ -205,8 +205,8 @@ pub struct PastRun {
     pub uptime: Duration,
     /// Code or signal.
     pub exit: Exit,
-    /// Why, in words.
-    pub reason: Option<String>,
+    /// Why, if that is known.
+    pub reason: Option<ExitReason>,
     /// What its end meant.
     pub outcome: RunOutcome,
 }
@@ -228,8 +228,8 @@ pub enum RunOutcome {
 pub struct LastExit {
     /// Code or signal; `None` if there never was a process.
     pub exit: Option<Exit>,
-    /// Why, in words.
-    pub reason: Option<String>,
+    /// Why, if that is known.
+    pub reason: Option<ExitReason>,
     /// When.
     pub at: Stamp,
     /// How long the run lasted.

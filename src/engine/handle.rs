@@ -306,7 +306,10 @@ impl Ticket {
             State::Backoff | State::Failed | State::Stopped => Some(Err(WorkerFailed {
                 worker: self.worker.clone(),
                 state: view.state,
-                reason: view.reason.clone().unwrap_or_else(|| "it was stopped".to_owned()),
+                reason: view
+                    .reason
+                    .as_ref()
+                    .map_or_else(|| "it was stopped".to_owned(), ToString::to_string),
             })),
         }
     }

@@ -13,9 +13,9 @@ use crate::{
     cli::{
         grid::{Grid, Row, fit, wrap},
         terminal::{Colours, Tone},
-        wire::{Part, Worker},
+        wire::{LastExit, Part, Worker},
     },
-    domain::{State, human_delay, human_uptime},
+    domain::{Exit, State, human_delay, human_uptime},
     text::escape,
 };
 
@@ -229,13 +229,12 @@ fn past(picture: &Picture, worker: &Worker, now: Timestamp) -> Option<String> {
         let words = exit.filter(|exit| exit.is_unexplained()).and_then(|exit| exit.last_words());
         words.map_or_else(|| one_line(reason), |words| one_line(&format!("{reason}: {words}")))
     });
+    let is_success = exit.and_then(LastExit::exit).is_some_and(Exit::is_success);
     match (reason, exit.and_then(|exit| exit.how())) {
         (Some(reason), _) if worker.pid.is_none() => Some(reason),
-        (None, Some(how)) if worker.pid.is_none() => Some(if how == "code 0" {
-            format!("done{ago}")
-        } else {
-            format!("ended{ago} by {how}")
-        }),
+        (None, Some(how)) if worker.pid.is_none() => {
+            Some(if is_success { format!("done{ago}") } else { format!("ended{ago} by {how}") })
+        }
         (Some(reason), Some(_)) => Some(format!("last exit{ago}: {reason}")),
         // It is up, and before that it did its work or was asked to end.
         _ => None,

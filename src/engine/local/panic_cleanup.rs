@@ -8,7 +8,7 @@ use std::{sync::Arc, thread};
 
 use super::{Local, run::RunEvent, sync::mailbox::Mailbox, task::LiveRun};
 use crate::{
-    domain::{Evidence, Exit, State, WorkerId},
+    domain::{Evidence, Exit, ExitCause, ExitReason, State, WorkerId},
     worker::{Event, RunKey},
 };
 
@@ -32,7 +32,7 @@ impl PanicCleanup {
         if let Some(view) = context.board.worker(&self.id) {
             let mut view = (*view).clone();
             view.state = State::Failed;
-            view.reason = Some(REASON.to_owned());
+            view.reason = Some(ExitReason::Cause(ExitCause::Diagnosed(REASON.to_owned())));
             context.board.put(view, None);
         }
         for live in &self.runs {

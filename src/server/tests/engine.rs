@@ -12,9 +12,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::{
     config::{self, LogFormat},
     domain::{
-        AiStatus, Attempts, ConfigStatus, DiscoveryStatus, Evidence, Exit, Generation, LastExit,
-        Mode, PastRun, PlanSummary, ReloadReport, ReloadResult, RunId, RunOutcome, Snapshot, Stamp,
-        Started, State, Usage, WorkerId, WorkerSpec, WorkerView,
+        AiStatus, Attempts, ConfigStatus, DiscoveryStatus, Evidence, Exit, ExitCause, ExitReason,
+        Generation, LastExit, Mode, PastRun, PlanSummary, ReloadReport, ReloadResult, RunId,
+        RunOutcome, Snapshot, Stamp, Started, State, Usage, WorkerId, WorkerSpec, WorkerView,
     },
     engine::{
         Board, CommandError, ConfigReport, DiscoveryReport, Handle, Pending, Request, Runtime,
@@ -176,7 +176,7 @@ pub(super) fn worker(name: &str, state: State) -> WorkerView {
                 peak_memory: Some(48 << 20),
             },
         }),
-        reason: (!is_up).then(|| "it exited with 9".to_owned()),
+        reason: (!is_up).then(|| ExitReason::Cause(ExitCause::Said("it exited with 9".to_owned()))),
         changed: false,
         warnings: vec!["AI_MODEL is not passed on".to_owned()],
         log: Arc::default(),

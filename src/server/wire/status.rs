@@ -31,7 +31,7 @@ struct StatusWorkers<'a> {
     active: Vec<&'a WorkerId>,
     last_run_timestamps: BTreeMap<&'a WorkerId, Stamp>,
     uptime: BTreeMap<&'a WorkerId, String>,
-    errors: BTreeMap<&'a WorkerId, &'a str>,
+    errors: BTreeMap<&'a WorkerId, String>,
     details: Vec<Worker<'a>>,
 }
 
@@ -54,7 +54,10 @@ impl<'a> Status<'a> {
         let active: Vec<_> = all().filter(|w| w.state == State::Running).map(|w| &w.id).collect();
         let errors: BTreeMap<_, _> = all()
             .filter(|w| matches!(w.state, State::Backoff | State::Failed))
-            .map(|w| (&w.id, w.reason.as_deref().unwrap_or(w.state.as_str())))
+            .map(|w| {
+                let reason = w.reason.as_ref().map(ToString::to_string);
+                (&w.id, reason.unwrap_or_else(|| w.state.to_string()))
+            })
             .collect();
         Self {
             timestamp: Stamp::now(),

@@ -43,9 +43,9 @@ pub(in crate::server) struct Worker<'a> {
     skipped_runs: u64,
     last_exit: Option<ExitOf<'a>>,
     /// Its last runs that have ended, oldest first.
-    recent_runs: Vec<Past<'a>>,
+    recent_runs: Vec<Past>,
     /// Why it is in `backoff` or `failed`.
-    reason: Option<&'a str>,
+    reason: Option<String>,
     changed: bool,
     warnings: Vec<&'a str>,
     memory_bytes: Option<u64>,
@@ -59,7 +59,7 @@ pub(in crate::server) struct Worker<'a> {
 struct ExitOf<'a> {
     code: Option<i32>,
     signal: Option<String>,
-    reason: Option<&'a str>,
+    reason: Option<String>,
     at: Stamp,
     uptime_seconds: f64,
     /// The most memory that one of its processes held; `null` where that is not known.
@@ -70,12 +70,12 @@ struct ExitOf<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Past<'a> {
+struct Past {
     started_at: Stamp,
     uptime_seconds: f64,
     code: Option<i32>,
     signal: Option<String>,
-    reason: Option<&'a str>,
+    reason: Option<String>,
     outcome: RunOutcome,
 }
 
@@ -128,7 +128,7 @@ impl<'a> Worker<'a> {
             skipped_runs: view.skipped_runs,
             last_exit: view.last_exit.as_ref().map(ExitOf::new),
             recent_runs: view.past.iter().map(Past::new).collect(),
-            reason: view.reason.as_deref(),
+            reason: view.reason.as_ref().map(ToString::to_string),
             changed: view.changed,
             warnings: warnings(view, usage),
             memory_bytes: usage.map(|usage| usage.memory_bytes),
@@ -147,7 +147,7 @@ impl<'a> ExitOf<'a> {
         Self {
             code: last.exit.and_then(Exit::code),
             signal: last.exit.and_then(Exit::signal),
-            reason: last.reason.as_deref(),
+            reason: last.reason.as_ref().map(ToString::to_string),
             at: last.at,
             uptime_seconds: seconds(last.uptime),
             peak_memory_bytes: last.evidence.peak_memory,
@@ -156,14 +156,14 @@ impl<'a> ExitOf<'a> {
     }
 }
 
-impl<'a> Past<'a> {
-    fn new(run: &'a PastRun) -> Self {
+impl Past {
+    fn new(run: &PastRun) -> Self {
         Self {
             started_at: run.started_at,
             uptime_seconds: seconds(run.uptime),
             code: run.exit.code(),
             signal: run.exit.signal(),
-            reason: run.reason.as_deref(),
+            reason: run.reason.as_ref().map(ToString::to_string),
             outcome: run.outcome,
         }
     }

@@ -7,7 +7,7 @@ use super::{
     timer::Timer,
 };
 use crate::{
-    domain::human_delay,
+    domain::{ExitCause, human_delay},
     worker::clock::{Moment, Present},
 };
 
@@ -57,14 +57,11 @@ impl MachineState {
             }
             Timer::Ready(key) => self.ready(key, now, out),
             Timer::StartTimeout(key) => {
-                let limit = human_delay(start.timeout);
-                let reason = format!("it was not ready within `start.timeout` = {limit}");
-                self.stop_overdue(key, reason, now, out);
+                self.stop_overdue(key, ExitCause::StartTimeout(start.timeout), now, out);
             }
             Timer::RunTimeout(key) => {
-                let limit = human_delay(start.run_timeout.unwrap_or_default());
-                let reason = format!("it ran longer than `start.run_timeout` = {limit}");
-                self.stop_overdue(key, reason, now, out);
+                let limit = start.run_timeout.unwrap_or_default();
+                self.stop_overdue(key, ExitCause::RunTimeout(limit), now, out);
             }
             Timer::StopTimeout(key) => self.kill(key, out),
             Timer::ResetAttempts => self.restart_counter.clear(),
@@ -82,9 +79,9 @@ impl MachineState {
     }
 
     /// A run took too long: it is stopped, and has failed.
-    fn stop_overdue(&mut self, key: RunKey, reason: String, now: Present, out: &mut Vec<Effect>) {
+    fn stop_overdue(&mut self, key: RunKey, cause: ExitCause, now: Present, out: &mut Vec<Effect>) {
         let stop = self.spec.policy.stop;
-        self.with_run(key, |run| run.stop(AfterStop::Fail(reason), stop, now, out));
+        self.with_run(key, |run| run.stop(AfterStop::Fail(cause), stop, now, out));
     }
 
     /// A run did not end though it was asked to.

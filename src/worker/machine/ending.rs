@@ -9,7 +9,7 @@ use super::{
     state::{Idle, MachineState, PendingStart},
 };
 use crate::{
-    domain::{Attempts, Evidence, Exit, LastExit, RestartWhen, human_delay},
+    domain::{Attempts, Evidence, Exit, ExitCause, ExitReason, LastExit, RestartWhen, human_delay},
     worker::clock::Present,
 };
 
@@ -45,6 +45,7 @@ impl MachineState {
             uptime: run.age(now),
             evidence,
         });
+        let failure = reason.unwrap_or(ExitReason::Unexplained(exit));
         match (run.role, run.stage.clone()) {
             (Role::Retiring, _) => {}
             (Role::Candidate, Stage::Stopping { then: AfterStop::Again { .. }, .. }) => {
@@ -54,14 +55,14 @@ impl MachineState {
                 Role::Candidate,
                 Stage::Stopping { then: AfterStop::Idle | AfterStop::Retire, .. },
             ) => {}
-            (Role::Candidate, _) => self.candidate_failed(&run, reason.unwrap_or_default(), out),
+            (Role::Candidate, _) => self.candidate_failed(&run, &failure, out),
             (Role::Main, Stage::Stopping { then: AfterStop::Fail(_), .. }) => {
-                self.failed(&run, reason.unwrap_or_default(), now, out);
+                self.failed(&run, failure, now, out);
             }
             (Role::Main, Stage::Stopping { then, .. }) => self.after_stop(then, now),
             (Role::Main, _) if self.promote_candidate() => {}
             (Role::Main, _) if exit.is_success() => self.succeeded(now),
-            (Role::Main, _) => self.failed(&run, reason.unwrap_or_default(), now, out),
+            (Role::Main, _) => self.failed(&run, failure, now, out),
         }
     }
 
@@ -76,7 +77,12 @@ impl MachineState {
         true
     }
 
-    pub(super) fn candidate_failed(&mut self, run: &Run, reason: String, out: &mut Vec<Effect>) {
+    pub(super) fn candidate_failed(
+        &mut self,
+        run: &Run,
+        reason: &ExitReason,
+        out: &mut Vec<Effect>,
+    ) {
         let id = &self.id;
         let note = format!("the changed version was not ready ({reason}); the old run is kept");
         out.push(Effect::Log(Level::Warn, format!("Worker {id}: {note}")));
@@ -92,9 +98,9 @@ impl MachineState {
         match then {
             AfterStop::Again { by_person } => self.begin(PendingStart { input: None, by_person }),
             AfterStop::Idle | AfterStop::Retire => self.idle = Idle::Stopped,
-            AfterStop::Fail(reason) => {
+            AfterStop::Fail(cause) => {
                 // It never had a process: there is no run to speak of.
-                self.facts.reason = Some(reason);
+                self.facts.reason = Some(ExitReason::Cause(cause));
                 self.idle = Idle::Failed;
             }
         }
@@ -116,7 +122,7 @@ impl MachineState {
         };
     }
 
-    fn failed(&mut self, run: &Run, reason: String, now: Present, out: &mut Vec<Effect>) {
+    fn failed(&mut self, run: &Run, reason: ExitReason, now: Present, out: &mut Vec<Effect>) {
         let restart = self.spec.policy.restart;
         if run.age(now) >= restart.reset_after {
             self.restart_counter.clear();
@@ -144,27 +150,26 @@ impl MachineState {
     }
 }
 
-/// Why a run ended, in words, beside the code or the signal; nothing where that is not known.
-fn cause_of(run: &Run, exit: Exit, evidence: &Evidence) -> Option<String> {
-    if let Stage::Stopping { then: AfterStop::Fail(reason), .. } = &run.stage {
-        return Some(reason.clone());
+/// What is known of why a run ended, beside the code or the signal.
+fn cause_of(run: &Run, exit: Exit, evidence: &Evidence) -> Option<ExitCause> {
+    if let Stage::Stopping { then: AfterStop::Fail(cause), .. } = &run.stage {
+        return Some(cause.clone());
     }
-    let is_asked = run.is_stopping() || exit.is_success();
-    let found = evidence.diagnosis.clone().filter(|_| !is_asked);
-    run.exit_reason.clone().or(found)
+    if let Some(said) = &run.exit_reason {
+        return Some(ExitCause::Said(said.clone()));
+    }
+    let is_expected = run.is_stopping() || exit.is_success();
+    let diagnosis = evidence.diagnosis.clone().filter(|_| !is_expected);
+    diagnosis.map(ExitCause::Diagnosed)
 }
 
 /// The cause with the facts; nothing where a run just did its work or was asked to end.
-fn reason_of(run: &Run, exit: Exit, cause: Option<String>) -> Option<String> {
+fn reason_of(run: &Run, exit: Exit, cause: Option<ExitCause>) -> Option<ExitReason> {
     if run.is_stopping() || exit.is_success() {
-        return cause;
+        return cause.map(ExitReason::Cause);
     }
-    let facts = match exit {
-        Exit::Code(code) => format!("exited with code {code}"),
-        Exit::Signal(_) => format!("killed by {}", exit.signal().unwrap_or_default()),
-    };
     Some(match cause {
-        Some(cause) => format!("{cause} ({facts})"),
-        None => facts,
+        Some(cause) => ExitReason::Failed(cause, exit),
+        None => ExitReason::Unexplained(exit),
     })
 }

@@ -8,7 +8,7 @@ use super::{
     state::{Idle, MachineState, PendingStart},
 };
 use crate::{
-    domain::{Evidence, LastExit, ReadyRule, RunId},
+    domain::{Evidence, ExitCause, ExitReason, LastExit, ReadyRule, RunId},
     worker::{clock::Present, schedule::Schedule},
 };
 
@@ -72,7 +72,8 @@ impl MachineState {
     ) {
         let Some(run) = self.take(key) else { return };
         if run.role == Role::Candidate {
-            self.candidate_failed(&run, reason, out);
+            let reason = ExitReason::Cause(ExitCause::NotLaunched(reason));
+            self.candidate_failed(&run, &reason, out);
             return;
         }
         if let Stage::Stopping { then, .. } = run.stage {
@@ -87,6 +88,7 @@ impl MachineState {
         } else {
             let text = format!("Worker {} cannot be launched: {reason}", self.id);
             out.push(Effect::Log(Level::Warn, text));
+            let reason = ExitReason::Cause(ExitCause::NotLaunched(reason));
             self.facts.last_exit = Some(LastExit {
                 exit: None,
                 reason: Some(reason.clone()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{run::Run, state::Facts};
 use crate::{
-    domain::{Exit, PastRun, RunOutcome},
+    domain::{Exit, ExitReason, PastRun, RunOutcome},
     worker::clock::Present,
 };
 
@@ -14,7 +14,13 @@ const RUNS_KEPT: usize = 16;
 
 impl Facts {
     /// Remembers a run that has just ended.
-    pub(super) fn remember(&mut self, run: &Run, exit: Exit, reason: Option<String>, now: Present) {
+    pub(super) fn remember(
+        &mut self,
+        run: &Run,
+        exit: Exit,
+        reason: Option<ExitReason>,
+        now: Present,
+    ) {
         let past = Arc::make_mut(&mut self.past);
         if past.len() == RUNS_KEPT {
             past.pop_front();

@@ -9,7 +9,7 @@ use super::{
     timer::{Timer, TimerTable},
 };
 use crate::{
-    domain::{Policy, ReadyRule, RunId, StopPolicy, WorkerSpec},
+    domain::{ExitCause, Policy, ReadyRule, RunId, StopPolicy, WorkerSpec},
     worker::clock::{Moment, Present},
 };
 
@@ -58,8 +58,8 @@ pub(super) enum AfterStop {
         /// Whether a person asked for it.
         by_person: bool,
     },
-    /// What follows a failure; holds its reason.
-    Fail(String),
+    /// What follows a failure, which has this cause.
+    Fail(ExitCause),
     /// Another run has taken over already.
     Retire,
 }

@@ -14,7 +14,7 @@ use super::{
     timer::TimerTable,
 };
 use crate::{
-    domain::{Exit, LastExit, OnChange, PastRun, RunId, Stamp, WorkerId, WorkerSpec},
+    domain::{Exit, ExitReason, LastExit, OnChange, PastRun, RunId, Stamp, WorkerId, WorkerSpec},
     worker::{
         change_throttle::ChangeThrottle,
         clock::{Moment, Present},
@@ -104,7 +104,7 @@ pub(super) struct Facts {
     #[serde(with = "pairs")]
     pub(super) exits: BTreeMap<Exit, u64>,
     pub(super) past: Arc<VecDeque<PastRun>>,
-    pub(super) reason: Option<String>,
+    pub(super) reason: Option<ExitReason>,
     /// What became of an overlap that failed.
     pub(super) note: Option<String>,
     /// What the operating system could not give its last run.

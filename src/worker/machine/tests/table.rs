@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::world::{Behaviour, World, spec};
 use crate::{
-    domain::{Attempts, Exit, OnChange, ReadyRule, RestartWhen, RunOutcome, State, WorkerSpec},
+    domain::{
+        Attempts, Exit, ExitReason, OnChange, ReadyRule, RestartWhen, RunOutcome, State, WorkerSpec,
+    },
     worker::{Event, RunKey, Wish},
 };
 
@@ -38,7 +40,7 @@ fn a_run_that_never_gets_ready_is_stopped_and_counts_as_failed() {
     world.pass(30_001);
     let view = world.view();
     assert_eq!((view.state, view.attempts), (State::Backoff, 1));
-    assert!(view.reason.is_some_and(|reason| reason.contains("start.timeout")));
+    assert!(view.reason.is_some_and(|reason| reason.to_string().contains("start.timeout")));
 }
 
 #[test]
@@ -68,7 +70,7 @@ fn past_runs_are_remembered_with_what_their_end_meant() {
     let [failed, stopped, completed] =
         [RunOutcome::Failed, RunOutcome::Stopped, RunOutcome::Completed];
     assert_eq!(outcomes, [failed, failed, failed, failed, stopped, completed]);
-    assert_eq!(past[0].reason.as_deref(), Some("exited with code 1"));
+    assert_eq!(past[0].reason, Some(ExitReason::Unexplained(Exit::Code(1))));
     assert_eq!((past[5].uptime, past[5].exit), (Duration::from_secs(3), Exit::Code(0)));
     let gap = past[0].started_at.until(past[1].started_at);
     assert_eq!(gap, Duration::from_secs(5));
@@ -146,7 +148,7 @@ fn a_worker_that_asks_for_more_time_gets_it() {
     world.pass(80_000);
     let view = world.view();
     assert_eq!((view.state, view.starts), (State::Backoff, 1));
-    assert!(view.reason.is_some_and(|reason| reason.contains("session limit")));
+    assert!(view.reason.is_some_and(|reason| reason.to_string().contains("session limit")));
     world.pass(20_000);
     assert!(world.view().starts > 1);
 }
