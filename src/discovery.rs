@@ -25,9 +25,9 @@ mod tests;
 
 pub use analysis::{Analysis, Marker, analyse};
 pub(crate) use digest::fingerprint;
-pub use graph::{ImportClosure, ImportRoots, is_beside, reach};
+pub use graph::{ImportClosure, ImportRoots, import_closure, is_beside};
 pub use imports::Local;
 pub use judge::judge;
-pub use listing::{Barrier, Content, Entry, Listing};
+pub use listing::{Content, Distrust, Entry, Listing};
 pub use rules::{Rules, RulesError, is_javascript};
 pub use verdict::{Candidate, Discovered, Verdict, VerdictKind};

@@ -144,7 +144,7 @@ fn site(text: &str) -> Config {
 }
 
 fn listing(files: BTreeMap<PathBuf, Entry>) -> Listing {
-    Listing { directory: "/site/workers".into(), grounds: ImportRoots::default(), files }
+    Listing { directory: "/site/workers".into(), import_roots: ImportRoots::default(), files }
 }
 
 fn entry(rules: &Rules, path: &Path, text: &str) -> Entry {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     analysis::{Analysis, Marker, Outcome},
     code::ImportKind,
-    graph::{ImportClosure, reach},
+    graph::{ImportClosure, import_closure},
     listing::{Entry, Listing},
     rules::{Rule, Rules},
     verdict::VerdictKind,
@@ -37,7 +37,7 @@ pub(super) fn accept(
     rules: &Rules,
     listing: &Listing,
     (file, analysis): (&Path, &Analysis),
-    reach: &ImportClosure,
+    closure: &ImportClosure,
 ) -> Result<Accepted, Refusal> {
     if let (Some((Marker::Worker, line)), Some((rule, _))) =
         (analysis.marker, rules.fitting(file).next())
@@ -53,14 +53,14 @@ pub(super) fn accept(
     let mut kind = VerdictKind::Ignored;
     for (at, outcome) in &analysis.outcomes {
         let rule = &rules.rules[*at];
-        let hearing = RuleCheck { rules, listing, rule, file, analysis, reach };
-        match hearing.decide(*outcome) {
+        let check = RuleCheck { rules, listing, rule, file, analysis, closure };
+        match check.decide(*outcome) {
             Ok((line, reason)) => {
                 return Ok(Accepted { rule: *at, line, reason, is_marked: false });
             }
             Err(reason) => reasons.push(format!("rule `{}`: {reason}", rule.name)),
         }
-        if hearing.names_package(analysis, ImportKind::Reexport).is_some() {
+        if check.names_package(analysis, ImportKind::Reexport).is_some() {
             kind = VerdictKind::Helper;
         }
     }
@@ -74,7 +74,7 @@ struct RuleCheck<'a> {
     rule: &'a Rule,
     file: &'a Path,
     analysis: &'a Analysis,
-    reach: &'a ImportClosure,
+    closure: &'a ImportClosure,
 }
 
 impl RuleCheck<'_> {
@@ -97,7 +97,7 @@ impl RuleCheck<'_> {
         if let Some((_, line)) = self.names_package(self.analysis, ImportKind::Use) {
             return Ok((Some(line), None));
         }
-        self.reach_package()
+        self.package_by_closure()
             .map(|(line, reason)| (line, Some(reason)))
             .ok_or_else(|| self.no_import())
     }
@@ -111,9 +111,9 @@ impl RuleCheck<'_> {
     }
 
     /// How the file comes to a package by a local file: the line of that import, and a sentence.
-    fn reach_package(&self) -> Option<(Option<u32>, String)> {
+    fn package_by_closure(&self) -> Option<(Option<u32>, String)> {
         let analysis = |path: &Path| self.listing.files.get(path).and_then(Entry::analysis);
-        let (source, package) = self.reach.files.iter().find_map(|path| {
+        let (source, package) = self.closure.files.iter().find_map(|path| {
             let analysis = analysis(path)?;
             let named = self.names_package(analysis, ImportKind::Use);
             let named = named.or_else(|| self.names_package(analysis, ImportKind::Reexport));
@@ -121,7 +121,9 @@ impl RuleCheck<'_> {
         })?;
         let leads = |target: &Path| {
             target == source
-                || reach(target, |file| self.listing.imports_of(file)).files.contains(source)
+                || import_closure(target, |file| self.listing.imports_of(file))
+                    .files
+                    .contains(source)
         };
         let line = self.analysis.locals.iter().find_map(|local| {
             let target = self.listing.resolve(self.file, &local.specifier)?;
@@ -140,7 +142,7 @@ impl RuleCheck<'_> {
         let packages: Vec<_> =
             packages.map(|at| format!("`{}`", self.rules.packages[*at])).collect();
         let mut reason = format!("imports none of {}", packages.join(", "));
-        let broken = self.reach.files.iter().find_map(|path| {
+        let broken = self.closure.files.iter().find_map(|path| {
             let fault = self.listing.files.get(path)?.fault()?;
             Some(format!("; of what it imports, `{}` is not followed: {fault}", path.display()))
         });

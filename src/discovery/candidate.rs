@@ -8,22 +8,22 @@ use std::{
 use super::{
     digest::fingerprint_of_all,
     judge::{Classifier, Match},
-    listing::{Barrier, Content, Entry},
+    listing::{Content, Distrust, Entry},
     verdict::Candidate,
 };
 use crate::domain::{Fingerprint, WorkerId};
 
 impl Classifier<'_> {
-    pub(super) fn candidate(&self, id: WorkerId, file: &Path, case: &Match<'_>) -> Candidate {
+    pub(super) fn candidate(&self, id: WorkerId, file: &Path, matched: &Match<'_>) -> Candidate {
         let analysis = |path: &Path| self.listing.files.get(path).and_then(Entry::analysis);
-        let own = case.entry.analysis().map(|analysis| analysis.fingerprint);
-        let used = case.reach.files.iter();
+        let own = matched.entry.analysis().map(|analysis| analysis.fingerprint);
+        let used = matched.closure.files.iter();
         let uses: Vec<(PathBuf, Fingerprint)> =
             used.filter_map(|path| Some((path.clone(), analysis(path)?.fingerprint))).collect();
         let known = uses.iter().map(|(path, content)| (path.as_path(), *content));
         let fingerprint = fingerprint_of_all(own, known);
         let others = uses.iter().filter_map(|(path, _)| analysis(path));
-        let mut env_reads: Vec<String> = case
+        let mut env_reads: Vec<String> = matched
             .entry
             .analysis()
             .into_iter()
@@ -33,33 +33,34 @@ impl Classifier<'_> {
         env_reads.sort();
         env_reads.dedup();
         Candidate {
-            warnings: self.warnings(file, case),
-            bar: self.bar(file, case),
+            warnings: self.warnings(file, matched),
+            untrusted: self.untrusted(file, matched),
             id,
             file: file.to_path_buf(),
-            rule: self.rules.rules[case.accepted.rule].name.clone(),
-            rule_index: case.accepted.rule,
+            rule: self.rules.rules[matched.accepted.rule].name.clone(),
+            rule_index: matched.accepted.rule,
             fingerprint,
             uses,
             env_reads,
         }
     }
 
-    fn bar(&self, file: &Path, case: &Match<'_>) -> Option<String> {
+    /// Why nothing new may start from the file: anyone may write to it or to what it imports.
+    fn untrusted(&self, file: &Path, matched: &Match<'_>) -> Option<String> {
         let open = |path: &Path| match &self.listing.files.get(path)?.content {
-            Content::Untrusted { barrier: Barrier::Open(reason), .. } => Some(reason.clone()),
+            Content::Untrusted { reason: Distrust::Open(reason), .. } => Some(reason.clone()),
             _ => None,
         };
         let imported = |used: &PathBuf| {
             open(used).map(|reason| format!("imports `{}`: {reason}", used.display()))
         };
-        open(file).or_else(|| case.reach.files.iter().find_map(imported))
+        open(file).or_else(|| matched.closure.files.iter().find_map(imported))
     }
 
-    fn warnings(&self, file: &Path, case: &Match<'_>) -> Vec<String> {
-        let mut warnings = case.entry.warnings.clone();
-        warnings.extend(case.entry.fault().map(str::to_owned));
-        for used in &case.reach.files {
+    fn warnings(&self, file: &Path, matched: &Match<'_>) -> Vec<String> {
+        let mut warnings = matched.entry.warnings.clone();
+        warnings.extend(matched.entry.fault().map(str::to_owned));
+        for used in &matched.closure.files {
             let Some(entry) = self.listing.files.get(used) else {
                 continue;
             };
@@ -67,9 +68,9 @@ impl Classifier<'_> {
             let said = said.chain(entry.warnings.iter().map(String::as_str));
             warnings.extend(said.map(|text| format!("imports `{}`: {text}", used.display())));
         }
-        warnings.extend(self.missing_imports(file, case));
-        if case.reach.is_cut {
-            let followed = case.reach.files.len();
+        warnings.extend(self.missing_imports(file, matched));
+        if matched.closure.is_cut {
+            let followed = matched.closure.files.len();
             warnings.push(format!(
                 "imports more local files than are followed; changes of others than the nearest \
                  {followed} restart nothing"
@@ -81,17 +82,17 @@ impl Classifier<'_> {
     /// Local files that are imported by their whole names and are not there.
     ///
     /// What is spelled without an ending may mean more than is looked for here.
-    fn missing_imports(&self, file: &Path, case: &Match<'_>) -> Vec<String> {
+    fn missing_imports(&self, file: &Path, matched: &Match<'_>) -> Vec<String> {
         let files = &self.listing.files;
         let mut missing = Vec::new();
-        for from in iter::once(file).chain(case.reach.files.iter().map(PathBuf::as_path)) {
+        for from in iter::once(file).chain(matched.closure.files.iter().map(PathBuf::as_path)) {
             let analysis = files.get(from).and_then(Entry::analysis);
             for local in analysis.map_or(&[][..], |analysis| &analysis.locals) {
                 if ![".js", ".mjs", ".cjs"].iter().any(|end| local.specifier.ends_with(end)) {
                     continue;
                 }
                 let is_followed =
-                    !self.listing.grounds.local_paths(from, &local.specifier).is_empty();
+                    !self.listing.import_roots.local_paths(from, &local.specifier).is_empty();
                 if is_followed && self.listing.resolve(from, &local.specifier).is_none() {
                     missing.push(format!(
                         "imports `{}`, which is missing (line {} of `{}`)",

@@ -48,11 +48,11 @@ impl ImportRoots {
     }
 
     /// The paths that `specifier` may mean in the file `from`, in the order in which Node tries
-    /// them. None if the specifier leads out of the grounds.
+    /// them. None if the specifier leads out of these folders.
     #[must_use]
     pub fn local_paths(&self, from: &Path, specifier: &str) -> Vec<PathBuf> {
         let plain = specifier.split(['?', '#']).next().unwrap_or_default();
-        let Some(path) = self.meet(from, plain) else { return Vec::new() };
+        let Some(path) = self.resolve_relative(from, plain) else { return Vec::new() };
         let is_folder = plain.ends_with('/') || plain.ends_with("..") || path.file_name().is_none();
         let mut paths = Vec::with_capacity(1 + ENDINGS.len() + INDEXES.len());
         if !is_folder && plain != "." {
@@ -79,7 +79,7 @@ impl ImportRoots {
     }
 
     /// Where a relative path leads from the folder of a file.
-    fn meet(&self, from: &Path, way: &str) -> Option<PathBuf> {
+    fn resolve_relative(&self, from: &Path, way: &str) -> Option<PathBuf> {
         let mut path = self.above.clone();
         let folder = from.parent().into_iter().flat_map(Path::components);
         for part in folder.chain(Path::new(way).components()) {
@@ -108,8 +108,11 @@ pub fn is_beside(path: &Path) -> bool {
 
 /// The files that belong to `root`, near ones first, up to the bounds. `imports` says what a
 /// file imports.
-pub fn reach(root: &Path, mut imports: impl FnMut(&Path) -> Vec<PathBuf>) -> ImportClosure {
-    let mut reach = ImportClosure::default();
+pub fn import_closure(
+    root: &Path,
+    mut imports: impl FnMut(&Path) -> Vec<PathBuf>,
+) -> ImportClosure {
+    let mut closure = ImportClosure::default();
     let mut seen = BTreeSet::from([root.to_path_buf()]);
     let mut queue = VecDeque::from([(root.to_path_buf(), 0)]);
     while let Some((file, depth)) = queue.pop_front() {
@@ -117,15 +120,15 @@ pub fn reach(root: &Path, mut imports: impl FnMut(&Path) -> Vec<PathBuf>) -> Imp
             if seen.contains(&import) {
                 continue;
             }
-            if depth == MAX_DEPTH || reach.files.len() == MAX_FILES {
-                reach.is_cut = true;
+            if depth == MAX_DEPTH || closure.files.len() == MAX_FILES {
+                closure.is_cut = true;
                 continue;
             }
             seen.insert(import.clone());
-            reach.files.push(import.clone());
+            closure.files.push(import.clone());
             queue.push_back((import, depth + 1));
         }
     }
-    reach.files.sort();
-    reach
+    closure.files.sort();
+    closure
 }

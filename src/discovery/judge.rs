@@ -9,8 +9,8 @@ use std::{
 use super::{
     accept::{Accepted, Refusal, accept},
     analysis::Marker,
-    graph::{ImportClosure, reach},
-    listing::{Barrier, Content, Entry, Listing},
+    graph::{ImportClosure, import_closure},
+    listing::{Content, Distrust, Entry, Listing},
     rules::Rules,
     verdict::{Candidate, Discovered, Verdict, VerdictKind},
 };
@@ -26,7 +26,7 @@ pub fn judge(
     listing: &Listing,
     running: &dyn Fn(&WorkerId) -> Option<PathBuf>,
 ) -> Discovered {
-    let mut court = Classifier {
+    let mut classifier = Classifier {
         rules,
         listing,
         running,
@@ -35,15 +35,15 @@ pub fn judge(
         importers: HashMap::new(),
         taken: BTreeMap::new(),
     };
-    court.hear_rules();
-    court.find_helpers();
-    court.give_ids();
+    classifier.match_rules();
+    classifier.find_helpers();
+    classifier.give_ids();
     let (mut verdicts, mut candidates) = (Vec::new(), Vec::new());
     for (file, entry) in &listing.files {
         if is_hidden(file) {
             continue;
         }
-        let (verdict, candidate) = court.judge_file(file, entry);
+        let (verdict, candidate) = classifier.judge_file(file, entry);
         verdicts.push(verdict);
         candidates.extend(candidate.map(Arc::new));
     }
@@ -74,13 +74,13 @@ pub(super) struct Match<'a> {
     id: Result<WorkerId, String>,
     /// Whether it runs by that name now.
     runs: bool,
-    pub(super) reach: ImportClosure,
+    pub(super) closure: ImportClosure,
     /// The accepted file that makes this one a helper.
-    master: Option<PathBuf>,
+    helper_of: Option<PathBuf>,
 }
 
 impl<'a> Classifier<'a> {
-    fn hear_rules(&mut self) {
+    fn match_rules(&mut self) {
         let mut resolved = BTreeMap::new();
         for (file, entry) in &self.listing.files {
             let Some(analysis) = entry.analysis() else {
@@ -97,18 +97,18 @@ impl<'a> Classifier<'a> {
                 self.refused.insert(file, refusal);
                 continue;
             }
-            let reach = if analysis.locals.is_empty() {
+            let closure = if analysis.locals.is_empty() {
                 ImportClosure::default()
             } else {
-                reach(file, |file| self.imports(file, &mut resolved))
+                import_closure(file, |file| self.imports(file, &mut resolved))
             };
-            match accept(self.rules, self.listing, (file, analysis), &reach) {
+            match accept(self.rules, self.listing, (file, analysis), &closure) {
                 Ok(accepted) => {
                     let id = id_of(file);
                     let holder = id.as_ref().ok().and_then(|id| (self.running)(id));
                     let runs = holder.is_some_and(|holder| holder == **file);
-                    let case = Match { entry, accepted, id, runs, reach, master: None };
-                    self.accepted.insert(file, case);
+                    let matched = Match { entry, accepted, id, runs, closure, helper_of: None };
+                    self.accepted.insert(file, matched);
                 }
                 Err(refusal) => {
                     self.refused.insert(file, refusal);
@@ -128,24 +128,24 @@ impl<'a> Classifier<'a> {
 
     /// A file that another accepted one imports is a helper, unless they import each other.
     fn find_helpers(&mut self) {
-        let mut masters = Vec::new();
+        let mut helpers = Vec::new();
         let mut importers = HashMap::new();
-        for (file, case) in self.in_order() {
-            for used in &case.reach.files {
+        for (file, matched) in self.in_order() {
+            for used in &matched.closure.files {
                 importers.entry(used.clone()).or_insert(file);
                 let Some(other) = self.accepted.get(used.as_path()) else {
                     continue;
                 };
-                let is_mutual = other.reach.files.binary_search(&file.to_path_buf()).is_ok();
+                let is_mutual = other.closure.files.binary_search(&file.to_path_buf()).is_ok();
                 if !is_mutual && !other.accepted.is_marked {
-                    masters.push((used.clone(), file.to_path_buf()));
+                    helpers.push((used.clone(), file.to_path_buf()));
                 }
             }
         }
         self.importers = importers;
-        for (helper, master) in masters {
-            if let Some(case) = self.accepted.get_mut(helper.as_path()) {
-                case.master.get_or_insert(master);
+        for (helper, importer) in helpers {
+            if let Some(matched) = self.accepted.get_mut(helper.as_path()) {
+                matched.helper_of.get_or_insert(importer);
             }
         }
     }
@@ -153,13 +153,13 @@ impl<'a> Classifier<'a> {
     /// The file that runs by an id keeps it; else the first by name has it.
     fn give_ids(&mut self) {
         let mut taken = BTreeMap::new();
-        for (file, case) in self.in_order() {
-            let Ok(id) = &case.id else { continue };
-            if case.master.is_some() || self.obstacle(case).is_some() {
+        for (file, matched) in self.in_order() {
+            let Ok(id) = &matched.id else { continue };
+            if matched.helper_of.is_some() || self.obstacle(matched).is_some() {
                 continue;
             }
             match taken.entry(id.clone()) {
-                btree_map::Entry::Occupied(mut other) if case.runs => {
+                btree_map::Entry::Occupied(mut other) if matched.runs => {
                     other.insert(file);
                 }
                 btree_map::Entry::Occupied(_) => {}
@@ -178,32 +178,32 @@ impl<'a> Classifier<'a> {
     }
 
     fn judge_file(&self, file: &'a Path, entry: &Entry) -> (Verdict, Option<Candidate>) {
-        let Some(case) = self.accepted.get(file) else {
+        let Some(matched) = self.accepted.get(file) else {
             return (self.judge_other(file, entry), None);
         };
-        let accepted = &case.accepted;
+        let accepted = &matched.accepted;
         let mut verdict = Verdict {
             file: file.to_path_buf(),
             verdict: VerdictKind::Rejected,
-            id: case.id.as_ref().ok().cloned(),
+            id: matched.id.as_ref().ok().cloned(),
             rule: Some(self.rules.rules[accepted.rule].name.clone()),
             line: accepted.line,
             reason: accepted.reason.clone(),
         };
-        if let Some(master) = &case.master {
+        if let Some(importer) = &matched.helper_of {
             verdict.verdict = VerdictKind::Helper;
             verdict.id = None;
-            verdict.reason = Some(format!("imported by `{}`", master.display()));
+            verdict.reason = Some(format!("imported by `{}`", importer.display()));
             return (verdict, None);
         }
-        let id = match &case.id {
+        let id = match &matched.id {
             Ok(id) => id,
             Err(reason) => {
                 verdict.reason = Some(reason.clone());
                 return (verdict, None);
             }
         };
-        if let Some((kind, reason)) = self.obstacle(case) {
+        if let Some((kind, reason)) = self.obstacle(matched) {
             verdict.verdict = kind;
             verdict.reason = Some(reason);
             return (verdict, None);
@@ -217,25 +217,25 @@ impl<'a> Classifier<'a> {
             Some(reason) => verdict.reason = Some(format!("{reason}; what runs goes on")),
             None => verdict.verdict = VerdictKind::Worker,
         }
-        (verdict, Some(self.candidate(id.clone(), file, case)))
+        (verdict, Some(self.candidate(id.clone(), file, matched)))
     }
 
     /// What keeps an accepted file from starting, unless it runs already.
-    fn obstacle(&self, case: &Match<'_>) -> Option<(VerdictKind, String)> {
-        if case.runs || case.id.is_err() {
+    fn obstacle(&self, matched: &Match<'_>) -> Option<(VerdictKind, String)> {
+        if matched.runs || matched.id.is_err() {
             return None;
         }
-        if let Some(reason) = case.entry.fault() {
+        if let Some(reason) = matched.entry.fault() {
             return Some((VerdictKind::Rejected, reason.to_owned()));
         }
-        case.reach.files.iter().find_map(|used| {
+        matched.closure.files.iter().find_map(|used| {
             let name = used.display();
             match &self.listing.files.get(used)?.content {
                 Content::Held => Some((
                     VerdictKind::Ignored,
                     format!("waits for `{name}`, which a program still writes to"),
                 )),
-                Content::Untrusted { barrier: Barrier::Open(reason), .. } => {
+                Content::Untrusted { reason: Distrust::Open(reason), .. } => {
                     Some((VerdictKind::Rejected, format!("imports `{name}`: {reason}")))
                 }
                 _ => None,
@@ -248,8 +248,8 @@ impl<'a> Classifier<'a> {
         let importer = self.importers.get(file);
         let (kind, reason) = match (&entry.content, importer) {
             (Content::Rejected(reason), _) => (VerdictKind::Rejected, reason.clone()),
-            (Content::Untrusted { barrier, .. }, _) => {
-                (VerdictKind::Rejected, barrier.reason().to_owned())
+            (Content::Untrusted { reason, .. }, _) => {
+                (VerdictKind::Rejected, reason.as_str().to_owned())
             }
             (_, Some(importer)) => {
                 (VerdictKind::Helper, format!("imported by `{}`", importer.display()))
@@ -290,7 +290,7 @@ impl Listing {
     /// The local file that `specifier` means in a file, if it is there.
     #[must_use]
     pub fn resolve(&self, file: &Path, specifier: &str) -> Option<PathBuf> {
-        self.grounds.resolve(file, specifier, |path| self.is_module(path))
+        self.import_roots.resolve(file, specifier, |path| self.is_module(path))
     }
 
     /// Whether an import may mean what is at a path. What is imported has been looked at: a name

@@ -10,7 +10,7 @@ pub struct Listing {
     /// The folder, absolute, links not followed.
     pub directory: PathBuf,
     /// Where what they import is looked for.
-    pub grounds: ImportRoots,
+    pub import_roots: ImportRoots,
     /// By path from the folder: the files that may be workers, those that are passed over beside
     /// them, and all that the former import locally.
     pub files: BTreeMap<PathBuf, Entry>,
@@ -38,8 +38,8 @@ pub enum Content {
     Rejected(String),
     /// Nothing new may start from it; what runs goes on.
     Untrusted {
-        /// What stands against it.
-        barrier: Barrier,
+        /// Why not.
+        reason: Distrust,
         /// Its content when it was last read, if it ever was.
         before: Option<Arc<Analysis>>,
     },
@@ -47,17 +47,17 @@ pub enum Content {
 
 /// Why nothing new may start from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Barrier {
+pub enum Distrust {
     /// Anyone may write to it or to its folder; says which, and what to do.
     Open(String),
     /// It cannot be read; says why.
     Unreadable(String),
 }
 
-impl Barrier {
+impl Distrust {
     /// The reason, in words.
     #[must_use]
-    pub fn reason(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Open(reason) | Self::Unreadable(reason) => reason,
         }
@@ -86,7 +86,7 @@ impl Entry {
     pub fn fault(&self) -> Option<&str> {
         match &self.content {
             Content::Rejected(reason) => Some(reason),
-            Content::Untrusted { barrier, .. } => Some(barrier.reason()),
+            Content::Untrusted { reason, .. } => Some(reason.as_str()),
             Content::Unread | Content::Held | Content::Analysed(_) => None,
         }
     }

@@ -67,7 +67,7 @@ fn folder(rules: &Rules, files: &[(&str, &str)]) -> Listing {
     };
     Listing {
         directory: PathBuf::from("/site/workers"),
-        grounds: ImportRoots::new(Path::new("/site"), Path::new("/site/workers")),
+        import_roots: ImportRoots::new(Path::new("/site"), Path::new("/site/workers")),
         files: files.iter().map(entry).collect(),
     }
 }

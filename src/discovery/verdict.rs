@@ -67,5 +67,5 @@ pub struct Candidate {
     /// What its owner should know.
     pub warnings: Vec<String>,
     /// Why nothing new may start from it, if anyone may write to it or to what it imports.
-    pub bar: Option<String>,
+    pub untrusted: Option<String>,
 }

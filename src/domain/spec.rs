@@ -32,7 +32,7 @@ pub struct WorkerSpec {
     /// What its owner should know; changes restart nobody.
     pub warnings: Vec<String>,
     /// Why no run may begin, though one that runs goes on: anyone may write to what it runs.
-    pub bar: Option<String>,
+    pub untrusted: Option<String>,
 }
 
 /// All that makes one process of a worker what it is.

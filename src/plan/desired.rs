@@ -104,7 +104,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
         model: environment.vars.0.get("AI_MODEL").cloned(),
         lacks_key: environment.lacks_key,
         warnings,
-        bar: candidate.bar.clone(),
+        untrusted: candidate.untrusted.clone(),
         policy: settings.policy(),
         launch: Launch {
             program,

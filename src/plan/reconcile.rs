@@ -93,8 +93,8 @@ impl Plan {
 
 /// Why a run goes on though its launch has changed.
 fn keeper(new: &WorkerSpec) -> Option<String> {
-    if let Some(bar) = &new.bar {
-        return Some(format!("what runs goes on: {bar}"));
+    if let Some(reason) = &new.untrusted {
+        return Some(format!("what runs goes on: {reason}"));
     }
     let is_manual = new.policy.reload == OnChange::Manual;
     is_manual.then(|| "a run waits for a restart, by `reload.on_change = \"manual\"`".to_owned())

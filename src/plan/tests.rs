@@ -42,7 +42,7 @@ fn candidate(name: &str, content: u128) -> Arc<Candidate> {
         uses: vec![(PathBuf::from("shared/util.js"), Fingerprint(content / 10))],
         env_reads: vec!["DATABASE_URL".to_owned(), "PATH".to_owned()],
         warnings: Vec::new(),
-        bar: None,
+        untrusted: None,
     })
 }
 
@@ -144,18 +144,18 @@ fn an_unchanged_candidate_keeps_its_spec_and_a_restart_names_its_cause() {
 #[test]
 fn a_run_that_is_kept_is_not_told_to_restart() {
     let text = "[workers.a]\nreload.on_change = \"manual\"\n";
-    let of = |content, bar: Option<&str>, before: &Desired| {
-        let bar = bar.map(str::to_owned);
-        let candidate = Candidate { bar, ..Candidate::clone(&candidate("a", content)) };
+    let of = |content, untrusted: Option<&str>, before: &Desired| {
+        let untrusted = untrusted.map(str::to_owned);
+        let candidate = Candidate { untrusted, ..Candidate::clone(&candidate("a", content)) };
         desired(&config(text, &[]), &[Arc::new(candidate)], &around(None), before)
     };
     let before = of(1, None, &Desired::default());
     let actual: Vec<_> = before.workers.values().cloned().collect();
-    for (bar, why) in [
+    for (untrusted, why) in [
         (None, "a.js (a run waits for a restart, by `reload.on_change = \"manual\"`)"),
         (Some("it is open"), "a.js (what runs goes on: it is open)"),
     ] {
-        let summary = reconcile(&of(2, bar, &before), &actual, &before).summary;
+        let summary = reconcile(&of(2, untrusted, &before), &actual, &before).summary;
         assert_eq!((summary.updated.len(), summary.restarted.len()), (1, 0));
         assert_eq!(summary.reasons["a"], why);
     }

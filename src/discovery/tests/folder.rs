@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    super::{Barrier, ImportRoots},
+    super::{Distrust, ImportRoots},
     Content, Entry, VerdictKind, candidate, folder, found, judge, kinds, openai, rule, rules,
     verdict, words,
 };
@@ -228,7 +228,7 @@ fn what_is_broken_is_named_to_the_worker_and_keeps_what_runs() {
     listing.files.insert("shared/x.js".into(), Entry::new(broken));
     let own = listing.files[Path::new("open.js")].analysis().cloned();
     let barred = Content::Untrusted {
-        barrier: Barrier::Open("anyone may write to it".to_owned()),
+        reason: Distrust::Open("anyone may write to it".to_owned()),
         before: own,
     };
     listing.files.insert("open.js".into(), Entry::new(barred));
@@ -245,7 +245,7 @@ fn what_is_broken_is_named_to_the_worker_and_keeps_what_runs() {
     let running = judge(&rules, &listing, &runs);
     assert_eq!(verdict(&running, "open.js").verdict, VerdictKind::Rejected);
     assert_eq!(candidate(&running, "open").warnings, ["anyone may write to it"]);
-    assert_eq!(candidate(&running, "open").bar.as_deref(), Some("anyone may write to it"));
+    assert_eq!(candidate(&running, "open").untrusted.as_deref(), Some("anyone may write to it"));
 }
 
 #[test]
@@ -260,9 +260,9 @@ fn a_worker_waits_for_a_new_helper_that_is_still_written() {
 
 #[test]
 fn local_paths_are_those_that_node_tries() {
-    let grounds = ImportRoots::new(Path::new("/site"), Path::new("/site/ai/workers"));
+    let import_roots = ImportRoots::new(Path::new("/site"), Path::new("/site/ai/workers"));
     let paths = |from: &str, specifier: &str| -> Vec<String> {
-        grounds
+        import_roots
             .local_paths(Path::new(from), specifier)
             .iter()
             .map(|path| path.display().to_string())

@@ -155,7 +155,7 @@ impl Launch {
         }
         // It is found out anew: after a crash this may be faster than the next look at the folder.
         let open = files::open_to_all(&launch.file);
-        if let Some(reason) = open.or_else(|| self.spec.bar.clone()) {
+        if let Some(reason) = open.or_else(|| self.spec.untrusted.clone()) {
             let path = launch.file.display().to_string();
             return Err(SpawnError::Failed { step: "run", path, reason });
         }

@@ -202,8 +202,8 @@ impl Task {
         failpoint("worker", self.id.as_str());
         let spec = self.machine.spec();
         // As before a launch: this may be faster than the next look at the folder.
-        let bar = files::open_to_all(&spec.launch.file).or_else(|| spec.bar.clone());
-        let outcome = self.machine.request(request.wish, bar, now);
+        let untrusted = files::open_to_all(&spec.launch.file).or_else(|| spec.untrusted.clone());
+        let outcome = self.machine.request(request.wish, untrusted, now);
         let answer = match outcome {
             Ok(outcome) => {
                 self.carry_out(outcome.effects);

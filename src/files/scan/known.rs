@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    discovery::{Analysis, Barrier, Content, Entry, Rules, analyse, fingerprint},
+    discovery::{Analysis, Content, Distrust, Entry, Rules, analyse, fingerprint},
     files::{RetryDelay, file_id::FileId, read::ReadError},
 };
 
@@ -140,14 +140,14 @@ impl Memory<'_> {
             ReadError::TooLarge { .. } | ReadError::NotRegular(_) => {
                 self.remember(path, rejected(&reason), None)
             }
-            ReadError::Io(_) => self.distrust(path, Barrier::Unreadable(reason)),
+            ReadError::Io(_) => self.distrust(path, Distrust::Unreadable(reason)),
         }
     }
 
     /// Nothing new is taken from the file; what was known of it before keeps its runs going.
-    pub(super) fn distrust(&mut self, path: &Path, barrier: Barrier) -> Presence {
+    pub(super) fn distrust(&mut self, path: &Path, reason: Distrust) -> Presence {
         let before = self.files.get(path).and_then(Known::analysis).cloned();
-        let entry = Entry::new(Content::Untrusted { barrier, before });
+        let entry = Entry::new(Content::Untrusted { reason, before });
         self.remember(path, entry, None)
     }
 

@@ -14,7 +14,7 @@ use super::{
     outcome::{Scan, ScanError},
 };
 use crate::{
-    discovery::{Barrier, Content, Entry, ImportRoots, Listing, Rules, is_beside, reach},
+    discovery::{Content, Distrust, Entry, ImportRoots, Listing, Rules, import_closure, is_beside},
     files::{
         file_id::FileId,
         read::{ReadError, Reading, check_regular, is_missing, read_with_id},
@@ -112,7 +112,7 @@ impl<'a> Pass<'a> {
         let scan = Scan {
             listing: Listing {
                 directory: self.directory.to_path_buf(),
-                grounds: self.import_roots,
+                import_roots: self.import_roots,
                 // What is known is the last word on a path.
                 files: files.into_iter().collect(),
             },
@@ -162,7 +162,7 @@ impl<'a> Pass<'a> {
                 && known.analysis().is_some_and(|analysis| !analysis.locals.is_empty())
         };
         for root in self.known_paths(imports) {
-            reach(&root, |file| self.imports(file));
+            import_closure(&root, |file| self.imports(file));
         }
     }
 
@@ -254,7 +254,7 @@ impl<'a> Pass<'a> {
             Err(error) => return self.memory.refuse(path, ReadError::Io(error)),
         };
         if let Some(reason) = self.open_place(path, &file_id) {
-            return self.memory.distrust(path, Barrier::Open(reason));
+            return self.memory.distrust(path, Distrust::Open(reason));
         }
         match read_with_id(full, MAX_FILE) {
             Ok(Reading::Content(content, file_id)) => {

@@ -33,11 +33,12 @@ impl MachineState {
             if is_other_schedule {
                 self.reschedule(now);
             }
-            let is_free = old.bar.is_some() && self.spec.bar.is_none();
-            let is_let_go = self.is_let_go(old.policy.reload) || (is_free && self.is_behind());
-            if old.launch != self.spec.launch || is_let_go {
+            let is_trusted_again = old.untrusted.is_some() && self.spec.untrusted.is_none();
+            let need_not_wait =
+                self.need_not_wait(old.policy.reload) || (is_trusted_again && self.is_behind());
+            if old.launch != self.spec.launch || need_not_wait {
                 self.relaunch(now, &mut out);
-            } else if old.policy != self.spec.policy || is_free {
+            } else if old.policy != self.spec.policy || is_trusted_again {
                 self.try_afresh();
             }
         }
@@ -47,7 +48,7 @@ impl MachineState {
     }
 
     /// Whether a change that waited for a person need not wait any more.
-    fn is_let_go(&self, old: OnChange) -> bool {
+    fn need_not_wait(&self, old: OnChange) -> bool {
         let waited = old == OnChange::Manual && self.spec.policy.reload != OnChange::Manual;
         waited && self.is_behind()
     }
@@ -57,16 +58,22 @@ impl MachineState {
         self.main().is_some() && self.is_changed()
     }
 
-    /// Its file was removed and is there again before the run had ended.
+    /// Its file was removed and is there again before the worker was gone.
+    ///
+    /// An editor that saves by renaming leaves a moment without the file. The removal has asked
+    /// the run to end by then, and the machine must not be left stopped when that end comes.
     fn come_back(&mut self, now: Present) {
         self.is_held = false;
         let mut is_ending = false;
         for run in self.runs.iter_mut().filter(|run| run.role == Role::Main) {
             if let Stage::Stopping { then, .. } = &mut run.stage {
+                // The end of this run is on its way already: the new run follows it.
                 *then = AfterStop::Again { by_person: false };
                 is_ending = true;
             }
         }
+        // Without a run that ends, or where it came back with `enabled = false`, it begins like a
+        // worker that just appeared; a run that is ending then ends, and nothing follows.
         if !is_ending || !self.spec.policy.enabled {
             self.begin_afresh(now);
         } else {
@@ -75,6 +82,10 @@ impl MachineState {
     }
 
     /// `enabled` has changed.
+    ///
+    /// Somebody may switch a worker off and on again while its run still ends, or after a person
+    /// has stopped it: the edit ends and begins what the config governs, and not what the person
+    /// decided.
     fn switch(&mut self, now: Present, out: &mut Vec<Effect>) {
         self.retick(now);
         self.pending = None;
@@ -86,8 +97,10 @@ impl MachineState {
             self.idle = Idle::Stopped;
             self.stop_runs(&AfterStop::Idle, now, out);
         } else if self.is_held {
+            // Enabled again, but a person stopped it before: it waits for that person.
             self.idle = Idle::Stopped;
         } else if self.main().is_some() {
+            // The run that `enabled = false` asked to end is still there: a new one follows it.
             self.stop_runs(&AfterStop::Again { by_person: false }, now, out);
         } else {
             self.begin_afresh(now);
@@ -115,9 +128,9 @@ impl MachineState {
     /// The launch has changed.
     fn relaunch(&mut self, now: Present, out: &mut Vec<Effect>) {
         self.facts.note = None;
-        if let Some(bar) = self.spec.bar.as_ref().filter(|_| self.main().is_some()) {
+        if let Some(reason) = self.spec.untrusted.as_ref().filter(|_| self.main().is_some()) {
             // Nothing may take the place of what runs.
-            let text = format!("Worker {} has changed, its run is kept: {bar}", self.id);
+            let text = format!("Worker {} has changed, its run is kept: {reason}", self.id);
             out.push(Effect::Log(Level::Warn, text));
             return;
         }
@@ -153,7 +166,7 @@ impl MachineState {
         match self.main() {
             // A scheduled worker takes the change up with its next run.
             None => self.idle != Idle::Scheduled,
-            Some(_) => self.spec.bar.is_none() && self.on_change() != OnChange::Manual,
+            Some(_) => self.spec.untrusted.is_none() && self.on_change() != OnChange::Manual,
         }
     }
 

@@ -305,9 +305,9 @@ fn a_change_that_waited_is_taken_up_once_changes_need_not_wait() {
 }
 
 #[test]
-fn what_is_barred_keeps_its_run_whatever_is_asked_and_changes_once_it_may() {
-    let make = |version, bar: Option<&str>| {
-        spec(version, move |s: &mut WorkerSpec| s.bar = bar.map(str::to_owned))
+fn a_worker_that_became_untrusted_keeps_its_run_whatever_is_asked_and_changes_once_it_may() {
+    let make = |version, untrusted: Option<&str>| {
+        spec(version, move |s: &mut WorkerSpec| s.untrusted = untrusted.map(str::to_owned))
     };
     for (wish, is_taken) in
         [(Wish::Restart, false), (Wish::Start, true), (Wish::Run(None), true), (Wish::Stop, true)]

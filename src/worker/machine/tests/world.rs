@@ -58,7 +58,7 @@ pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<Wo
         model: Some("m".to_owned()),
         lacks_key: false,
         warnings: Vec::new(),
-        bar: None,
+        untrusted: None,
         launch: Launch {
             program: "node".to_owned(),
             args: Vec::new(),
@@ -162,7 +162,7 @@ impl World {
     }
 
     pub(super) fn ask(&mut self, wish: Wish) -> bool {
-        let outcome = self.machine.request(wish, self.machine.spec().bar.clone(), self.now);
+        let outcome = self.machine.request(wish, self.machine.spec().untrusted.clone(), self.now);
         let is_taken = outcome.is_ok();
         self.obey(outcome.map(|o| o.effects).unwrap_or_default());
         is_taken
