@@ -64,20 +64,24 @@ impl MachineState {
     /// the run to end by then, and the machine must not be left stopped when that end comes.
     fn come_back(&mut self, now: Present) {
         self.is_held = false;
+        let is_enabled = self.spec.policy.enabled;
         let mut is_ending = false;
         for run in self.runs.iter_mut().filter(|run| run.role == Role::Main) {
             if let Stage::Stopping { then, .. } = &mut run.stage {
-                // The end of this run is on its way already: the new run follows it.
-                *then = AfterStop::Again { by_person: false };
+                // The end of this run is on its way already: the new run follows it, unless the
+                // file came back with `enabled = false`.
+                *then = if is_enabled {
+                    AfterStop::Again { by_person: false }
+                } else {
+                    AfterStop::Idle
+                };
                 is_ending = true;
             }
         }
-        // Without a run that ends, or where it came back with `enabled = false`, it begins like a
-        // worker that just appeared; a run that is ending then ends, and nothing follows.
-        if !is_ending || !self.spec.policy.enabled {
-            self.begin_afresh(now);
-        } else {
+        if is_ending && is_enabled {
             self.retick(now);
+        } else {
+            self.begin_afresh(now);
         }
     }
 

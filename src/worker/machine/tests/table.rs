@@ -335,6 +335,21 @@ fn a_worker_that_became_untrusted_keeps_its_run_whatever_is_asked_and_changes_on
 }
 
 #[test]
+fn a_worker_that_comes_back_disabled_while_its_run_ends_is_not_started() {
+    let make = |enabled| spec(2, move |s: &mut WorkerSpec| s.policy.enabled = enabled);
+    for (enabled, state, starts) in [(false, State::Stopped, 1), (true, State::Running, 2)] {
+        let mut world = World::new(make(true), &[(2, Behaviour::Stubborn)]);
+        world.pass(2_000);
+        world.remove();
+        world.pass(1_000);
+        world.apply(make(enabled));
+        assert_eq!(world.state(), State::Stopping);
+        world.pass(60_000);
+        assert_eq!((world.state(), world.view().starts), (state, starts));
+    }
+}
+
+#[test]
 fn a_worker_that_changes_for_ever_is_not_started_for_ever_and_ends_as_it_was_last() {
     for (on_change, behaviours) in [
         (OnChange::Replace, &[][..]),
