@@ -1,7 +1,6 @@
-//! The words of arcanos as types.
+//! The domain types that all other modules share.
 //!
-//! Everything above speaks in these: which file is a worker, what a run needs, how it ended,
-//! what everybody may see of it. Nothing here does I/O, waits, or knows how a thing is shown on
+//! Worker ids and specs, run states and exits, snapshots and events. Nothing here does I/O, waits, or knows how a thing is shown on
 //! the wire; the server and the command line have shapes of their own.
 
 mod event;

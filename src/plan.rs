@@ -1,4 +1,4 @@
-//! What should run, and what is to be done about it: pure, and printable.
+//! Computes what should run and how that differs from what runs. Pure: it carries nothing out.
 //!
 //! `desired` turns config and verdicts into specs; `reconcile` compares them with what runs.
 

@@ -1,4 +1,4 @@
-//! Which rule accepts a file, by its own content and that of the local files that belong to it.
+//! Finds the rule that accepts a file, by its content and that of the local files it imports.
 
 use std::path::Path;
 

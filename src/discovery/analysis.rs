@@ -1,4 +1,4 @@
-//! What one file says, taken out of its bytes once and kept instead of them.
+//! The analysis of one file: what the rules need of its content, kept instead of the content.
 
 use std::path::Path;
 

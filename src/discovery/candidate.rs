@@ -1,4 +1,4 @@
-//! What a run of an accepted file depends on.
+//! Makes the candidate of an accepted file: all that a run of it depends on.
 
 use std::{
     iter,

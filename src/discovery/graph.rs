@@ -1,4 +1,4 @@
-//! Which local files belong to a file: those that it imports, and those that they import.
+//! The import graph: which local files a file imports, directly and through others.
 
 use std::{
     collections::{BTreeSet, VecDeque},

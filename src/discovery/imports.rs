@@ -1,4 +1,4 @@
-//! What the imports of a file mean: packages that a rule asks for, and local files.
+//! Sorts the imports of a file into packages that a rule asks for, and local files.
 
 use std::collections::BTreeSet;
 

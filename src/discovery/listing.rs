@@ -1,4 +1,4 @@
-//! What a folder of workers holds, as far as anything there matters.
+//! The listing of a folder of workers: its files, and what is known of each.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 

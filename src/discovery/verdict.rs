@@ -1,4 +1,4 @@
-//! What becomes of each file.
+//! The verdict on each file, and the candidates among them.
 
 use std::{path::PathBuf, sync::Arc};
 

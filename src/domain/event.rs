@@ -1,4 +1,4 @@
-//! Things that happened, as `/events` tells them.
+//! Events, as `/events` reports them.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Names: of a worker, of one of its runs, of a state of the world.
+//! Identifiers: of a worker, of a run, and of a generation of config and workers.
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 

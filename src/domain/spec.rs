@@ -1,4 +1,4 @@
-//! What a worker should be: how it is launched, and by which rules it lives.
+//! The specification of a worker: how it is launched, and the policies it lives by.
 //!
 //! Invariant: [`Launch`] holds all that only a new process can take up, [`Policy`] all that a
 //! living run can. `==` on each half is the whole question whether an edit restarts a worker.

@@ -1,4 +1,4 @@
-//! Where a worker is in its life.
+//! The states of a worker.
 
 use std::fmt;
 

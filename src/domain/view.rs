@@ -1,4 +1,4 @@
-//! What everybody may see: one immutable snapshot of all workers.
+//! The snapshot: one immutable view of all workers, for the server and the command line.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -238,7 +238,7 @@ pub struct LastExit {
     pub evidence: Evidence,
 }
 
-/// What a run leaves that tells of its end.
+/// What a run leaves that explains its end.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Evidence {
     /// What its output says about the cause.

@@ -1,4 +1,4 @@
-//! Config and verdicts in, specs out.
+//! Makes the spec of each worker from the config and the candidates.
 
 use std::{
     collections::BTreeMap,

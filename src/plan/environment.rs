@@ -1,4 +1,4 @@
-//! The environment of a worker: what the config says, what the model needs, who it is.
+//! The environment variables of a worker: from the config, for the model, and its own id.
 
 use std::collections::BTreeMap;
 

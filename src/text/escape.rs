@@ -1,4 +1,4 @@
-//! One event is one line, and a line moves no cursor.
+//! Escapes control characters, so that text stays one line and moves no cursor.
 //!
 //! Control characters (but for the tab), line and paragraph separators, and the characters that
 //! turn the direction of text are written out as `\n`, `\x1b` or `\u{202e}`; what is no UTF-8

@@ -1,4 +1,4 @@
-//! Bytes cut into lines.
+//! Splits bytes into lines.
 //!
 //! The input is bounded by whoever read it, so a line is no longer than one buffer. Nothing is
 //! decoded: a line is bytes until it is shown.

@@ -1,4 +1,4 @@
-//! Whether the end of some text may be the beginning of a match.
+//! Finds where the end of a text may be the beginning of a match.
 //!
 //! Text that arrives in pieces is shown before its line is complete; what may still become a
 //! match must wait. The automaton under `regex` tells exactly: a state is dead or it is not.

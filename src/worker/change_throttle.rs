@@ -1,7 +1,7 @@
-//! How fast changes of a worker are taken up, one after another.
+//! Limits how often a worker is restarted for changes of its file or settings.
 //!
-//! Saves in quick succession are people's business and are all taken up. A worker that changes
-//! its own files, or whatever else never comes to rest, would be started for ever.
+//! A person who saves several times in a row gets a restart for each. Without a limit a worker that
+//! changes its own files would be restarted for ever.
 
 use std::time::Duration;
 

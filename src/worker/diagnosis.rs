@@ -1,7 +1,7 @@
-//! Why a run failed, in plain words: from how it ended and from its last lines on stderr.
+//! Finds the cause of a failed run in how it ended and in its last lines on stderr.
 //!
-//! Deterministic, and modest: where nothing is recognised nothing is said. What was logged before
-//! the error that ended the run does not count.
+//! Where it recognises nothing it says nothing. Lines before the error that ended the run do not
+//! count.
 
 mod signs;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How often a failing worker may try again, and after which delay.
+//! Counts the restarts of a failing worker, and computes the delay before each.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl RestartCounter {
     }
 
     /// Spends one restart, if one is left. `jitter` is a random number in 0..1 and decides where
-    /// in the range of the jitter the delay lies; `at_least` is the worker's own wish.
+    /// in the range of the jitter the delay lies; `at_least` is the delay that the worker asked for.
     pub(super) fn spend(
         &mut self,
         policy: &RestartPolicy,

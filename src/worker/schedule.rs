@@ -1,4 +1,4 @@
-//! When a worker runs by the clock.
+//! Schedules: cron expressions and fixed intervals.
 
 use std::{str::FromStr as _, time::Duration};
 
@@ -37,14 +37,14 @@ pub(super) struct Tick {
     pub(super) at: Stamp,
 }
 
-/// Why an expression is none.
+/// Why an expression is not a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
     /// `every` without a good duration.
     #[error("`{0}` has no duration of at least 1s after `every`, like \"every 10m\"")]
     Every(String),
     /// Not a cron expression.
-    #[error("`{expression}` is no cron expression ({reason}), like \"*/15 * * * *\"")]
+    #[error("`{expression}` is not a cron expression ({reason}), like \"*/15 * * * *\"")]
     Cron {
         /// What was given.
         expression: String,

@@ -1,4 +1,4 @@
-//! What an edit of the worker's file or settings does to it.
+//! Applies an edit of the worker's file or settings.
 
 use std::{sync::Arc, time::Duration};
 

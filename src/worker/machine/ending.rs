@@ -1,4 +1,4 @@
-//! How a run ended, and what follows from it.
+//! Handles the end of a run: its cause, and what follows.
 
 use std::sync::Arc;
 

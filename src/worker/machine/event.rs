@@ -24,7 +24,7 @@ pub enum Event {
         /// Its process.
         pid: u32,
     },
-    /// Of what a run should have, the machine cannot give this; told before [`Event::Spawned`].
+    /// The operating system cannot apply some limits of a run; comes before [`Event::Spawned`].
     LimitsNotApplied {
         /// Which run.
         run: RunKey,
@@ -37,7 +37,7 @@ pub enum Event {
         run: RunKey,
         /// Why, in words.
         reason: String,
-        /// Whether the machine may well allow it in a moment.
+        /// Whether the next try may well succeed, as after a shortage of processes.
         is_transient: bool,
     },
     /// A run says that it is ready.
@@ -50,7 +50,7 @@ pub enum Event {
         run: RunKey,
         /// In its own words.
         reason: String,
-        /// Its wish.
+        /// How long the next attempt is to wait at least.
         retry_after: Option<Duration>,
     },
     /// A run is gone, with everything it started.
@@ -71,9 +71,9 @@ pub enum Event {
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Ask for a turn to launch; answered by [`Event::Admitted`].
+    /// Ask for permission to launch; answered by [`Event::Admitted`].
     AskTurn,
-    /// Give the turn back unused.
+    /// Give the permission back unused.
     YieldTurn,
     /// Spawn a process.
     Spawn {
@@ -84,7 +84,7 @@ pub enum Effect {
         /// A JSON text for its task.
         input: Option<String>,
     },
-    /// The run has shown life: its turn is over.
+    /// The run has shown life: its permission goes to the next worker.
     ShowedLife(RunKey),
     /// Ask a run to end.
     Stop {
@@ -92,7 +92,7 @@ pub enum Effect {
         run: RunKey,
         /// By this signal, to its group.
         signal: i32,
-        /// How long it may take, to be told.
+        /// How long it may take; the run is told so on its channel.
         timeout: Duration,
     },
     /// End everything of a run at once.
@@ -106,7 +106,7 @@ pub enum Effect {
     },
     /// Write a line about the worker.
     Log(Level, String),
-    /// The worker is no more, and has no run.
+    /// The worker is gone and has no run.
     Gone,
 }
 

@@ -1,4 +1,4 @@
-//! The runs that have ended, as far as they are remembered.
+//! The history of a worker: its last runs that have ended.
 
 use std::sync::Arc;
 

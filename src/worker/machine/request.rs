@@ -1,4 +1,4 @@
-//! What people ask of a worker.
+//! Commands of people to a worker: start, stop, restart, run.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::{
 use crate::{domain::Mode, worker::clock::Present};
 
 /// A restart asked for while a run that a person asked for is younger than this is taken as the
-/// same request: fifty clicks are one wish.
+/// same request: fifty clicks are one request.
 const SAME_REQUEST: Duration = Duration::from_secs(1);
 
-/// A person's wish.
+/// What a person asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// Run, if it does not.
@@ -26,7 +26,7 @@ pub enum Wish {
     Run(Option<String>),
 }
 
-/// A wish that was taken.
+/// A request that was accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// The epoch in which it will have been done.
@@ -35,7 +35,7 @@ pub struct Outcome {
     pub effects: Vec<Effect>,
 }
 
-/// Why a wish was not taken.
+/// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Its settings say that it should not run.

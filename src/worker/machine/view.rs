@@ -1,4 +1,4 @@
-//! The worker as everybody may see it.
+//! The worker as the status shows it.
 
 use std::sync::Arc;
 
