@@ -28,6 +28,7 @@ mod raw;
 mod report;
 mod sample;
 mod schema;
+mod secret;
 mod syntax;
 mod values;
 mod variables;
@@ -42,8 +43,9 @@ pub use inputs::Inputs;
 pub use layers::Source;
 pub use load::{Loaded, load};
 pub use model::{
-    Config, Discovery, Env, Log, LogFormat, LogKind, Model, Rule, Secret, Server, Upstream, View,
-    Watch, WorkerSettings,
+    Config, Discovery, Env, Log, LogFormat, LogKind, Model, Rule, Server, Upstream, View, Watch,
+    WorkerSettings,
 };
 pub use sample::sample;
 pub use schema::schema;
+pub use secret::{NamedSecret, Secret};

@@ -16,11 +16,13 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 
-use crate::cli::exit::{self, Failure};
+use crate::{
+    cli::exit::{self, Failure},
+    config::Secret,
+};
 pub(crate) use sse::{Event, Events};
 
 /// How long a connection on this machine may take.
@@ -49,7 +51,7 @@ pub(crate) enum Wait {
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     address: SocketAddr,
-    token: Option<SecretString>,
+    token: Option<Secret>,
 }
 
 /// An answer, read whole.
@@ -107,7 +109,7 @@ impl From<ClientError> for Failure {
 
 impl Client {
     /// A client of the arcanos that listens there.
-    pub(crate) const fn new(address: SocketAddr, token: Option<SecretString>) -> Self {
+    pub(crate) const fn new(address: SocketAddr, token: Option<Secret>) -> Self {
         Self { address, token }
     }
 
@@ -188,8 +190,7 @@ impl Client {
             .header(header::ACCEPT, "application/json")
             .header(header::USER_AGENT, concat!("arcanos/", env!("CARGO_PKG_VERSION")));
         if let Some(token) = &self.token {
-            builder =
-                builder.header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()));
+            builder = builder.header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
         }
         if body.is_some() {
             builder = builder.header(header::CONTENT_TYPE, "application/json");

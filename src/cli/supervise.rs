@@ -10,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use secrecy::ExposeSecret;
 use tokio::{
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
@@ -270,7 +269,7 @@ fn redactor_of(config: &Config) -> Result<Arc<Redactor>, String> {
     let secrets: Vec<(String, String)> = config
         .secrets
         .iter()
-        .map(|secret| (secret.name.clone(), secret.value.expose_secret().to_owned()))
+        .map(|secret| (secret.name.clone(), secret.value.expose().to_owned()))
         .collect();
     let redactor = Redactor::new(&secrets, &config.log.redact);
     redactor.map(Arc::new).map_err(|error| format!("log.redact: {error}"))

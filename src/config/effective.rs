@@ -1,14 +1,9 @@
 //! The config in force, for people to see: the form of `arcanos.toml`, without secrets.
 
 use figment::value::Value;
-use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{
-    hidden::Hidden,
-    key::KeyPath,
-    model::{Config, Secret},
-};
+use super::{hidden::Hidden, key::KeyPath, model::Config, secret::NamedSecret};
 
 /// What stands in place of a secret.
 const REDACTED: &str = "[redacted]";
@@ -24,7 +19,7 @@ pub(super) fn render(tree: &Value, config: &Config) -> serde_json::Value {
 
 struct Rendering<'a> {
     names: Hidden,
-    secrets: &'a [Secret],
+    secrets: &'a [NamedSecret],
 }
 
 impl Rendering<'_> {
@@ -56,7 +51,7 @@ impl Rendering<'_> {
         }
         let mut shown = text.to_owned();
         for secret in self.secrets {
-            let value = secret.value.expose_secret();
+            let value = secret.value.expose();
             if shown.contains(value) {
                 shown = shown.replace(value, REDACTED);
             }

@@ -1,4 +1,4 @@
-//! The config once it is known to be good: nothing here is missing, unparsed or out of range.
+//! [`Config`]: the checked config. Nothing in it is missing, unparsed or out of range.
 
 use std::{
     borrow::Cow,
@@ -8,15 +8,14 @@ use std::{
     time::Duration,
 };
 
-use secrecy::SecretString;
-
+use super::secret::{NamedSecret, Secret};
 use crate::domain::{
     Attempts, EnvMap, Limits, Mode, OnChange, Policy, RestartPolicy, SchedulePolicy, StartPolicy,
     StopPolicy,
 };
 
-/// Everything `arcanos.toml` and what lies over it say, checked.
-#[derive(Clone, Debug)]
+/// Everything `arcanos.toml` and the layers above it say, checked.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The active profile.
     pub profile: String,
@@ -47,16 +46,7 @@ pub struct Config {
     /// The ids in `workers` that only variables name: their case does not matter.
     pub ids_of_variables: BTreeSet<String>,
     /// Every value that must never be seen, with its name, from wherever it came.
-    pub secrets: Vec<Secret>,
-}
-
-/// A value that must never be seen.
-#[derive(Clone, Debug)]
-pub struct Secret {
-    /// The variable or key it belongs to; stands in `[redacted NAME]`.
-    pub name: String,
-    /// The value.
-    pub value: SecretString,
+    pub secrets: Vec<NamedSecret>,
 }
 
 /// `[discovery]`.
@@ -215,12 +205,12 @@ pub enum LogFormat {
 }
 
 /// `[server]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Server {
     /// Where it listens.
     pub listen: SocketAddr,
     /// What every client must show; `None` is nothing, and only good on loopback.
-    pub token: Option<SecretString>,
+    pub token: Option<Secret>,
     /// Host names accepted beside loopback ones and the listen address, lower case.
     pub allowed_hosts: Vec<String>,
     /// Connections at once.

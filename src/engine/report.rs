@@ -9,11 +9,10 @@ use std::{
     },
 };
 
-use secrecy::SecretString;
 use serde::Serialize;
 
 use crate::{
-    config::Config,
+    config::{Config, Secret},
     discovery::Verdict,
     domain::{Generation, ReloadReport, ReloadResult},
 };
@@ -54,7 +53,7 @@ pub struct ServerSettings {
     /// Where it should listen.
     pub listen: std::net::SocketAddr,
     /// What clients must show.
-    pub token: Option<SecretString>,
+    pub token: Option<Secret>,
     /// Host names accepted beside loopback and the listen address, lower case.
     pub allowed_hosts: Vec<String>,
     /// Connections at once.

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    config::Secret,
     domain::Stamp,
     engine::{Handle, ServerSettings},
 };
@@ -28,7 +28,7 @@ pub(super) struct App {
 
 /// The streams that were opened with one token.
 struct Streams {
-    token: Option<SecretString>,
+    token: Option<Secret>,
     end: CancellationToken,
 }
 
@@ -68,9 +68,7 @@ impl App {
     pub(super) fn end_streams_of_old_token(&self, settings: &ServerSettings) {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         let new = settings.token.as_ref();
-        let is_same = streams.token.as_ref().map(SecretString::expose_secret)
-            == new.map(SecretString::expose_secret);
-        if !is_same {
+        if streams.token.as_ref() != new {
             let fresh = Streams { token: new.cloned(), end: self.ending.child_token() };
             std::mem::replace(&mut *streams, fresh).end.cancel();
         }

@@ -8,10 +8,10 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::http::{HeaderMap, HeaderName, Method, header, request::Parts};
-use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::{
+    config::Secret,
     domain::{Authority, Host},
     engine::ServerSettings,
     http::{self, HostError, Origin},
@@ -133,8 +133,8 @@ fn bearer(value: &str) -> Option<&str> {
 
 /// Compares in constant time: how long it takes depends on the length of what the client shows,
 /// never on where the two differ.
-fn is_same(token: &SecretString, shown: &str) -> bool {
-    let (token, shown) = (token.expose_secret().as_bytes(), shown.as_bytes());
+fn is_same(token: &Secret, shown: &str) -> bool {
+    let (token, shown) = (token.expose().as_bytes(), shown.as_bytes());
     let mut same: Choice = token.len().ct_eq(&shown.len());
     for (mine, theirs) in token.iter().cycle().zip(shown) {
         same &= mine.ct_eq(theirs);

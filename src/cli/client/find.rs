@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use secrecy::SecretString;
 use tokio::time::timeout;
 use toml::de::DeTable;
 
@@ -23,6 +22,7 @@ use crate::{
         status::understand,
         wire,
     },
+    config::Secret,
     domain::reachable_address,
     files::state::{Instance, StateDir, StateError},
 };
@@ -34,7 +34,7 @@ const BRIEF: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct InstanceLocator {
     pub(crate) state_directory: PathBuf,
-    pub(crate) token: Option<SecretString>,
+    pub(crate) token: Option<Secret>,
 }
 
 /// A running arcanos and the way to it.
@@ -100,11 +100,7 @@ pub(crate) async fn workers(globals: &Globals) -> Option<(u32, Vec<wire::Worker>
     Some((found.instance.pid, workers))
 }
 
-fn connect(
-    state: StateDir,
-    instance: Instance,
-    token: Option<SecretString>,
-) -> Result<Found, Failure> {
+fn connect(state: StateDir, instance: Instance, token: Option<Secret>) -> Result<Found, Failure> {
     let Some(address) = instance.address else {
         return Err(Failure::new(
             exit::NOT_RUNNING,
@@ -138,14 +134,12 @@ fn lenient(file: &Path) -> InstanceLocator {
     };
     InstanceLocator {
         state_directory: folder.join(directory),
-        token: key("server", "token").or_else(from_file).map(SecretString::from),
+        token: key("server", "token").or_else(from_file).map(Secret::from),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     #[test]
@@ -167,7 +161,7 @@ mod tests {
             std::fs::write(root.path().join("the.token"), "from a file\n").unwrap();
             let found = lenient(&file);
             assert_eq!(found.state_directory, root.path().join(directory), "{text}");
-            assert_eq!(found.token.as_ref().map(|t| t.expose_secret()), token, "{text}");
+            assert_eq!(found.token.as_ref().map(|t| t.expose()), token, "{text}");
         }
     }
 

@@ -5,11 +5,9 @@ use std::{
     path::PathBuf,
 };
 
-use secrecy::{ExposeSecret, SecretString};
-
 use super::{paths::absolute, sections::Scope};
 use crate::{
-    config::{key::KeyPath, model::Server, raw::RawServer, report::Report},
+    config::{key::KeyPath, model::Server, raw::RawServer, report::Report, secret::Secret},
     domain::is_localhost,
 };
 
@@ -78,7 +76,7 @@ fn token(
     raw: &RawServer,
     scope: &Scope<'_>,
     report: &mut Report,
-) -> (Option<SecretString>, Option<PathBuf>) {
+) -> (Option<Secret>, Option<PathBuf>) {
     let written = raw.token.as_deref().filter(|token| !token.is_empty());
     let file = raw.token_file.as_deref().filter(|file| !file.is_empty());
     let (key, token, path) = match (written, file) {
@@ -108,7 +106,7 @@ fn token(
         }
     };
     let good = token.filter(|token| is_good(token, &key, scope, report));
-    (good.map(SecretString::from), path)
+    (good.map(Secret::from), path)
 }
 
 fn is_good(token: &str, key: &KeyPath, scope: &Scope<'_>, report: &mut Report) -> bool {
@@ -144,5 +142,5 @@ fn allowed_host(host: &str, index: usize, scope: &Scope<'_>, report: &mut Report
 
 /// The token as text, for those who must know what not to show.
 pub(super) fn exposed(server: &Server) -> Option<&str> {
-    server.token.as_ref().map(ExposeSecret::expose_secret)
+    server.token.as_ref().map(Secret::expose)
 }

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use secrecy::{ExposeSecret, SecretString};
-
 use super::listen;
 use crate::{
     config::{
         hidden::Hidden,
-        model::{Env, Secret, Server, WorkerSettings},
+        model::{Env, Server, WorkerSettings},
+        secret::{NamedSecret, Secret},
     },
     domain::EnvMap,
     text,
@@ -19,7 +18,7 @@ pub(super) fn secrets(
     env: &Env,
     server: &Server,
     workers: &BTreeMap<String, WorkerSettings>,
-) -> Vec<Secret> {
+) -> Vec<NamedSecret> {
     let names = Hidden::matching(env.secret.iter().map(String::as_str));
     let maps: [&EnvMap; 2] = [&env.set, &env.available];
     let variables = maps
@@ -30,11 +29,11 @@ pub(super) fn secrets(
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let token = listen::exposed(server).map(|token| ("server.token", token));
     let mut seen = HashSet::new();
-    let mut secrets: Vec<Secret> = variables
+    let mut secrets: Vec<NamedSecret> = variables
         .chain(token)
         .filter(|(_, value)| text::is_worth_hiding(value) && seen.insert(*value))
-        .map(|(name, value)| Secret { name: name.to_owned(), value: SecretString::from(value) })
+        .map(|(name, value)| NamedSecret { name: name.to_owned(), value: Secret::from(value) })
         .collect();
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.value.expose_secret().len()));
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.value.expose().len()));
     secrets
 }

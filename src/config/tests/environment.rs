@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use secrecy::ExposeSecret;
-
 use super::Site;
 
 #[test]
@@ -89,6 +87,6 @@ fn a_token_may_come_from_a_file() {
         .file("secrets/token", "0123456789abcdef\n");
     let loaded = site.good();
     let token = loaded.config.server.token.expect("a token");
-    assert_eq!(token.expose_secret(), "0123456789abcdef");
+    assert_eq!(token.expose(), "0123456789abcdef");
     assert_eq!(loaded.files[1], Path::new("/site/secrets/token"));
 }

@@ -1,7 +1,5 @@
 //! No secret in an error, a warning, or what people see of the config.
 
-use secrecy::ExposeSecret;
-
 use super::Site;
 
 const SECRET: &str = "hush-hush-0123456789";
@@ -68,7 +66,7 @@ fn secrets_are_gathered_from_everywhere_the_longest_first() {
     .env("OTHER", "ffffffffffff");
     let config = site.good().config;
     let seen: Vec<_> =
-        config.secrets.iter().map(|s| (s.name.as_str(), s.value.expose_secret().len())).collect();
+        config.secrets.iter().map(|s| (s.name.as_str(), s.value.expose().len())).collect();
     let expected =
         [("server.token", 16), ("MINE", 12), ("OWN_KEY", 10), ("lower_key", 9), ("A_KEY", 8)];
     assert_eq!(seen, expected);
@@ -80,4 +78,23 @@ fn a_header_that_nobody_knows_is_shown() {
     let text = "[restar]\nx = \"hush\"\n";
     let pretty = Site::new(text).errors().pretty(text);
     assert!(pretty.contains("1 | [restar]\n"), "{pretty}");
+}
+
+#[test]
+fn configs_are_equal_if_they_say_the_same_in_whatever_words() {
+    let base = "[server]\ntoken = \"0123456789abcdef\"\n[env.set]\nA_KEY = \"one-one-one\"\n\
+                [restart]\ndelay = \"60s\"\nmax_delay = \"5m\"\n";
+    let config = |text: &str| Site::new(text).good().config;
+    assert_eq!(
+        config(base),
+        config(&base.replace("60s", "1m").replace("[server]", "# x\n[server]"))
+    );
+    for (old, new) in [
+        ("cdef", "cdee"),
+        ("one-one-one", "two-two-two"),
+        ("60s", "61s"),
+        ("[server]", "[server]\nmax_connections = 7"),
+    ] {
+        assert_ne!(config(base), config(&base.replace(old, new)), "{old}");
+    }
 }

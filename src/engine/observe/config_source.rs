@@ -8,8 +8,6 @@ use std::{
     time::Instant,
 };
 
-use secrecy::ExposeSecret;
-
 use super::permissions::{Content, PermissionReport};
 use crate::{
     config::{self, Config, Inputs, Loaded},
@@ -242,7 +240,7 @@ fn with_secrets(config: &Config, texts: Vec<(PathBuf, String)>) -> Vec<PathBuf> 
     let holds = |text: &str| {
         let token = config.server.token.iter();
         let mut values = config.secrets.iter().map(|secret| &secret.value).chain(token);
-        values.any(|value| is_in(text, value.expose_secret()))
+        values.any(|value| is_in(text, value.expose()))
     };
     texts.into_iter().filter(|(_, text)| holds(text)).map(|(path, _)| path).collect()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    effective::{Shown, is_same, tell_warnings},
+    effective::{Shown, tell_warnings},
     reconciler::Reconciler,
 };
 use crate::{
@@ -33,7 +33,9 @@ impl Reconciler {
                 }
                 self.refused = refused;
                 self.is_config_news = true;
-                if is_same(&self.config, &config) && self.shown.effective == loaded.effective {
+                if self.config == config {
+                    // The same values may be written in other words, as `60s` for `1m`.
+                    self.shown = Shown::of(&loaded);
                     return false;
                 }
                 self.adopt(*loaded, config).await;

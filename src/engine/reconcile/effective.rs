@@ -1,13 +1,8 @@
-//! A config as people see it, and whether another one says the same.
+//! A config as people see it.
 
 use std::collections::BTreeMap;
 
-use secrecy::ExposeSecret;
-
-use crate::{
-    config::{Config, Loaded},
-    files::logs::Logs,
-};
+use crate::{config::Loaded, files::logs::Logs};
 
 /// The config as it is shown, and where its values come from.
 pub(in crate::engine) struct Shown {
@@ -35,17 +30,4 @@ impl Shown {
             *shown = self.effective[section][key].clone();
         }
     }
-}
-
-/// Whether two configs say the same, also where it is not shown.
-pub(in crate::engine) fn is_same(old: &Config, new: &Config) -> bool {
-    let secrets = |config: &Config| {
-        let values = config.secrets.iter();
-        values.map(|s| (s.name.clone(), s.value.expose_secret().to_owned())).collect::<Vec<_>>()
-    };
-    old.env.available == new.env.available
-        && old.env.set == new.env.set
-        && old.env.inherited == new.env.inherited
-        && old.workers == new.workers
-        && secrets(old) == secrets(new)
 }

@@ -6,7 +6,7 @@ use super::*;
 fn access(token: Option<&str>, allowed: &[&str]) -> Access {
     Access::of(&Arc::new(ServerSettings {
         listen: "127.0.0.1:3000".parse().unwrap(),
-        token: token.map(SecretString::from),
+        token: token.map(Secret::from),
         allowed_hosts: allowed.iter().map(|h| (*h).to_owned()).collect(),
         max_connections: 1,
     }))
@@ -144,6 +144,6 @@ fn a_token_guards_all_but_health_and_page() {
 proptest! {
     #[test]
     fn tokens_are_the_same_exactly_if_they_are_equal(a in "[ab]{0,4}", b in "[ab]{0,4}") {
-        prop_assert_eq!(is_same(&SecretString::from(a.as_str()), &b), a == b);
+        prop_assert_eq!(is_same(&Secret::from(a.as_str()), &b), a == b);
     }
 }
