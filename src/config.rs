@@ -12,6 +12,7 @@
 //! Invariant: no error and no warning holds a value that `hidden` says is secret.
 
 mod check;
+mod defaults;
 mod document;
 mod effective;
 mod environment;

@@ -1,13 +1,15 @@
 //! What a config must be beyond its form: values that fit each other and the world they name.
 
+mod checker;
 mod listen;
 mod model;
 mod paths;
 mod patterns;
+mod policies;
 mod rules;
 mod schedule;
 mod secrets;
 mod sections;
 mod workers;
 
-pub(super) use sections::{Scope, config};
+pub(super) use checker::Checker;

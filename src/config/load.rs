@@ -1,11 +1,12 @@
 //! From text and variables to a checked config: the order of the steps.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use figment::value::{Dict, Value};
 
 use super::{
-    check,
+    check::Checker,
+    defaults::DEFAULT_TREE,
     document::Document,
     effective,
     environment::{self, Variables},
@@ -21,9 +22,6 @@ use super::{
     report::Report,
     syntax, variables, wording,
 };
-
-/// The lowest layer of every config, and the built-in profiles.
-pub(super) const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// The profiles that need no table in the file.
 const BUILT_IN_PROFILES: [&str; 2] = ["development", "production"];
@@ -123,10 +121,6 @@ impl<'a> Stack<'a> {
     }
 }
 
-/// The built-in layer, parsed.
-pub(super) static DEFAULT_TREE: LazyLock<Value> =
-    LazyLock::new(|| Document::parse("defaults.toml", DEFAULTS).0.tree);
-
 fn command_line<'a>(overrides: &[(String, toml::Value)]) -> Layer<'a> {
     let mut tree = Value::from(Dict::new());
     for (key, value) in overrides {
@@ -178,8 +172,9 @@ fn resolve(
     let mut tree = written.clone();
     fill_in(&mut tree, &variables, layers, report);
     let raw: Option<RawConfig> = extract::read_merged(&tree, &written, layers, report);
-    let scope = check::Scope { inputs, layers, written: &written, variables: &variables, profile };
-    let (config, token_file) = check::config(raw.unwrap_or_default(), &scope, report);
+    let mut checker =
+        Checker { inputs, layers, written: &written, variables: &variables, profile, report };
+    let (config, token_file) = checker.config(raw.unwrap_or_default());
     let config = config?;
     let mut files = variables.files;
     files.extend(token_file);

@@ -4,7 +4,7 @@ use figment::value::Value as Tree;
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::{key::KeyPath, load::DEFAULT_TREE, raw::RawFile, values::REFERENCE};
+use super::{defaults::DEFAULT_TREE, key::KeyPath, raw::RawFile, values::REFERENCE};
 
 /// The JSON Schema (draft 2020-12) of `arcanos.toml`, with a description of every key.
 #[must_use]

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::{
+    defaults::DEFAULT_TREE,
     document::Document,
     error::{ConfigError, ConfigErrors, Place},
     hidden::Hidden,
     key::KeyPath,
-    load::DEFAULT_TREE,
 };
 
 /// The errors in the order of the file, knowing what must not be shown beside them.

@@ -1,12 +1,11 @@
 //! `[model]`.
 
-use super::sections::Scope;
+use super::checker::Checker;
 use crate::config::{
     error::{ConfigError, Place},
     key::KeyPath,
     model::{Env, Model, Upstream},
     raw::RawModel,
-    report::Report,
 };
 
 /// The variable that names an OpenAI-compatible server.
@@ -14,65 +13,63 @@ const BASE_URL: &str = "OPENAI_BASE_URL";
 /// The variable that holds the key.
 const KEY: &str = "OPENAI_API_KEY";
 
-/// The model, `auto` decided.
-pub(super) fn model(
-    raw: &RawModel,
-    env: Option<&Env>,
-    scope: &Scope<'_>,
-    report: &mut Report,
-) -> Option<Model> {
-    let upstream = match raw.upstream.as_deref()?.trim() {
-        "openai" => Some(Upstream::OpenAi),
-        "echo" => Some(Upstream::Echo),
-        "auto" => auto(env?, scope, report),
-        address => {
+impl Checker<'_> {
+    /// The model, with `auto` decided.
+    pub(super) fn model(&mut self, raw: &RawModel, env: Option<&Env>) -> Option<Model> {
+        let upstream = match raw.upstream.as_deref()?.trim() {
+            "openai" => Some(Upstream::OpenAi),
+            "echo" => Some(Upstream::Echo),
+            "auto" => self.auto(env?),
+            address => {
+                let checked = base_url(address);
+                if checked.is_none() {
+                    let key = KeyPath::of("model.upstream");
+                    let shown = self.shown(&key);
+                    let text = format!(
+                        "found {shown}, expected \"auto\", \"openai\", \"echo\" or an http(s) \
+                         URL without user name and query, like \"http://127.0.0.1:8080/v1\""
+                    );
+                    self.error(&key, text);
+                }
+                checked.map(Upstream::Http)
+            }
+        };
+        Some(Model { upstream: upstream?, preflight: raw.preflight? })
+    }
+
+    /// What `auto` means here: the server that the environment names, else what key and profile
+    /// allow.
+    fn auto(&mut self, env: &Env) -> Option<Upstream> {
+        let set = |name: &str| {
+            let value = env.available.0.get(name).map(|v| v.trim());
+            value.filter(|v| !v.is_empty())
+        };
+        if let Some(address) = set(BASE_URL) {
             let checked = base_url(address);
             if checked.is_none() {
-                let key = KeyPath::of("model.upstream");
-                let shown = report.shown(scope.written, &key);
-                let text = format!(
-                    "found {shown}, expected \"auto\", \"openai\", \"echo\" or an http(s) URL \
-                     without user name and query, like \"http://127.0.0.1:8080/v1\""
-                );
-                report.about(scope.layers, &key, text);
+                self.report.push(ConfigError::new(
+                    Place::Environment(BASE_URL.to_owned()),
+                    "model.upstream".to_owned(),
+                    "expected an http(s) URL without user name and query, like \
+                     \"http://127.0.0.1:8080/v1\""
+                        .to_owned(),
+                ));
             }
-            checked.map(Upstream::Http)
+            return checked.map(Upstream::Http);
         }
-    };
-    Some(Model { upstream: upstream?, preflight: raw.preflight? })
-}
-
-/// What `auto` means here: the server the environment names, else what key and profile allow.
-fn auto(env: &Env, scope: &Scope<'_>, report: &mut Report) -> Option<Upstream> {
-    let set = |name: &str| {
-        let value = env.available.0.get(name).map(|v| v.trim());
-        value.filter(|v| !v.is_empty())
-    };
-    if let Some(address) = set(BASE_URL) {
-        let checked = base_url(address);
-        if checked.is_none() {
-            report.push(ConfigError::new(
-                Place::Environment(BASE_URL.to_owned()),
-                "model.upstream".to_owned(),
-                "expected an http(s) URL without user name and query, like \
-                 \"http://127.0.0.1:8080/v1\""
-                    .to_owned(),
-            ));
+        let given = env.set.0.get(KEY).is_some_and(|key| !key.trim().is_empty());
+        if given || set(KEY).is_some() || self.profile == "production" {
+            return Some(Upstream::OpenAi);
         }
-        return checked.map(Upstream::Http);
+        Some(Upstream::Echo)
     }
-    let given = env.set.0.get(KEY).is_some_and(|key| !key.trim().is_empty());
-    if given || set(KEY).is_some() || scope.profile == "production" {
-        return Some(Upstream::OpenAi);
-    }
-    Some(Upstream::Echo)
 }
 
 /// A base URL without its trailing slashes; `None` if it is none.
 ///
 /// Credentials in a URL would be shown wherever the upstream is, so they are refused.
 fn base_url(text: &str) -> Option<String> {
-    let url = reqwest::Url::parse(text).ok()?;
+    let url = url::Url::parse(text).ok()?;
     let is_plain = url.username().is_empty()
         && url.password().is_none()
         && url.query().is_none()

@@ -1,50 +1,48 @@
-//! Globs and regexes: known to compile before anyone relies on them.
+//! Globs and regexes: checked to compile before anything relies on them.
 
 use globset::GlobBuilder;
-use regex::RegexBuilder;
+use regex::{Regex, RegexBuilder};
 
-use super::sections::Scope;
-use crate::config::{key::KeyPath, report::Report};
+use super::checker::Checker;
+use crate::config::key::KeyPath;
 
-/// The most bytes a compiled regex may take, so that a hostile one costs nothing.
+/// The most bytes that a compiled regex may take, so that a hostile one costs nothing.
 const MAX_REGEX: usize = 1 << 20;
 
-/// Tells of each glob of a list that does not compile.
-pub(super) fn globs(list: &[String], key: &KeyPath, scope: &Scope<'_>, report: &mut Report) {
-    for (index, glob) in list.iter().enumerate() {
-        if let Err(error) = GlobBuilder::new(glob).build() {
-            let key = key.index(index);
-            let shown = report.shown(scope.written, &key);
-            let text = format!("{shown} is no glob: {}", error.kind());
-            report.about(scope.layers, &key, text);
+impl Checker<'_> {
+    /// Reports each glob of a list that does not compile.
+    pub(super) fn globs(&mut self, list: &[String], key: &KeyPath) {
+        for (index, glob) in list.iter().enumerate() {
+            if let Err(error) = GlobBuilder::new(glob).build() {
+                self.error_of_value(&key.index(index), &format!("is no glob: {}", error.kind()));
+            }
+        }
+    }
+
+    /// Reports each regex of a list that does not compile.
+    pub(super) fn regexes(&mut self, list: &[String], key: &KeyPath) {
+        for (index, pattern) in list.iter().enumerate() {
+            if let Err(error) = compile(pattern) {
+                self.error_of_value(&key.index(index), &format!("is no regex: {}", reason(&error)));
+            }
+        }
+    }
+
+    /// Reports, beside regexes that do not compile, each that would hide everything: one that
+    /// matches the empty text.
+    pub(super) fn redactions(&mut self, list: &[String], key: &KeyPath) {
+        self.regexes(list, key);
+        for (index, pattern) in list.iter().enumerate() {
+            if compile(pattern).is_ok_and(|regex| regex.is_match("")) {
+                let text = "matches empty text, expected a regex that does not";
+                self.error_of_value(&key.index(index), text);
+            }
         }
     }
 }
 
-/// Tells of each regex of a list that does not compile.
-pub(super) fn regexes(list: &[String], key: &KeyPath, scope: &Scope<'_>, report: &mut Report) {
-    for (index, pattern) in list.iter().enumerate() {
-        if let Err(error) = RegexBuilder::new(pattern).size_limit(MAX_REGEX).build() {
-            let key = key.index(index);
-            let shown = report.shown(scope.written, &key);
-            let text = format!("{shown} is no regex: {}", reason(&error));
-            report.about(scope.layers, &key, text);
-        }
-    }
-}
-
-/// Tells of each pattern that would hide everything: one that matches the empty text.
-pub(super) fn redactions(list: &[String], key: &KeyPath, scope: &Scope<'_>, report: &mut Report) {
-    regexes(list, key, scope, report);
-    for (index, pattern) in list.iter().enumerate() {
-        let compiled = RegexBuilder::new(pattern).size_limit(MAX_REGEX).build();
-        if compiled.is_ok_and(|regex| regex.is_match("")) {
-            let key = key.index(index);
-            let shown = report.shown(scope.written, &key);
-            let text = format!("{shown} matches empty text, expected a regex that does not");
-            report.about(scope.layers, &key, text);
-        }
-    }
+fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).size_limit(MAX_REGEX).build()
 }
 
 /// The last line of regex's message: those before it draw the pattern.

@@ -5,9 +5,9 @@ use std::{str::FromStr, time::Duration};
 use croner::Cron;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::sections::Scope;
+use super::checker::Checker;
 use crate::{
-    config::{key::KeyPath, raw::RawWorker, report::Report, values::positive},
+    config::{key::KeyPath, raw::RawWorker, values::positive},
     domain::SchedulePolicy,
 };
 
@@ -16,48 +16,39 @@ const EVERY: &str = "every ";
 /// The shortest span between ticks.
 const MIN_EVERY: Duration = Duration::from_secs(1);
 
-/// The schedule of a worker, if it has one.
-pub(super) fn schedule(
-    raw: &RawWorker,
-    key: &KeyPath,
-    scope: &Scope<'_>,
-    report: &mut Report,
-) -> Option<SchedulePolicy> {
-    let timezone = raw.timezone.clone().filter(|name| !name.is_empty());
-    if let Some(name) = &timezone
-        && TimeZone::get(name).is_err()
-    {
-        let key = key.key("timezone");
-        let shown = report.shown(scope.written, &key);
-        let text =
-            format!("{shown} is no time zone, expected an IANA name, like \"Europe/Berlin\"");
-        report.about(scope.layers, &key, text);
-    }
-    let Some(expression) = raw.schedule.as_deref().map(str::trim).filter(|s| !s.is_empty()) else {
-        for (part, is_set) in
-            [("timezone", timezone.is_some()), ("run_at_start", raw.run_at_start == Some(true))]
+impl Checker<'_> {
+    /// The schedule of the worker at this key, if it has one.
+    pub(super) fn schedule(&mut self, raw: &RawWorker, key: &KeyPath) -> Option<SchedulePolicy> {
+        let timezone = raw.timezone.clone().filter(|name| !name.is_empty());
+        if let Some(name) = &timezone
+            && TimeZone::get(name).is_err()
         {
-            if is_set {
-                let key = key.key(part);
-                let text = format!("{key}: has no effect without `schedule`");
-                report.warnings.push(text);
-            }
+            let text = "is no time zone, expected an IANA name, like \"Europe/Berlin\"";
+            self.error_of_value(&key.key("timezone"), text);
         }
-        return None;
-    };
-    if let Err(reason) = parse(expression) {
-        let key = key.key("schedule");
-        let shown = report.shown(scope.written, &key);
-        let text = format!(
-            "{shown} is no schedule ({reason}), expected cron, like \"*/15 * * * *\", or \"every 10m\""
-        );
-        report.about(scope.layers, &key, text);
+        let expression = raw.schedule.as_deref().map(str::trim).filter(|s| !s.is_empty());
+        let Some(expression) = expression else {
+            for (part, is_set) in
+                [("timezone", timezone.is_some()), ("run_at_start", raw.run_at_start == Some(true))]
+            {
+                if is_set {
+                    self.warn(&key.key(part), "has no effect without `schedule`");
+                }
+            }
+            return None;
+        };
+        if let Err(reason) = parse(expression) {
+            let text = format!(
+                "is no schedule ({reason}), expected cron, like \"*/15 * * * *\", or \"every 10m\""
+            );
+            self.error_of_value(&key.key("schedule"), &text);
+        }
+        Some(SchedulePolicy {
+            expression: expression.to_owned(),
+            timezone,
+            run_at_start: raw.run_at_start.unwrap_or(false),
+        })
     }
-    Some(SchedulePolicy {
-        expression: expression.to_owned(),
-        timezone,
-        run_at_start: raw.run_at_start.unwrap_or(false),
-    })
 }
 
 fn parse(expression: &str) -> Result<(), String> {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::listen;
 use crate::{
     config::{
         hidden::Hidden,
@@ -27,7 +26,7 @@ pub(super) fn secrets(
         .flat_map(|map| &map.0)
         .filter(|(name, _)| names.is_secret(name))
         .map(|(name, value)| (name.as_str(), value.as_str()));
-    let token = listen::exposed(server).map(|token| ("server.token", token));
+    let token = server.token.as_ref().map(|token| ("server.token", token.expose()));
     let mut seen = HashSet::new();
     let mut secrets: Vec<NamedSecret> = variables
         .chain(token)

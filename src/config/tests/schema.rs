@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Site;
-use crate::config::{load::DEFAULTS, sample, schema};
+use crate::config::{defaults::DEFAULTS, sample, schema};
 
 #[test]
 fn every_key_has_a_description_and_every_default_its_place() {
