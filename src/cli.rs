@@ -6,6 +6,7 @@
 mod args;
 mod check;
 mod client;
+mod command_line;
 mod completions;
 mod dispatch;
 pub mod exit;

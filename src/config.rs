@@ -12,6 +12,7 @@
 //! Invariant: no error and no warning holds a value that `hidden` says is secret.
 
 mod check;
+mod command_line;
 mod defaults;
 mod document;
 mod effective;
@@ -31,6 +32,7 @@ mod sample;
 mod schema;
 mod secret;
 mod syntax;
+mod text_value;
 mod values;
 mod variables;
 mod wording;
@@ -40,7 +42,7 @@ mod words;
 mod tests;
 
 pub use error::{ConfigError, ConfigErrors, Place};
-pub use inputs::Inputs;
+pub use inputs::{Inputs, Override};
 pub use layers::Source;
 pub use load::{Loaded, load};
 pub use model::{

@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use arcanos::cli::{self, Cli};
-use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(usage) => {
             // Help goes to stdout, bad usage to stderr; a reader that left is no fault.

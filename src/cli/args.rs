@@ -1,12 +1,18 @@
-//! The command line as types.
+//! The command line as types, with the help texts.
 //!
-//! Parses and explains; what the words do is in the file of each subcommand.
+//! What a subcommand does is in the file of its name.
+
+mod values;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use jiff::Timestamp;
+
+use crate::config::Override;
+pub(super) use values::parse_override;
+use values::{parse_duration, parse_since};
 
 /// The config file where `--config` names none.
 pub(crate) const DEFAULT_CONFIG: &str = "arcanos.toml";
@@ -63,6 +69,9 @@ pub struct Globals {
     /// The profile [default: $ARCANOS_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
+    /// Set one key of the config; may be repeated
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = parse_override)]
+    pub set: Vec<Override>,
     /// Print JSON instead of text
     #[arg(long, global = true)]
     pub json: bool,
@@ -334,25 +343,6 @@ pub(crate) fn visible_command() -> clap::Command {
     let bare = clap::Command::new("arcanos").version(env!("CARGO_PKG_VERSION"));
     let shown = full.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned();
     Globals::augment_args(bare).disable_help_subcommand(true).subcommands(shown)
-}
-
-/// A duration with a unit, more than nothing.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("must be more than nothing, as in `30s`".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(_) => Err("expected a duration with a unit, as in `500ms`, `30s` or `10m`".to_owned()),
-    }
-}
-
-/// A time, or an age before now.
-fn parse_since(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    let form = || "expected a time as in `2026-11-23T17:00:00Z` or an age as in `10m`".to_owned();
-    let age = humantime::parse_duration(text).map_err(|_| form())?;
-    Timestamp::now().checked_sub(age).map_err(|_| form())
 }
 
 #[cfg(test)]

@@ -103,8 +103,13 @@ async fn ask(globals: &Globals, site: &Site) -> Answer {
         Answer::Silence(format!("the arcanos that runs with the pid {pid} told no plan: {why}"))
     };
     // What it follows it finds itself; any other config is laid down where only its owner can.
-    let is_its_own = found.instance.config == site.file && globals.profile.is_none();
-    let draft = Draft { config: site.file.clone(), profile: globals.profile.clone() };
+    let is_its_own =
+        found.instance.config == site.file && globals.profile.is_none() && globals.set.is_empty();
+    let draft = Draft {
+        config: site.file.clone(),
+        profile: globals.profile.clone(),
+        overrides: globals.set.clone(),
+    };
     let laid = (!is_its_own).then(|| found.state.lay_draft(&draft)).transpose();
     let laid = match laid {
         Ok(laid) => laid,

@@ -60,7 +60,7 @@ _arcanos_with_ids() {{
                 # Readline parts `--config=FILE` at the sign.
                 [[ "${{COMP_WORDS[i + 1]}}" == "=" ]] && ((i++))
                 config=(--config "${{COMP_WORDS[i + 1]}}"); ((i++)) ;;
-            --profile|-n|--lines|--stream|--since|--input)
+            --profile|--set|-n|--lines|--stream|--since|--input)
                 ((i + 1 == COMP_CWORD)) && return
                 ((i++)) ;;
             -*) ;;

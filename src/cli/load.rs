@@ -17,7 +17,7 @@ use crate::{
         systemd::OWN_VARIABLES,
         wire::Worker,
     },
-    config::{self, Config, ConfigErrors, Inputs, Loaded},
+    config::{self, Config, ConfigErrors, Inputs, Loaded, Override},
     discovery::{Discovered, Rules, judge},
     domain::WorkerId,
     engine::Source,
@@ -41,6 +41,7 @@ pub(crate) struct Site {
     /// The environment of this process, as far as it is text.
     pub(crate) environment: BTreeMap<String, String>,
     profile: Option<String>,
+    overrides: Vec<Override>,
 }
 
 /// The config file that is meant, absolute where that can be told.
@@ -82,7 +83,13 @@ impl Site {
             let pair = (name.into_string().ok()?, value.into_string().ok()?);
             (!OWN_VARIABLES.contains(&pair.0.as_str())).then_some(pair)
         });
-        Ok(Self { file, text, environment: pairs.collect(), profile: globals.profile.clone() })
+        Ok(Self {
+            file,
+            text,
+            environment: pairs.collect(),
+            profile: globals.profile.clone(),
+            overrides: globals.set.clone(),
+        })
     }
 
     /// Checks what was read.
@@ -96,13 +103,13 @@ impl Site {
             environment: &self.environment,
             read: &read_text,
             profile: self.profile.as_deref(),
-            overrides: &[],
+            overrides: &self.overrides,
         })
     }
 
     /// The same config, to be followed while arcanos runs.
     pub(crate) fn into_source(self) -> Source {
-        Source::new(self.file, self.profile, Vec::new(), self.environment)
+        Source::new(self.file, self.profile, self.overrides, self.environment)
     }
 
     /// The failure that shows these errors with their lines.

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
+use serde::{Deserialize, Serialize};
+
 use super::error::Place;
 
 /// All that a config is made of.
@@ -16,8 +18,17 @@ pub struct Inputs<'a> {
     pub read: &'a dyn Fn(&Path) -> Result<Option<String>, String>,
     /// The profile the command line names.
     pub profile: Option<&'a str>,
-    /// What the command line sets, by key (`server.listen`); the last layer.
-    pub overrides: &'a [(String, toml::Value)],
+    /// What the command line sets, in its order; the last layers.
+    pub overrides: &'a [Override],
+}
+
+/// One `--set KEY=VALUE` of the command line.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// The key as it was given: a dotted path, like `server.listen`.
+    pub key: String,
+    /// The text of the value: TOML, or plain text.
+    pub value: String,
 }
 
 impl Inputs<'_> {
@@ -42,6 +53,13 @@ impl Inputs<'_> {
             Some("production") => ("production", None),
             _ => ("development", None),
         }
+    }
+}
+
+/// `Debug` shows no value, which may be a secret.
+impl fmt::Debug for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Override").field("key", &self.key).finish_non_exhaustive()
     }
 }
 

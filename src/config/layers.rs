@@ -25,7 +25,7 @@ pub enum Source {
     Profile,
     /// A variable `ARCANOS__SECTION__KEY`.
     Environment,
-    /// An option of the command line.
+    /// A `--set` of the command line.
     #[serde(rename = "command line")]
     CommandLine,
 }
@@ -67,8 +67,8 @@ pub(super) enum Origin<'a> {
     File(&'a Document, KeyPath),
     /// In variables, by key.
     Variables(BTreeMap<KeyPath, String>),
-    /// On the command line.
-    CommandLine,
+    /// On the command line, by the `--set` of this key.
+    CommandLine(&'a str),
 }
 
 impl Layer<'_> {
@@ -84,7 +84,7 @@ impl Layer<'_> {
                 let variable = nearest.or_else(within).map(|(_, variable)| variable.clone());
                 Place::Environment(variable.unwrap_or_default())
             }
-            Origin::CommandLine => Place::CommandLine(path.to_string()),
+            Origin::CommandLine(key) => Place::CommandLine(format!("--set {key}")),
         }
     }
 
@@ -92,7 +92,7 @@ impl Layer<'_> {
     pub(super) fn full_key(&self, path: &KeyPath) -> KeyPath {
         match &self.origin {
             Origin::File(_, prefix) => prefix.join(path),
-            Origin::Builtin(_) | Origin::Variables(_) | Origin::CommandLine => path.clone(),
+            Origin::Builtin(_) | Origin::Variables(_) | Origin::CommandLine(_) => path.clone(),
         }
     }
 }

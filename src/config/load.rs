@@ -6,6 +6,7 @@ use figment::value::{Dict, Value};
 
 use super::{
     check::Checker,
+    command_line,
     defaults::DEFAULT_TREE,
     document::Document,
     effective,
@@ -68,20 +69,22 @@ pub fn load(inputs: &Inputs<'_>) -> Result<Loaded, ConfigErrors> {
 struct Stack<'a> {
     file: Layer<'a>,
     variables: Layer<'a>,
-    command_line: Layer<'a>,
+    command_line: Vec<Layer<'a>>,
     report: Report,
 }
 
 impl<'a> Stack<'a> {
-    fn new(inputs: &Inputs<'_>, document: &'a Document, tree: Value) -> Self {
+    fn new(inputs: &Inputs<'a>, document: &'a Document, tree: Value) -> Self {
         let (profile, _) = inputs.profile();
         let in_profile = KeyPath::of("profiles").key(profile);
         let mut below: Vec<&Value> = vec![&tree, &DEFAULT_TREE];
         below.extend(in_profile.find(&tree));
         let variables = variables::layer(inputs.environment, &below);
-        let command_line = command_line(inputs.overrides);
-        let hidden =
-            Hidden::of([&*DEFAULT_TREE, &tree, &variables.tree, &command_line.tree].into_iter());
+        let (command_line, bad_keys) = command_line::layers(inputs.overrides);
+        let trees = [&*DEFAULT_TREE, &tree, &variables.tree].into_iter();
+        let mut report =
+            Report::new(Hidden::of(trees.chain(command_line.iter().map(|layer| &layer.tree))));
+        bad_keys.into_iter().for_each(|error| report.push(error));
         Self {
             file: Layer {
                 source: Source::File,
@@ -90,14 +93,16 @@ impl<'a> Stack<'a> {
             },
             variables,
             command_line,
-            report: Report::new(hidden),
+            report,
         }
     }
 
     fn check_forms(&mut self) {
         extract::check::<RawFile>(&mut self.file, &mut self.report);
         extract::check::<RawConfig>(&mut self.variables, &mut self.report);
-        extract::check::<RawConfig>(&mut self.command_line, &mut self.report);
+        for layer in &mut self.command_line {
+            extract::check::<RawConfig>(layer, &mut self.report);
+        }
     }
 
     /// The active profile; that it does not exist is told.
@@ -121,22 +126,11 @@ impl<'a> Stack<'a> {
     }
 }
 
-fn command_line<'a>(overrides: &[(String, toml::Value)]) -> Layer<'a> {
-    let mut tree = Value::from(Dict::new());
-    for (key, value) in overrides {
-        // What cannot be a value of figment's cannot be one of TOML's either.
-        if let Ok(value) = Value::serialize(value) {
-            KeyPath::of(key).put(&mut tree, value);
-        }
-    }
-    Layer { source: Source::CommandLine, origin: Origin::CommandLine, tree }
-}
-
 /// The layers that count under this profile, the lowest first.
 fn layers<'a>(
     mut file: Layer<'a>,
     variables: Layer<'a>,
-    command_line: Layer<'a>,
+    command_line: Vec<Layer<'a>>,
     profile: &str,
     document: &'a Document,
     name: &'a str,
@@ -157,7 +151,9 @@ fn layers<'a>(
     KeyPath::of("profiles").take(&mut defaults);
     KeyPath::of("profiles").take(&mut file.tree);
     let defaults = Layer { source: Source::Default, origin: Origin::Builtin(name), tree: defaults };
-    Layers(vec![defaults, file, built_in, in_file, variables, command_line])
+    let mut layers = vec![defaults, file, built_in, in_file, variables];
+    layers.extend(command_line);
+    Layers(layers)
 }
 
 /// Fills in, reads and checks what the layers come to.

@@ -10,7 +10,7 @@ mod secrets;
 
 use std::{collections::BTreeMap, path::Path};
 
-use super::{ConfigErrors, Inputs, Loaded, load};
+use super::{ConfigErrors, Inputs, Loaded, Override, load};
 
 /// All that a config is made of, in memory.
 #[derive(Default)]
@@ -19,7 +19,7 @@ struct Site {
     environment: BTreeMap<String, String>,
     files: BTreeMap<String, String>,
     profile: Option<String>,
-    overrides: Vec<(String, toml::Value)>,
+    overrides: Vec<Override>,
 }
 
 impl Site {
@@ -43,8 +43,8 @@ impl Site {
         self
     }
 
-    fn set(mut self, key: &str, value: impl Into<toml::Value>) -> Self {
-        self.overrides.push((key.into(), value.into()));
+    fn set(mut self, key: &str, value: &str) -> Self {
+        self.overrides.push(Override { key: key.into(), value: value.into() });
         self
     }
 

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use figment::value::{Dict, Value};
-use serde::Deserialize;
 
 use super::{
-    document::parse_value,
     key::KeyPath,
     layers::{Layer, Origin, Source},
-    raw::RawConfig,
+    text_value::text_value,
 };
 
 /// What the names of these variables begin with, in upper or lower case.
@@ -25,7 +23,7 @@ pub(super) fn layer<'a>(environment: &BTreeMap<String, String>, below: &[&Value]
         let Some(path) = path_of(variable, below) else {
             continue;
         };
-        path.put(&mut tree, value_of(&path, text));
+        path.put(&mut tree, text_value(&path, text));
         variables.insert(path, variable.clone());
     }
     Layer { source: Source::Environment, origin: Origin::Variables(variables), tree }
@@ -85,27 +83,10 @@ fn as_spelled(table: &KeyPath, key: &str, below: &[&Value]) -> String {
         .map_or_else(|| key.to_owned(), Clone::clone)
 }
 
-/// What a variable's text means: a TOML value if that fits the key, else the text itself.
-fn value_of(path: &KeyPath, text: &str) -> Value {
-    let plain = Value::from(text);
-    let Some(parsed) = parse_value(text) else {
-        return plain;
-    };
-    if !fits(path, &parsed) && fits(path, &plain) {
-        return plain;
-    }
-    parsed
-}
-
-fn fits(path: &KeyPath, value: &Value) -> bool {
-    let mut tree = Value::from(Dict::new());
-    path.put(&mut tree, value.clone());
-    RawConfig::deserialize(&tree).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::document::parse_value;
 
     fn set(name: &str, text: &str) -> (String, Value) {
         let below =

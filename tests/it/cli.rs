@@ -289,3 +289,39 @@ fn is_setting(text: &str) -> bool {
         && !["name", "imports", "command", "ipc", "mode", "any"].contains(&key)
         && !(key == "files" && text.contains("*."))
 }
+
+#[test]
+fn what_the_command_line_sets_holds_while_arcanos_runs() {
+    let mut site = Setup::new()
+        .set("restart.max_attempts", "1")
+        .arg("--set=restart.max_attempts=7")
+        .arg("run")
+        .arg("--set")
+        .arg("restart.jitter=0.5")
+        .worker("a.sh", STAYS)
+        .lay();
+    site.start();
+    let in_force = |site: &Site| {
+        let answer = site.get("/config");
+        let of = |key: &str| {
+            (
+                answer["config"]["restart"][key].clone(),
+                answer["sources"][format!("restart.{key}")].clone(),
+            )
+        };
+        [of("max_attempts"), of("jitter")]
+    };
+    let expected = [(7.into(), "command line".into()), (0.5.into(), "command line".into())];
+    assert_eq!(in_force(&site), expected);
+    site.set("restart.max_attempts", "2");
+    site.reload();
+    assert_eq!(in_force(&site), expected, "an edit of the file changes nothing of it");
+    site.wait_running(&["a"]);
+    // The running arcanos is found, and asked about the config with what is set over it.
+    let plan = stdout(&site.run(&["check", "--set", "workers.a.enabled=false"]));
+    assert!(plan.contains("- a stops"), "{plan}");
+    let bad = site.run(&["check", "--set", "server.listen=nowhere"]);
+    assert_eq!(bad.status.code(), Some(2));
+    let said = String::from_utf8(bad.stderr).unwrap();
+    assert!(said.contains("command line --set server.listen: "), "{said}");
+}

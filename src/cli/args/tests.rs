@@ -1,9 +1,11 @@
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use std::ffi::OsString;
+
+use clap::{CommandFactory, error::ErrorKind};
 
 use super::{Cli, Command, StreamName, command};
 
 fn parse(words: &str) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(std::iter::once("arcanos").chain(words.split_whitespace()))
+    Cli::read(std::iter::once("arcanos").chain(words.split_whitespace()).map(OsString::from))
 }
 
 #[test]
@@ -21,6 +23,22 @@ fn no_command_is_none_and_globals_stand_anywhere() {
     let cli = parse("status --config b.toml --profile staging").expect("good usage");
     assert!(matches!(cli.command, Some(Command::Status(_))));
     assert_eq!(cli.globals.profile.as_deref(), Some("staging"));
+}
+
+#[test]
+fn keys_are_set_before_and_behind_the_command_in_order() {
+    for (words, keys) in [
+        ("run", &[][..]),
+        ("--set a.b=1", &["a.b=1"]),
+        ("--set a=1 --set=b=2 check", &["a=1", "b=2"]),
+        ("check --set a=x=y --set b=", &["a=x=y", "b="]),
+        ("--set a=1 check --set b=2 --set=a=3", &["a=1", "b=2", "a=3"]),
+        ("--set a=1 start --set b=2 -- --set", &["a=1", "b=2"]),
+    ] {
+        let set = parse(words).expect("good usage").globals.set;
+        let seen: Vec<_> = set.iter().map(|s| format!("{}={}", s.key, s.value)).collect();
+        assert_eq!(seen, keys, "{words}");
+    }
 }
 
 #[test]
@@ -50,6 +68,8 @@ fn bad_usage_exits_with_2_and_help_with_0() {
         ("nonsense", ErrorKind::InvalidSubcommand),
         ("run --nonsense", ErrorKind::UnknownArgument),
         ("run-task a --input", ErrorKind::InvalidValue),
+        ("--set server.listen", ErrorKind::ValueValidation),
+        ("run --set", ErrorKind::InvalidValue),
     ] {
         let error = parse(words).expect_err(words);
         assert_eq!((error.kind(), error.exit_code()), (kind, 2), "{words}");

@@ -99,7 +99,7 @@ fn fish_completes_commands_flags_values_and_ids() {
         values.collect::<Vec<_>>()
     };
     assert_eq!(of("arcanos st"), ["start", "start-workers", "status", "stop"]);
-    assert_eq!(of("arcanos logs --s"), ["--since", "--stream"]);
+    assert_eq!(of("arcanos logs --s"), ["--set", "--since", "--stream"]);
     assert_eq!(of("arcanos logs --stream "), ["activity", "lifecycle", "stderr", "stdout"]);
     assert_eq!(of("arcanos completions "), ["bash", "fish", "zsh"]);
     assert_eq!(of("arcanos --config x.toml restart "), ["goal", "plan"]);

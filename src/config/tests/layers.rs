@@ -162,8 +162,8 @@ fn variables_are_told_by_their_names() {
         assert_eq!(errors, format!("environment {name}: {said}"));
     }
     assert_eq!(
-        Site::new("").set("restart.delay", 5).said(),
-        "command line restart.delay: restart.delay: found the number `5`, expected a duration \
+        Site::new("").set("restart.delay", "5").said(),
+        "command line --set restart.delay: restart.delay: found the number `5`, expected a duration \
          with a unit, like \"5s\""
     );
 }
@@ -223,4 +223,68 @@ fn the_case_of_an_id_that_only_a_variable_names_does_not_matter() {
     {
         assert_eq!(config.worker(id).enabled, enabled, "{id}");
     }
+}
+
+#[test]
+fn what_the_command_line_sets_wins_and_the_last_of_it() {
+    let loaded = Site::new("[server]\nlisten = \"127.0.0.1:1\"\n")
+        .env("ARCANOS__SERVER__LISTEN", "127.0.0.1:2")
+        .env("ARCANOS__SERVER__MAX_CONNECTIONS", "7")
+        .set("server.listen", "127.0.0.1:3")
+        .set("server.listen", "\"127.0.0.1:4\"")
+        .set("server.token", "1234567890123456")
+        .set("discovery.recursive", "true")
+        .set("env.files", "[]")
+        .set("restart.jitter", "0.5")
+        .set("restart", "{ delay = \"2s\" }")
+        .set("workers.\"a.b\".enabled", "false")
+        .good();
+    let config = loaded.config;
+    assert_eq!(config.server.listen, SocketAddr::from(([127, 0, 0, 1], 4)));
+    assert_eq!(config.server.token.as_ref().map(|t| t.expose()), Some("1234567890123456"));
+    assert_eq!(config.server.max_connections, 7, "other keys of the section stay");
+    assert_eq!((config.discovery.recursive, loaded.files.len()), (true, 0));
+    assert_eq!((config.restart.jitter, config.restart.delay), (0.5, Duration::from_secs(2)));
+    assert!(!config.worker("a.b").enabled);
+    for (key, source) in [
+        ("server.listen", Source::CommandLine),
+        ("restart.jitter", Source::CommandLine),
+        ("workers.\"a.b\".enabled", Source::CommandLine),
+        ("server.max_connections", Source::Environment),
+    ] {
+        assert_eq!(loaded.sources.get(key), Some(&source), "{key}");
+    }
+}
+
+#[test]
+fn errors_name_the_option_of_the_command_line() {
+    for (key, value, said) in [
+        (
+            "server.listen",
+            "nowhere",
+            "server.listen: `nowhere` is no address, expected HOST:PORT, like \"127.0.0.1:3000\" \
+             or \"[::1]:3000\"",
+        ),
+        ("server.lisen", "x", "server.lisen: unknown key, did you mean `listen`?"),
+        (
+            "restart",
+            "{ delay = 5 }",
+            "restart.delay: found the number `5`, expected a duration with a unit, like \"5s\"",
+        ),
+        (
+            "discovery.rules[0].name",
+            "x",
+            "this is not a key, expected a dotted path, like `server.listen`",
+        ),
+        (
+            "profiles.x",
+            "{}",
+            "profiles: unknown key, expected one of `discovery`, `env`, `model`, `restart`, `start`, `stop`, `reload`, `log`, `server`, `state`, `workers`",
+        ),
+    ] {
+        let errors = Site::new("").set(key, value).said();
+        assert_eq!(errors, format!("command line --set {key}: {said}"));
+    }
+    let said = Site::new("").set("server.token", "hush hush").said();
+    assert!(!said.contains("hush"), "{said}");
 }

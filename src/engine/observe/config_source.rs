@@ -10,7 +10,7 @@ use std::{
 
 use super::permissions::{Content, PermissionReport};
 use crate::{
-    config::{self, Config, Inputs, Loaded},
+    config::{self, Config, Inputs, Loaded, Override},
     files::{REMOVED_AFTER, ReadError, Settled, read_settled, state::Draft},
 };
 
@@ -22,7 +22,7 @@ const MAX_CONFIG: u64 = 1 << 20;
 pub struct Source {
     file: PathBuf,
     profile: Option<String>,
-    overrides: Vec<(String, toml::Value)>,
+    overrides: Vec<Override>,
     environment: BTreeMap<String, String>,
     /// Files that the last config named.
     named: Vec<PathBuf>,
@@ -61,7 +61,7 @@ impl Source {
     pub fn new(
         file: PathBuf,
         profile: Option<String>,
-        overrides: Vec<(String, toml::Value)>,
+        overrides: Vec<Override>,
         environment: BTreeMap<String, String>,
     ) -> Self {
         Self {
@@ -78,11 +78,15 @@ impl Source {
 
     /// One that has looked at nothing yet, at the draft if there is one, in the same surroundings.
     pub(in crate::engine) fn anew(&self, draft: Option<Draft>) -> Self {
+        let mut overrides = self.overrides.clone();
         let (file, profile) = match draft {
-            Some(draft) => (draft.config, draft.profile.or_else(|| self.profile.clone())),
+            Some(draft) => {
+                overrides.extend(draft.overrides);
+                (draft.config, draft.profile.or_else(|| self.profile.clone()))
+            }
             None => (self.file.clone(), self.profile.clone()),
         };
-        Self::new(file, profile, self.overrides.clone(), self.environment.clone())
+        Self::new(file, profile, overrides, self.environment.clone())
     }
 
     /// The config file, absolute.

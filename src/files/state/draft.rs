@@ -13,6 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{StateDir, StateError};
+use crate::config::Override;
 
 /// Digits of a draft's name.
 const DIGITS: usize = 16;
@@ -24,6 +25,9 @@ pub struct Draft {
     pub config: PathBuf,
     /// The profile to read it by; `None` is the one that the running arcanos was given.
     pub profile: Option<String>,
+    /// What `--set` lays over it, beside what the running arcanos was given.
+    #[serde(default)]
+    pub overrides: Vec<Override>,
 }
 
 /// A draft that lies in the state directory, until this is dropped.
@@ -84,7 +88,8 @@ mod tests {
     fn a_draft_is_found_by_its_name_while_it_lies_there() {
         let root = tempfile::tempdir().unwrap();
         let state = StateDir::open(&root.path().join("state")).unwrap();
-        let draft = Draft { config: "/site/next.toml".into(), profile: None };
+        let draft =
+            Draft { config: "/site/next.toml".into(), profile: None, overrides: Vec::new() };
         let laid = state.lay_draft(&draft).unwrap();
         let name = laid.name().to_owned();
         assert_eq!(state.draft(&name).unwrap(), Some(draft));
