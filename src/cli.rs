@@ -13,6 +13,7 @@ pub mod exit;
 mod grid;
 mod init;
 mod interrupt;
+mod json;
 mod load;
 mod logs;
 mod plan_lines;

@@ -1,8 +1,10 @@
-//! A small HTTP client that speaks to the running arcanos, and to nobody else.
+//! An HTTP client for the status server of the running arcanos, which [`find`] finds.
 //!
-//! It knows no routes; it finds none either, that is [`find`]'s business. One connection a
-//! request: a person asks seldom, and the server may be a new one each time.
+//! It knows no routes. Each request has a connection of its own: a person asks seldom, and the
+//! server may be another one each time.
 
+mod connection;
+mod error;
 pub(crate) mod find;
 mod sse;
 
@@ -17,12 +19,11 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
+use tokio::{net::TcpStream, time::timeout};
 
-use crate::{
-    cli::exit::{self, Failure},
-    config::Secret,
-};
+use crate::config::Secret;
+use connection::Connection;
+pub(crate) use error::ClientError;
 pub(crate) use sse::{Event, Events};
 
 /// How long a connection on this machine may take.
@@ -59,52 +60,6 @@ pub(crate) struct Client {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Value,
-}
-
-/// It did not answer.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ClientError {
-    /// Nobody listens there (any more).
-    #[error("nothing answers at `{0}`")]
-    Unreachable(SocketAddr, #[source] io::Error),
-    /// The connection broke.
-    #[error("the connection broke")]
-    Broken(#[source] hyper::Error),
-    /// It took too long.
-    #[error("no answer within {0:?}")]
-    Late(Duration),
-    /// The answer is not what arcanos answers.
-    #[error("the answer cannot be understood: {0}")]
-    Odd(String),
-    /// It refuses; holds the answer's message.
-    #[error("{message}")]
-    Refused {
-        /// The HTTP status.
-        status: StatusCode,
-        /// What it says.
-        message: String,
-    },
-}
-
-impl From<ClientError> for Failure {
-    fn from(error: ClientError) -> Self {
-        match error {
-            ClientError::Unreachable(..) => Self::new(exit::NOT_RUNNING, error.to_string())
-                .with_remedy("it is starting or ending; try again in a moment"),
-            ClientError::Refused { status: StatusCode::UNAUTHORIZED, .. } => {
-                Self::new(exit::FAILED, "the running arcanos wants another token")
-                    .with_remedy("it is asked with the `server.token` of the config: see `arcanos check`, and --config")
-            }
-            ClientError::Refused { status: StatusCode::NOT_FOUND, .. } => {
-                Self::new(exit::FAILED, error.to_string())
-                    .with_remedy("`arcanos status` lists the workers")
-            }
-            ClientError::Broken(_) => Self::new(exit::FAILED, "the running arcanos hung up"),
-            ClientError::Late(_) | ClientError::Odd(_) | ClientError::Refused { .. } => {
-                Self::new(exit::FAILED, error.to_string())
-            }
-        }
-    }
 }
 
 impl Client {
@@ -211,19 +166,9 @@ impl Client {
         let io = TokioIo::new(stream);
         let (mut sender, connection) = http1::handshake(io).await.map_err(ClientError::Broken)?;
         // The connection's end is seen by whoever reads the answer; the task ends with it.
-        let connection = Connection(tokio::spawn(async move { drop(connection.await) }));
+        let connection = Connection::of(tokio::spawn(async move { drop(connection.await) }));
         let response = sender.send_request(request).await.map_err(ClientError::Broken)?;
         Ok((response, connection))
-    }
-}
-
-/// The task that moves an answer's bytes; dropping it hangs up.
-#[derive(Debug)]
-struct Connection(JoinHandle<()>);
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         args::{Cli, Command, Globals},
         check, completions,
         exit::{self, Failure},
-        init, logs, run, scan, start_workers, status,
+        init, json, logs, run, scan, start_workers, status,
         terminal::{Colours, Output, Tone},
         verbs, why,
     },
@@ -74,7 +74,7 @@ async fn short(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Reload => verbs::reload(globals, out).await,
         Command::Init => init::run(globals, out),
         Command::Schema => {
-            out.line(&status::pretty(&config::schema()))?;
+            out.line(&json::pretty(&config::schema()))?;
             Ok(out.flush()?)
         }
         Command::Completions { shell } => completions::run(shell, out),

@@ -14,8 +14,8 @@ use crate::{
     cli::{
         args::Globals,
         exit::{self, Failure},
+        json::pretty,
         load,
-        status::pretty,
         terminal::Output,
     },
     config,

@@ -1,9 +1,10 @@
-//! What systemd is told, and what it hands over (sd_notify(3), sd_listen_fds(3)).
+//! Notifications to systemd, and the socket that it hands over (sd_notify(3), sd_listen_fds(3)).
 //!
 //! All of it only where systemd asks for it: without `NOTIFY_SOCKET` nothing is opened, nothing
-//! ticks and nothing is said. It is told that arcanos is ready, reloads or stops, how the workers
-//! fare, and, where it keeps a watchdog, that arcanos is alive. Nothing here ends or holds up
-//! arcanos: what cannot be said is dropped.
+//! ticks and nothing is sent. systemd is notified that arcanos is ready, reloads or stops, how the
+//! workers fare, and, where it keeps a watchdog, that arcanos is alive. Nothing here ends or holds
+//! up arcanos: a notification that cannot be sent is dropped. The crate `sd-notify` knows no
+//! abstract socket, which container managers use, and its send blocks a thread.
 
 use std::{
     io,
@@ -29,10 +30,10 @@ use crate::{
     process,
 };
 
-/// How long systemd may take to accept a message, should its queue be full.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long systemd may take to accept a notification, should its queue be full.
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the state must have stood before it is told: many workers change at once.
+/// The shortest time between two status texts: many workers change at once.
 const STATUS_DEBOUNCE: Duration = Duration::from_millis(500);
 
 /// Variables that are meant for arcanos alone; no worker gets them, whatever it inherits.
@@ -46,22 +47,22 @@ pub(super) const OWN_VARIABLES: [&str; 7] = [
     "LISTEN_PIDFDID",
 ];
 
-/// The line to systemd, if there is one.
+/// The connection to systemd, if it asks for one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Systemd {
     socket: Option<Arc<tokio::net::UnixDatagram>>,
-    /// How often it must hear that arcanos is alive.
+    /// Without a sign of life within this time systemd takes arcanos for dead.
     watchdog: Option<Duration>,
     is_stopping: Arc<AtomicBool>,
 }
 
 impl Systemd {
-    /// The line that the environment names. Must be called within a tokio runtime.
+    /// The connection that the environment names. Must be called within a tokio runtime.
     pub(super) fn from_environment() -> Self {
         Self::of(|name| std::env::var(name).ok())
     }
 
-    /// The line that these variables name.
+    /// The connection that these variables name.
     fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
         let Some(address) = variable("NOTIFY_SOCKET").filter(|a| !a.is_empty()) else {
             return Self::default();
@@ -78,58 +79,60 @@ impl Systemd {
         }
     }
 
-    /// arcanos takes up a changed config, or at least looks; [`Systemd::ready`] ends it.
+    /// arcanos applies a changed config, or at least looks for one; [`Systemd::ready`] ends it.
     pub(super) async fn reloading(&self) {
         let now = clock_gettime(ClockId::Monotonic);
         let microseconds = now.tv_sec * 1_000_000 + now.tv_nsec / 1000;
-        self.say(&format!("RELOADING=1\nMONOTONIC_USEC={microseconds}")).await;
+        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={microseconds}")).await;
     }
 
     /// arcanos is up.
     pub(super) async fn ready(&self, snapshot: &Snapshot) {
-        self.say(&format!("READY=1\nSTATUS={}", status(snapshot))).await;
+        self.send(&format!("READY=1\nSTATUS={}", status(snapshot))).await;
     }
 
     /// arcanos ends.
     pub(super) async fn stopping(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
-        self.say("STOPPING=1\nSTATUS=Stopping all workers").await;
+        self.send("STOPPING=1\nSTATUS=Stopping all workers").await;
     }
 
-    /// What arcanos is at.
+    /// What arcanos does now, for `systemctl status`.
     pub(super) async fn status(&self, text: &str) {
-        self.say(&format!("STATUS={text}")).await;
+        self.send(&format!("STATUS={text}")).await;
     }
 
-    /// Tells that arcanos is ready once it is, then how it fares, and that it is alive; until
-    /// the token. Returns at once where nobody listens.
+    /// Notifies systemd that arcanos is ready once it is, then how it fares, and that it is alive;
+    /// until the token is cancelled. Returns at once where nobody listens.
     pub(super) async fn follow(&self, handle: Handle, end: CancellationToken) {
         if self.socket.is_none() {
             return;
         }
-        let told = async { tokio::join!(self.tell(&handle, &end), self.reassure(&handle, &end)) };
+        let both = async {
+            tokio::join!(self.follow_status(&handle, &end), self.feed_watchdog(&handle, &end))
+        };
         tokio::select! {
-            _ = told => {}
-            // Both only tell: nothing is lost.
+            _ = both => {}
+            // Neither holds anything that could be lost.
             () = end.cancelled() => {}
         }
     }
 
-    async fn tell(&self, handle: &Handle, end: &CancellationToken) {
+    async fn follow_status(&self, handle: &Handle, end: &CancellationToken) {
         let mut changes = handle.changes();
-        let mut told = String::new();
+        let mut last = String::new();
         while !end.is_cancelled() {
             let snapshot = handle.snapshot();
-            let is_first = told.is_empty();
+            let is_first = last.is_empty();
             let text = status(&snapshot);
             // Until the first look at the disk there is nothing to be ready with.
             let is_up = snapshot.generation != Generation(0) && !self.is_stopping();
-            if is_up && text != told {
+            if is_up && text != last {
                 match is_first {
                     true => self.ready(&snapshot).await,
                     false => self.status(&text).await,
                 }
-                told = text;
+                last = text;
             }
             if changes.changed().await.is_err() {
                 return;
@@ -140,14 +143,14 @@ impl Systemd {
         }
     }
 
-    /// Feeds the watchdog, twice in its time: this task runs, so the runtime does; and the one
-    /// that follows the disk answers, as long as it should. How workers fare plays no part.
-    async fn reassure(&self, handle: &Handle, end: &CancellationToken) {
+    /// Feeds the watchdog twice in its time, as long as the reconciler answers: that this task
+    /// runs shows only that the runtime does. How workers fare plays no part.
+    async fn feed_watchdog(&self, handle: &Handle, end: &CancellationToken) {
         let Some(limit) = self.watchdog else { return };
         while !end.is_cancelled() {
             let has_answered = timeout(limit / 2, handle.beat()).await == Ok(true);
             if has_answered || self.is_stopping() {
-                self.say("WATCHDOG=1").await;
+                self.send("WATCHDOG=1").await;
             }
             sleep(limit / 2).await;
         }
@@ -157,12 +160,12 @@ impl Systemd {
         self.is_stopping.load(Ordering::Relaxed)
     }
 
-    async fn say(&self, message: &str) {
+    async fn send(&self, message: &str) {
         let Some(socket) = &self.socket else { return };
-        match timeout(PATIENCE, socket.send(message.as_bytes())).await {
+        match timeout(SEND_TIMEOUT, socket.send(message.as_bytes())).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "systemd cannot be told."),
-            Err(_) => tracing::debug!("systemd does not listen."),
+            Ok(Err(error)) => tracing::debug!(%error, "systemd cannot be notified."),
+            Err(_) => tracing::debug!("systemd does not read its queue."),
         }
     }
 }
@@ -170,7 +173,7 @@ impl Systemd {
 /// The socket that systemd listens on at the address of the status server, if it hands one over.
 ///
 /// # Errors
-/// It hands over what cannot be served on, in words.
+/// What is handed over cannot be served on; says why.
 pub(super) fn handed_over() -> Result<Option<TcpListener>, String> {
     let mut sockets = process::adopt_sockets();
     let Some(socket) = sockets.pop() else { return Ok(None) };
@@ -226,12 +229,12 @@ mod tests {
     async fn heard(socket: &tokio::net::UnixDatagram) -> String {
         let mut bytes = [0; 1024];
         let received = timeout(Duration::from_secs(10), socket.recv(&mut bytes)).await;
-        let length = received.expect("it is told in time").expect("a datagram");
+        let length = received.expect("it is notified in time").expect("a datagram");
         String::from_utf8_lossy(&bytes[..length]).into_owned()
     }
 
     #[tokio::test]
-    async fn it_is_told_at_a_path_and_at_an_abstract_name() {
+    async fn it_is_notified_at_a_path_and_at_an_abstract_name() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("notify").display().to_string();
         let name = format!("arcanos-test-{}", std::process::id());
@@ -252,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_nobody_listens_nothing_is_said_and_nothing_waits() {
+    async fn where_nobody_listens_nothing_is_sent_and_nothing_waits() {
         for address in ["", "/no/such/socket", "vsock:2:1234"] {
             let systemd = Systemd::of(|v| (v == "NOTIFY_SOCKET").then(|| address.to_owned()));
             assert!(systemd.socket.is_none(), "{address}");

@@ -1,7 +1,8 @@
 //! `arcanos why`: the verdict on one file, with the line that decided, and how its worker fares.
 
+mod lines;
+mod story;
 mod target;
-mod tell;
 
 use std::path::Path;
 
@@ -12,8 +13,8 @@ use crate::{
         args::{Globals, Why},
         client::find,
         exit::{self, Failure},
+        json::{pretty, understand},
         load::{self, Site},
-        status::{pretty, understand},
         terminal::Output,
         verbs::segment,
         wire,
@@ -24,25 +25,11 @@ use crate::{
     plan::Desired,
     text::escape,
 };
+use story::Story;
 use target::Target;
 
 /// The largest file whose line is shown, in bytes: no larger one is a worker.
 const MAX_FILE: u64 = 1024 * 1024;
-
-/// Everything there is to say about one file.
-struct Story {
-    verdict: Verdict,
-    /// The file as it is shown: by its folder's name.
-    path: String,
-    /// The line that decided.
-    source: Option<String>,
-    /// The packages whose import decides, to be marked in the line.
-    packages: Vec<String>,
-    /// What its owner should know.
-    warnings: Vec<String>,
-    /// The worker in the running arcanos.
-    worker: Option<Value>,
-}
 
 /// Explains a file or a worker.
 ///
@@ -74,7 +61,7 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
         out.line(&pretty(&as_json(&story)))?;
         return Ok(out.flush()?);
     }
-    for line in tell::lines(&story, tell::View::of(out))? {
+    for line in lines::lines(&story, lines::View::of(out))? {
         out.line(&line)?;
     }
     Ok(out.flush()?)
@@ -126,7 +113,7 @@ async fn gone(globals: &Globals, name: &str, out: &mut Output) -> Result<(), Fai
     }
     out.line(&format!("the file of the worker `{shown}` is gone"))?;
     let worker: wire::Worker = understand(worker)?;
-    for line in tell::life(&worker, tell::View::of(out)) {
+    for line in lines::life(&worker, lines::View::of(out)) {
         out.line(&line)?;
     }
     Ok(out.flush()?)

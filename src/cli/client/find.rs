@@ -18,9 +18,8 @@ use crate::{
     cli::{
         args::Globals,
         exit::{self, Failure},
-        load,
-        status::understand,
-        wire,
+        json::understand,
+        load, wire,
     },
     config::Secret,
     domain::reachable_address,

@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::{ClientError, Connection};
+use super::{connection::Connection, error::ClientError};
 
 /// A stream that is silent for so long has lost its server: a good one sends a comment now and
 /// then.

@@ -7,6 +7,7 @@ use tokio::{
 };
 
 use super::*;
+use crate::cli::exit::{self, Failure};
 
 /// A server that gives these answers, one a connection, and keeps what it was asked.
 async fn scripted(answers: Vec<String>) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {

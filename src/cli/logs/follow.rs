@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use super::{
     line::{self, Form},
-    n_lines, path,
+    request::{n_lines, path},
 };
 use crate::cli::{
     args::{Globals, Logs, MAX_LINES},

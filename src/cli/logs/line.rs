@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     cli::{
         args::{Globals, Logs},
-        status::json_safe,
+        json::json_safe,
         terminal::{Colours, Tone},
     },
     text::escape,

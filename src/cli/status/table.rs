@@ -1,6 +1,6 @@
 //! The table of workers, as lines of text.
 //!
-//! Pure: the picture, the width and the moment come in, lines go out. Text from workers is
+//! Pure: the snapshot, the width and the moment come in, lines go out. Text from workers is
 //! escaped here, once more.
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Picture;
+use super::snapshot::StatusSnapshot;
 use crate::{
     cli::{
         grid::{Grid, Row, fit, wrap},
@@ -48,15 +48,15 @@ pub(super) struct View {
 }
 
 /// The summary, the table and the problems.
-pub(super) fn lines(picture: &Picture, view: &View) -> Vec<String> {
-    let mut lines: Vec<_> = summary(picture).iter().map(|line| fit(line, view.width)).collect();
-    if picture.status.workers.details.is_empty() {
+pub(super) fn lines(snapshot: &StatusSnapshot, view: &View) -> Vec<String> {
+    let mut lines: Vec<_> = summary(snapshot).iter().map(|line| fit(line, view.width)).collect();
+    if snapshot.status.workers.details.is_empty() {
         lines.push("`arcanos scan` says what the folder holds.".to_owned());
     } else {
         lines.push(String::new());
-        lines.extend(table(picture, view));
+        lines.extend(table(snapshot, view));
     }
-    let troubles = troubles(picture);
+    let troubles = troubles(snapshot);
     if !troubles.is_empty() {
         lines.push(String::new());
     }
@@ -79,8 +79,8 @@ pub(super) fn lines(picture: &Picture, view: &View) -> Vec<String> {
 }
 
 /// What is wrong with arcanos as a whole, and what with.
-fn troubles<'a>(picture: &'a Picture) -> Vec<(&'static str, &'a str)> {
-    let health = &picture.health;
+fn troubles<'a>(snapshot: &'a StatusSnapshot) -> Vec<(&'static str, &'a str)> {
+    let health = &snapshot.health;
     let parts = [
         ("config not applied", &health.config),
         ("workers' folder", &health.discovery),
@@ -98,14 +98,14 @@ fn troubles<'a>(picture: &'a Picture) -> Vec<(&'static str, &'a str)> {
 }
 
 /// Which arcanos it is, and how many workers are in which state.
-fn summary(picture: &Picture) -> [String; 2] {
-    let workers = &picture.status.workers.details;
+fn summary(snapshot: &StatusSnapshot) -> [String; 2] {
+    let workers = &snapshot.status.workers.details;
     let who = format!(
         "arcanos {} at {}, pid {}, generation {}",
-        escape(picture.health.version.as_bytes()),
-        picture.address,
-        picture.pid,
-        picture.status.generation,
+        escape(snapshot.health.version.as_bytes()),
+        snapshot.address,
+        snapshot.pid,
+        snapshot.status.generation,
     );
     let states: Vec<_> = State::ALL
         .iter()
@@ -122,12 +122,12 @@ fn plural(n: usize, noun: &str) -> String {
 }
 
 /// One line a worker. A note that does not fit beside it stands below it.
-fn table(picture: &Picture, view: &View) -> Vec<String> {
+fn table(snapshot: &StatusSnapshot, view: &View) -> Vec<String> {
     let columns = columns(view.width);
-    let rows = picture.status.workers.details.iter().map(|worker| Row {
+    let rows = snapshot.status.workers.details.iter().map(|worker| Row {
         cells: columns.iter().map(|column| column.cell(worker, view.width)).collect(),
         tone: tone(&worker.state),
-        note: note(picture, worker, view.now),
+        note: note(snapshot, worker, view.now),
     });
     let grid = Grid {
         header: columns.iter().map(|column| column.header()).collect(),
@@ -194,7 +194,7 @@ fn attempts(worker: &Worker) -> String {
 
 /// What a person wants to know of a worker beside its state: when it starts next, why it does
 /// not run, what to do.
-fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
+fn note(snapshot: &StatusSnapshot, worker: &Worker, now: Timestamp) -> String {
     let mut parts = Vec::new();
     if let Some(at) = worker.next_start_at {
         let wait = Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO);
@@ -205,7 +205,7 @@ fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
         ("stopped", Some(true)) => parts.push("stopped by hand".to_owned()),
         _ => {}
     }
-    parts.extend(past(picture, worker, now));
+    parts.extend(past(snapshot, worker, now));
     if worker.changed == Some(true) {
         parts.push("changed, `arcanos restart` applies it".to_owned());
     }
@@ -217,13 +217,13 @@ fn note(picture: &Picture, worker: &Worker, now: Timestamp) -> String {
 }
 
 /// How its last run ended, as far as that is worth a word.
-fn past(picture: &Picture, worker: &Worker, now: Timestamp) -> Option<String> {
+fn past(snapshot: &StatusSnapshot, worker: &Worker, now: Timestamp) -> Option<String> {
     let exit = worker.last_exit.as_ref();
     let ago = exit.and_then(|exit| exit.at).map_or_else(String::new, |at| {
         let age = Duration::try_from(now.duration_since(at)).unwrap_or(Duration::ZERO);
         format!(" {} ago", human_uptime(age))
     });
-    let error = picture.status.workers.errors.get(&worker.id).or(worker.reason.as_ref());
+    let error = snapshot.status.workers.errors.get(&worker.id).or(worker.reason.as_ref());
     let reason = error.or_else(|| exit.and_then(|exit| exit.reason.as_ref())).map(|reason| {
         // Where nothing explains an end, its last words may.
         let words = exit.filter(|exit| exit.is_unexplained()).and_then(|exit| exit.last_words());

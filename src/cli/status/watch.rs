@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::time::sleep;
 
-use super::{Picture, fetch, json_safe, table};
+use super::{snapshot::StatusSnapshot, table};
 use crate::cli::{
     args::Globals,
     client::{ClientError, Event, find},
     exit::Failure,
     interrupt::Interrupt,
+    json::json_safe,
     terminal::Output,
 };
 
@@ -85,12 +86,12 @@ async fn watch(
         Err(_) => return Ok(End::Lost),
     };
     loop {
-        let Ok(picture) = screen.fetch(found).await else {
+        let Ok(snapshot) = screen.fetch(found).await else {
             return Ok(End::Lost);
         };
         let asked = Instant::now();
         let mut is_stale = false;
-        screen.show(&picture, Duration::ZERO)?;
+        screen.show(&snapshot, Duration::ZERO)?;
         while !is_stale || asked.elapsed() < REDRAW_DEBOUNCE {
             let pause =
                 if is_stale { REDRAW_DEBOUNCE.saturating_sub(asked.elapsed()) } else { TICK };
@@ -109,7 +110,7 @@ async fn watch(
                 // A pipe hears of what happens, not of time that passes.
                 Wake::Tick if screen.is_redrawn() => {
                     is_stale |= asked.elapsed() >= STALE;
-                    screen.show(&picture, asked.elapsed())?;
+                    screen.show(&snapshot, asked.elapsed())?;
                 }
                 Wake::Tick => {}
             }
@@ -128,7 +129,7 @@ async fn wait_for_next(
         loop {
             sleep(SEARCH).await;
             if let Ok(found) = find::find(globals)
-                && fetch(&found).await.is_ok()
+                && StatusSnapshot::fetch(&found).await.is_ok()
             {
                 return found;
             }
@@ -142,16 +143,16 @@ async fn wait_for_next(
     })
 }
 
-fn table_lines(picture: &Picture, age: Duration, out: &Output) -> Vec<String> {
-    let mut picture = picture.clone();
-    for worker in &mut picture.status.workers.details {
+fn table_lines(snapshot: &StatusSnapshot, age: Duration, out: &Output) -> Vec<String> {
+    let mut snapshot = snapshot.clone();
+    for worker in &mut snapshot.status.workers.details {
         worker.uptime_seconds = worker.uptime_seconds.map(|seconds| seconds + age.as_secs_f64());
     }
     // What does not fit the screen is cut off below.
-    picture.status.workers.details.sort_by_key(table::trouble);
+    snapshot.status.workers.details.sort_by_key(table::trouble);
     let view =
         table::View { width: out.table_width(), colours: out.colours(), now: Timestamp::now() };
-    table::lines(&picture, &view)
+    table::lines(&snapshot, &view)
 }
 
 /// How what is seen is written.
@@ -164,7 +165,7 @@ enum Form {
 /// What is to be seen, in the form of the [`Screen`].
 #[expect(clippy::large_enum_variant, reason = "one of it lives at a time")]
 enum Seen {
-    Table(Picture),
+    Table(StatusSnapshot),
     Json(String),
 }
 
@@ -178,7 +179,7 @@ struct Screen<'a> {
 impl Screen<'_> {
     async fn fetch(&self, found: &find::Found) -> Result<Seen, ClientError> {
         Ok(match self.form {
-            Form::Table => Seen::Table(fetch(found).await?),
+            Form::Table => Seen::Table(StatusSnapshot::fetch(found).await?),
             Form::Json => {
                 let answer = found.client.read("/workers/status").await?;
                 Seen::Json(json_safe(&answer.to_string()))
@@ -188,7 +189,7 @@ impl Screen<'_> {
 
     fn show(&mut self, seen: &Seen, age: Duration) -> Result<(), Failure> {
         match seen {
-            Seen::Table(picture) => self.draw(&table_lines(picture, age, self.out)),
+            Seen::Table(snapshot) => self.draw(&table_lines(snapshot, age, self.out)),
             Seen::Json(line) => {
                 self.out.line(line)?;
                 Ok(self.out.flush()?)

@@ -3,7 +3,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::*;
 
-fn picture() -> Picture {
+fn snapshot() -> StatusSnapshot {
     let status = json!({
         "generation": 7,
         "workers": {
@@ -23,7 +23,7 @@ fn picture() -> Picture {
             ]
         }
     });
-    Picture {
+    StatusSnapshot {
         status: serde_json::from_value(status).expect("a status"),
         health: wire_health(&[
             "`arcanos.toml:3:1`: unknown key `servr`\nthe last good config stays",
@@ -46,24 +46,24 @@ fn wire_health(problems: &[&str]) -> crate::cli::wire::Health {
     serde_json::from_value(value).expect("a health")
 }
 
-fn render(picture: &Picture, width: Option<u16>, colours: Colours) -> String {
+fn render(snapshot: &StatusSnapshot, width: Option<u16>, colours: Colours) -> String {
     let now = "2026-11-23T17:00:00Z".parse().expect("a moment");
-    lines(picture, &View { width, colours, now }).join("\n")
+    lines(snapshot, &View { width, colours, now }).join("\n")
 }
 
 #[test]
 fn the_table_fits_80_and_120_columns_and_a_pipe() {
     insta::with_settings!({ prepend_module_to_snapshot => false, snapshot_path => "../../snapshots" }, {
-        insta::assert_snapshot!("status-80", render(&picture(), Some(80), Colours::Hidden));
-        insta::assert_snapshot!("status-120", render(&picture(), Some(120), Colours::Hidden));
-        insta::assert_snapshot!("status-pipe", render(&picture(), None, Colours::Hidden));
+        insta::assert_snapshot!("status-80", render(&snapshot(), Some(80), Colours::Hidden));
+        insta::assert_snapshot!("status-120", render(&snapshot(), Some(120), Colours::Hidden));
+        insta::assert_snapshot!("status-pipe", render(&snapshot(), None, Colours::Hidden));
     });
 }
 
 #[test]
 fn no_line_is_wider_than_the_terminal() {
     for width in [40, 60, 80, 100, 120, 200] {
-        for line in render(&picture(), Some(width), Colours::Hidden).lines() {
+        for line in render(&snapshot(), Some(width), Colours::Hidden).lines() {
             assert!(line.width() <= usize::from(width), "{width}: {line}");
         }
     }
@@ -71,8 +71,8 @@ fn no_line_is_wider_than_the_terminal() {
 
 #[test]
 fn colours_change_no_text_and_mark_every_state() {
-    let plain = render(&picture(), Some(80), Colours::Hidden);
-    let painted = render(&picture(), Some(80), Colours::Shown);
+    let plain = render(&snapshot(), Some(80), Colours::Hidden);
+    let painted = render(&snapshot(), Some(80), Colours::Shown);
     for part in
         ["\u{1b}[32mrunning\u{1b}[0m", "\u{1b}[33mbackoff\u{1b}[0m", "\u{1b}[2mcompleted\u{1b}[0m"]
     {
@@ -85,19 +85,19 @@ fn colours_change_no_text_and_mark_every_state() {
 
 #[test]
 fn hostile_text_steers_no_terminal() {
-    let mut picture = picture();
-    let worker = &mut picture.status.workers.details[0];
+    let mut snapshot = snapshot();
+    let worker = &mut snapshot.status.workers.details[0];
     worker.model = Some("\u{1b}[2J\u{9b}".to_owned());
     worker.state = "run\u{7}ning".to_owned();
-    picture.health.problems = vec!["\u{1b}]0;x\u{7}".to_owned()];
-    let text = render(&picture, None, Colours::Hidden);
+    snapshot.health.problems = vec!["\u{1b}]0;x\u{7}".to_owned()];
+    let text = render(&snapshot, None, Colours::Hidden);
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
 }
 
 #[test]
 fn an_empty_folder_says_where_to_look() {
-    let picture = Picture { health: wire_health(&[]), ..Picture::default() };
-    assert!(render(&picture, Some(80), Colours::Hidden).contains("0 workers\n`arcanos scan`"));
+    let snapshot = StatusSnapshot { health: wire_health(&[]), ..StatusSnapshot::default() };
+    assert!(render(&snapshot, Some(80), Colours::Hidden).contains("0 workers\n`arcanos scan`"));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn an_end_that_nothing_explains_is_told_by_its_last_words() {
         let value =
             json!({ "id": "a", "state": "failed", "reason": exit["reason"], "lastExit": exit });
         let worker = serde_json::from_value(value).expect("a worker");
-        note(&Picture::default(), &worker, "2026-11-23T17:00:00Z".parse().expect("a moment"))
+        note(&StatusSnapshot::default(), &worker, "2026-11-23T17:00:00Z".parse().expect("a moment"))
     };
     assert_eq!(note_of(last("exited with code 3")), "exited with code 3: no\\x1b[2J space");
     let explained = "a missing package (exited with code 3)";
@@ -134,10 +134,10 @@ fn what_needs_a_person_comes_first_and_a_loop_keeps_its_place() {
 
 #[test]
 fn a_trouble_is_told_once() {
-    let mut picture = picture();
-    let error = picture.health.config.error.clone().expect("it has one");
-    picture.health.problems = vec![error, "another".to_owned()];
-    let text = render(&picture, None, Colours::Hidden);
+    let mut snapshot = snapshot();
+    let error = snapshot.health.config.error.clone().expect("it has one");
+    snapshot.health.problems = vec![error, "another".to_owned()];
+    let text = render(&snapshot, None, Colours::Hidden);
     assert_eq!(text.matches("every ten seconds").count(), 1, "{text}");
     assert!(text.ends_with("problem: another"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! The story of a file as lines.
+//! What `arcanos why` knows of a file, as lines of text.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
-use super::Story;
+use super::story::Story;
 use crate::{
     cli::{
         client::ClientError,
         grid::{fit, flow},
+        json::understand,
         scan::{tone, word},
-        status::understand,
         terminal::{Colours, Output, Tone},
         wire::Worker,
     },
@@ -25,7 +25,7 @@ use crate::{
 /// A line of source that is longer is cut: of minified code the rest says nothing.
 const MAX_SOURCE: u16 = 160;
 
-/// How it is told.
+/// How the lines are to look.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View {
     /// Columns; without a number no sentence is broken.
