@@ -25,6 +25,7 @@ mod interpolate;
 mod key;
 mod layers;
 mod load;
+mod locate;
 mod model;
 mod raw;
 mod report;
@@ -45,6 +46,7 @@ pub use error::{ConfigError, ConfigErrors, Place};
 pub use inputs::{Inputs, Override};
 pub use layers::Source;
 pub use load::{Loaded, load};
+pub use locate::InstanceLocator;
 pub use model::{
     Config, Discovery, Env, Log, LogFormat, LogKind, Model, Rule, Server, Upstream, View, Watch,
     WorkerSettings,

@@ -8,7 +8,10 @@ use serde_json::json;
 use crate::{
     cli::{
         args::Globals,
-        client::{Wait, find},
+        client::{
+            Wait,
+            find::{self, Found},
+        },
         exit::{self, Failure},
         json::{pretty, understand},
         load::{self, Folder, Site},
@@ -16,7 +19,7 @@ use crate::{
         terminal::{Output, Tone},
         wire::Plan,
     },
-    config::Loaded,
+    config::{InstanceLocator, Loaded},
     domain::{RestartWhen, WorkerSpec},
     files::state::Draft,
     plan::Desired,
@@ -41,11 +44,15 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
             return Err(site.rejected(&errors));
         }
     };
-    let (_, running) = find::workers(globals).await.unzip();
-    let folder = load::folder(globals, &loaded.config, running.as_deref().unwrap_or_default())?;
+    let found = find::by_locator(InstanceLocator::of(&loaded.config)).ok();
+    let running = match &found {
+        Some(found) => find::workers(found).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let folder = load::folder(globals, &loaded.config, &running)?;
     let specs = load::specs(&site, &loaded.config, &folder);
     let mut warnings = warnings(&loaded, &folder, &specs);
-    let (pid, plan) = match ask(globals, &site).await {
+    let (pid, plan) = match ask(found, globals, &site).await {
         Answer::Plan { pid, plan, refused } => {
             warnings.extend(refused);
             (Some(pid), plan)
@@ -93,8 +100,8 @@ enum Answer {
 }
 
 /// Asks the arcanos that runs, if one does: it alone knows its environment and what it runs.
-async fn ask(globals: &Globals, site: &Site) -> Answer {
-    let Ok(found) = find::find(globals) else {
+async fn ask(found: Option<Found>, globals: &Globals, site: &Site) -> Answer {
+    let Some(found) = found else {
         return Answer::NoneRuns;
     };
     let pid = found.instance.pid;

@@ -17,7 +17,7 @@ use crate::{
         systemd::OWN_VARIABLES,
         wire::Worker,
     },
-    config::{self, Config, ConfigErrors, Inputs, Loaded, Override},
+    config::{self, Config, ConfigErrors, Inputs, InstanceLocator, Loaded, Override},
     discovery::{Discovered, Rules, judge},
     domain::WorkerId,
     engine::Source,
@@ -65,6 +65,12 @@ pub(crate) fn config(globals: &Globals) -> Result<Loaded, Failure> {
     site.load().map_err(|errors| site.rejected(&errors))
 }
 
+/// Where the running arcanos is found, by the config that is meant, good or bad.
+pub(crate) fn locate(globals: &Globals) -> InstanceLocator {
+    let site = Site::read(globals).unwrap_or_else(|_| Site::of(globals, String::new()));
+    InstanceLocator::read(&site.inputs())
+}
+
 impl Site {
     /// Reads the config file.
     ///
@@ -79,17 +85,22 @@ impl Site {
         let text = String::from_utf8(content).map_err(|error| {
             bad(format!("is no UTF-8 text, from byte {} on", error.utf8_error().valid_up_to()))
         })?;
+        Ok(Self::of(globals, text))
+    }
+
+    /// The config of this text, in the surroundings of this process.
+    fn of(globals: &Globals, text: String) -> Self {
         let pairs = env::vars_os().filter_map(|(name, value)| {
             let pair = (name.into_string().ok()?, value.into_string().ok()?);
             (!OWN_VARIABLES.contains(&pair.0.as_str())).then_some(pair)
         });
-        Ok(Self {
-            file,
+        Self {
+            file: config_file(globals),
             text,
             environment: pairs.collect(),
             profile: globals.profile.clone(),
             overrides: globals.set.clone(),
-        })
+        }
     }
 
     /// Checks what was read.
@@ -97,14 +108,18 @@ impl Site {
     /// # Errors
     /// All that is wrong with it.
     pub(crate) fn load(&self) -> Result<Loaded, ConfigErrors> {
-        config::load(&Inputs {
+        config::load(&self.inputs())
+    }
+
+    fn inputs(&self) -> Inputs<'_> {
+        Inputs {
             file: &self.file,
             text: &self.text,
             environment: &self.environment,
             read: &read_text,
             profile: self.profile.as_deref(),
             overrides: &self.overrides,
-        })
+        }
     }
 
     /// The same config, to be followed while arcanos runs.

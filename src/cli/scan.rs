@@ -12,6 +12,7 @@ use crate::{
         load::{self, Folder},
         terminal::{Colours, Output, Tone},
     },
+    config::InstanceLocator,
     discovery::{Verdict, VerdictKind},
     text::escape,
 };
@@ -22,7 +23,10 @@ use crate::{
 /// The config is bad, or the folder cannot be followed.
 pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
     let config = load::config(globals)?.config;
-    let (_, running) = find::workers(globals).await.unwrap_or_default();
+    let running = match find::by_locator(InstanceLocator::of(&config)) {
+        Ok(found) => find::workers(&found).await.unwrap_or_default(),
+        Err(_) => Vec::new(),
+    };
     let folder = load::folder(globals, &config, &running)?;
     if globals.json {
         let directory = &config.discovery.directory;
@@ -42,8 +46,12 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
 /// # Errors
 /// The output is gone. A shell that asks for completions has no use for other faults.
 pub(crate) async fn ids(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
-    let ids: Vec<String> = match find::workers(globals).await {
-        Some((_, workers)) => workers.into_iter().map(|worker| worker.id).collect(),
+    let workers = match find::find(globals) {
+        Ok(found) => find::workers(&found).await,
+        Err(_) => None,
+    };
+    let ids: Vec<String> = match workers {
+        Some(workers) => workers.into_iter().map(|worker| worker.id).collect(),
         None => {
             let folder = load::config(globals).and_then(|l| load::folder(globals, &l.config, &[]));
             let candidates = folder.map_or_else(|_| Vec::new(), |f| f.discovered.candidates);

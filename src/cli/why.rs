@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         args::{Globals, Why},
-        client::find,
+        client::find::{self, Found},
         exit::{self, Failure},
         json::{pretty, understand},
         load::{self, Site},
@@ -19,7 +19,7 @@ use crate::{
         verbs::segment,
         wire,
     },
-    config::Config,
+    config::{Config, InstanceLocator},
     discovery::{Verdict, VerdictKind},
     files::{Settled, read_settled},
     plan::Desired,
@@ -38,7 +38,11 @@ const MAX_FILE: u64 = 1024 * 1024;
 pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Result<(), Failure> {
     let site = Site::read(globals)?;
     let config = site.load().map_err(|errors| site.rejected(&errors))?.config;
-    let (_, running) = find::workers(globals).await.unwrap_or_default();
+    let found = find::by_locator(InstanceLocator::of(&config)).ok();
+    let running = match &found {
+        Some(found) => find::workers(found).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
     let folder = load::folder(globals, &config, &running)?;
     let name = args.target.to_string_lossy().into_owned();
     let story = match target::find(&config.discovery.directory, &args.target, &folder.discovered) {
@@ -49,13 +53,13 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
             out.line(&escape(reason.as_bytes()))?;
             return Ok(out.flush()?);
         }
-        Target::Unknown => return gone(globals, &name, out).await,
+        Target::Unknown => return gone(globals, found.as_ref(), &name, out).await,
     };
     let mut story = story;
     if let Some(id) = &story.verdict.id
         && story.verdict.verdict == VerdictKind::Worker
     {
-        story.worker = ask(globals, id.as_str()).await;
+        story.worker = ask(found.as_ref(), id.as_str()).await;
     }
     if globals.json {
         out.line(&pretty(&as_json(&story)))?;
@@ -92,15 +96,19 @@ fn source(path: &Path, line: u32) -> Option<String> {
 }
 
 /// The worker as the running arcanos sees it, if there are both.
-async fn ask(globals: &Globals, id: &str) -> Option<Value> {
-    let client = find::find(globals).ok()?.client;
-    client.read(&format!("/workers/{}", segment(id))).await.ok()
+async fn ask(found: Option<&Found>, id: &str) -> Option<Value> {
+    found?.client.read(&format!("/workers/{}", segment(id))).await.ok()
 }
 
 /// What is no file: perhaps a worker whose file was removed.
-async fn gone(globals: &Globals, name: &str, out: &mut Output) -> Result<(), Failure> {
+async fn gone(
+    globals: &Globals,
+    found: Option<&Found>,
+    name: &str,
+    out: &mut Output,
+) -> Result<(), Failure> {
     let shown = escape(name.as_bytes());
-    let Some(worker) = ask(globals, name).await else {
+    let Some(worker) = ask(found, name).await else {
         return Err(Failure::new(
             exit::FAILED,
             format!("there is no file and no worker `{shown}`"),

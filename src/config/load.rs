@@ -52,12 +52,12 @@ pub fn load(inputs: &Inputs<'_>) -> Result<Loaded, ConfigErrors> {
     if !faults.is_empty() {
         return Err(syntax::errors(&document, faults));
     }
-    let tree = std::mem::replace(&mut document.tree, Value::from(Dict::new()));
+    let tree = take_tree(&mut document);
     let mut stack = Stack::new(inputs, &document, tree);
     stack.check_forms();
     let profile = stack.pick_profile(inputs);
-    let Stack { file, variables, command_line, mut report, .. } = stack;
-    let layers = layers(file, variables, command_line, &profile, &document, &name);
+    let Stack { file, variables, command_line, mut report } = stack;
+    let layers = layers((file, variables, command_line), &profile, &document, &name);
     let loaded = resolve(inputs, &layers, &profile, &mut report);
     match loaded {
         Some(loaded) if report.is_good() => Ok(loaded),
@@ -65,16 +65,21 @@ pub fn load(inputs: &Inputs<'_>) -> Result<Loaded, ConfigErrors> {
     }
 }
 
+/// The values of a document, which only its places need to stay with.
+pub(super) fn take_tree(document: &mut Document) -> Value {
+    std::mem::replace(&mut document.tree, Value::from(Dict::new()))
+}
+
 /// The layers as they are written, before it is known which of them count.
-struct Stack<'a> {
-    file: Layer<'a>,
-    variables: Layer<'a>,
-    command_line: Vec<Layer<'a>>,
-    report: Report,
+pub(super) struct Stack<'a> {
+    pub(super) file: Layer<'a>,
+    pub(super) variables: Layer<'a>,
+    pub(super) command_line: Vec<Layer<'a>>,
+    pub(super) report: Report,
 }
 
 impl<'a> Stack<'a> {
-    fn new(inputs: &Inputs<'a>, document: &'a Document, tree: Value) -> Self {
+    pub(super) fn new(inputs: &Inputs<'a>, document: &'a Document, tree: Value) -> Self {
         let (profile, _) = inputs.profile();
         let in_profile = KeyPath::of("profiles").key(profile);
         let mut below: Vec<&Value> = vec![&tree, &DEFAULT_TREE];
@@ -127,10 +132,8 @@ impl<'a> Stack<'a> {
 }
 
 /// The layers that count under this profile, the lowest first.
-fn layers<'a>(
-    mut file: Layer<'a>,
-    variables: Layer<'a>,
-    command_line: Vec<Layer<'a>>,
+pub(super) fn layers<'a>(
+    (mut file, variables, command_line): (Layer<'a>, Layer<'a>, Vec<Layer<'a>>),
     profile: &str,
     document: &'a Document,
     name: &'a str,

@@ -49,6 +49,10 @@ impl Site {
     }
 
     fn load(&self) -> Result<Loaded, ConfigErrors> {
+        self.with_inputs(load)
+    }
+
+    fn with_inputs<T>(&self, ask: impl FnOnce(&Inputs<'_>) -> T) -> T {
         let read = |path: &Path| {
             let path = path.to_str().expect("the tests' paths are text");
             if path.ends_with("denied") {
@@ -56,7 +60,7 @@ impl Site {
             }
             Ok(self.files.get(path).cloned())
         };
-        load(&Inputs {
+        ask(&Inputs {
             file: Path::new("/site/arcanos.toml"),
             text: &self.text,
             environment: &self.environment,

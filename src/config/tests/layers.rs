@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use super::Site;
 use crate::{
-    config::{Source, Upstream, Watch},
+    config::{InstanceLocator, Source, Upstream, Watch},
     domain::{Attempts, Mode, OnChange},
 };
 
@@ -287,4 +287,35 @@ fn errors_name_the_option_of_the_command_line() {
     }
     let said = Site::new("").set("server.token", "hush hush").said();
     assert!(!said.contains("hush"), "{said}");
+}
+
+#[test]
+fn a_broken_config_still_tells_where_the_running_arcanos_is() {
+    let found = |site: &Site| site.with_inputs(InstanceLocator::read);
+    for (text, directory, token) in [
+        ("[restart]\nmax_atempts = 1\n", ".arcanos", None),
+        ("[state]\ndirectory = \"run\"\n[server]\ntoken = \"t0ken\"\n[x]", "run", Some("t0ken")),
+        ("[server]\ntoken_file = \"the.token\"\n", ".arcanos", Some("from a file")),
+        ("[state]\ndirectory = 5\n", ".arcanos", None),
+        ("[state]\ndirectory = \"${NOT_HERE}\"\n", ".arcanos", None),
+        ("[state]\ndirectory = \"${DIR:-d}/s\"\n[nonsense]\n", "d/s", None),
+        ("[state\n", ".arcanos", None),
+        ("[server]\ntoken = 't'\n[state]\ndirectory = 'run'\n[x\n[state]\ny", "run", Some("t")),
+        ("[profiles.development]\nstate.directory = \"p\"\nnonsense = 1\n", "p", None),
+    ] {
+        let found = found(&Site::new(text).file("the.token", "from a file\n"));
+        assert_eq!(found.state_directory, Path::new("/site").join(directory), "{text}");
+        assert_eq!(found.token.as_ref().map(|token| token.expose()), token, "{text}");
+    }
+    let site = Site::new("nonsense = 1\n").env("ARCANOS__STATE__DIRECTORY", "e");
+    assert_eq!(found(&site).state_directory, Path::new("/site/e"));
+    assert_eq!(found(&site.set("state.directory", "s")).state_directory, Path::new("/site/s"));
+}
+
+#[test]
+fn a_good_config_is_located_as_it_is_checked() {
+    let site = Site::new("[state]\ndirectory = \"run/\"\n[server]\ntoken_file = \"t\"\n")
+        .file("t", " 0123456789abcdef\n");
+    let located = site.with_inputs(InstanceLocator::read);
+    assert_eq!(located, InstanceLocator::of(&site.good().config));
 }
