@@ -1,11 +1,11 @@
-//! Text in, [`Config`] or located errors out.
+//! The config: from text to a checked [`Config`], or to errors with their places.
 //!
-//! Opens no file and reads no environment: both are handed in. The way of a config:
+//! Opens no file and reads no environment: both are handed in. The steps of [`load`]:
 //!
-//! 1. `document` parses the text and knows where each value stands; `syntax` tells what is no
-//!    TOML.
+//! 1. `document` parses the text and knows where each value stands; `syntax` reports what is
+//!    not TOML.
 //! 2. `extract` checks the form of each layer (`raw`, `values`, `words`), all errors at once.
-//! 3. `layers` merges: `defaults.toml` < file < profile < `variables` < command line.
+//! 3. `layers` merges: `defaults.toml` < file < profile < `variables` < `command_line`.
 //! 4. `interpolate` fills in `${NAME}` from the `environment`.
 //! 5. `check` makes a [`Config`] of it, in which nothing is missing, unparsed or out of range.
 //!

@@ -1,4 +1,4 @@
-//! `arcanos check`: is the config good, and what would arcanos do?
+//! `arcanos check`: validates the config and shows the plan.
 
 use std::error::Error;
 
@@ -37,8 +37,8 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
         Err(errors) => {
             if globals.json {
                 let errors: Vec<_> = errors.0.iter().map(ToString::to_string).collect();
-                let told = json!({ "success": false, "errors": errors });
-                out.line(&pretty(&told))?;
+                let answer = json!({ "success": false, "errors": errors });
+                out.line(&pretty(&answer))?;
                 out.flush()?;
             }
             return Err(site.rejected(&errors));
@@ -71,7 +71,7 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
         out.line(&pretty(&as_json(&loaded, &warnings, &plan, pid)))?;
         return Ok(out.flush()?);
     }
-    tell(&site, &loaded, &warnings, out)?;
+    print_verdict(&site, &loaded, &warnings, out)?;
     out.line(&match pid {
         Some(pid) => format!("plan for the arcanos that runs with the pid {pid}:"),
         None => "plan for a start now:".to_owned(),
@@ -84,7 +84,7 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
 
 /// What the arcanos that runs would do.
 enum Answer {
-    /// It told.
+    /// Its plan.
     Plan {
         pid: u32,
         plan: Plan,
@@ -95,7 +95,7 @@ enum Answer {
     Rejected { pid: u32, errors: Vec<String> },
     /// There is none.
     NoneRuns,
-    /// There is one, and it did not tell; says why.
+    /// There is one, and it gave no plan; says why.
     Silence(String),
 }
 
@@ -177,7 +177,7 @@ fn warnings(loaded: &Loaded, folder: &Folder, specs: &Desired) -> Vec<String> {
     of_config.chain(folder.note.clone()).chain(of_workers).collect()
 }
 
-fn tell(
+fn print_verdict(
     site: &Site,
     loaded: &Loaded,
     warnings: &[String],

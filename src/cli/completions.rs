@@ -1,4 +1,4 @@
-//! `arcanos completions` and `arcanos man`: the command line, told to shells and to man.
+//! `arcanos completions` and `arcanos man`: shell scripts and the man page.
 //!
 //! The scripts are clap's, and one thing more: where an id belongs they ask `arcanos __ids` with
 //! the `--config` that stands on the line.

@@ -1,4 +1,4 @@
-//! Which words are done by which file.
+//! Calls the subcommand that the command line names.
 
 use std::{
     io::{self, Write},

@@ -1,4 +1,4 @@
-//! How arcanos ends: its exit codes, and the one error type of the command line.
+//! The exit codes, and [`Failure`], the error type of the command line.
 //!
 //! Nothing here ends the process; `main` turns a [`Failure`] into the exit code.
 

@@ -1,4 +1,4 @@
-//! Rows under a header, each with a note: beside it where there is room for it, else below it.
+//! A table whose rows have notes: beside the row where there is room for it, else below it.
 //!
 //! Pure: text in, lines out. The cells come escaped.
 

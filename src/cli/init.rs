@@ -1,4 +1,4 @@
-//! `arcanos init`: a commented config and a worker to begin with.
+//! `arcanos init`: writes a commented config and a sample worker.
 //!
 //! Writes only what is not there, and needs no network.
 

@@ -1,4 +1,4 @@
-//! Ctrl-C in a command that goes on until it is told to end.
+//! Ctrl-C in a command that goes on until a person ends it.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

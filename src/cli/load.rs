@@ -1,4 +1,4 @@
-//! The config and the folder as the command line reads them, without a running arcanos.
+//! Reads the config and the folder of workers without a running arcanos.
 
 use std::{
     collections::BTreeMap,
@@ -29,7 +29,7 @@ use crate::{
 const MAX_FILE: u64 = 1024 * 1024;
 
 /// How long a file that a program writes to is waited for, and a folder in which one is.
-const PATIENCE: Duration = Duration::from_secs(3);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A config that was read from the disk.
 #[derive(Debug)]
@@ -146,7 +146,7 @@ fn read_text(path: &Path) -> Result<Option<String>, String> {
 
 /// The content of a file, once no program writes to it; `None` if there is none.
 fn settled(path: &Path) -> Result<Option<Vec<u8>>, String> {
-    match read_when_settled(path, MAX_FILE, PATIENCE).map_err(|error| error.to_string())? {
+    match read_when_settled(path, MAX_FILE, SETTLE_TIMEOUT).map_err(|error| error.to_string())? {
         Settled::Content(content) => Ok(Some(content)),
         Settled::Missing => Ok(None),
         Settled::Held => Err("is being written by another program".to_owned()),
@@ -192,8 +192,8 @@ pub(crate) fn folder(
             }
             other => other.map_err(|error| failed(&error))?,
         };
-        match scan.wake.filter(|_| scan.pending && begin.elapsed() < PATIENCE) {
-            Some(wake) => thread::sleep(wake.min(PATIENCE)),
+        match scan.wake.filter(|_| scan.pending && begin.elapsed() < SETTLE_TIMEOUT) {
+            Some(wake) => thread::sleep(wake.min(SETTLE_TIMEOUT)),
             None => {
                 let discovered = judge(&rules, &scan.listing, &holder);
                 return Ok(Folder { discovered, note: None });

@@ -1,4 +1,4 @@
-//! What a supervisor stands on before it touches anything: a good config, and the lock.
+//! [`Preflight`]: what a supervisor needs before it touches anything: a good config, and the lock.
 //!
 //! In this order, so that a bad config never disturbs an arcanos that runs, and two of them never
 //! meet at a log, a socket or a worker.

@@ -1,4 +1,4 @@
-//! What `run` and `start-workers` share: the way up, the wait for a signal, the way down.
+//! Start, signals and shutdown of a supervisor, for `run` and `start-workers`.
 //!
 //! Up: config → state directory and lock → leftovers of a dead instance → address → logs →
 //! engine. Everything that can refuse comes before anything is started.

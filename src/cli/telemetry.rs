@@ -1,4 +1,4 @@
-//! What arcanos says of itself on stderr.
+//! arcanos's own log on stderr.
 //!
 //! Events of `tracing` become lines `TIME LEVEL Message. key=value`, with the fields of their
 //! spans; control characters are escaped and secrets replaced before anything is written. The

@@ -1,4 +1,4 @@
-//! Where output goes: how wide it is, whether it may have colours, and that a reader may leave.
+//! [`Output`]: stdout with its width and colours, whose reader may leave.
 //!
 //! All output of the command line goes through [`Output`]. A reader that has gone (`| head`) ends
 //! the command quietly; nothing here panics for it.

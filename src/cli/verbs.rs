@@ -1,4 +1,4 @@
-//! `start`, `stop`, `restart`, `run-task`, `reload`: what the running arcanos is told to do.
+//! `start`, `stop`, `restart`, `run-task`, `reload`: commands to the running arcanos.
 
 use std::{
     io::{self, Read, Write},
@@ -55,7 +55,7 @@ impl Verb {
     }
 }
 
-/// Asks the same of several workers at once; each one's answer is told.
+/// Asks the same of several workers at once; each one's answer is printed.
 ///
 /// # Errors
 /// None runs, or it did not come about with all of them.
@@ -78,11 +78,11 @@ pub(crate) async fn workers(
     }
     let mut answers = requests.join_all().await;
     answers.sort_by_key(|(n, ..)| *n);
-    tell(globals, verb, args, answers, out)?;
+    print_answers(globals, verb, args, answers, out)?;
     Ok(out.flush()?)
 }
 
-fn tell(
+fn print_answers(
     globals: &Globals,
     verb: Verb,
     args: &Workers,

@@ -1,7 +1,7 @@
-//! A tree of values read into types, with all that does not fit told at once.
+//! Reads a tree of values into types and reports all that does not fit at once.
 //!
-//! Serde stops at the first error. So what is in its way is told, taken out, and the rest read
-//! again, until it fits.
+//! Serde stops at the first error. So the value in its way is reported and taken out, and the
+//! rest is read again, until it fits.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ pub(super) fn check<T: DeserializeOwned>(layer: &mut Layer<'_>, report: &mut Rep
     let bad: Vec<Misfit> = misfits.into_iter().filter(|m| !is_reference(m)).collect();
     for misfit in &bad {
         let found = misfit.path.find(&layer.tree);
-        let text = told(misfit, found, found, report, &layer.full_key(&misfit.path));
+        let text = message(misfit, found, found, report, &layer.full_key(&misfit.path));
         report.in_layer(layer, &misfit.path, misfit.part, text);
         if let Some(meant) = misfit.meant() {
             report.excuse(meant);
@@ -75,13 +75,13 @@ pub(super) fn read_merged<T: DeserializeOwned>(
     let (misfits, value) = read::<T>(tree);
     for misfit in &misfits {
         let found = misfit.path.find(tree);
-        let text = told(misfit, found, misfit.path.find(written), report, &misfit.path);
+        let text = message(misfit, found, misfit.path.find(written), report, &misfit.path);
         report.about(layers, &misfit.path, text);
     }
     value
 }
 
-fn told(
+fn message(
     misfit: &Misfit,
     found: Option<&Value>,
     written: Option<&Value>,

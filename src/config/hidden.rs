@@ -1,4 +1,4 @@
-//! Which keys and variables hold what must never be shown.
+//! [`Hidden`]: the keys and variables whose values are never shown.
 
 use figment::value::Value;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};

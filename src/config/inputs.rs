@@ -1,4 +1,4 @@
-//! What a config is made of; all of it handed in.
+//! [`Inputs`]: the text, environment and options that a config is made of.
 
 use std::{collections::BTreeMap, fmt, path::Path};
 

@@ -1,4 +1,4 @@
-//! `${NAME}` and `${NAME:-default}` in the text of a config.
+//! Interpolation: `${NAME}` and `${NAME:-default}` in the strings of a config.
 
 use std::{borrow::Cow, collections::BTreeMap};
 

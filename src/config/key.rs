@@ -1,6 +1,6 @@
-//! The way to a value: `discovery.rules[0].command`.
+//! [`KeyPath`]: the path of a value, as `discovery.rules[0].command`.
 //!
-//! Also finds, puts and takes values along such a way. Knows nothing of what the keys mean.
+//! Finds, puts and takes values along a path. Knows nothing of what the keys mean.
 
 use std::fmt::{self, Write as _};
 

@@ -1,4 +1,4 @@
-//! The layers of a config and what they come to, merged by figment.
+//! The layers of a config, merged by figment, and where each value comes from.
 
 use figment::{
     Figment, Metadata, Profile, Provider,

@@ -1,4 +1,4 @@
-//! From text and variables to a checked config: the order of the steps.
+//! Loads a config: the steps from text and variables to a checked [`Config`], in order.
 
 use std::{collections::BTreeMap, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! Everything that is found wrong or odd while a config is checked.
+//! [`Report`]: the errors and warnings that are found while a config is checked.
 
 use std::{collections::HashSet, ops::Range};
 
@@ -24,7 +24,7 @@ pub(super) struct Report {
     pub(super) warnings: Vec<String>,
     hidden: Hidden,
     errors: Vec<ConfigError>,
-    untold: usize,
+    n_unlisted: usize,
     mentioned: HashSet<KeyPath>,
     unknown: HashSet<KeyPath>,
 }
@@ -36,7 +36,7 @@ impl Report {
             warnings: Vec::new(),
             hidden,
             errors: Vec::new(),
-            untold: 0,
+            n_unlisted: 0,
             mentioned: HashSet::new(),
             unknown: HashSet::new(),
         }
@@ -52,7 +52,7 @@ impl Report {
         if self.errors.len() < MAX_ERRORS {
             self.errors.push(error);
         } else {
-            self.untold += 1;
+            self.n_unlisted += 1;
         }
     }
 
@@ -120,9 +120,9 @@ impl Report {
         }
         self.errors.sort_by(|a, b| a.place.cmp(&b.place));
         self.errors.dedup();
-        if self.untold > 0 {
+        if self.n_unlisted > 0 {
             let place = document.place(&KeyPath::default(), Part::Key);
-            let text = format!("{} more errors, to be told once these are mended", self.untold);
+            let text = format!("{} more errors, to be told once these are mended", self.n_unlisted);
             self.errors.push(ConfigError::new(place, String::new(), text));
         }
         ConfigErrors(self.errors)

@@ -1,4 +1,4 @@
-//! How errors speak: what was found, what was expected, which key was probably meant.
+//! The wording of errors: what was found, what was expected, which key was probably meant.
 
 use figment::{
     error::Kind,

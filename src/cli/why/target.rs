@@ -1,4 +1,4 @@
-//! Which file a person means: by its path from here, by its path in the folder, or by its id.
+//! Finds the file that a person names: by its path from here or in the folder, or by its id.
 
 use std::{
     ffi::OsStr,
