@@ -2,8 +2,6 @@
 
 use std::{fmt::Write, thread, time::Duration};
 
-use rustix::process::Signal;
-
 use crate::{
     Ground,
     life::{ms, sleepers},
@@ -62,6 +60,6 @@ fn probe_memory(ground: &Ground, workers: usize) -> f64 {
     let (running, _) = site.bring_up(workers);
     thread::sleep(Duration::from_secs(8));
     let memory = probe::pss(running.pid());
-    running.signal(Signal::TERM);
+    running.signal("TERM");
     memory
 }

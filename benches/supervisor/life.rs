@@ -2,8 +2,6 @@
 
 use std::{thread, time::Duration};
 
-use rustix::process::Signal;
-
 use crate::{
     Ground,
     figure::{Aim, Figure},
@@ -157,7 +155,7 @@ pub(crate) fn killed(ground: &Ground) -> Figure {
         let handles = probe::handles(marks.iter().map(|mark| mark.pid));
         assert_eq!(handles.len(), WORKERS, "all workers live");
         let start = monotonic();
-        running.signal(Signal::KILL);
+        running.signal("KILL");
         probe::await_deaths(&handles);
         samples.push(ms(monotonic() - start));
     }

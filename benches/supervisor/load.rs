@@ -1,8 +1,7 @@
 //! Requests over HTTP, as many as come back.
 
 use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -11,16 +10,12 @@ use tokio::{
     runtime::Builder,
 };
 
+use crate::support::http::Connection;
+
 /// The body of one answer; `None` if there is none yet.
-pub(crate) fn fetch(address: SocketAddr, path: &str) -> Option<Vec<u8>> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    let head = find(&answer, b"\r\n\r\n")?;
-    answer.starts_with(b"HTTP/1.1 200").then(|| answer.split_off(head + 4))
+pub(crate) fn fetch(address: SocketAddr, path: &str) -> Option<String> {
+    let reply = Connection::try_open(address)?.try_get(path)?;
+    (reply.status == 200).then_some(reply.body)
 }
 
 /// Answers a second, for so long, over so many connections that ask again and again.

@@ -18,6 +18,10 @@ mod probe;
 mod site;
 mod start_up;
 mod status;
+#[path = "../../tests/support/mod.rs"]
+#[expect(dead_code, reason = "the bench uses a part of it")]
+#[expect(clippy::unwrap_used, reason = "made for tests, which fail there")]
+mod support;
 
 use std::{
     fs,

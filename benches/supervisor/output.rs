@@ -49,7 +49,7 @@ impl Flood {
         let (running, _) = site.bring_up(0);
         let before = probe::effort(running.pid());
         site.put("1\n", &site.file(0));
-        let log = site.folder.path().join("memory/logs/w0000.log");
+        let log = site.path("memory/logs/w0000.log");
         let start = site.marks.await_count("start", 1)[0].at;
         wait_until("the flood is in the log", || size(&log) >= BYTES as u64);
         let seconds = (probe::monotonic() - start) as f64 / 1e9;
@@ -57,7 +57,7 @@ impl Flood {
         assert_eq!(size(&log), BYTES as u64, "every byte, once");
         running.stop();
         if includes.contains("output") {
-            let session = site.folder.path().join("memory/session.log");
+            let session = site.path("memory/session.log");
             assert!(size(&session) > BYTES as u64, "the session log has all lines too");
         }
         self.rates.push(BYTES as f64 / 1e6 / seconds);

@@ -5,8 +5,7 @@ use std::{
     ffi::OsString,
     fs,
     os::fd::OwnedFd,
-    path::{Path, PathBuf},
-    thread,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -16,11 +15,10 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
+use crate::support::waiting::{self, DEADLINE};
+
 /// How often something that is waited for is looked at; no figure is taken from that look.
 const LOOK: Duration = Duration::from_micros(500);
-
-/// How long anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Nanoseconds of the monotonic clock, which workers put into their marks too.
 pub(crate) fn monotonic() -> u64 {
@@ -33,11 +31,8 @@ pub(crate) fn monotonic() -> u64 {
 /// # Panics
 /// If it takes a minute.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
-        thread::sleep(LOOK);
-    }
+    let waited = waiting::poll(LOOK, || is_so().then_some(()));
+    assert!(waited.is_some(), "waited in vain until {what}");
 }
 
 /// A line that a worker left.
@@ -154,12 +149,6 @@ fn sleeps(status: &str) -> u64 {
     line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
-/// Whether the program is there, on PATH.
-pub(crate) fn has_program(name: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| Path::new(&folder).join(name).exists())
-}
-
 /// Handles of processes, by which their deaths are seen.
 pub(crate) fn handles(pids: impl IntoIterator<Item = u32>) -> Vec<OwnedFd> {
     let open = |pid: u32| pidfd_open(Pid::from_raw(pid.cast_signed())?, PidfdFlags::empty()).ok();
@@ -171,7 +160,7 @@ pub(crate) fn await_deaths(handles: &[OwnedFd]) {
     let start = Instant::now();
     for handle in handles {
         let mut fds = [PollFd::new(handle, PollFlags::IN)];
-        let rest = PATIENCE.saturating_sub(start.elapsed());
+        let rest = DEADLINE.saturating_sub(start.elapsed());
         let timeout = Timespec::try_from(rest).unwrap_or_default();
         let ready = poll(&mut fds, Some(&timeout));
         assert!(matches!(ready, Ok(1)), "a process outlives the wait: {ready:?}");

@@ -4,23 +4,18 @@ use std::{
     fs,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
-
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
 
 use crate::{
     load,
     probe::{Mark, Marks, monotonic, wait_until},
+    support::{self, processes},
 };
-
-/// The program under measurement.
-pub(crate) const ARCANOS: &str = env!("CARGO_BIN_EXE_arcanos");
 
 /// A folder of its own, removed in the end.
 pub(crate) struct Site {
-    pub(crate) folder: TempDir,
+    base: support::site::Site,
     pub(crate) marks: Marks,
     pub(crate) address: SocketAddr,
 }
@@ -38,12 +33,11 @@ pub(crate) struct Setting<'a> {
 impl Site {
     /// A folder with these workers. `worker` is the program that each of them is.
     pub(crate) fn new(worker: &Path, setting: &Setting<'_>) -> Self {
-        let folder = TempDir::with_prefix_in("site", env!("CARGO_TARGET_TMPDIR"))
-            .expect("a folder for the site");
-        let marks = Marks { path: folder.path().join("marks") };
+        let base = support::site::Site::empty_in(Path::new(env!("CARGO_TARGET_TMPDIR")));
+        let marks = Marks { path: base.path("marks") };
         marks.clear();
         let address = free_address();
-        let site = Self { folder, marks, address };
+        let site = Self { base, marks, address };
         site.configure(worker, setting);
         fs::create_dir(site.workers()).expect("the folder of workers");
         for index in 0..setting.workers {
@@ -70,12 +64,17 @@ impl Site {
             self.marks.path.display().to_string(),
             setting.config
         );
-        self.put(&text, &self.folder.path().join("arcanos.toml"));
+        self.put(&text, &self.path("arcanos.toml"));
+    }
+
+    /// A path in the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.base.path(name)
     }
 
     /// The folder of workers.
     pub(crate) fn workers(&self) -> PathBuf {
-        self.folder.path().join("workers")
+        self.path("workers")
     }
 
     /// The file of the worker with this number.
@@ -85,7 +84,7 @@ impl Site {
 
     /// Puts a file in its place as a whole; returns the moment at which that began.
     pub(crate) fn put(&self, text: &str, path: &Path) -> u64 {
-        let draft = self.folder.path().join("draft");
+        let draft = self.path("draft");
         fs::write(&draft, text).expect("a draft");
         let at = monotonic();
         fs::rename(&draft, path).expect("to put the draft in its place");
@@ -94,18 +93,11 @@ impl Site {
 
     /// Starts arcanos here; returns it with the moment before.
     pub(crate) fn start(&self) -> Running {
+        let stderr = fs::File::create(self.path("stderr")).expect("a file for stderr");
+        let mut command = self.base.command(&["run"]);
+        command.stdout(Stdio::null()).stderr(stderr);
         let at = monotonic();
-        let child = Command::new(ARCANOS)
-            .arg("run")
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(self.folder.path().join("stderr")).expect("a file for stderr"))
-            .spawn()
-            .expect("to start arcanos");
+        let child = command.spawn().expect("to start arcanos");
         Running { child, at }
     }
 
@@ -119,7 +111,7 @@ impl Site {
 
     fn n_running(&self) -> Option<usize> {
         let body = load::fetch(self.address, "/health")?;
-        let health: serde_json::Value = serde_json::from_slice(&body).ok()?;
+        let health: serde_json::Value = serde_json::from_str(&body).ok()?;
         health.pointer("/workers/running")?.as_u64()?.try_into().ok()
     }
 }
@@ -138,15 +130,14 @@ impl Running {
     }
 
     /// Sends it a signal.
-    pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.pid().cast_signed()).expect("a process has a number");
-        kill_process(pid, signal).expect("to signal arcanos");
+    pub(crate) fn signal(&self, name: &str) {
+        processes::signal(self.pid(), name);
     }
 
     /// Asks it to end and waits for that; returns how long it took, in nanoseconds.
     pub(crate) fn stop(mut self) -> u64 {
         let start = monotonic();
-        self.signal(Signal::TERM);
+        self.signal("TERM");
         let status = self.child.wait().expect("arcanos ends");
         let end = monotonic();
         assert!(status.success(), "arcanos ended with {status}");

@@ -12,8 +12,9 @@ use crate::{
     floor,
     life::{ms, sleepers},
     load,
-    probe::{has_program, monotonic, wait_until},
-    site::{ARCANOS, Site},
+    probe::{monotonic, wait_until},
+    site::Site,
+    support::{needs::has_program, site::ARCANOS},
 };
 
 /// `--version`, and `run` until it answers.

@@ -3,10 +3,10 @@
 //! process life, `b` output and logs, `c` the channel, `d` restarts and load, `e` arcanos itself,
 //! `f` resources, `g` and `h` the folder and the config, `i` HTTP, `s` security.
 //!
-//! What a machine lacks (root, `strace`, `unshare`) skips a test, with a line that says so.
+//! What a machine lacks (root, `strace`, `unshare`) leaves a test out, with a line that says so.
 //! [`soak`] is the long one, which is only run when asked for.
 
-#![expect(clippy::print_stdout, reason = "says what was skipped, and what a soak measured")]
+#![expect(clippy::print_stdout, reason = "what a soak measured")]
 #![expect(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
 
 mod group;
@@ -14,6 +14,9 @@ mod http;
 mod procs;
 mod site;
 mod soak;
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "each suite uses a part of it")]
+mod support;
 
 mod a_process_life;
 mod b_output;

@@ -7,6 +7,7 @@
 mod address;
 mod channel;
 mod cli;
+mod disk_faults;
 mod governor;
 mod imports;
 mod launch;
@@ -27,6 +28,8 @@ mod schedule;
 mod site;
 mod six_workers;
 mod streams;
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "each suite uses a part of it")]
+mod support;
 mod systemd;
 mod tasks;
-mod weather;

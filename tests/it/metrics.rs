@@ -10,23 +10,16 @@ use std::{
 
 use serde_json::Value;
 
-use crate::site::{Connection, Setup, until};
+use crate::{
+    site::{Connection, Setup, until},
+    support::needs::lacks,
+};
 
 const STAYS: &str = "echo up; exec sleep 86400";
 
-/// Whether a program is there; says so if not.
-fn is_there(program: &str) -> bool {
-    let ran =
-        Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if ran.is_err() {
-        eprintln!("there is no {program}: left out");
-    }
-    ran.is_ok()
-}
-
 #[test]
 fn promtool_finds_nothing_wrong_with_the_numbers() {
-    if !is_there("promtool") {
+    if lacks(&["promtool"]) {
         return;
     }
     let site = Setup::new()
@@ -116,7 +109,7 @@ impl Drop for Prometheus {
 
 #[test]
 fn a_prometheus_scrapes_what_runs_and_what_is_gone_vanishes() {
-    if !is_there("prometheus") {
+    if lacks(&["prometheus"]) {
         return;
     }
     let token = "metrics-0123456789-abcdef";

@@ -13,10 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Longer than anything takes on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(30);
-
-const ARCANOS: &str = env!("CARGO_BIN_EXE_arcanos");
+use crate::support::{
+    needs::lacks,
+    site::ARCANOS,
+    waiting::{DEADLINE, until},
+};
 
 /// A worker that shows its environment and stays.
 const WORKER: &str = "env | sort\nexec sleep 86400\n";
@@ -57,14 +58,7 @@ impl Running {
     }
 
     fn end(&mut self) -> ExitStatus {
-        let end = Instant::now() + DEADLINE;
-        loop {
-            if let Some(status) = self.0.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < end, "arcanos does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until("arcanos to end", || self.0.try_wait().unwrap(), String::new)
     }
 }
 
@@ -165,9 +159,7 @@ fn a_socket_that_the_world_can_reach_needs_a_token() {
 
 #[test]
 fn the_unit_files_of_the_readme_are_good() {
-    let version = Command::new("systemd-analyze").arg("--version").output();
-    if !version.is_ok_and(|version| version.status.success()) {
-        eprintln!("skipped: systemd-analyze is not installed");
+    if lacks(&["systemd-analyze"]) {
         return;
     }
     let readme = include_str!("../../README.md");

@@ -89,14 +89,10 @@ impl Setup {
 
     /// Writes everything down; starts nothing.
     pub(crate) fn lay(self) -> Site {
-        let root = tempfile::Builder::new().prefix("arcanos-it-").tempdir().unwrap();
-        let site = Site {
-            root,
-            keys: self.keys,
-            environment: self.environment,
-            arguments: self.arguments,
-            running: None,
-        };
+        let mut site = Site::empty();
+        site.keys = self.keys;
+        site.environment = self.environment;
+        site.arguments = self.arguments;
         site.save();
         for (name, text) in self.files {
             site.write(&name, text);
