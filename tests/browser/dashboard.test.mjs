@@ -160,6 +160,14 @@ test('a pause holds the log still, and nothing is lost by it', { timeout: 60_000
   });
 });
 
+test('the log of a worker that comes later is followed once it is there', { timeout: 60_000 }, async () => {
+  await visit({ site: {}, page: { path: '#/worker/late' } }, async ({ site, page }) => {
+    await page.getByText('no log: there is no such worker').waitFor();
+    await site.write('late', 'echo here at last\nexec sleep 86400\n');
+    await page.locator('.log .line').filter({ hasText: 'here at last' }).waitFor();
+  });
+});
+
 test('a broken config is shown with its error until it is mended', { timeout: 60_000 }, async () => {
   await visit({ site: { workers: { alpha: STAYS } } }, async ({ site, page }) => {
     await inState(page, 'alpha', 'running');

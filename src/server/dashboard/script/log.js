@@ -71,10 +71,11 @@ class LogPanel {
       resume: false,
       onOpen: () => this.beginAnew(),
       onEvents: (list) => this.take(list),
+      // Asked again even if there is no such worker: this page may be open before arcanos has looked
+      // at the folder, or before a file is put back.
       onLost: (error) => {
-        this.connection = error?.status === 404 ? 'no log: the worker is gone' : 'not connected';
+        this.connection = error?.status === 404 ? 'no log: there is no such worker' : 'not connected';
         this.showState();
-        if (error?.status === 404) this.close();
       },
     });
   }
