@@ -125,6 +125,7 @@ fn table(figures: &[Figure]) -> String {
 }
 
 /// On what and when this was measured.
+#[expect(clippy::disallowed_methods, reason = "the date is for people, in their own zone")]
 fn machine() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
