@@ -143,7 +143,8 @@ fn a6_a_stopped_worker_is_shown_and_still_obeys() {
     let listed = site.json("/workers")["workers"][0]["warnings"].to_string();
     assert!(listed.contains("stopped by a signal"), "{listed}");
     assert_eq!(site.post("/workers/restart/frozen?wait=1").status, 200);
-    assert!(site.log("frozen").contains("heard"), "SIGCONT came with SIGTERM");
+    // SIGCONT came with SIGTERM.
+    site.await_text("memory/logs/frozen.log", "heard");
     let warnings = site.worker("frozen")["warnings"].to_string();
     assert!(!warnings.contains("stopped by a signal"), "{warnings}");
 }
@@ -197,7 +198,7 @@ fn a9_last_words_are_kept() {
     until("both are in the logs", || {
         (site.log("bye").contains("bye") && site.log("open").contains("no newline")).then_some(())
     });
-    assert!(site.session().contains("no newline"));
+    site.await_text("memory/session.log", "no newline");
 }
 
 #[test]

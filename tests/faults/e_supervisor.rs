@@ -53,7 +53,7 @@ fn e3_the_next_start_ends_what_a_dead_one_left_before_it_starts_anything() {
     site.wait("w", "running");
     assert_eq!(site.read("starts"), "alone\nalone\n");
     assert!(!left.iter().any(|pid| procs::is_alive(*pid)), "{left:?}");
-    assert!(site.stderr().contains("Ended 3 processes"), "{}", site.stderr());
+    site.await_text("stderr", "Ended 3 processes");
     site.stop();
     site.is_empty();
 }
@@ -246,7 +246,7 @@ fn e9_a_panic_in_the_task_of_a_worker_leaves_nothing_half_alive() {
     });
     assert!(!site.path("beside").exists(), "never beside the old one");
     assert_eq!(site.worker("other")["pid"], other["pid"]);
-    assert!(site.stderr().contains("failpoint worker:w"), "{}", site.stderr());
+    site.await_text("stderr", "failpoint worker:w");
     assert_eq!(site.stop().0.code(), Some(0));
     site.is_empty();
 }

@@ -372,6 +372,6 @@ fn i10_a_panic_in_a_handler_costs_one_request() {
     let statuses: Vec<&str> = answers.split("HTTP/1.1 ").skip(1).map(|part| &part[..3]).collect();
     assert_eq!(statuses, ["500", "200"], "{answers}");
     until("no descriptor is lost", || (procs::descriptors(site.pid()) <= before).then_some(()));
-    assert!(site.stderr().contains("A request made the server panic"), "{}", site.stderr());
+    site.await_text("stderr", "A request made the server panic");
     assert_eq!(site.stop().0.code(), Some(0));
 }

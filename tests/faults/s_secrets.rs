@@ -329,7 +329,7 @@ fn s12_and_s18_a_worker_of_another_user_is_that_user_and_nobody_else() {
     let ghost = site.wait("ghost", "failed");
     assert!(ghost["lastExit"]["reason"].to_string().contains("no such user"), "{ghost}");
     assert!(!site.path("ghost").exists());
-    assert!(site.stderr().contains("runs as root"), "{}", site.stderr());
+    site.await_text("stderr", "runs as root");
     let start = std::time::Instant::now();
     site.kill();
     site.await_silence();

@@ -18,7 +18,8 @@ fn three_attempts_and_then_it_gives_up() {
     }
     assert_eq!(log.matches("Worker a exited with code 3, signal null").count(), 4, "{log}");
     assert!(!log.contains('✅'), "a run that failed was never up: {log}");
-    assert_eq!(site.log("a").matches("tried").count(), 4);
+    let tries = || site.log("a").matches("tried").count();
+    site.wait_until("four tries in its own log", |_| (tries() == 4).then_some(()));
     assert_eq!(site.get("/workers/status")["summary"]["errorWorkers"], 1);
 }
 
@@ -261,6 +262,6 @@ fn a_last_line_without_newline_is_kept() {
     let site = Setup::new().worker("a.sh", "printf 'no newline'; exit 0").start();
     site.wait_state("a", "completed");
     site.wait_said("[a] no newline");
-    assert_eq!(site.log("a"), "no newline");
+    site.wait_until("its own log", |site| (site.log("a") == "no newline").then_some(()));
     assert_eq!(site.worker("a").at("/log/lines"), 1);
 }

@@ -85,7 +85,7 @@ fn a_config_that_is_applied_says_so_and_so_does_one_that_is_mended() {
     site.save();
     let again = "Config applied: generation 2, 0 started, 0 stopped, 0 restarted, 0 updated";
     site.wait_said(again);
-    assert!(site.stderr().contains(again), "{}", site.stderr());
+    site.await_text("stderr", again);
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn the_stand_in_satisfies_the_real_client() {
     assert_eq!(serde_json::from_str::<serde_json::Value>(result).unwrap(), expected);
     let ai = site.get("/health")["ai"].clone();
     assert_eq!((ai["upstream"].as_str(), ai["reachable"].as_bool()), (Some("echo"), Some(true)));
-    assert!(site.stderr().contains("set OPENAI_API_KEY"), "{}", site.stderr());
+    site.await_text("stderr", "set OPENAI_API_KEY");
 }
 
 #[test]

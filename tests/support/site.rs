@@ -113,6 +113,14 @@ impl Site {
         self.read("stderr")
     }
 
+    /// Waits until a file of the site holds this text, and returns what it holds: what arcanos and
+    /// its workers write is there a moment later.
+    pub(crate) fn await_text(&self, file: &str, text: &str) -> String {
+        let look = || Some(self.read(file)).filter(|found| found.contains(text));
+        let describe = || format!("{file}:\n{}\n--- stderr\n{}", self.read(file), self.stderr());
+        until(&format!("`{text}` in {file}"), look, describe)
+    }
+
     /// The config as it stands: `KEY = VALUE` a line, then the tables.
     pub(crate) fn config_text(&self) -> String {
         let lines = self.keys.iter().map(|(key, value)| format!("{key} = {value}\n"));

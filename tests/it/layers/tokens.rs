@@ -98,6 +98,9 @@ pub(super) fn is_word(token: &str) -> bool {
 
 /// The words within an identifier: `leader_pid` and `LeaderPid` have `leader` and `pid`.
 pub(super) fn words(identifier: &str) -> Vec<String> {
+    if !identifier.contains(char::is_lowercase) && identifier.contains(char::is_uppercase) {
+        return words(&identifier.to_lowercase());
+    }
     let mut words = vec![String::new()];
     for c in identifier.chars() {
         if c == '_' || c.is_uppercase() {
@@ -120,6 +123,6 @@ fn comments_and_literals_are_taken_out() {
 #[test]
 fn identifiers_are_read_as_words() {
     assert_eq!(words("LeaderPid"), ["leader", "pid"]);
-    assert_eq!(words("rapid_PIDS"), ["rapid", "p", "i", "d", "s"]);
+    assert_eq!(words("RAPID_PIDS"), ["rapid", "pids"]);
     assert_eq!(words("process_group"), ["process", "group"]);
 }
