@@ -10,7 +10,7 @@ use std::{
 use crate::{
     http::Pulse,
     procs,
-    site::{Site, until},
+    site::{SLACK, Site, until},
 };
 
 /// MiB that arcanos may hold while it is flooded: the promise for the built program, with room
@@ -52,7 +52,7 @@ fn b1_a_flood_leaves_memory_flat_and_the_others_alone() {
     let kept: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
     assert!(kept < 80_000_000, "{kept}");
     let (status, took) = site.stop();
-    assert!(status.success() && took < Duration::from_secs(3), "{took:?}");
+    assert!(status.success() && took < Duration::from_secs(3) + SLACK, "{took:?}");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn b11_reading_a_long_log_costs_what_is_read() {
     until("its line is read", || {
         let start = Instant::now();
         let answer = site.get("/workers/logs/w?lines=10");
-        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(2) + SLACK, "{:?}", start.elapsed());
         answer.body.contains("last").then_some(())
     });
     assert!(procs::rss(site.pid()) < FLAT, "{} MiB", procs::rss(site.pid()));

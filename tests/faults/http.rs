@@ -10,10 +10,11 @@ use std::{
 };
 
 pub(crate) use crate::support::http::{Reply, ask, connect, connect_small, raw, try_ask, try_get};
-use crate::support::waiting::DEADLINE;
+use crate::{site::SLACK, support::waiting::DEADLINE};
 
-/// How soon `/health` answers whatever goes on: 100 ms, for a program that is optimised.
-const STEADY: Duration = Duration::from_millis(if cfg!(debug_assertions) { 300 } else { 100 });
+/// How soon `/health` answers whatever goes on: 100 ms, for a program that is optimised and a
+/// machine that is free; see [`SLACK`].
+const STEADY: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1000 } else { 100 });
 
 /// Asks for `/health` all the time while a fault lasts.
 pub(crate) struct Pulse {
@@ -47,7 +48,7 @@ impl Pulse {
         times.sort();
         let most = times[times.len() * 9 / 10];
         let worst = times[times.len() - 1];
-        let is_steady = most < STEADY && worst < Duration::from_secs(2);
+        let is_steady = most < STEADY && worst < Duration::from_secs(2) + SLACK;
         assert!(is_steady, "/health took {most:?} (p90), {worst:?} at worst of {}", times.len());
     }
 }
