@@ -30,13 +30,13 @@
 //! | floor | room | holds |
 //! |---|---|---|
 //! | 0 | [`domain`] | the words of arcanos as types; std, serde and jiff's timestamp |
-//! | 0 | `sync` | locks a mutex, also a poisoned one |
-//! | 2 | `failpoint` | panics that tests trigger on purpose |
+//! | 0 | `sync` | locks a mutex, also one that is poisoned |
 //! | 1 | [`text`] | redactor, escapes, line splitting |
 //! | 1 | [`config`] | text in, a checked [`config::Config`] or located errors out |
 //! | 1 | [`discovery`] | which file is a worker, and why (uses config) |
 //! | 1 | [`plan`] | what should run, and the difference from what does (uses config, discovery) |
 //! | 1 | [`worker`] | one worker's life, without I/O |
+//! | 2 | `failpoint` | panics that tests trigger on purpose |
 //! | 2 | `procfs` | what `/proc` says about a process (for process and files) |
 //! | 2 | [`process`] | spawn, groups, descendants, the Node channel, the task runner, limits |
 //! | 2 | [`files`] | scan, watch, bounded reads, logs, the state directory |
