@@ -3,6 +3,7 @@
 //! Worker ids and specs, run states and exits, snapshots and events. Nothing here does I/O, waits, or knows how a thing is shown on
 //! the wire; the server and the command line have shapes of their own.
 
+mod command;
 mod event;
 mod exit;
 mod host;
@@ -13,6 +14,7 @@ mod stamp;
 mod state;
 mod view;
 
+pub use command::Command;
 pub use event::{Event, OccurrenceKind};
 pub use exit::{Exit, ExitCause, ExitReason, signal_name, signal_number};
 pub use host::{Authority, Host, is_localhost, reachable_address};

@@ -12,6 +12,7 @@
 
 mod board;
 mod clock;
+mod command;
 mod handle;
 mod local;
 mod observe;
@@ -20,7 +21,8 @@ mod report;
 mod runtime;
 mod start;
 
-pub use handle::{CommandError, Handle, PreviewError, Ticket, Verb, WorkerFailed};
+pub use command::{CommandError, PreviewError, WorkerFailed};
+pub use handle::{Handle, Ticket};
 pub use observe::config_source::{ConfigFault, LoadOutcome, Source};
 pub use report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings};
 pub use start::{Engine, EngineError, Options};

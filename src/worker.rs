@@ -13,5 +13,5 @@ mod schedule;
 
 pub use clock::Now;
 pub use diagnosis::{diagnose, telling};
-pub use machine::{Effect, Event, Level, Machine, Outcome, Refusal, RunKey, SavedMachine, Wish};
+pub use machine::{Effect, Event, Level, Machine, Outcome, Refusal, RunKey, SavedMachine};
 pub use schedule::{Schedule, ScheduleError};

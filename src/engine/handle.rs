@@ -5,80 +5,18 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 
 use crate::{
-    domain::{Event, Generation, ReloadReport, Snapshot, State, Usage, WorkerId, WorkerView},
+    domain::{
+        Command, Event, Generation, ReloadReport, Snapshot, State, Usage, WorkerId, WorkerView,
+    },
     engine::{
         board::Board,
+        command::{CommandError, PreviewError, WorkerFailed},
         observe::preview::PlanPreview,
         report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings},
         runtime::Runtime,
     },
     files::{logs::Logs, state::StateDir},
 };
-
-/// What a person can ask of one worker.
-#[derive(Clone, Debug)]
-pub enum Verb {
-    /// Run, if it does not.
-    Start,
-    /// Stop, until a start.
-    Stop,
-    /// Stop, then run anew.
-    Restart,
-    /// One run now with this input: a JSON text, or nothing. A running script gets it as a
-    /// message.
-    Run(Option<String>),
-}
-
-/// Why a request about a worker was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CommandError {
-    /// There is no such worker.
-    #[error("Worker {0} not found")]
-    Unknown(String),
-    /// `enabled = false`: a person's start would be undone by the config.
-    #[error("worker {0} is disabled by `workers.{0}.enabled = false`; enable it there first")]
-    Disabled(WorkerId),
-    /// Anyone may write to what it runs, so nothing new starts from it.
-    #[error("worker {worker} is not started, and what runs goes on: {reason}")]
-    Untrusted {
-        /// Which.
-        worker: WorkerId,
-        /// What is open, and what to do.
-        reason: String,
-    },
-    /// A task is already at work and cannot take another input.
-    #[error("worker {0} already runs; stop it first or wait until its run has ended")]
-    AlreadyRunning(WorkerId),
-    /// Its channel is full: the worker does not read.
-    #[error("worker {0} does not read its channel; the input was not delivered")]
-    NotReading(WorkerId),
-    /// arcanos is ending.
-    #[error("arcanos is shutting down; no more requests are taken")]
-    Stopping,
-}
-
-/// Why it cannot be said what a look at the disk would do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PreviewError {
-    /// There is no draft of this name in the state directory.
-    #[error("there is no draft `{0}` in the state directory")]
-    NoDraft(String),
-    /// arcanos is ending.
-    #[error("arcanos is shutting down; no more requests are taken")]
-    Stopping,
-}
-
-/// A worker did not come up again.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("worker {worker} is {state}: {reason}")]
-pub struct WorkerFailed {
-    /// Which.
-    pub worker: WorkerId,
-    /// Where it is instead.
-    pub state: State,
-    /// Why.
-    pub reason: String,
-}
 
 /// What the reconciler is asked for.
 pub(crate) enum Request {
@@ -194,9 +132,9 @@ impl Handle {
     ///
     /// # Errors
     /// See [`CommandError`].
-    pub async fn command(&self, name: &str, verb: Verb) -> Result<Ticket, CommandError> {
+    pub async fn command(&self, name: &str, command: Command) -> Result<Ticket, CommandError> {
         let id = WorkerId::parse(name).map_err(|_| CommandError::Unknown(name.to_owned()))?;
-        let epoch = self.0.runtime.command(&id, verb).await?;
+        let epoch = self.0.runtime.command(&id, command).await?;
         Ok(Ticket { handle: self.clone(), worker: id, epoch })
     }
 
@@ -275,11 +213,11 @@ impl Ticket {
     ///
     /// # Errors
     /// The state it is in instead, and why.
-    pub async fn settled(self, verb: &Verb) -> Result<(), WorkerFailed> {
+    pub async fn settled(self, command: &Command) -> Result<(), WorkerFailed> {
         let mut changes = self.handle.changes();
         loop {
             changes.mark_unchanged();
-            if let Some(verdict) = self.verdict(verb) {
+            if let Some(verdict) = self.verdict(command) {
                 return verdict;
             }
             if changes.changed().await.is_err() {
@@ -288,8 +226,8 @@ impl Ticket {
         }
     }
 
-    fn verdict(&self, verb: &Verb) -> Option<Result<(), WorkerFailed>> {
-        let wants_stop = matches!(verb, Verb::Stop);
+    fn verdict(&self, command: &Command) -> Option<Result<(), WorkerFailed>> {
+        let wants_stop = matches!(command, Command::Stop);
         let Some(view) = self.handle.worker(&self.worker) else {
             let reason = "its file was removed".to_owned();
             let gone = WorkerFailed { worker: self.worker.clone(), state: State::Stopped, reason };

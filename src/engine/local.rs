@@ -32,16 +32,15 @@ use self::{
 };
 
 use crate::{
-    domain::{RunId, State, Usage, WorkerId, WorkerSpec},
+    domain::{Command, RunId, State, Usage, WorkerId, WorkerSpec},
     engine::{
         board::Board,
-        handle::{CommandError, Verb},
+        command::CommandError,
         runtime::{Pending, Runtime},
     },
     files::{Rescan, logs::Logs},
     process::{self, Spawner},
     sync::lock,
-    worker::Wish,
 };
 
 /// Requests that may wait for one worker: its task answers each at once, so that a few are
@@ -93,7 +92,7 @@ enum Target {
 
 /// A person's request with the way back of its answer: the epoch that will show it done.
 struct Request {
-    wish: Wish,
+    command: Command,
     answer: oneshot::Sender<Result<u64, CommandError>>,
 }
 
@@ -133,14 +132,14 @@ impl Local {
         true
     }
 
-    async fn ask(&self, id: &WorkerId, wish: Wish) -> Result<u64, CommandError> {
+    async fn ask(&self, id: &WorkerId, command: Command) -> Result<u64, CommandError> {
         if *self.context.phase.borrow() != Phase::Running {
             return Err(CommandError::Stopping);
         }
         let unknown = || CommandError::Unknown(id.to_string());
         let requests = self.slots().get(id).map(|slot| Arc::clone(&slot.requests));
         let (answer, reply) = oneshot::channel();
-        let put = requests.ok_or_else(unknown)?.put(Request { wish, answer }).await;
+        let put = requests.ok_or_else(unknown)?.put(Request { command, answer }).await;
         put.map_err(|_| unknown())?;
         reply.await.map_err(|_| unknown())?
     }
@@ -183,15 +182,9 @@ impl Runtime for LocalRuntime {
     fn command<'a>(
         &'a self,
         id: &'a WorkerId,
-        verb: Verb,
+        command: Command,
     ) -> Pending<'a, Result<u64, CommandError>> {
-        let wish = match verb {
-            Verb::Start => Wish::Start,
-            Verb::Stop => Wish::Stop,
-            Verb::Restart => Wish::Restart,
-            Verb::Run(input) => Wish::Run(input),
-        };
-        Box::pin(self.0.ask(id, wish))
+        Box::pin(self.0.ask(id, command))
     }
 
     fn restart_all(&self) -> Pending<'_, Result<(), CommandError>> {
@@ -202,7 +195,7 @@ impl Runtime for LocalRuntime {
                     continue;
                 }
                 // One that was removed or disabled meanwhile has nothing to restart.
-                if let Err(CommandError::Stopping) = self.0.ask(id, Wish::Restart).await {
+                if let Err(CommandError::Stopping) = self.0.ask(id, Command::Restart).await {
                     return Err(CommandError::Stopping);
                 }
             }

@@ -6,8 +6,8 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use crate::{
-    domain::{Usage, WorkerId, WorkerSpec},
-    engine::handle::{CommandError, Verb},
+    domain::{Command, Usage, WorkerId, WorkerSpec},
+    engine::command::CommandError,
 };
 
 /// A future that a runtime hands out.
@@ -29,7 +29,7 @@ pub(crate) trait Runtime: Send + Sync {
     fn command<'a>(
         &'a self,
         id: &'a WorkerId,
-        verb: Verb,
+        command: Command,
     ) -> Pending<'a, Result<u64, CommandError>>;
 
     /// Restarts all that should run.

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::engine::Verb;
+use crate::domain::Command;
 
 use super::{
     api_error::ApiError,
@@ -29,7 +29,7 @@ pub(super) async fn restart(
     Path(name): Path<String>,
     uri: Uri,
 ) -> Result<Json<Done>, ApiError> {
-    ask(&app, &name, &uri, Verb::Restart).await
+    ask(&app, &name, &uri, Command::Restart).await
 }
 
 /// Answers `POST /workers/start/ID`.
@@ -38,7 +38,7 @@ pub(super) async fn start(
     Path(name): Path<String>,
     uri: Uri,
 ) -> Result<Json<Done>, ApiError> {
-    ask(&app, &name, &uri, Verb::Start).await
+    ask(&app, &name, &uri, Command::Start).await
 }
 
 /// Answers `POST /workers/stop/ID`.
@@ -47,7 +47,7 @@ pub(super) async fn stop(
     Path(name): Path<String>,
     uri: Uri,
 ) -> Result<Json<Done>, ApiError> {
-    ask(&app, &name, &uri, Verb::Stop).await
+    ask(&app, &name, &uri, Command::Stop).await
 }
 
 /// Answers `POST /workers/run/ID`.
@@ -59,7 +59,7 @@ pub(super) async fn run(
 ) -> Result<Json<Done>, ApiError> {
     // An unknown worker is reported before a bad body.
     read::find(&app, &name)?;
-    ask(&app, &name, &uri, Verb::Run(input(&body)?)).await
+    ask(&app, &name, &uri, Command::Run(input(&body)?)).await
 }
 
 /// Answers `POST /workers/restart-all`.
@@ -73,22 +73,22 @@ pub(super) async fn reload(State(app): State<Arc<App>>) -> Result<Response, ApiE
     Ok(Json(Reloaded::of(app.handle.reload().await?)?).into_response())
 }
 
-async fn ask(app: &App, name: &str, uri: &Uri, verb: Verb) -> Result<Json<Done>, ApiError> {
+async fn ask(app: &App, name: &str, uri: &Uri, command: Command) -> Result<Json<Done>, ApiError> {
     let must_wait = Query::of(uri)?.asks("wait")?;
-    let ticket = app.handle.command(name, verb.clone()).await?;
+    let ticket = app.handle.command(name, command.clone()).await?;
     if must_wait {
         tokio::select! {
             // Cancel-safe: the engine carries the command out; this only watches it.
-            settled = ticket.settled(&verb) => settled?,
+            settled = ticket.settled(&command) => settled?,
             // Cancel-safe: a cancelled token stays cancelled.
             () = app.ending.cancelled() => return Err(ApiError::stopping()),
         }
     }
-    let word = match verb {
-        Verb::Start => "start",
-        Verb::Stop => "stop",
-        Verb::Restart => "restart",
-        Verb::Run(_) => "run",
+    let word = match command {
+        Command::Start => "start",
+        Command::Stop => "stop",
+        Command::Restart => "restart",
+        Command::Run(_) => "run",
     };
     let message = format!("Worker {name} {word} initiated");
     Ok(Json(Done::new(message, Some(app.handle.generation()))))

@@ -32,11 +32,11 @@ use super::{
     clock::{Clock, Moment, Now},
     schedule::Schedule,
 };
-use crate::domain::{LastActivity, LogCounters, State, WorkerSpec, WorkerView};
+use crate::domain::{Command, LastActivity, LogCounters, State, WorkerSpec, WorkerView};
 use state::{Leaving, MachineState};
 
 pub use event::{Effect, Event, Level, RunKey};
-pub use request::{Outcome, Refusal, Wish};
+pub use request::{Outcome, Refusal};
 
 /// One worker's life.
 #[derive(Debug)]
@@ -93,11 +93,11 @@ impl Machine {
     /// Says why it cannot be done. Then nothing has changed.
     pub fn request(
         &mut self,
-        wish: Wish,
+        command: Command,
         untrusted: Option<String>,
         now: Now,
     ) -> Result<Outcome, Refusal> {
-        self.state.request(wish, untrusted, self.clock.present(now))
+        self.state.request(command, untrusted, self.clock.present(now))
     }
 
     /// The worker's file is gone.

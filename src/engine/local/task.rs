@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     domain::{LastActivity, RunId, WorkerId, WorkerSpec},
-    engine::{handle::CommandError, local::launch_limiter::Permit},
+    engine::{command::CommandError, local::launch_limiter::Permit},
     failpoint::failpoint,
     files::{self, logs::WorkerLog},
     worker::{Effect, Event, Level, Machine, Now, Refusal, RunKey, Schedule},
@@ -203,7 +203,7 @@ impl Task {
         let spec = self.machine.spec();
         // As before a launch: this may be faster than the next look at the folder.
         let untrusted = files::open_to_all(&spec.launch.file).or_else(|| spec.untrusted.clone());
-        let outcome = self.machine.request(request.wish, untrusted, now);
+        let outcome = self.machine.request(request.command, untrusted, now);
         let answer = match outcome {
             Ok(outcome) => {
                 self.carry_out(outcome.effects);

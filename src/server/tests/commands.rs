@@ -7,8 +7,8 @@ use super::{
     engine::{id, report},
 };
 use crate::{
-    domain::{ReloadResult, State},
-    engine::{CommandError, Verb},
+    domain::{Command, ReloadResult, State},
+    engine::CommandError,
 };
 
 #[tokio::test]
@@ -28,9 +28,9 @@ async fn commands_reach_the_engine_and_are_answered_in_known_words() {
     bench.post("/workers/run/a", "{\"x\":\n1}").await;
     let asked = bench.runtime.asked.lock().unwrap();
     assert_eq!(asked.len(), 5);
-    assert!(matches!(&asked[3], (_, Verb::Run(None))));
+    assert!(matches!(&asked[3], (_, Command::Run(None))));
     assert!(
-        matches!(&asked[4], (name, Verb::Run(Some(text))) if name == "a" && text == "{\"x\": 1}")
+        matches!(&asked[4], (name, Command::Run(Some(text))) if name == "a" && text == "{\"x\": 1}")
     );
 }
 

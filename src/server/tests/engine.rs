@@ -12,13 +12,14 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::{
     config::{self, LogFormat},
     domain::{
-        AiStatus, Attempts, ConfigStatus, DiscoveryStatus, Evidence, Exit, ExitCause, ExitReason,
-        Generation, LastExit, Mode, PastRun, PlanSummary, ReloadReport, ReloadResult, RunId,
-        RunOutcome, Snapshot, Stamp, Started, State, Usage, WorkerId, WorkerSpec, WorkerView,
+        AiStatus, Attempts, Command, ConfigStatus, DiscoveryStatus, Evidence, Exit, ExitCause,
+        ExitReason, Generation, LastExit, Mode, PastRun, PlanSummary, ReloadReport, ReloadResult,
+        RunId, RunOutcome, Snapshot, Stamp, Started, State, Usage, WorkerId, WorkerSpec,
+        WorkerView,
     },
     engine::{
         Board, CommandError, ConfigReport, DiscoveryReport, Handle, Pending, Request, Runtime,
-        ServerSettings, Shared, Verb,
+        ServerSettings, Shared,
     },
     files::{logs::Logs, state::StateDir},
     text::Redactor,
@@ -27,7 +28,7 @@ use crate::{
 /// A runtime that runs nothing.
 #[derive(Default)]
 pub(super) struct Fake {
-    pub(super) asked: Mutex<Vec<(String, Verb)>>,
+    pub(super) asked: Mutex<Vec<(String, Command)>>,
     pub(super) refusal: Mutex<Option<CommandError>>,
     pub(super) must_panic: Mutex<bool>,
 }
@@ -44,10 +45,10 @@ impl Runtime for Fake {
     fn command<'a>(
         &'a self,
         id: &'a WorkerId,
-        verb: Verb,
+        command: Command,
     ) -> Pending<'a, Result<u64, CommandError>> {
         Box::pin(async move {
-            self.asked.lock().unwrap().push((id.to_string(), verb));
+            self.asked.lock().unwrap().push((id.to_string(), command));
             self.refusal.lock().unwrap().clone().map_or(Ok(1), Err)
         })
     }

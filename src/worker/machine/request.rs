@@ -7,24 +7,14 @@ use super::{
     run::{AfterStop, Role, Run, Stage},
     state::{Idle, Leaving, MachineState, PendingStart},
 };
-use crate::{domain::Mode, worker::clock::Present};
+use crate::{
+    domain::{Command, Mode},
+    worker::clock::Present,
+};
 
 /// A restart asked for while a run that a person asked for is younger than this is taken as the
 /// same request: fifty clicks are one request.
 const SAME_REQUEST: Duration = Duration::from_secs(1);
-
-/// What a person asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// Run, if it does not.
-    Start,
-    /// Stop, until a start.
-    Stop,
-    /// Stop, then run anew.
-    Restart,
-    /// One run now with this JSON text.
-    Run(Option<String>),
-}
 
 /// A request that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,41 +43,41 @@ impl MachineState {
     /// now. Where it is refused, nothing has changed.
     pub(super) fn request(
         &mut self,
-        wish: Wish,
+        command: Command,
         untrusted: Option<String>,
         now: Present,
     ) -> Result<Outcome, Refusal> {
         if self.leaving != Leaving::No {
             return Err(Refusal::Leaving);
         }
-        if wish != Wish::Stop && !self.spec.policy.enabled {
+        if command != Command::Stop && !self.spec.policy.enabled {
             return Err(Refusal::Disabled);
         }
-        if let Some(reason) = untrusted.filter(|_| self.needs_another_run(&wish)) {
+        if let Some(reason) = untrusted.filter(|_| self.needs_another_run(&command)) {
             return Err(Refusal::Untrusted(reason));
         }
         let mut out = Vec::new();
-        match wish {
-            Wish::Start => self.wish_start(now),
-            Wish::Stop => self.wish_stop(now, &mut out),
-            Wish::Restart => self.wish_restart(now, &mut out),
-            Wish::Run(input) => self.wish_run(input, now, &mut out)?,
+        match command {
+            Command::Start => self.on_start(now),
+            Command::Stop => self.on_stop(now, &mut out),
+            Command::Restart => self.on_restart(now, &mut out),
+            Command::Run(input) => self.on_run(input, now, &mut out)?,
         }
         self.settle(&mut out);
         Ok(Outcome { epoch: self.epoch, effects: out })
     }
 
-    /// Whether a wish can be fulfilled only by a run that there is not yet.
-    fn needs_another_run(&self, wish: &Wish) -> bool {
-        match wish {
-            Wish::Stop => false,
-            Wish::Restart => true,
-            Wish::Start => self.main().is_none_or(Run::is_stopping),
-            Wish::Run(_) => self.listener().is_none(),
+    /// Whether a command can be fulfilled only by a run that there is not yet.
+    fn needs_another_run(&self, command: &Command) -> bool {
+        match command {
+            Command::Stop => false,
+            Command::Restart => true,
+            Command::Start => self.main().is_none_or(Run::is_stopping),
+            Command::Run(_) => self.listener().is_none(),
         }
     }
 
-    fn wish_start(&mut self, now: Present) {
+    fn on_start(&mut self, now: Present) {
         self.release(now);
         match self.runs.iter_mut().find(|run| run.role == Role::Main) {
             Some(Run { stage: Stage::Stopping { then, .. }, .. }) => {
@@ -100,7 +90,7 @@ impl MachineState {
         }
     }
 
-    fn wish_stop(&mut self, now: Present, out: &mut Vec<Effect>) {
+    fn on_stop(&mut self, now: Present, out: &mut Vec<Effect>) {
         self.epoch += 1;
         self.is_held = true;
         self.pending = None;
@@ -113,7 +103,7 @@ impl MachineState {
         self.stop_runs(&AfterStop::Idle, now, out);
     }
 
-    fn wish_restart(&mut self, now: Present, out: &mut Vec<Effect>) {
+    fn on_restart(&mut self, now: Present, out: &mut Vec<Effect>) {
         if self.is_same_request(now) {
             return;
         }
@@ -145,7 +135,7 @@ impl MachineState {
         }
     }
 
-    fn wish_run(
+    fn on_run(
         &mut self,
         input: Option<String>,
         now: Present,

@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::world::{Behaviour, World, spec};
 use crate::{
     domain::{
-        Attempts, Exit, ExitReason, OnChange, ReadyRule, RestartWhen, RunOutcome, State, WorkerSpec,
+        Attempts, Command, Exit, ExitReason, OnChange, ReadyRule, RestartWhen, RunOutcome, State,
+        WorkerSpec,
     },
-    worker::{Event, RunKey, Wish},
+    worker::{Event, RunKey},
 };
 
 const CRASHES: Behaviour = Behaviour::Ends(Exit::Code(1), 0);
@@ -63,7 +64,7 @@ fn past_runs_are_remembered_with_what_their_end_meant() {
     world.pass(60_000);
     world.apply(spec(2, |_| ()));
     world.pass(2_000);
-    assert!(world.ask(Wish::Restart));
+    assert!(world.ask(Command::Restart));
     world.pass(5_000);
     let past = world.view().past;
     let outcomes: Vec<RunOutcome> = past.iter().map(|run| run.outcome).collect();
@@ -83,7 +84,7 @@ fn what_the_machine_cannot_give_a_run_is_a_warning_until_the_next_one() {
     world.tell(Event::LimitsNotApplied { run: RunKey(0), warnings: warnings.clone() });
     world.tell(Event::LimitsNotApplied { run: RunKey(99), warnings: Vec::new() });
     assert_eq!(world.view().warnings, warnings);
-    assert!(world.ask(Wish::Restart));
+    assert!(world.ask(Command::Restart));
     world.pass(1_000);
     assert_eq!((world.view().starts, world.view().warnings), (2, Vec::new()));
 }
@@ -157,7 +158,7 @@ fn a_worker_that_asks_for_more_time_gets_it() {
 fn who_ignores_the_signal_is_killed_after_the_timeout_in_force() {
     let mut world = World::new(spec(2, |_| ()), &[(2, Behaviour::Stubborn)]);
     world.pass(2000);
-    assert!(world.ask(Wish::Stop));
+    assert!(world.ask(Command::Stop));
     world.pass(3000);
     assert_eq!(world.state(), State::Stopping);
     world.apply(spec(2, |s| s.policy.stop.timeout = Duration::from_secs(4)));
@@ -171,7 +172,7 @@ fn stop_wins_over_a_waiting_restart() {
     let mut world = World::new(spec(1, |_| ()), &[(1, CRASHES)]);
     world.pass(100);
     assert_eq!(world.state(), State::Backoff);
-    assert!(world.ask(Wish::Stop));
+    assert!(world.ask(Command::Stop));
     assert_eq!(world.state(), State::Stopped);
     world.pass(60_000);
     assert_eq!(world.view().starts, 1);
@@ -181,12 +182,12 @@ fn stop_wins_over_a_waiting_restart() {
 fn a_stopped_worker_only_shows_an_edit_until_it_is_started() {
     let mut world = World::new(spec(0, |_| ()), &[]);
     world.pass(2000);
-    assert!(world.ask(Wish::Stop));
+    assert!(world.ask(Command::Stop));
     world.pass(100);
     world.apply(spec(10, |_| ()));
     world.pass(5000);
     assert_eq!((world.state(), world.view().changed), (State::Stopped, true));
-    assert!(world.ask(Wish::Start));
+    assert!(world.ask(Command::Start));
     world.pass(2000);
     assert_eq!((world.state(), world.view().changed), (State::Running, false));
 }
@@ -196,7 +197,7 @@ fn fifty_restarts_at_once_are_one() {
     let mut world = World::new(spec(0, |_| ()), &[]);
     world.pass(2000);
     for _ in 0..50 {
-        assert!(world.ask(Wish::Restart));
+        assert!(world.ask(Command::Restart));
         world.pass(2);
     }
     world.pass(5000);
@@ -281,7 +282,7 @@ fn manual_waits_for_a_person() {
     world.apply(make(10));
     world.pass(5000);
     assert_eq!((world.view().starts, world.view().changed), (1, true));
-    assert!(world.ask(Wish::Restart));
+    assert!(world.ask(Command::Restart));
     world.pass(5000);
     assert_eq!((world.view().starts, world.view().changed), (2, false));
 }
@@ -309,18 +310,21 @@ fn a_worker_that_became_untrusted_keeps_its_run_whatever_is_asked_and_changes_on
     let make = |version, untrusted: Option<&str>| {
         spec(version, move |s: &mut WorkerSpec| s.untrusted = untrusted.map(str::to_owned))
     };
-    for (wish, is_taken) in
-        [(Wish::Restart, false), (Wish::Start, true), (Wish::Run(None), true), (Wish::Stop, true)]
-    {
+    for (command, is_taken) in [
+        (Command::Restart, false),
+        (Command::Start, true),
+        (Command::Run(None), true),
+        (Command::Stop, true),
+    ] {
         let mut world = World::new(make(0, None), &[]);
         world.pass(2000);
         world.apply(make(0, Some("anyone may write to it")));
-        assert_eq!(world.ask(wish.clone()), is_taken, "{wish:?}");
+        assert_eq!(world.ask(command.clone()), is_taken, "{command:?}");
         world.pass(5000);
-        let is_stop = wish == Wish::Stop;
-        assert_eq!((world.alive(), world.view().starts), (usize::from(!is_stop), 1), "{wish:?}");
-        for wish in [Wish::Restart, Wish::Start, Wish::Run(None)] {
-            assert!(!is_stop || !world.ask(wish.clone()), "{wish:?} after the stop");
+        let is_stop = command == Command::Stop;
+        assert_eq!((world.alive(), world.view().starts), (usize::from(!is_stop), 1), "{command:?}");
+        for command in [Command::Restart, Command::Start, Command::Run(None)] {
+            assert!(!is_stop || !world.ask(command.clone()), "{command:?} after the stop");
         }
     }
     let mut world = World::new(make(0, None), &[]);
@@ -377,8 +381,8 @@ fn a_worker_that_changes_for_ever_is_not_started_for_ever_and_ends_as_it_was_las
 fn an_input_reaches_a_running_script_as_a_message() {
     let mut world = World::new(spec(0, |_| ()), &[]);
     world.pass(2000);
-    assert!(world.ask(Wish::Run(Some("[1]".to_owned()))));
+    assert!(world.ask(Command::Run(Some("[1]".to_owned()))));
     assert_eq!(world.said("delivered [1]"), 1);
     world.tell(Event::TaskBegan(RunKey(0)));
-    assert!(!world.ask(Wish::Run(None)), "a task at work takes no other input");
+    assert!(!world.ask(Command::Run(None)), "a task at work takes no other input");
 }

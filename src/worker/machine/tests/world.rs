@@ -13,11 +13,11 @@ use regex::{Captures, Regex};
 
 use crate::{
     domain::{
-        Attempts, Backoff, EnvMap, Evidence, Exit, Fingerprint, Launch, Limits, LogCounters, Mode,
-        OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, RunId, Stamp, StartPolicy, State,
-        StopPolicy, WorkerId, WorkerSpec, WorkerView,
+        Attempts, Backoff, Command, EnvMap, Evidence, Exit, Fingerprint, Launch, Limits,
+        LogCounters, Mode, OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, RunId, Stamp,
+        StartPolicy, State, StopPolicy, WorkerId, WorkerSpec, WorkerView,
     },
-    worker::{Effect, Event, Machine, Now, RunKey, Wish},
+    worker::{Effect, Event, Machine, Now, RunKey},
 };
 
 /// How the processes of this world behave, by the version of the worker's file.
@@ -161,8 +161,9 @@ impl World {
         self.obey(effects);
     }
 
-    pub(super) fn ask(&mut self, wish: Wish) -> bool {
-        let outcome = self.machine.request(wish, self.machine.spec().untrusted.clone(), self.now);
+    pub(super) fn ask(&mut self, command: Command) -> bool {
+        let outcome =
+            self.machine.request(command, self.machine.spec().untrusted.clone(), self.now);
         let is_taken = outcome.is_ok();
         self.obey(outcome.map(|o| o.effects).unwrap_or_default());
         is_taken
@@ -287,7 +288,7 @@ enum Step {
     Disable,
     Enable,
     Remove,
-    Ask(Wish),
+    Ask(Command),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -298,10 +299,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Disable),
         1 => Just(Step::Enable),
         1 => Just(Step::Remove),
-        1 => Just(Step::Ask(Wish::Start)),
-        1 => Just(Step::Ask(Wish::Stop)),
-        2 => Just(Step::Ask(Wish::Restart)),
-        1 => Just(Step::Ask(Wish::Run(None))),
+        1 => Just(Step::Ask(Command::Start)),
+        1 => Just(Step::Ask(Command::Stop)),
+        2 => Just(Step::Ask(Command::Restart)),
+        1 => Just(Step::Ask(Command::Run(None))),
     ];
     proptest::collection::vec(step, 1..40)
 }
@@ -347,8 +348,8 @@ fn random_world(on_change: OnChange, steps: &[Step], hands_over: HandsOver) -> H
             Step::Disable => enabled = false,
             Step::Enable => enabled = true,
             Step::Remove => world.remove(),
-            Step::Ask(wish) => {
-                let _ = world.ask(wish.clone());
+            Step::Ask(command) => {
+                let _ = world.ask(command.clone());
             }
         }
         if matches!(step, Step::Edit(_) | Step::Touch | Step::Disable | Step::Enable) {
@@ -357,7 +358,7 @@ fn random_world(on_change: OnChange, steps: &[Step], hands_over: HandsOver) -> H
     }
     // Whatever happened: in the end the good version runs, alone, and then nothing does.
     world.apply(make(0, true));
-    let _ = world.ask(Wish::Restart);
+    let _ = world.ask(Command::Restart);
     world.pass(60_000);
     assert_eq!(world.state(), State::Running, "{steps:?}");
     assert_eq!(world.alive(), 1);
