@@ -18,7 +18,7 @@ pub use command::Command;
 pub use event::{Event, OccurrenceKind};
 pub use exit::{Exit, ExitCause, ExitReason, signal_name, signal_number};
 pub use host::{Authority, Host, is_localhost, reachable_address};
-pub use id::{Generation, InvalidId, RunId, WorkerId};
+pub use id::{Generation, InstanceName, InvalidId, RunId, WorkerId};
 pub use plan::{PlanSummary, ReloadReport, ReloadResult};
 pub use spec::{
     Argument, Attempts, Backoff, EnvMap, Fingerprint, Launch, Limits, Mode, OnChange, Policy,

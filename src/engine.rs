@@ -23,6 +23,7 @@ mod start;
 
 pub use command::{CommandError, PreviewError, WorkerFailed};
 pub use handle::{Handle, Ticket};
+pub use local::end_leftovers;
 pub use observe::config_source::{ConfigFault, LoadOutcome, Source};
 pub use report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings};
 pub use start::{Engine, EngineError, Options};
@@ -31,5 +32,5 @@ pub use start::{Engine, EngineError, Options};
 pub(crate) use {
     board::Board,
     handle::{Request, Shared},
-    runtime::{Pending, Runtime},
+    runtime::{Packages, Pending, Runtime},
 };

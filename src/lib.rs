@@ -37,6 +37,7 @@
 //! | 1 | [`plan`] | what should run, and the difference from what does (uses config, discovery) |
 //! | 1 | [`worker`] | one worker's life, without I/O |
 //! | 2 | `failpoint` | panics that tests trigger on purpose |
+//! | 2 | `timer` | waits for a moment that may never come |
 //! | 2 | `procfs` | what `/proc` says about a process (for process and files) |
 //! | 2 | [`process`] | spawn, groups, descendants, the Node channel, the task runner, limits |
 //! | 2 | [`files`] | scan, watch, bounded reads, logs, the state directory |
@@ -81,4 +82,5 @@ pub(crate) mod procfs;
 pub mod server;
 pub(crate) mod sync;
 pub mod text;
+pub(crate) mod timer;
 pub mod worker;

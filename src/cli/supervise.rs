@@ -25,12 +25,12 @@ use crate::{
         telemetry::Telemetry,
     },
     config::Config,
-    engine::{Engine, Options},
+    engine::{self, Engine, Options},
     files::{
         logs::Logs,
         state::{Instance, Lock, StateDir},
     },
-    process::{self, Spawner},
+    process,
     text::Redactor,
 };
 
@@ -97,7 +97,6 @@ pub(super) async fn supervise(preflight: Preflight) -> Result<Supervision, Failu
     let redactor =
         redactor_of(&loaded.config).map_err(|text| Failure::new(exit::BAD_USAGE, text))?;
     let logs = Logs::open(&loaded.config.log, redactor).map_err(|e| failed(&e))?;
-    let spawner = Spawner::start().map_err(|e| failed(&e))?;
     follow_config(&telemetry, &logs);
     // By way of the redactor: what a panic tells may hold anything.
     std::panic::set_hook(Box::new(|panic| {
@@ -117,7 +116,6 @@ pub(super) async fn supervise(preflight: Preflight) -> Result<Supervision, Failu
         state: Arc::clone(&state),
         instance: instance.id,
         logs,
-        spawner,
         on_config,
     };
     let engine =
@@ -250,10 +248,8 @@ impl Signals {
 /// Ends what the last arcanos here left running, if it died.
 async fn end_leftovers(last: Option<Instance>) {
     let Some(last) = last else { return };
-    let ended = tokio::task::spawn_blocking(move || process::end_leftovers(&last.id)).await;
-    if let Ok(count) = ended
-        && count > 0
-    {
+    let count = engine::end_leftovers(last.id).await;
+    if count > 0 {
         tracing::warn!("Ended {count} processes that the last arcanos had left.");
     }
 }

@@ -103,6 +103,25 @@ pub enum InvalidId {
     Reserved(String),
 }
 
+/// What the runtime calls the thing that runs a worker now: a pid for a child process. Opaque
+/// above the runtime.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct InstanceName(Arc<str>);
+
+impl InstanceName {
+    /// A name that the runtime gives.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The name of one run: unique over all runs of all instances of arcanos.
 ///
 /// It begins with the name of the instance, so that a later instance knows the leftovers of an

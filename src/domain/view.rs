@@ -12,7 +12,9 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempts, Exit, ExitReason, Generation, Mode, RunId, Stamp, State, WorkerId};
+use super::{
+    Attempts, Exit, ExitReason, Generation, InstanceName, Mode, RunId, Stamp, State, WorkerId,
+};
 
 /// One consistent snapshot of everything.
 #[derive(Clone, Debug)]
@@ -149,8 +151,10 @@ pub struct WorkerView {
     pub rule: String,
     /// How its file is used.
     pub mode: Mode,
-    /// The process of its run, while it has one.
-    pub pid: Option<u32>,
+    /// Whether a run of it is alive: launched, and not ended.
+    pub has_run: bool,
+    /// What the runtime calls its run, while it has one.
+    pub instance: Option<InstanceName>,
     /// Its run, or the last one.
     pub run_id: Option<RunId>,
     /// Its `AI_MODEL`.

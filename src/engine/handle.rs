@@ -121,10 +121,10 @@ impl Handle {
         self.0.server.subscribe()
     }
 
-    /// What the run of a worker uses, read now; `None` without a run.
-    #[must_use]
-    pub fn usage(&self, worker: &WorkerId) -> Option<Usage> {
-        self.0.runtime.usage(worker)
+    /// What the run of each of these workers uses now, in their order; `None` for a worker without
+    /// a run.
+    pub async fn usage(&self, workers: &[WorkerId]) -> Vec<Option<Usage>> {
+        self.0.runtime.usage(workers).await
     }
 
     /// Asks something of one worker. Taken means that it will be done, also if the rescan goes

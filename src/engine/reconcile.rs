@@ -2,8 +2,10 @@
 
 mod apply;
 mod effective;
-pub(super) mod packages;
 mod preview;
 mod publish;
 pub(super) mod reconciler;
 pub(super) mod upstream;
+
+#[cfg(test)]
+mod tests;

@@ -1,40 +1,90 @@
-//! What the engine asks of whatever runs the workers.
+//! The runtime: the interface to whatever runs the workers.
 //!
-//! Nothing above this line knows of processes: [`local`](super::local) runs them as children, and
-//! another runtime may run them elsewhere.
+//! The engine decides what should run; a runtime makes it run and reports on the board what became
+//! of it. Nothing above [`local`](super::local) knows of a pid, a process group or a process: that
+//! runtime runs workers as child processes, and another one may run them elsewhere.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, net::SocketAddr, path::PathBuf, pin::Pin, sync::Arc};
+
+use tokio::sync::watch;
 
 use crate::{
     domain::{Command, Usage, WorkerId, WorkerSpec},
-    engine::command::CommandError,
+    engine::{board::Board, command::CommandError},
+    files::{Rescan, logs::Logs, state::StateDir},
 };
 
-/// A future that a runtime hands out.
+/// A future that a runtime returns.
 pub(crate) type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Runs workers.
 pub(crate) trait Runtime: Send + Sync {
-    /// The spec that each worker it knows was last told of, in order of ids.
+    /// The spec that the runtime was last given for each worker, in order of ids.
     fn observe(&self) -> Vec<Arc<WorkerSpec>>;
 
-    /// From now on the worker should be like this; what that means for its run, the worker's own
-    /// policy says.
+    /// The worker should be like this from now on. The worker's own policy decides what that means
+    /// for its run. When this returns, the board shows the worker.
     fn ensure(&self, spec: Arc<WorkerSpec>);
 
     /// The worker should be gone.
     fn remove(&self, id: &WorkerId);
 
-    /// A person's request. Answers with the epoch that will show it done.
+    /// Carries out a person's request. Returns the epoch from which on the worker's view shows it
+    /// done.
     fn command<'a>(
         &'a self,
         id: &'a WorkerId,
         command: Command,
     ) -> Pending<'a, Result<u64, CommandError>>;
 
-    /// Restarts all that should run.
+    /// Restarts all workers that should run.
     fn restart_all(&self) -> Pending<'_, Result<(), CommandError>>;
 
-    /// What the worker's run uses now.
-    fn usage(&self, id: &WorkerId) -> Option<Usage>;
+    /// What the run of each of these workers uses now, in their order; `None` for a worker without
+    /// a run.
+    fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>>;
+
+    /// How many runs may launch at once from now on; `None` is no limit.
+    fn set_concurrency(&self, limit: Option<usize>);
+
+    /// Installs the packages of the folder of workers, unless that was done for this digest. Runs
+    /// launch only after it. Returns at once; a failure is shown on the board.
+    fn prepare(&self, packages: Packages);
+
+    /// Asks all runs to end and waits until they are gone. No request is carried out any more.
+    fn shut_down(&self) -> Pending<'_, ()>;
+
+    /// Kills all runs; [`Runtime::shut_down`] then ends soon.
+    fn kill(&self);
+}
+
+/// Packages that the folder of workers needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Packages {
+    /// The program that installs them, with its arguments; `discovery.prepare`.
+    pub(crate) command: Vec<String>,
+    /// The folder of workers, absolute.
+    pub(crate) folder: PathBuf,
+    /// A digest of the folder's lock file.
+    pub(crate) digest: String,
+}
+
+/// What the engine gives a runtime to work with.
+pub(crate) struct RuntimeContext {
+    /// Where the runtime shows its workers.
+    pub(crate) board: Arc<Board>,
+    /// Where it writes the output of runs.
+    pub(crate) logs: Logs,
+    /// Where it remembers what outlives this arcanos.
+    pub(crate) state: Arc<StateDir>,
+    /// The id of this arcanos, with which the ids of its runs begin.
+    pub(crate) instance: String,
+    /// Where the status server listens; runs get it as `ARCANOS_URL`.
+    pub(crate) address: watch::Receiver<Option<SocketAddr>>,
+    /// How often the wall clock was set.
+    pub(crate) clock_jumps: watch::Receiver<u64>,
+    /// Makes the reconciler compare again what should run with what does.
+    pub(crate) rescan: Rescan,
+    /// How many runs may launch at once; `None` is no limit.
+    pub(crate) concurrency: Option<usize>,
 }

@@ -1,10 +1,10 @@
 //! Brings the engine up, and down again.
 
 use std::{
-    collections::VecDeque,
-    io,
+    collections::{BTreeMap, VecDeque},
+    fs, io,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -12,30 +12,29 @@ use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinHandle,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     board::Board,
     clock,
     handle::{Handle, Request, Shared},
-    local::{Context, Local, LocalRuntime, Phase, launch_limiter::LaunchLimiter},
+    local,
     observe::{
         config_source::Source,
         observer::Observer,
         thread::{ObserverThread, PollSchedule},
     },
     reconcile::{
-        packages::Preparer,
-        reconciler::{Beginnings, OnConfig, Reconciler},
+        reconciler::{Inputs, OnConfig, Reconciler},
         upstream::UpstreamMonitor,
     },
     report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings},
+    runtime::{Runtime, RuntimeContext},
 };
 use crate::{
     config::{Config, Loaded},
     domain::{AiStatus, ConfigStatus, DiscoveryStatus, Generation, Snapshot, Stamp},
     files::{Watcher, logs::Logs, state::StateDir},
-    process::Spawner,
     sync::lock,
 };
 
@@ -55,8 +54,6 @@ pub struct Options {
     pub instance: String,
     /// The logs, open.
     pub logs: Logs,
-    /// Spawns processes.
-    pub spawner: Spawner,
     /// What is to be done with the logs when another config comes into force.
     pub on_config: OnConfig,
 }
@@ -78,58 +75,62 @@ pub enum EngineError {
     /// The machine has no thread to spare.
     #[error("cannot start the thread that follows the disk: {0}")]
     Thread(io::Error),
+    /// The machine refuses what running workers takes: a thread, a descriptor, a signal handler.
+    #[error("cannot start what runs the workers: {0}")]
+    Runtime(io::Error),
 }
 
-/// The running engine. Dropping it without [`Engine::shut_down`] leaves its tasks to the runtime.
+/// The running engine. Dropping it without [`Engine::shut_down`] leaves its tasks to tokio.
 pub struct Engine {
     handle: Handle,
-    phase: watch::Sender<Phase>,
     stop: watch::Sender<bool>,
     end: CancellationToken,
-    tracker: TaskTracker,
     reconciler: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Engine {
-    /// Starts to follow the disk.
+    /// Starts to follow the disk, and runs workers as child processes.
     ///
     /// # Errors
-    /// If the folder of workers cannot be made, or changes cannot be followed as the config
-    /// demands.
+    /// The folder of workers cannot be made, changes cannot be followed as the config demands, or
+    /// the machine refuses what running workers takes.
     pub async fn start(options: Options) -> Result<Self, EngineError> {
+        Self::start_with(options, local::start).await
+    }
+
+    /// Starts to follow the disk, and runs workers by another runtime.
+    pub(in crate::engine) async fn start_with(
+        options: Options,
+        runtime: impl FnOnce(RuntimeContext) -> io::Result<Arc<dyn Runtime>>,
+    ) -> Result<Self, EngineError> {
         make_directory(&options.loaded.config)?;
-        let (phase, phase_seen) = watch::channel(Phase::Running);
-        let (jumps, clock) = watch::channel(0);
+        let (jumps, clock_jumps) = watch::channel(0);
         let (requests, request_queue) = mpsc::channel(REQUESTS);
         let (stop, stop_seen) = watch::channel(false);
-        let (tracker, end) = (TaskTracker::new(), CancellationToken::new());
-        let launch_limiter = LaunchLimiter::new(options.loaded.config.concurrency);
+        let end = CancellationToken::new();
         let watcher = Watcher::new(options.loaded.config.discovery.watch);
-        let shared = share(&options, requests, |board, address| Context {
-            board,
+        let (address, address_seen) = watch::channel(None);
+        let board = Board::new(first_snapshot(&options.loaded.config, options.source.file()));
+        let board = Arc::new(board);
+        let runtime = runtime(RuntimeContext {
+            board: Arc::clone(&board),
             logs: options.logs.clone(),
-            spawner: options.spawner.clone(),
-            launch_limiter: launch_limiter.clone(),
+            state: Arc::clone(&options.state),
             instance: options.instance.clone(),
-            address,
-            phase: phase_seen,
-            clock,
+            address: address_seen,
+            clock_jumps,
             rescan: watcher.rescan(),
-            tracker: tracker.clone(),
+            concurrency: options.loaded.config.concurrency,
         });
-        let beginnings = begin(options, &shared, (launch_limiter, watcher), &end).await?;
-        let reconciler = Reconciler::new(Arc::clone(&shared), request_queue, beginnings);
+        let runtime = runtime.map_err(EngineError::Runtime)?;
+        let shared = Arc::new(share(&options, (board, runtime), requests, address));
+        let inputs = inputs(options, &shared, watcher, &end).await?;
+        let reconciler = Reconciler::new(Arc::clone(&shared), request_queue, inputs);
         let reconciler = tokio::spawn(reconciler.run(stop_seen));
         tokio::spawn(follow_clock(jumps));
         tokio::spawn(follow_logs(Handle(Arc::clone(&shared)), end.clone()));
-        Ok(Self {
-            handle: Handle(shared),
-            phase,
-            stop,
-            end,
-            tracker,
-            reconciler: Mutex::new(Some(reconciler)),
-        })
+        let reconciler = Mutex::new(Some(reconciler));
+        Ok(Self { handle: Handle(shared), stop, end, reconciler })
     }
 
     /// A way to ask and to see.
@@ -147,77 +148,60 @@ impl Engine {
             // It ends after the look that may be under way.
             let _ = reconciler.await;
         }
-        self.phase.send_if_modified(|phase| {
-            let is_later = *phase < Phase::Stopping;
-            *phase = (*phase).max(Phase::Stopping);
-            is_later
-        });
-        self.tracker.close();
-        self.tracker.wait().await;
+        self.handle.0.runtime.shut_down().await;
         self.end.cancel();
     }
 
     /// Kills every run at once; [`Engine::shut_down`] then ends soon.
     pub fn kill(&self) {
-        self.phase.send_replace(Phase::Killing);
+        self.handle.0.runtime.kill();
     }
 }
 
-/// What handles and the reconciler share, around a runtime of this context.
+/// What handles and the reconciler share.
 fn share(
     options: &Options,
+    (board, runtime): (Arc<Board>, Arc<dyn Runtime>),
     requests: mpsc::Sender<Request>,
-    context: impl FnOnce(Arc<Board>, watch::Receiver<Option<SocketAddr>>) -> Context,
-) -> Arc<Shared> {
-    let (config, file) = (&options.loaded.config, options.source.file());
-    let board = Arc::new(Board::new(first_snapshot(config, file)));
-    let (address, address_seen) = watch::channel(None);
-    let local = Local::new(context(Arc::clone(&board), address_seen));
+    address: watch::Sender<Option<SocketAddr>>,
+) -> Shared {
+    let config = &options.loaded.config;
+    let report = first_report(&options.loaded, options.source.file());
     let discovery =
         DiscoveryReport { directory: config.discovery.directory.clone(), files: Arc::default() };
-    Arc::new(Shared {
+    Shared {
         board,
         logs: options.logs.clone(),
-        runtime: Arc::new(LocalRuntime(local)),
+        runtime,
         requests,
-        config: watch::Sender::new(Arc::new(first_report(&options.loaded, file))),
+        config: watch::Sender::new(Arc::new(report)),
         discovery: watch::Sender::new(Arc::new(discovery)),
         server: watch::Sender::new(Arc::new(ServerSettings::of(config))),
         address,
         reloads: ReloadCounters::default(),
         state: Arc::clone(&options.state),
         previewing: Arc::new(Semaphore::new(1)),
-    })
+    }
 }
 
 /// What the reconciler starts from.
-async fn begin(
+async fn inputs(
     options: Options,
     shared: &Shared,
-    (launch_limiter, watcher): (LaunchLimiter, Watcher),
+    watcher: Watcher,
     end: &CancellationToken,
-) -> Result<Beginnings, EngineError> {
-    let Options { source, loaded, state, instance, logs, spawner, on_config } = options;
+) -> Result<Inputs, EngineError> {
+    let Options { source, loaded, on_config, .. } = options;
     let config = Arc::new(loaded.config.clone());
     let mut model = UpstreamMonitor::new(Arc::clone(&shared.board), end.clone());
     let upstream = model.follow(&config).await;
     let file = source.file().to_owned();
     let observer = Observer::new(source, Arc::clone(&config)).map_err(EngineError::Rules)?;
-    let pace = PollSchedule::of(&watcher, config.discovery.scan_interval, false);
-    let observer_thread =
-        ObserverThread::start(observer, watcher.rescan(), pace).map_err(EngineError::Thread)?;
-    Ok(Beginnings {
-        file,
-        observer_thread,
-        loaded,
-        watcher,
-        config,
-        upstream,
-        launch_limiter,
-        model,
-        preparer: Preparer::new(spawner, state, logs, instance),
-        on_config,
-    })
+    let schedule = PollSchedule::of(&watcher, config.discovery.scan_interval, false);
+    let trim = local::give_memory_back;
+    let observer_thread = ObserverThread::start(observer, watcher.rescan(), schedule, trim)
+        .map_err(EngineError::Thread)?;
+    Ok(Inputs { file, observer_thread, loaded, watcher, config, upstream, model, on_config })
 }
 
 async fn follow_clock(jumps: watch::Sender<u64>) {
@@ -240,14 +224,13 @@ fn make_directory(config: &Config) -> Result<(), EngineError> {
     if path.exists() {
         return Ok(());
     }
-    std::fs::create_dir_all(path)
-        .map_err(|source| EngineError::Directory { path: path.clone(), source })
+    fs::create_dir_all(path).map_err(|source| EngineError::Directory { path: path.clone(), source })
 }
 
-fn first_snapshot(config: &Config, file: &std::path::Path) -> Snapshot {
+fn first_snapshot(config: &Config, file: &Path) -> Snapshot {
     Snapshot {
         generation: Generation(0),
-        workers: std::collections::BTreeMap::new(),
+        workers: BTreeMap::new(),
         config: ConfigStatus { file: file.to_owned(), loaded_at: Stamp::now(), error: None },
         discovery: DiscoveryStatus {
             directory: config.discovery.directory.clone(),
@@ -261,7 +244,7 @@ fn first_snapshot(config: &Config, file: &std::path::Path) -> Snapshot {
     }
 }
 
-fn first_report(loaded: &Loaded, file: &std::path::Path) -> ConfigReport {
+fn first_report(loaded: &Loaded, file: &Path) -> ConfigReport {
     let sources = loaded.sources.iter().map(|(key, source)| (key.clone(), source.as_str()));
     ConfigReport {
         generation: Generation(0),

@@ -1,6 +1,7 @@
 //! Routes that read: health, workers, discovery, config and plan.
 
 use std::{
+    slice,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -52,7 +53,10 @@ pub(super) async fn worker(
     Path(name): Path<String>,
 ) -> Result<Response, ApiError> {
     let view = find(&app, &name)?;
-    let usage = view.pid.and_then(|_| app.handle.usage(&view.id));
+    let usage = match view.has_run {
+        true => app.handle.usage(slice::from_ref(&view.id)).await.pop().flatten(),
+        false => None,
+    };
     Ok(Json(wire::Worker::new(&view, usage, Instant::now())).into_response())
 }
 

@@ -13,7 +13,7 @@ use std::{
 use axum::body::Bytes;
 
 use crate::{
-    domain::{Snapshot, Usage, WorkerId, WorkerView},
+    domain::{InstanceName, Snapshot, Usage, WorkerId, WorkerView},
     engine::Handle,
 };
 
@@ -23,8 +23,8 @@ use super::wire;
 /// seconds.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// More workers than this are rendered on a blocking thread: reading the usage of 64 runs takes
-/// about a millisecond, in which the runtime's threads could do nothing for the workers.
+/// More workers than this are rendered on a blocking thread: the response of 1,000 workers takes
+/// milliseconds, in which the runtime's threads could do nothing for the workers.
 const INLINE_WORKERS: usize = 64;
 
 /// The rendered responses, and the usage of the runs.
@@ -32,7 +32,7 @@ const INLINE_WORKERS: usize = 64;
 pub(super) struct ResponseCache {
     workers: Slot,
     status: Slot,
-    meter: Arc<Mutex<Meter>>,
+    meter: Arc<tokio::sync::Mutex<Meter>>,
 }
 
 /// Which of the large responses.
@@ -56,11 +56,11 @@ struct Rendered {
     body: Bytes,
 }
 
-/// The usage of each run when it was last read, by worker and pid.
+/// The usage of each run when it was last read, by worker and run.
 #[derive(Default)]
 pub(super) struct Meter {
     read_at: Option<Instant>,
-    usage: HashMap<(WorkerId, u32), Option<Usage>>,
+    usage: HashMap<(WorkerId, InstanceName), Option<Usage>>,
 }
 
 impl ResponseCache {
@@ -92,13 +92,11 @@ impl ResponseCache {
         snapshot: &Arc<Snapshot>,
         text: impl FnOnce(&Snapshot, &Meter) -> Bytes + Send + 'static,
     ) -> Bytes {
-        let (snapshot, handle, meter) =
-            (Arc::clone(snapshot), handle.clone(), Arc::clone(&self.meter));
+        let snapshot = Arc::clone(snapshot);
+        let mut meter = Arc::clone(&self.meter).lock_owned().await;
+        meter.read(handle, &snapshot).await;
         let is_long = snapshot.workers.len() > INLINE_WORKERS;
-        let render = move || {
-            let mut meter = meter.lock().unwrap_or_else(PoisonError::into_inner);
-            text(&snapshot, meter.read(&handle, &snapshot))
-        };
+        let render = move || text(&snapshot, &meter);
         match is_long {
             false => render(),
             true => match tokio::task::spawn_blocking(render).await {
@@ -123,26 +121,33 @@ impl Slot {
 }
 
 impl Meter {
-    /// The usage of each run. All are read once a second; runs that began since then are read now.
-    fn read(&mut self, handle: &Handle, snapshot: &Snapshot) -> &Self {
+    /// Reads the usage of each run. All are read once a second; runs that began since then are
+    /// read now.
+    async fn read(&mut self, handle: &Handle, snapshot: &Snapshot) {
         let is_stale = self.read_at.is_none_or(|at| at.elapsed() >= MAX_AGE);
         if is_stale {
             self.usage.clear();
             self.read_at = Some(Instant::now());
         }
-        for worker in snapshot.workers.values() {
-            if let Some(pid) = worker.pid {
-                let key = (worker.id.clone(), pid);
-                self.usage.entry(key).or_insert_with(|| handle.usage(&worker.id));
-            }
+        let keys = snapshot.workers.values().filter_map(|worker| key(worker));
+        let (ids, missing): (Vec<_>, Vec<_>) = keys
+            .filter(|key| !self.usage.contains_key(key))
+            .map(|key| (key.0.clone(), key))
+            .unzip();
+        if !ids.is_empty() {
+            self.usage.extend(missing.into_iter().zip(handle.usage(&ids).await));
         }
-        self
     }
 
     /// The usage of this worker's run.
     pub(super) fn of(&self, worker: &WorkerView) -> Option<Usage> {
-        self.usage.get(&(worker.id.clone(), worker.pid?)).copied().flatten()
+        self.usage.get(&key(worker)?).copied().flatten()
     }
+}
+
+/// The run of a worker, for what it uses; `None` without one.
+fn key(worker: &WorkerView) -> Option<(WorkerId, InstanceName)> {
+    Some((worker.id.clone(), worker.instance.clone()?))
 }
 
 fn json(large: Large, snapshot: &Snapshot, meter: &Meter) -> Bytes {

@@ -17,7 +17,7 @@ use self::{
 };
 
 /// Each room with its floor and the rooms of its own floor that it may use.
-const ROOMS: [(&str, u8, &[&str]); 16] = [
+const ROOMS: [(&str, u8, &[&str]); 17] = [
     ("domain", 0, &[]),
     ("sync", 0, &[]),
     ("text", 1, &[]),
@@ -26,9 +26,10 @@ const ROOMS: [(&str, u8, &[&str]); 16] = [
     ("plan", 1, &["config", "discovery"]),
     ("worker", 1, &["text"]),
     ("failpoint", 2, &[]),
+    ("timer", 2, &[]),
     ("procfs", 2, &[]),
-    ("process", 2, &["procfs"]),
-    ("files", 2, &["procfs"]),
+    ("process", 2, &["procfs", "timer"]),
+    ("files", 2, &["procfs", "timer"]),
     ("http", 2, &[]),
     ("openai", 2, &["http"]),
     ("engine", 3, &[]),

@@ -14,11 +14,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Context, panic_cleanup,
+    context::Context,
+    live_run::{RunEvent, StopRequest},
+    panic_cleanup,
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
-    domain::{Evidence, Exit, LastActivity, RunId, Stamp, WorkerSpec, reachable_address},
+    domain::{
+        Evidence, Exit, InstanceName, LastActivity, RunId, Stamp, WorkerSpec, reachable_address,
+    },
     failpoint::failpoint,
     files::{
         self,
@@ -26,6 +30,7 @@ use crate::{
     },
     process::{self, Channel, Command, Incoming, Process, SpawnError, Spawned},
     text,
+    timer::until,
     worker::{Event, RunKey, diagnose, telling},
 };
 
@@ -50,18 +55,6 @@ const KEPT_LINES: usize = 20;
 /// Characters of each that are kept: with the above, what a failed worker costs.
 const KEPT_WIDTH: usize = 200;
 
-/// An event of a run, for its worker's machine.
-pub(super) struct RunEvent(pub(super) Event);
-
-/// What a run is told. Only the last word counts, and nothing of it is ever taken back.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct StopRequest {
-    /// The signal that asks it to end, and how long that may take.
-    pub(super) stop: Option<(i32, Duration)>,
-    /// Whether everything of it is to be killed.
-    pub(super) is_kill: bool,
-}
-
 /// A run to be.
 pub(super) struct Launch {
     pub(super) context: Arc<Context>,
@@ -69,7 +62,7 @@ pub(super) struct Launch {
     pub(super) id: RunId,
     pub(super) spec: Arc<WorkerSpec>,
     pub(super) input: Option<String>,
-    pub(super) order: Arc<Latest<StopRequest>>,
+    pub(super) stop_request: Arc<Latest<StopRequest>>,
     pub(super) inputs: Arc<Mailbox<String>>,
     pub(super) events: Arc<Mailbox<RunEvent>>,
     pub(super) activity: Arc<Latest<Option<LastActivity>>>,
@@ -110,7 +103,8 @@ impl Launch {
         if !warnings.is_empty() {
             self.tell(Event::LimitsNotApplied { run, warnings }).await;
         }
-        self.tell(Event::Spawned { run, id: self.id.clone(), pid: process.pid() }).await;
+        let instance = InstanceName::new(&process.pid().to_string());
+        self.tell(Event::Spawned { run, id: self.id.clone(), instance }).await;
         let ended = CancellationToken::new();
         let out = self.log.capture(stdout, Stream::Stdout, &self.id, &ended);
         let err = self.log.capture(stderr, Stream::Stderr, &self.id, &ended);
@@ -221,15 +215,15 @@ impl RunningChild<'_> {
         let signal = self.signal.map(|(at, _)| at);
         tokio::select! {
             exit = self.process.exited() => Wake::Exited(exit),
-            () = self.launch.order.news() => Wake::StopRequest,
+            () = self.launch.stop_request.news() => Wake::StopRequest,
             input = self.launch.inputs.take() => Wake::Input(input),
             said = heard(channel) => Wake::Said(said),
-            () = due(signal) => Wake::Heeded,
+            () = until(signal) => Wake::Heeded,
         }
     }
 
     fn apply(&mut self) {
-        let order = self.launch.order.last();
+        let order = self.launch.stop_request.last();
         if order.is_kill {
             self.process.kill();
         } else if let Some((signal, timeout)) = order.stop {
@@ -314,7 +308,7 @@ impl RunningChild<'_> {
     /// What the run leaves that tells of its end.
     async fn evidence(&self, exit: Exit) -> Evidence {
         let peak_memory = self.process.peak_memory();
-        if exit.is_success() || self.launch.order.last().stop.is_some() {
+        if exit.is_success() || self.launch.stop_request.last().stop.is_some() {
             return Evidence { peak_memory, ..Evidence::default() };
         }
         let lines = self.last_lines().await;
@@ -338,13 +332,6 @@ impl RunningChild<'_> {
         let lines = logs.tail(Some(&self.launch.spec.id), &query).await;
         let is_own = |line: &LogLine| line.run.as_ref().is_some_and(|run| *run == self.launch.id);
         lines.into_iter().filter(is_own).map(|line| line.text).collect()
-    }
-}
-
-async fn due(at: Option<Instant>) {
-    match at {
-        Some(at) => Box::pin(tokio::time::sleep_until(at)).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -9,16 +9,19 @@ use tokio::{
 };
 
 use super::{
-    Local, Phase, Request, Target,
+    context::{Context, Phase, Request, Target},
+    launch_limiter::Permit,
+    live_run::{LiveRun, RunEvent, StopRequest},
     panic_cleanup::PanicCleanup,
-    run::{self, RunEvent, StopRequest},
+    run,
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
     domain::{LastActivity, RunId, WorkerId, WorkerSpec},
-    engine::{command::CommandError, local::launch_limiter::Permit},
+    engine::command::CommandError,
     failpoint::failpoint,
     files::{self, logs::WorkerLog},
+    timer::until,
     worker::{Effect, Event, Level, Machine, Now, Refusal, RunKey, Schedule},
 };
 
@@ -30,7 +33,7 @@ const INPUTS: usize = 16;
 
 /// The task of one worker.
 pub(super) struct Task {
-    local: Arc<Local>,
+    context: Arc<Context>,
     id: WorkerId,
     machine: Machine,
     target: Arc<Latest<Target>>,
@@ -40,22 +43,13 @@ pub(super) struct Task {
     run_events: Arc<Mailbox<RunEvent>>,
     activity: Arc<Latest<Option<LastActivity>>>,
     asked: Option<oneshot::Receiver<Permit>>,
-    turn: Option<Permit>,
+    permit: Option<Permit>,
     runs: Vec<LiveRun>,
     /// The run whose end is being handled: what is written meanwhile is about it.
     ended: Option<RunId>,
     log: WorkerLog,
     stopped_reading: bool,
     is_gone: bool,
-}
-
-/// A run as its worker's task holds it.
-pub(super) struct LiveRun {
-    pub(super) key: RunKey,
-    id: RunId,
-    pub(super) order: Arc<Latest<StopRequest>>,
-    inputs: Arc<Mailbox<String>>,
-    turn: Option<Permit>,
 }
 
 /// What woke the task.
@@ -74,12 +68,11 @@ impl Task {
     /// Does what is to be done first, so that the worker is on the board when this returns: a
     /// snapshot of a generation shows every worker of it.
     pub(super) fn new(
-        local: Arc<Local>,
+        context: Arc<Context>,
         spec: Arc<WorkerSpec>,
         target: Arc<Latest<Target>>,
         requests: Arc<Mailbox<Request>>,
     ) -> Self {
-        let context = &local.context;
         let seed = Self::seed(&spec.id);
         let id = spec.id.clone();
         let schedule = schedule_of(&spec);
@@ -88,7 +81,7 @@ impl Task {
             phase: context.phase.clone(),
             clock: context.clock.clone(),
             log: context.logs.worker(&id),
-            local,
+            context,
             id,
             machine,
             target,
@@ -96,7 +89,7 @@ impl Task {
             run_events: Arc::new(Mailbox::new(RUN_EVENTS)),
             activity: Arc::new(Latest::new(None)),
             asked: None,
-            turn: None,
+            permit: None,
             runs: Vec::new(),
             ended: None,
             stopped_reading: false,
@@ -116,14 +109,14 @@ impl Task {
     /// is given twice.
     pub(super) async fn run(mut self: Box<Self>) {
         loop {
-            if self.is_gone && self.local.retire(&self.id) {
+            if self.is_gone && self.context.retire(&self.id) {
                 break;
             }
             let wake = self.next().await;
             self.handle(wake);
         }
-        self.local.context.board.remove(&self.id);
-        self.local.context.logs.forget(&self.id);
+        self.context.board.remove(&self.id);
+        self.context.logs.forget(&self.id);
     }
 
     /// Waits for whatever comes first. Every arm may be cancelled: `take`, `news` and `changed`
@@ -137,7 +130,7 @@ impl Task {
             () = self.target.news() => Wake::Target,
             event = self.run_events.take() => Wake::Run(event),
             request = self.requests.take() => Wake::Request(request),
-            turn = granted(asked) => Wake::Permit(turn),
+            permit = granted(asked) => Wake::Permit(permit),
             () = until(deadline) => Wake::Deadline,
             Ok(()) = self.clock.changed() => Wake::Clock,
             () = self.activity.news() => Wake::Activity,
@@ -155,9 +148,9 @@ impl Task {
                 }
                 self.machine.handle(event.0, now)
             }
-            Wake::Permit(turn) => {
+            Wake::Permit(permit) => {
                 self.asked = None;
-                self.turn = turn;
+                self.permit = permit;
                 self.machine.handle(Event::Admitted, now)
             }
             Wake::Deadline => self.machine.handle(Event::Deadline, now),
@@ -189,7 +182,7 @@ impl Task {
         let phase = *self.phase.borrow_and_update();
         if phase == Phase::Killing {
             for live in &self.runs {
-                live.order.change(|order| order.is_kill = true);
+                live.kill();
             }
         }
         match phase {
@@ -228,17 +221,17 @@ impl Task {
         let mut lines = Vec::new();
         for effect in effects {
             match effect {
-                Effect::AskTurn => self.asked = Some(self.local.context.launch_limiter.ask()),
-                Effect::YieldTurn => self.turn = None,
+                Effect::AskTurn => self.asked = Some(self.context.launch_limiter.ask()),
+                Effect::YieldTurn => self.permit = None,
                 Effect::Spawn { run, spec, input } => {
                     lines.push(self.launch(run, &spec, input));
                 }
-                Effect::ShowedLife(run) => self.with_live(run, |live| live.turn = None),
+                Effect::ShowedLife(run) => self.with_live(run, |live| live.permit = None),
                 Effect::Stop { run, signal, timeout } => self.with_live(run, |live| {
-                    live.order.change(|order| order.stop = Some((signal, timeout)));
+                    live.stop_request.change(|request| request.stop = Some((signal, timeout)));
                 }),
                 Effect::Kill(run) => self.with_live(run, |live| {
-                    live.order.change(|order| order.is_kill = true);
+                    live.kill();
                 }),
                 Effect::Deliver { run, input } => self.deliver(run, input),
                 Effect::Log(tone, line) => {
@@ -252,15 +245,15 @@ impl Task {
     }
 
     fn launch(&mut self, key: RunKey, spec: &Arc<WorkerSpec>, input: Option<String>) -> String {
-        let id = self.local.new_run();
-        let order = Arc::new(Latest::new(StopRequest::default()));
+        let id = self.context.new_run();
+        let stop_request = Arc::new(Latest::new(StopRequest::default()));
         let inputs = Arc::new(Mailbox::new(INPUTS));
         let live = LiveRun {
             key,
             id: id.clone(),
-            order: Arc::clone(&order),
+            stop_request: Arc::clone(&stop_request),
             inputs: Arc::clone(&inputs),
-            turn: self.turn.take(),
+            permit: self.permit.take(),
         };
         self.runs.push(live);
         let line = format!("Launching worker: {}", self.id);
@@ -275,18 +268,18 @@ impl Task {
             }
         }
         let launch = run::Launch {
-            context: Arc::clone(&self.local.context),
+            context: Arc::clone(&self.context),
             key,
             id,
             spec: Arc::clone(spec),
             input,
-            order,
+            stop_request,
             inputs,
             events: Arc::clone(&self.run_events),
             activity: Arc::clone(&self.activity),
             log: self.log.clone(),
         };
-        self.local.context.tracker.spawn(Box::new(launch).drive());
+        self.context.tracker.spawn(Box::new(launch).drive());
         line
     }
 
@@ -321,7 +314,7 @@ impl Task {
         }
         let activity = self.activity.last();
         let view = self.machine.view(self.log.counters(), activity);
-        let board = &self.local.context.board;
+        let board = &self.context.board;
         if lines.is_empty() {
             board.put(view, None);
             return;
@@ -338,12 +331,12 @@ impl Drop for Task {
         self.requests.close();
         if thread::panicking() {
             let panic_cleanup = PanicCleanup {
-                local: Arc::clone(&self.local),
+                context: Arc::clone(&self.context),
                 id: self.id.clone(),
                 runs: std::mem::take(&mut self.runs),
                 events: Arc::clone(&self.run_events),
             };
-            self.local.context.tracker.spawn(panic_cleanup.clear());
+            self.context.tracker.spawn(panic_cleanup.clear());
         }
     }
 }
@@ -352,14 +345,6 @@ impl Drop for Task {
 async fn granted(asked: &mut Option<oneshot::Receiver<Permit>>) -> Option<Permit> {
     match asked {
         Some(turn) => turn.await.ok(),
-        None => std::future::pending().await,
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        // Boxed: a worker at rest has no deadline.
-        Some(deadline) => Box::pin(tokio::time::sleep_until(deadline)).await,
         None => std::future::pending().await,
     }
 }

@@ -23,7 +23,6 @@ use super::observer::{Observation, Observer};
 use crate::{
     domain::WorkerSpec,
     files::{ChangedPaths, QUIET, Rescan, WatchMode, Watcher},
-    process,
 };
 
 /// Orders that may wait: the reconciler awaits what it asked for before it asks again, and may say
@@ -109,12 +108,12 @@ impl ObserverThread {
         observer: Observer,
         rescan: Rescan,
         pace: PollSchedule,
+        give_memory_back: fn(),
     ) -> io::Result<Self> {
         let (orders, queue) = sync_channel(ORDERS);
-        thread::Builder::new()
-            .name("arcanos-look".to_owned())
-            .stack_size(STACK_SIZE)
-            .spawn(move || watch(observer, &rescan, pace, &queue))?;
+        thread::Builder::new().name("arcanos-look".to_owned()).stack_size(STACK_SIZE).spawn(
+            move || watch(observer, &rescan, MemoryTrimmer::new(give_memory_back), pace, &queue),
+        )?;
         Ok(Self { orders, pace })
     }
 
@@ -153,18 +152,18 @@ impl ObserverThread {
 fn watch(
     mut observer: Observer,
     rescan: &Rescan,
+    mut trimmer: MemoryTrimmer,
     mut pace: PollSchedule,
     orders: &Receiver<ObserverRequest>,
 ) {
-    let mut tidier = MemoryTrimmer::new();
     let mut due = Instant::now() + pace.interval;
     loop {
-        let next = tidier.due.map_or(due, |trim| trim.min(due));
+        let next = trimmer.due.map_or(due, |trim| trim.min(due));
         match orders.recv_timeout(next.saturating_duration_since(Instant::now())) {
             Ok(ObserverRequest::LoadOutcome { running, news, reply }) => {
                 // Who asked may be gone, as arcanos ends.
                 let _ = reply.send(observer.look(running, news));
-                tidier.expect_rest();
+                trimmer.expect_rest();
                 if pace.looks_twice && observer.is_fresh() {
                     due = Instant::now() + SETTLED;
                     continue;
@@ -183,14 +182,14 @@ fn watch(
                 continue;
             }
             Err(RecvTimeoutError::Timeout) if Instant::now() < due => {
-                tidier.trim();
+                trimmer.trim();
                 continue;
             }
             Err(RecvTimeoutError::Timeout) if pace.looks_twice && observer.is_fresh() => {
                 rescan.again()
             }
             Err(RecvTimeoutError::Timeout) if pace.lets_rest && observer.is_as_left() => {
-                tidier.tidy_now_and_then()
+                trimmer.tidy_now_and_then()
             }
             Err(RecvTimeoutError::Timeout) => rescan.all(),
             Err(RecvTimeoutError::Disconnected) => return,
@@ -204,13 +203,14 @@ fn watch(
 /// This thread does it, because it needs no runtime: that alone, woken by a timer, keeps a
 /// megabyte of code in memory.
 struct MemoryTrimmer {
+    give_memory_back: fn(),
     due: Option<Instant>,
     last: Instant,
 }
 
 impl MemoryTrimmer {
-    fn new() -> Self {
-        Self { due: None, last: Instant::now() }
+    fn new(give_memory_back: fn()) -> Self {
+        Self { give_memory_back, due: None, last: Instant::now() }
     }
 
     /// Something was done; what that took is given back once it is over.
@@ -219,7 +219,7 @@ impl MemoryTrimmer {
     }
 
     fn trim(&mut self) {
-        process::give_memory_back();
+        (self.give_memory_back)();
         self.due = None;
         self.last = Instant::now();
     }

@@ -59,7 +59,7 @@ impl Reconciler {
     async fn adopt(&mut self, loaded: Loaded, config: Arc<Config>) {
         tell_warnings(&loaded, &self.shared.logs);
         (self.on_config)(&config, &self.shared.logs);
-        self.launch_limiter.set_limit(config.concurrency);
+        self.shared.runtime.set_concurrency(config.concurrency);
         self.watcher.change(config.discovery.watch);
         self.shared.server.send_replace(Arc::new(ServerSettings::of(&config)));
         self.surroundings.upstream = self.model.follow(&config).await;

@@ -21,7 +21,6 @@ use tokio::{
 
 use super::{
     effective::{Shown, tell_warnings},
-    packages::Preparer,
     upstream::UpstreamMonitor,
 };
 use crate::{
@@ -30,20 +29,21 @@ use crate::{
     domain::{Generation, PlanSummary, ReloadReport},
     engine::{
         handle::{Request, Shared},
-        local::launch_limiter::LaunchLimiter,
         observe::{
             config_source::ConfigFault,
             permissions::PermissionReport,
             preview::{PATIENCE, in_force},
             thread::{ObserverThread, PollSchedule},
         },
+        runtime::Packages,
     },
     files::{ChangedPaths, WatchList, Watcher, logs::Logs},
     plan::{Action, Desired, Surroundings, desired, reconcile},
+    timer::until,
 };
 
 /// What the reconciler starts from.
-pub(in crate::engine) struct Beginnings {
+pub(in crate::engine) struct Inputs {
     pub(in crate::engine) observer_thread: ObserverThread,
     pub(in crate::engine) loaded: Loaded,
     /// The same config, shared with the observer_thread.
@@ -52,9 +52,7 @@ pub(in crate::engine) struct Beginnings {
     /// The base URL that workers get.
     pub(in crate::engine) upstream: Option<String>,
     pub(in crate::engine) watcher: Watcher,
-    pub(in crate::engine) launch_limiter: LaunchLimiter,
     pub(in crate::engine) model: UpstreamMonitor,
-    pub(in crate::engine) preparer: Preparer,
     pub(in crate::engine) on_config: OnConfig,
 }
 
@@ -72,9 +70,7 @@ pub(in crate::engine) struct Reconciler {
     pub(in crate::engine) shown: Shown,
     pub(in crate::engine) watcher: Watcher,
     pub(in crate::engine) events: watch::Receiver<u64>,
-    pub(in crate::engine) launch_limiter: LaunchLimiter,
     pub(in crate::engine) model: UpstreamMonitor,
-    pub(in crate::engine) preparer: Preparer,
     pub(in crate::engine) surroundings: Surroundings,
     pub(in crate::engine) discovered: Discovered,
     /// The config by which the folder was judged.
@@ -104,7 +100,6 @@ enum Wake {
     /// Something was not settled when it was last looked at.
     Again,
     Request(Request),
-    Prepared(Result<(), String>),
     End,
 }
 
@@ -122,20 +117,10 @@ impl Reconciler {
     pub(in crate::engine) fn new(
         shared: Arc<Shared>,
         requests: mpsc::Receiver<Request>,
-        beginnings: Beginnings,
+        inputs: Inputs,
     ) -> Self {
-        let Beginnings {
-            observer_thread,
-            loaded,
-            config,
-            file,
-            upstream,
-            watcher,
-            launch_limiter,
-            model,
-            preparer,
-            on_config,
-        } = beginnings;
+        let Inputs { observer_thread, loaded, config, file, upstream, watcher, model, on_config } =
+            inputs;
         let judged_by = Arc::clone(&config);
         let base = file.parent().map(Path::to_owned).unwrap_or_default();
         tell_warnings(&loaded, &shared.logs);
@@ -148,10 +133,8 @@ impl Reconciler {
             file,
             events: watcher.subscribe(),
             watcher,
-            launch_limiter,
             surroundings: Surroundings { base, upstream },
             model,
-            preparer,
             discovered: Discovered::default(),
             judged_by,
             desired: Desired::default(),
@@ -176,13 +159,6 @@ impl Reconciler {
                 Wake::End => return,
                 Wake::Told => drop(self.pass_as_told().await),
                 Wake::Again => drop(self.pass(ChangedPaths::Anything).await),
-                Wake::Prepared(result) => {
-                    let problem = result.err();
-                    self.shared.board.set_problem("discovery.prepare", problem);
-                    self.launch_limiter.set_open(true);
-                    // Another lock file may have come meanwhile.
-                    self.watcher.rescan().all();
-                }
                 Wake::Request(Request::Reload(reply)) => self.reload(reply).await,
                 Wake::Request(Request::Preview(reply)) => {
                     // Without an answer the one who asked learns that there is none.
@@ -201,7 +177,6 @@ impl Reconciler {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => Wake::End,
             Some(request) = self.requests.recv() => Wake::Request(request),
-            result = self.preparer.ended() => Wake::Prepared(result),
             Ok(()) = self.events.changed() => Wake::Told,
             () = until(again) => Wake::Again,
         }
@@ -297,17 +272,12 @@ impl Reconciler {
 
     fn prepare(&mut self, lock: Option<String>) {
         let discovery = &self.config.discovery;
-        if let Some(digest) = lock
-            && self.preparer.begin(&discovery.prepare, &discovery.directory, &digest)
-        {
-            self.launch_limiter.set_open(false);
+        if let Some(digest) = lock {
+            self.shared.runtime.prepare(Packages {
+                command: discovery.prepare.clone(),
+                folder: discovery.directory.clone(),
+                digest,
+            });
         }
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }

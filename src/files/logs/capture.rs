@@ -7,7 +7,7 @@
 //! early (see [`partial_secret`](super::partial_secret)). A capture that waits for more holds no
 //! buffer but for these few bytes.
 
-use std::{future, io, mem, os::fd::OwnedFd, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{io, mem, os::fd::OwnedFd, sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use memchr::{memchr_iter, memrchr};
 use tokio::{
@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::RunId;
+use crate::{domain::RunId, timer::until};
 
 use super::{
     chunk::{BUFFER, Chunk, Text},
@@ -312,12 +312,4 @@ impl<'a> Intake<'a> {
 
 fn count_ends(bytes: &[u8]) -> usize {
     memchr_iter(b'\n', bytes).count()
-}
-
-/// Waits for this moment, or for ever. The timer is boxed: most pipes never need one.
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(at) => Box::pin(sleep_until(at)).await,
-        None => future::pending().await,
-    }
 }

@@ -13,13 +13,13 @@ use crate::{
     config::{self, LogFormat},
     domain::{
         AiStatus, Attempts, Command, ConfigStatus, DiscoveryStatus, Evidence, Exit, ExitCause,
-        ExitReason, Generation, LastExit, Mode, PastRun, PlanSummary, ReloadReport, ReloadResult,
-        RunId, RunOutcome, Snapshot, Stamp, Started, State, Usage, WorkerId, WorkerSpec,
-        WorkerView,
+        ExitReason, Generation, InstanceName, LastExit, Mode, PastRun, PlanSummary, ReloadReport,
+        ReloadResult, RunId, RunOutcome, Snapshot, Stamp, Started, State, Usage, WorkerId,
+        WorkerSpec, WorkerView,
     },
     engine::{
-        Board, CommandError, ConfigReport, DiscoveryReport, Handle, Pending, Request, Runtime,
-        ServerSettings, Shared,
+        Board, CommandError, ConfigReport, DiscoveryReport, Handle, Packages, Pending, Request,
+        Runtime, ServerSettings, Shared,
     },
     files::{logs::Logs, state::StateDir},
     text::Redactor,
@@ -57,10 +57,21 @@ impl Runtime for Fake {
         Box::pin(async { self.refusal.lock().unwrap().clone().map_or(Ok(()), Err) })
     }
 
-    fn usage(&self, _: &WorkerId) -> Option<Usage> {
-        assert!(!*self.must_panic.lock().unwrap(), "a api_error that a test asked for");
-        Some(Usage { memory_bytes: 4096, cpu_seconds: 0.25, is_stalled: false })
+    fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>> {
+        assert!(!*self.must_panic.lock().unwrap(), "a panic that a test asked for");
+        let usage = Usage { memory_bytes: 4096, cpu_seconds: 0.25, is_stalled: false };
+        Box::pin(async move { vec![Some(usage); workers.len()] })
     }
+
+    fn set_concurrency(&self, _: Option<usize>) {}
+
+    fn prepare(&self, _: Packages) {}
+
+    fn shut_down(&self) -> Pending<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn kill(&self) {}
 }
 
 pub(super) fn engine(
@@ -156,7 +167,8 @@ pub(super) fn worker(name: &str, state: State) -> WorkerView {
         file: format!("{name}.js").into(),
         rule: "openai-node".to_owned(),
         mode: Mode::Auto,
-        pid: is_up.then_some(4711),
+        has_run: is_up,
+        instance: is_up.then(|| InstanceName::new("4711")),
         run_id: Some(RunId::new("i", 7)),
         model: Some("gpt-4o-mini".to_owned()),
         started: is_up.then(|| Started { at: moment(), instant: Instant::now() }),

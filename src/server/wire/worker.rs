@@ -112,7 +112,7 @@ impl<'a> Worker<'a> {
             file: view.file.to_string_lossy(),
             rule: &view.rule,
             mode: view.mode.as_str(),
-            pid: view.pid,
+            pid: view.instance.as_ref().and_then(|name| name.as_str().parse().ok()),
             run_id: view.run_id.as_ref(),
             model: view.model.as_deref(),
             started_at: view.started.map(|started| started.at),

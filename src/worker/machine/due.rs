@@ -73,7 +73,7 @@ impl MachineState {
 
     /// When the run at hand will have lasted long enough to give the spent attempts back.
     fn attempts_reset_at(&self) -> Option<Moment> {
-        let is_counted = |run: &&Run| self.restart_counter.spent() > 0 && run.has_process();
+        let is_counted = |run: &&Run| self.restart_counter.spent() > 0 && run.is_spawned();
         let run = self.main().filter(is_counted)?;
         Some(run.started.moment.after(self.spec.policy.restart.reset_after))
     }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Evidence, Exit, RunId, WorkerSpec};
+use crate::domain::{Evidence, Exit, InstanceName, RunId, WorkerSpec};
 
 /// Names a run among those of one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,8 +21,8 @@ pub enum Event {
         run: RunKey,
         /// Its name to the world.
         id: RunId,
-        /// Its process.
-        pid: u32,
+        /// What the runtime calls it.
+        instance: InstanceName,
     },
     /// The operating system cannot apply some limits of a run; comes before [`Event::Spawned`].
     LimitsNotApplied {

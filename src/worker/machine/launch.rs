@@ -8,7 +8,7 @@ use super::{
     state::{Idle, MachineState, PendingStart},
 };
 use crate::{
-    domain::{Evidence, ExitCause, ExitReason, LastExit, ReadyRule, RunId},
+    domain::{Evidence, ExitCause, ExitReason, InstanceName, LastExit, ReadyRule, RunId},
     worker::{clock::Present, schedule::Schedule},
 };
 
@@ -50,7 +50,7 @@ impl MachineState {
         &mut self,
         key: RunKey,
         id: RunId,
-        pid: u32,
+        instance: InstanceName,
         now: Present,
         out: &mut Vec<Effect>,
     ) {
@@ -59,7 +59,7 @@ impl MachineState {
         self.facts.reported_shortage = false;
         self.facts.last_run_at = Some(now.wall);
         self.facts.last_run = Some(id.clone());
-        self.with_run(key, |run| run.spawned(id, pid, stop, now, out));
+        self.with_run(key, |run| run.spawned(id, instance, stop, now, out));
     }
 
     pub(super) fn on_spawn_failed(

@@ -9,7 +9,7 @@ use super::{
     timer::{Timer, TimerTable},
 };
 use crate::{
-    domain::{ExitCause, Policy, ReadyRule, RunId, StopPolicy, WorkerSpec},
+    domain::{ExitCause, InstanceName, Policy, ReadyRule, RunId, StopPolicy, WorkerSpec},
     worker::clock::{Moment, Present},
 };
 
@@ -72,7 +72,7 @@ pub(super) struct Run {
     pub(super) spec: Arc<WorkerSpec>,
     pub(super) stage: Stage,
     pub(super) id: Option<RunId>,
-    pub(super) pid: Option<u32>,
+    pub(super) instance: Option<InstanceName>,
     pub(super) started: Present,
     pub(super) by_person: bool,
     pub(super) is_task: bool,
@@ -91,7 +91,7 @@ impl Run {
             spec,
             stage: Stage::Spawning,
             id: None,
-            pid: None,
+            instance: None,
             started: now,
             by_person: false,
             is_task: false,
@@ -100,6 +100,11 @@ impl Run {
             exit_reason: None,
             retry_after: None,
         }
+    }
+
+    /// Whether it was launched: before that there is nothing to signal.
+    pub(super) const fn is_spawned(&self) -> bool {
+        self.instance.is_some()
     }
 
     /// Whether it is ready and not asked to end.
@@ -112,15 +117,10 @@ impl Run {
         matches!(self.stage, Stage::Stopping { .. })
     }
 
-    /// Whether it has a process, or had one that has not been reported to be gone.
-    pub(super) const fn has_process(&self) -> bool {
-        self.pid.is_some()
-    }
-
     /// Sets its timers, by the policy in force.
     pub(super) fn arm(&self, policy: &Policy, timers: &mut TimerTable) {
         let (start, begun) = (&policy.start, self.started.moment);
-        if self.has_process() && !self.has_shown_life {
+        if self.is_spawned() && !self.has_shown_life {
             timers.set(Timer::ShownLife(self.key), begun.after(LIFE));
         }
         if let (Stage::Starting | Stage::Running, Some(limit)) = (&self.stage, start.run_timeout) {
@@ -152,7 +152,7 @@ impl Run {
             *then = next;
             return;
         }
-        let asked = self.pid.map(|_| now.moment);
+        let asked = self.is_spawned().then_some(now.moment);
         self.stage = Stage::Stopping { asked, is_killed: false, then: next };
         if asked.is_some() {
             out.push(stop_effect(self.key, policy));
@@ -163,13 +163,13 @@ impl Run {
     pub(super) fn spawned(
         &mut self,
         id: RunId,
-        pid: u32,
+        instance: InstanceName,
         policy: StopPolicy,
         now: Present,
         out: &mut Vec<Effect>,
     ) {
         self.id = Some(id);
-        self.pid = Some(pid);
+        self.instance = Some(instance);
         self.started = now;
         match &mut self.stage {
             Stage::Stopping { asked, .. } => {

@@ -184,7 +184,9 @@ impl MachineState {
         let mut out = Vec::new();
         match event {
             Event::Admitted => self.on_admitted(now, &mut out),
-            Event::Spawned { run, id, pid } => self.on_spawned(run, id, pid, now, &mut out),
+            Event::Spawned { run, id, instance } => {
+                self.on_spawned(run, id, instance, now, &mut out)
+            }
             Event::LimitsNotApplied { run, warnings } => {
                 if self.runs.iter().any(|known| known.key == run) {
                     self.facts.launch_warnings = warnings;

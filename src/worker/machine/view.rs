@@ -66,7 +66,8 @@ impl MachineState {
             file: self.spec.file.clone(),
             rule: self.spec.rule.clone(),
             mode: self.spec.launch.mode,
-            pid: main.and_then(|run| run.pid),
+            has_run: main.is_some_and(Run::is_spawned),
+            instance: main.and_then(|run| run.instance.clone()),
             run_id: facts.last_run.clone(),
             model: self.spec.model.clone(),
             started: main.and_then(|run| started(run, clock)),
@@ -93,6 +94,6 @@ impl MachineState {
 
 /// When a run was launched, by this program's clock; `None` before it has a process.
 fn started(run: &Run, clock: Clock) -> Option<Started> {
-    let instant = clock.instant(run.started.moment).filter(|_| run.has_process())?;
+    let instant = clock.instant(run.started.moment).filter(|_| run.is_spawned())?;
     Some(Started { at: run.started.wall, instant })
 }

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::world::spec;
 use crate::{
-    domain::{Exit, LogCounters, RunId, SchedulePolicy, Stamp, WorkerView},
+    domain::{Exit, InstanceName, LogCounters, RunId, SchedulePolicy, Stamp, WorkerView},
     worker::{Effect, Event, Machine, Now, RunKey, Schedule},
 };
 
@@ -79,7 +79,10 @@ fn a_tick_that_meets_a_run_is_counted_and_an_edit_of_the_schedule_makes_no_run()
     assert!(starts(&machine.handle(Event::Deadline, now)));
     let run = RunKey(0);
     let _ = machine.handle(Event::Admitted, now);
-    let _ = machine.handle(Event::Spawned { run, id: RunId::new("i", 1), pid: 9 }, now);
+    let _ = machine.handle(
+        Event::Spawned { run, id: RunId::new("i", 1), instance: InstanceName::new("9") },
+        now,
+    );
     for _ in 0..3 {
         pass(&mut now, 600);
         assert!(!starts(&machine.handle(Event::Deadline, now)));

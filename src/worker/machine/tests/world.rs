@@ -13,9 +13,9 @@ use regex::{Captures, Regex};
 
 use crate::{
     domain::{
-        Attempts, Backoff, Command, EnvMap, Evidence, Exit, Fingerprint, Launch, Limits,
-        LogCounters, Mode, OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, RunId, Stamp,
-        StartPolicy, State, StopPolicy, WorkerId, WorkerSpec, WorkerView,
+        Attempts, Backoff, Command, EnvMap, Evidence, Exit, Fingerprint, InstanceName, Launch,
+        Limits, LogCounters, Mode, OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, RunId,
+        Stamp, StartPolicy, State, StopPolicy, WorkerId, WorkerSpec, WorkerView,
     },
     worker::{Effect, Event, Machine, Now, RunKey},
 };
@@ -240,7 +240,11 @@ impl World {
             _ => None,
         };
         self.processes.insert(run, Process { behaviour, ends_at });
-        self.tell(Event::Spawned { run, id: RunId::new("i", run.0), pid: 100 });
+        self.tell(Event::Spawned {
+            run,
+            id: RunId::new("i", run.0),
+            instance: InstanceName::new("100"),
+        });
     }
 
     fn stop(&mut self, run: RunKey) {

@@ -1,0 +1,139 @@
+//! What the tasks of all workers and runs share.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{oneshot, watch};
+use tokio_util::task::TaskTracker;
+
+use super::{
+    launch_limiter::LaunchLimiter,
+    sync::{latest::Latest, mailbox::Mailbox},
+};
+use crate::{
+    domain::{Command, RunId, WorkerId, WorkerSpec},
+    engine::{board::Board, command::CommandError},
+    files::{Rescan, logs::Logs, state::StateDir},
+    process::Spawner,
+    sync::lock,
+};
+
+/// Whether arcanos ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// It does not end.
+    Running,
+    /// All runs are asked to end.
+    Stopping,
+    /// All runs are killed.
+    Killing,
+}
+
+/// What the tasks share.
+pub(super) struct Context {
+    pub(super) board: Arc<Board>,
+    pub(super) logs: Logs,
+    pub(super) state: Arc<StateDir>,
+    pub(super) spawner: Spawner,
+    pub(super) launch_limiter: LaunchLimiter,
+    pub(super) run_ids: Mutex<RunIds>,
+    /// Where the status server listens.
+    pub(super) address: watch::Receiver<Option<SocketAddr>>,
+    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) clock: watch::Receiver<u64>,
+    /// Makes the reconciler compare what should run with what does, though the disk has not
+    /// changed.
+    pub(super) rescan: Rescan,
+    /// Owns every task of every worker and run.
+    pub(super) tracker: TaskTracker,
+    pub(super) slots: Mutex<BTreeMap<WorkerId, Slot>>,
+}
+
+/// The ids of runs that are still to come. Plain data: an upgrade in place must hand it on, so that
+/// no id is given twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RunIds {
+    /// The id of this arcanos, with which the ids of its runs begin.
+    pub(super) instance: String,
+    /// The number of the next run, from 1.
+    pub(super) next: u64,
+}
+
+/// What a worker should be.
+#[derive(Clone)]
+pub(super) enum Target {
+    Present(Arc<WorkerSpec>),
+    Absent,
+}
+
+/// A person's request, with the way back of its answer: the epoch that will show it done.
+pub(super) struct Request {
+    pub(super) command: Command,
+    pub(super) answer: oneshot::Sender<Result<u64, CommandError>>,
+}
+
+/// The ways to a worker's task.
+pub(super) struct Slot {
+    pub(super) target: Arc<Latest<Target>>,
+    pub(super) requests: Arc<Mailbox<Request>>,
+}
+
+impl RunIds {
+    /// The ids of the runs of a new arcanos.
+    pub(super) fn new(instance: String) -> Self {
+        Self { instance, next: 1 }
+    }
+
+    fn take(&mut self) -> RunId {
+        let id = RunId::new(&self.instance, self.next);
+        self.next += 1;
+        id
+    }
+}
+
+impl Context {
+    /// The id of a new run.
+    pub(super) fn new_run(&self) -> RunId {
+        lock(&self.run_ids).take()
+    }
+
+    pub(super) fn slots(&self) -> MutexGuard<'_, BTreeMap<WorkerId, Slot>> {
+        lock(&self.slots)
+    }
+
+    /// Whether arcanos ends.
+    pub(super) fn is_ending(&self) -> bool {
+        *self.phase.borrow() != Phase::Running
+    }
+
+    /// Forgets a worker whose task has nothing left to do. Returns `false` if the worker is wanted
+    /// again: its file came back while its last run ended. Then the task must go on.
+    pub(super) fn retire(&self, id: &WorkerId) -> bool {
+        let mut slots = self.slots();
+        let is_present = |target: &Target| matches!(target, Target::Present(_));
+        let is_wanted = slots.get(id).is_some_and(|slot| slot.target.look(is_present));
+        if is_wanted && !self.is_ending() {
+            return false;
+        }
+        slots.remove(id);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_ids_go_on_where_they_were_saved() {
+        let mut ids = RunIds::new("3f2a".to_owned());
+        assert_eq!(ids.take().as_str(), "3f2a-1");
+        let saved = serde_json::to_string(&ids).expect("plain data");
+        let mut restored: RunIds = serde_json::from_str(&saved).expect("what was written");
+        assert_eq!(restored.take().as_str(), "3f2a-2");
+    }
+}
