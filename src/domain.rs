@@ -19,7 +19,9 @@ pub use event::{Event, OccurrenceKind};
 pub use exit::{Exit, ExitCause, ExitReason, signal_name, signal_number};
 pub use host::{Authority, Host, is_localhost, reachable_address};
 pub use id::{Generation, InstanceName, InvalidId, RunId, WorkerId};
-pub use plan::{PlanSummary, ReloadReport, ReloadResult};
+pub use plan::{
+    Cause, Change, KeptBy, PlanEntry, PlanList, PlanSummary, ReloadReport, ReloadResult,
+};
 pub use spec::{
     Argument, Attempts, Backoff, EnvMap, Fingerprint, Launch, Limits, Mode, OnChange, Policy,
     ReadyRule, RestartPolicy, RestartWhen, SchedulePolicy, StartPolicy, StopPolicy, WorkerSpec,

@@ -3,7 +3,10 @@
 use std::{path::PathBuf, sync::Arc};
 
 use super::{Desired, environment::UPSTREAM_VARIABLES};
-use crate::domain::{Launch, OnChange, PlanSummary, Policy, SchedulePolicy, WorkerId, WorkerSpec};
+use crate::domain::{
+    Cause, Change, KeptBy, Launch, OnChange, PlanEntry, PlanSummary, Policy, SchedulePolicy,
+    WorkerId, WorkerSpec,
+};
 
 /// One thing to be done. What it means for a run, the worker's own policy says.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +22,7 @@ pub enum Action {
 pub struct Plan {
     /// What is to be done, in order of ids.
     pub actions: Vec<Action>,
-    /// The same for people.
+    /// The same with causes, to be shown.
     pub summary: PlanSummary,
 }
 
@@ -37,20 +40,21 @@ pub fn reconcile(desired: &Desired, actual: &[Arc<WorkerSpec>], before: &Desired
     }
     let gone = actual.iter().filter(|old| !desired.workers.contains_key(&old.id));
     for id in gone.map(|old| old.id.clone()) {
-        plan.summary.reasons.insert(id.clone(), "its file is no worker any more".to_owned());
-        plan.summary.stopped.push(id.clone());
+        plan.change(&id, Change::Stop, vec![Cause::NoFile]);
         plan.actions.push(Action::Remove(id));
     }
     plan
 }
 
 impl Plan {
+    fn change(&mut self, worker: &WorkerId, change: Change, causes: Vec<Cause>) {
+        self.summary.entries.push(PlanEntry { worker: worker.clone(), change, causes });
+    }
+
     fn start(&mut self, spec: &Arc<WorkerSpec>) {
-        let id = spec.id.clone();
         self.actions.push(Action::Ensure(Arc::clone(spec)));
         if spec.policy.enabled {
-            self.summary.reasons.insert(id.clone(), format!("new: {}", spec.file.display()));
-            self.summary.started.push(id);
+            self.change(&spec.id, Change::Start, vec![Cause::NewFile(spec.file.clone())]);
         } else {
             self.summary.unchanged += 1;
         }
@@ -67,37 +71,31 @@ impl Plan {
             return;
         }
         self.actions.push(Action::Ensure(Arc::clone(new)));
-        let summary = &mut self.summary;
-        let (list, reason) = match (old.policy.enabled, new.policy.enabled) {
-            (true, false) => (&mut summary.stopped, "enabled".to_owned()),
-            (false, true) => (&mut summary.started, "enabled".to_owned()),
+        let (change, causes) = match (old.policy.enabled, new.policy.enabled) {
+            (true, false) => (Change::Stop, vec![Cause::Key("enabled")]),
+            (false, true) => (Change::Start, vec![Cause::Key("enabled")]),
             _ if old.launch != new.launch => {
-                let reason = launch_difference(&old.launch, &new.launch, &sources()).join(", ");
-                match keeper(new) {
-                    Some(why) => (&mut summary.updated, format!("{reason} ({why})")),
-                    None => (&mut summary.restarted, reason),
-                }
+                let change = kept_by(new).map_or(Change::Restart, Change::Keep);
+                (change, launch_difference(&old.launch, &new.launch, &sources()))
             }
             _ if old.policy != new.policy => {
-                (&mut summary.updated, policy_difference(&old.policy, &new.policy).join(", "))
+                (Change::Update, policy_difference(&old.policy, &new.policy))
             }
             _ => {
-                summary.unchanged += 1;
+                self.summary.unchanged += 1;
                 return;
             }
         };
-        list.push(new.id.clone());
-        summary.reasons.insert(new.id.clone(), reason);
+        self.change(&new.id, change, causes);
     }
 }
 
 /// Why a run goes on though its launch has changed.
-fn keeper(new: &WorkerSpec) -> Option<String> {
+fn kept_by(new: &WorkerSpec) -> Option<KeptBy> {
     if let Some(reason) = &new.untrusted {
-        return Some(format!("what runs goes on: {reason}"));
+        return Some(KeptBy::Untrusted(reason.clone()));
     }
-    let is_manual = new.policy.reload == OnChange::Manual;
-    is_manual.then(|| "a run waits for a restart, by `reload.on_change = \"manual\"`".to_owned())
+    (new.policy.reload == OnChange::Manual).then_some(KeptBy::Manual)
 }
 
 /// What the spec of a worker was and is made from, to name what differs.
@@ -109,23 +107,25 @@ struct Sources<'a> {
 
 /// Which parts of a launch differ, by the keys and files people know. Never a value: it may be a
 /// secret.
-fn launch_difference(old: &Launch, new: &Launch, sources: &Sources<'_>) -> Vec<String> {
+fn launch_difference(old: &Launch, new: &Launch, sources: &Sources<'_>) -> Vec<Cause> {
     let is_same_program = old.program == new.program && old.args == new.args;
     let are_same_args = sources.are_args_the_same();
-    let mut names = named(&[
+    let mut causes = keys(&[
         ("command", !is_same_program && are_same_args),
         ("args", !is_same_program && !are_same_args),
         ("ipc", old.ipc != new.ipc),
-        ("file path", old.file != new.file),
+    ]);
+    causes.extend((old.file != new.file).then_some(Cause::FilePath));
+    causes.extend(keys(&[
         ("cwd", old.cwd != new.cwd),
         ("mode", old.mode != new.mode),
         ("limits.memory", old.limits.memory != new.limits.memory),
         ("limits.open_files", old.limits.open_files != new.limits.open_files),
         ("limits.cpu", old.limits.cpu != new.limits.cpu),
         ("user", old.user != new.user),
-    ]);
+    ]));
     if old.fingerprint != new.fingerprint {
-        names.extend(sources.changed_files());
+        causes.extend(sources.changed_files());
     }
     let (old, new) = (&old.env.0, &new.env.0);
     let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(value)).map(|(n, _)| n);
@@ -135,20 +135,20 @@ fn launch_difference(old: &Launch, new: &Launch, sources: &Sources<'_>) -> Vec<S
         // What only follows from the upstream is told by its key.
         let before = variables.len();
         variables.retain(|name| !UPSTREAM_VARIABLES.contains(&name.as_str()));
-        names.extend(named(&[("model.upstream", variables.len() < before)]));
+        causes.extend(keys(&[("model.upstream", variables.len() < before)]));
     }
-    names.extend(variables.iter().map(|name| format!("env {name}")));
-    names
+    causes.extend(variables.into_iter().map(|name| Cause::Variable(name.clone())));
+    causes
 }
 
 /// Which parts of a policy differ, by their keys.
-fn policy_difference(old: &Policy, new: &Policy) -> Vec<String> {
+fn policy_difference(old: &Policy, new: &Policy) -> Vec<Cause> {
     let restart = (&old.restart, &new.restart);
     let start = (&old.start, &new.start);
     let schedule = (old.schedule.as_ref(), new.schedule.as_ref());
     let zone = |policy: Option<&'_ SchedulePolicy>| policy.and_then(|s| s.timezone.clone());
     let is_at_start = |policy: Option<&SchedulePolicy>| policy.is_some_and(|s| s.run_at_start);
-    named(&[
+    keys(&[
         ("restart.policy", restart.0.policy != restart.1.policy),
         ("restart.max_attempts", restart.0.max_attempts != restart.1.max_attempts),
         ("restart.delay", restart.0.delay != restart.1.delay),
@@ -169,8 +169,9 @@ fn policy_difference(old: &Policy, new: &Policy) -> Vec<String> {
     ])
 }
 
-fn named(parts: &[(&str, bool)]) -> Vec<String> {
-    parts.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect()
+/// The keys whose values differ.
+fn keys(parts: &[(&'static str, bool)]) -> Vec<Cause> {
+    parts.iter().filter(|(_, differs)| *differs).map(|(key, _)| Cause::Key(key)).collect()
 }
 
 impl Sources<'_> {
@@ -180,18 +181,18 @@ impl Sources<'_> {
     }
 
     /// The files whose content differs, of those the worker is made of.
-    fn changed_files(&self) -> Vec<String> {
+    fn changed_files(&self) -> Vec<Cause> {
         let (old, new) = (self.before.source(self.id), self.desired.source(self.id));
-        let (Some(old), Some(new)) = (old, new) else { return vec!["file content".to_owned()] };
+        let (Some(old), Some(new)) = (old, new) else { return vec![Cause::Content] };
         let is_changed = |file: &PathBuf, print| !old.uses.contains(&(file.clone(), print));
         let changed = new.uses.iter().filter(|(file, print)| is_changed(file, *print));
         let is_kept = |file: &PathBuf| new.uses.iter().any(|(other, _)| other == file);
         let lost = old.uses.iter().filter(|(file, _)| !is_kept(file));
-        let mut names: Vec<String> =
-            changed.chain(lost).map(|(file, _)| file.display().to_string()).collect();
-        if names.is_empty() {
-            names.push(new.file.display().to_string());
+        let mut causes: Vec<Cause> =
+            changed.chain(lost).map(|(file, _)| Cause::File(file.clone())).collect();
+        if causes.is_empty() {
+            causes.push(Cause::File(new.file.clone()));
         }
-        names
+        causes
     }
 }

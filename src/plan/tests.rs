@@ -12,7 +12,7 @@ use super::{Action, Desired, Surroundings, desired, reconcile};
 use crate::{
     config::{self, Config, Inputs},
     discovery::Candidate,
-    domain::{Fingerprint, WorkerId, WorkerSpec},
+    domain::{Fingerprint, PlanList, WorkerId, WorkerSpec},
 };
 
 fn config(text: &str, environment: &[(&str, &str)]) -> Arc<Config> {
@@ -120,7 +120,7 @@ fn an_unchanged_candidate_keeps_its_spec_and_a_restart_names_its_cause() {
     let reason = |text: &str, content: u128| {
         let config = self::config(text, &[]);
         let next = desired(&config, &[candidate("a", content)], &around(None), &first);
-        reconcile(&next, &actual, &first).summary.reasons.get("a").cloned().unwrap_or_default()
+        reconcile(&next, &actual, &first).summary.reasons().remove(&id).unwrap_or_default()
     };
     assert_eq!(reason("", 2), "a.js");
     assert_eq!(reason("", 20), "shared/util.js");
@@ -136,8 +136,8 @@ fn an_unchanged_candidate_keeps_its_spec_and_a_restart_names_its_cause() {
     );
     let other = around(Some("http://127.0.0.1:9/v1"));
     let next = desired(&config, &[candidate("a", 1)], &other, &first);
-    let reasons = reconcile(&next, &actual, &first).summary.reasons;
-    assert_eq!(reasons["a"], "model.upstream, env OPENAI_API_KEY");
+    let summary = reconcile(&next, &actual, &first).summary;
+    assert_eq!(summary.reasons()[&id], "model.upstream, env OPENAI_API_KEY");
     assert_eq!(reason("[server]\nmax_connections = 9\n", 1), "");
 }
 
@@ -156,8 +156,8 @@ fn a_run_that_is_kept_is_not_told_to_restart() {
         (Some("it is open"), "a.js (what runs goes on: it is open)"),
     ] {
         let summary = reconcile(&of(2, untrusted, &before), &actual, &before).summary;
-        assert_eq!((summary.updated.len(), summary.restarted.len()), (1, 0));
-        assert_eq!(summary.reasons["a"], why);
+        assert_eq!(summary.list(PlanList::Updated).len(), 1);
+        assert_eq!(summary.entries[0].to_string(), why);
     }
 }
 
@@ -198,8 +198,8 @@ fn disabling_stops_and_enabling_starts() {
     };
     let (on, off) = (of(""), of("[workers.a]\nenabled = false\n"));
     let actual = |d: &Desired| d.workers.values().cloned().collect::<Vec<_>>();
-    assert_eq!(reconcile(&off, &actual(&on), &on).summary.stopped.len(), 1);
-    assert_eq!(reconcile(&on, &actual(&off), &off).summary.started.len(), 1);
+    assert_eq!(reconcile(&off, &actual(&on), &on).summary.list(PlanList::Stopped).len(), 1);
+    assert_eq!(reconcile(&on, &actual(&off), &off).summary.list(PlanList::Started).len(), 1);
 }
 
 proptest! {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::reconciler::Reconciler;
 use crate::{
-    domain::{Generation, PlanSummary, ReloadReport, ReloadResult, Stamp},
+    domain::{Generation, PlanList, PlanSummary, ReloadReport, ReloadResult, Stamp},
     engine::report::{ConfigReport, DiscoveryReport},
 };
 
@@ -115,14 +115,14 @@ impl Reconciler {
 }
 
 fn counted(report: &ReloadReport) -> String {
-    let plan = &report.plan;
+    let count = |list| report.plan.list(list).len();
     format!(
         "generation {}, {} started, {} stopped, {} restarted, {} updated, {} unchanged",
         report.generation,
-        plan.started.len(),
-        plan.stopped.len(),
-        plan.restarted.len(),
-        plan.updated.len(),
-        plan.unchanged
+        count(PlanList::Started),
+        count(PlanList::Stopped),
+        count(PlanList::Restarted),
+        count(PlanList::Updated),
+        report.plan.unchanged
     )
 }

@@ -245,17 +245,15 @@ impl Reconciler {
         let next = desired(&config, candidates, &self.surroundings, &self.desired);
         let plan = reconcile(&next, &self.shared.runtime.observe(), &self.desired);
         self.desired = next;
+        for entry in plan.summary.entries.iter().filter(|entry| entry.is_new()) {
+            if let Some(spec) = self.desired.workers.get(&entry.worker) {
+                let file = spec.file.display();
+                self.shared.logs.arcanos(&format!("Found OpenAI SDK worker: {file}"));
+            }
+        }
         for action in plan.actions {
             match action {
-                Action::Ensure(spec) => {
-                    let is_new =
-                        plan.summary.reasons.get(&spec.id).is_some_and(|r| r.starts_with("new"));
-                    if is_new {
-                        let file = spec.file.display();
-                        self.shared.logs.arcanos(&format!("Found OpenAI SDK worker: {file}"));
-                    }
-                    self.shared.runtime.ensure(spec);
-                }
+                Action::Ensure(spec) => self.shared.runtime.ensure(spec),
                 Action::Remove(id) => self.shared.runtime.remove(&id),
             }
         }

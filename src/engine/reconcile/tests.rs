@@ -13,7 +13,10 @@ use crate::{
         observe::config_source::{LoadOutcome, Source},
         start::{Engine, Options},
     },
-    files::{logs::Logs, state::StateDir},
+    files::{
+        logs::{Logs, TailQuery},
+        state::StateDir,
+    },
     text::Redactor,
 };
 
@@ -67,6 +70,13 @@ impl Site {
     async fn reload(&self) -> ReloadReport {
         self.engine.handle().reload().await.expect("it runs")
     }
+
+    /// How often the session log says this.
+    async fn count_in_log(&self, text: &str) -> usize {
+        let logs = self.engine.handle().logs().clone();
+        let lines = logs.tail(None, &TailQuery::last(1000)).await;
+        lines.iter().filter(|line| line.text.contains(text)).count()
+    }
 }
 
 #[tokio::test]
@@ -97,6 +107,8 @@ async fn an_edit_gives_the_worker_another_launch_and_no_edit_gives_none() {
     assert_eq!(before.policy, after.policy);
     let calls = site.runtime.calls();
     assert_eq!(calls[n_calls..], [Call::Ensure(after)], "the other worker is left alone");
+    // The log once took an edit of a file whose name begins with "new" for a new worker.
+    assert_eq!(site.count_in_log("Found OpenAI SDK worker: new.sh").await, 1);
 }
 
 #[tokio::test]

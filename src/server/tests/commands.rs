@@ -89,7 +89,9 @@ async fn a_reload_returns_its_plan_or_what_is_wrong() {
       ],
       "generation": 2,
       "plan": {
-        "reasons": {},
+        "reasons": {
+          "a": "new: a.js"
+        },
         "restarted": [],
         "started": [
           "a"

@@ -12,10 +12,10 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::{
     config::{self, LogFormat},
     domain::{
-        AiStatus, Attempts, Command, ConfigStatus, DiscoveryStatus, Evidence, Exit, ExitCause,
-        ExitReason, Generation, InstanceName, LastExit, Mode, PastRun, PlanSummary, ReloadReport,
-        ReloadResult, RunId, RunOutcome, Snapshot, Stamp, Started, State, Usage, WorkerId,
-        WorkerSpec, WorkerView,
+        AiStatus, Attempts, Cause, Change, Command, ConfigStatus, DiscoveryStatus, Evidence, Exit,
+        ExitCause, ExitReason, Generation, InstanceName, LastExit, Mode, PastRun, PlanEntry,
+        PlanSummary, ReloadReport, ReloadResult, RunId, RunOutcome, Snapshot, Stamp, Started,
+        State, Usage, WorkerId, WorkerSpec, WorkerView,
     },
     engine::{
         Board, CommandError, ConfigReport, DiscoveryReport, Handle, Packages, Pending, Request,
@@ -211,7 +211,12 @@ pub(super) fn report(result: ReloadResult, errors: &[&str]) -> ReloadReport {
         generation: Generation(2),
         at: moment(),
         result,
-        plan: PlanSummary { started: vec![id("a")], unchanged: 3, ..PlanSummary::default() },
+        plan: PlanSummary { entries: vec![started("a")], unchanged: 3 },
         errors: errors.iter().map(|error| (*error).to_owned()).collect(),
     }
+}
+
+fn started(name: &str) -> PlanEntry {
+    let causes = vec![Cause::NewFile(format!("{name}.js").into())];
+    PlanEntry { worker: id(name), change: Change::Start, causes }
 }
