@@ -29,6 +29,6 @@ pub use spec::{
 pub use stamp::{Stamp, human_delay, human_uptime};
 pub use state::State;
 pub use view::{
-    AiStatus, ConfigStatus, DiscoveryStatus, Evidence, LastActivity, LastExit, LogCounters,
-    LogCounts, PastRun, RunOutcome, Snapshot, Started, StateCounts, Usage, WorkerView,
+    ActivityKind, AiStatus, ConfigStatus, DiscoveryStatus, Evidence, LastActivity, LastExit,
+    LogCounters, LogCounts, PastRun, RunOutcome, Snapshot, Started, StateCounts, Usage, WorkerView,
 };

@@ -157,9 +157,10 @@ pub(crate) async fn run_task(
         return say(globals, &answer, out);
     }
     let worker: wire::Worker = understand(client.read(&format!("/workers/{id}")).await?)?;
-    let said = worker.last_activity.and_then(|activity| activity.message);
     // A task's result is the last thing it says.
-    let result = said.filter(|text| worker.state == "completed" && text.starts_with("result"));
+    let is_completed = worker.state == "completed";
+    let said = worker.last_activity.filter(|said| said.kind.as_deref() == Some("result"));
+    let result = said.filter(|_| is_completed).and_then(|said| said.message);
     out.line(&format!("{}: {}", args.worker, escape(worker.state.as_bytes())))?;
     if let Some(result) = result {
         out.line(&escape(result.as_bytes()))?;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::domain::{Exit, ExitReason, signal_number};
+use crate::domain::{Exit, signal_number};
 
 /// `GET /workers/status`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -77,6 +77,7 @@ pub(crate) struct Worker {
 pub(crate) struct LastExit {
     pub(crate) code: Option<i64>,
     pub(crate) signal: Option<Value>,
+    pub(crate) cause: Option<String>,
     pub(crate) reason: Option<String>,
     #[serde(deserialize_with = "moment")]
     pub(crate) at: Option<Timestamp>,
@@ -89,6 +90,7 @@ pub(crate) struct LastExit {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct LastActivity {
+    pub(crate) kind: Option<String>,
     pub(crate) message: Option<String>,
 }
 
@@ -108,6 +110,13 @@ pub(crate) struct Plan {
 fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text: Option<String> = Option::deserialize(deserializer)?;
     Ok(text.and_then(|text| text.parse().ok()))
+}
+
+impl Worker {
+    /// Whether it has a run: only then is there an uptime.
+    pub(crate) const fn has_run(&self) -> bool {
+        self.uptime_seconds.is_some()
+    }
 }
 
 impl LastExit {
@@ -133,11 +142,9 @@ impl LastExit {
         }
     }
 
-    /// Whether its reason says no more than its code or signal. The answer has no field for it, so
-    /// the reason is compared with what the server writes then, in the same words of the domain.
-    pub(crate) fn is_unexplained(&self) -> bool {
-        let facts = self.exit().map(|exit| ExitReason::Unexplained(exit).to_string());
-        facts.is_some() && self.reason == facts
+    /// Whether its reason says no more than its code or signal.
+    pub(crate) const fn is_unexplained(&self) -> bool {
+        self.reason.is_some() && self.cause.is_none()
     }
 
     /// The last line that it wrote to stderr.

@@ -126,6 +126,17 @@ pub enum ExitReason {
     Cause(ExitCause),
 }
 
+impl ExitReason {
+    /// What is known beyond code and signal.
+    #[must_use]
+    pub const fn cause(&self) -> Option<&ExitCause> {
+        match self {
+            Self::Unexplained(_) => None,
+            Self::Failed(cause, _) | Self::Cause(cause) => Some(cause),
+        }
+    }
+}
+
 impl fmt::Display for ExitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let facts = |exit: &Exit| match exit {

@@ -255,11 +255,27 @@ pub struct Evidence {
     pub peak_memory: Option<u64>,
 }
 
+/// What kind of message a worker sent on its channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActivityKind {
+    /// What it does now.
+    Activity,
+    /// A line for the log.
+    Log,
+    /// Why it will exit.
+    ExitReason,
+    /// The result of its task.
+    Result,
+}
+
 /// Something a worker said on its channel.
 #[derive(Clone, Debug)]
 pub struct LastActivity {
     /// When.
     pub at: Stamp,
+    /// What kind of message it was.
+    pub kind: ActivityKind,
     /// What, on one line, cut and redacted.
     pub message: String,
 }

@@ -166,7 +166,7 @@ impl Column {
     fn cell(self, worker: &Worker, width: Option<u16>) -> String {
         let none = || "-".to_owned();
         let share = |part: u16| width.map(|width| width / part);
-        let seconds = worker.uptime_seconds.filter(|_| worker.pid.is_some());
+        let seconds = worker.uptime_seconds;
         match self {
             Self::Worker => fit(&escape(worker.id.as_bytes()), share(3)),
             Self::State => escape(worker.state.as_bytes()).into_owned(),
@@ -231,8 +231,8 @@ fn past(snapshot: &StatusSnapshot, worker: &Worker, now: Timestamp) -> Option<St
     });
     let is_success = exit.and_then(LastExit::exit).is_some_and(Exit::is_success);
     match (reason, exit.and_then(|exit| exit.how())) {
-        (Some(reason), _) if worker.pid.is_none() => Some(reason),
-        (None, Some(how)) if worker.pid.is_none() => {
+        (Some(reason), _) if !worker.has_run() => Some(reason),
+        (None, Some(how)) if !worker.has_run() => {
             Some(if is_success { format!("done{ago}") } else { format!("ended{ago} by {how}") })
         }
         (Some(reason), Some(_)) => Some(format!("last exit{ago}: {reason}")),

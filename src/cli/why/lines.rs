@@ -124,7 +124,7 @@ pub(super) fn life(worker: &Worker, view: View) -> Vec<String> {
     if let Some(pid) = worker.pid {
         state.extend([", pid ".to_owned(), pid.to_string()]);
     }
-    if let Some(seconds) = worker.uptime_seconds.filter(|_| worker.pid.is_some()) {
+    if let Some(seconds) = worker.uptime_seconds {
         let age = human_uptime(Duration::from_secs_f64(seconds.max(0.0)));
         state.extend([", up for ", &age]);
     }

@@ -21,7 +21,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Evidence, Exit, InstanceName, LastActivity, RunId, Stamp, WorkerSpec, reachable_address,
+        ActivityKind, Evidence, Exit, InstanceName, LastActivity, RunId, Stamp, WorkerSpec,
+        reachable_address,
     },
     failpoint::failpoint,
     files::{
@@ -263,14 +264,18 @@ impl RunningChild<'_> {
             Incoming::Ready => self.launch.tell(Event::SaidReady(run)).await,
             Incoming::TaskBegan => self.launch.tell(Event::TaskBegan(run)).await,
             Incoming::ExitReason { reason, retry_after } => {
-                self.note(&format!("exit reason: {reason}"));
+                self.note(ActivityKind::ExitReason, &format!("exit reason: {reason}"));
                 let reason = self.launch.context.logs.redact(&reason);
                 let retry_after = retry_after.and_then(|s| Duration::try_from_secs_f64(s).ok());
                 self.launch.tell(Event::SaidExitReason { run, reason, retry_after }).await;
             }
-            Incoming::Log { level, message } => self.note(&format!("{level}: {message}")),
-            Incoming::Activity { message } => self.note(&message),
-            Incoming::Result { value } => self.note(&format!("result: {value}")),
+            Incoming::Log { level, message } => {
+                self.note(ActivityKind::Log, &format!("{level}: {message}"))
+            }
+            Incoming::Activity { message } => self.note(ActivityKind::Activity, &message),
+            Incoming::Result { value } => {
+                self.note(ActivityKind::Result, &format!("result: {value}"))
+            }
             Incoming::Skipped(count) => {
                 let counters = self.launch.log.counters();
                 counters.dropped.fetch_add(count, Ordering::Relaxed);
@@ -279,11 +284,11 @@ impl RunningChild<'_> {
     }
 
     /// Writes down what the run said.
-    fn note(&self, message: &str) {
+    fn note(&self, kind: ActivityKind, message: &str) {
         self.launch.log.activity(Some(&self.launch.id), message);
         let redacted = self.launch.context.logs.redact(message);
         let shown = text::shown(redacted.as_bytes(), SHOWN);
-        self.launch.activity.say(Some(LastActivity { at: Stamp::now(), message: shown }));
+        self.launch.activity.say(Some(LastActivity { at: Stamp::now(), kind, message: shown }));
     }
 
     /// Reads what the run said last.

@@ -83,6 +83,7 @@ async fn a_worker_is_shown_with_all_that_is_known_of_it() {
       "lastActivity": null,
       "lastExit": {
         "at": "2026-11-23T17:00:00.500Z",
+        "cause": null,
         "code": 9,
         "lastLines": [
           "all is lost"

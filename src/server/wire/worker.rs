@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::seconds::seconds;
 use crate::domain::{
-    Attempts, Exit, LastExit, PastRun, RunId, RunOutcome, Stamp, State, Usage, WorkerId, WorkerView,
+    ActivityKind, Attempts, Exit, ExitReason, LastExit, PastRun, RunId, RunOutcome, Stamp, State,
+    Usage, WorkerId, WorkerView,
 };
 
 /// `GET /workers`.
@@ -59,6 +60,8 @@ pub(in crate::server) struct Worker<'a> {
 struct ExitOf<'a> {
     code: Option<i32>,
     signal: Option<String>,
+    /// What is known beyond code and signal; `reason` has both in one sentence.
+    cause: Option<String>,
     reason: Option<String>,
     at: Stamp,
     uptime_seconds: f64,
@@ -89,6 +92,7 @@ struct Log {
 #[derive(Serialize)]
 struct Activity<'a> {
     at: Stamp,
+    kind: ActivityKind,
     message: &'a str,
 }
 
@@ -134,10 +138,11 @@ impl<'a> Worker<'a> {
             memory_bytes: usage.map(|usage| usage.memory_bytes),
             cpu_seconds: usage.map(|usage| (usage.cpu_seconds * 1000.0).round() / 1000.0),
             log: Log { bytes: log.bytes, lines: log.lines, dropped: log.dropped },
-            last_activity: view
-                .last_activity
-                .as_ref()
-                .map(|activity| Activity { at: activity.at, message: &activity.message }),
+            last_activity: view.last_activity.as_ref().map(|activity| Activity {
+                at: activity.at,
+                kind: activity.kind,
+                message: &activity.message,
+            }),
         }
     }
 }
@@ -147,6 +152,7 @@ impl<'a> ExitOf<'a> {
         Self {
             code: last.exit.and_then(Exit::code),
             signal: last.exit.and_then(Exit::signal),
+            cause: last.reason.as_ref().and_then(ExitReason::cause).map(ToString::to_string),
             reason: last.reason.as_ref().map(ToString::to_string),
             at: last.at,
             uptime_seconds: seconds(last.uptime),

@@ -102,8 +102,8 @@ fn an_empty_folder_says_where_to_look() {
 
 #[test]
 fn an_end_that_nothing_explains_is_told_by_its_last_words() {
-    let last = |reason: &str| {
-        json!({ "code": 3, "reason": reason, "at": "2026-11-23T16:59:00.000Z",
+    let last = |cause: Option<&str>, reason: &str| {
+        json!({ "code": 3, "cause": cause, "reason": reason, "at": "2026-11-23T16:59:00.000Z",
                 "lastLines": ["it began", "no\u{1b}[2J space ", " "] })
     };
     let note_of = |exit: Value| {
@@ -112,9 +112,9 @@ fn an_end_that_nothing_explains_is_told_by_its_last_words() {
         let worker = serde_json::from_value(value).expect("a worker");
         note(&StatusSnapshot::default(), &worker, "2026-11-23T17:00:00Z".parse().expect("a moment"))
     };
-    assert_eq!(note_of(last("exited with code 3")), "exited with code 3: no\\x1b[2J space");
+    assert_eq!(note_of(last(None, "exited with code 3")), "exited with code 3: no\\x1b[2J space");
     let explained = "a missing package (exited with code 3)";
-    assert_eq!(note_of(last(explained)), explained);
+    assert_eq!(note_of(last(Some("a missing package"), explained)), explained);
 }
 
 #[test]
