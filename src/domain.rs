@@ -15,7 +15,7 @@ mod state;
 mod view;
 
 pub use command::Command;
-pub use event::{Event, OccurrenceKind};
+pub use event::{Event, EventKind};
 pub use exit::{Exit, ExitCause, ExitReason, signal_name, signal_number};
 pub use host::{Authority, Host, is_localhost, reachable_address};
 pub use id::{Generation, InstanceName, InvalidId, RunId, WorkerId};

@@ -1,14 +1,16 @@
-//! The tokio tasks that join the floors.
+//! The engine: makes what runs follow what the disk says, with tokio tasks.
+//!
+//! Its folders are the steps: `observe` reads the disk, `reconcile` plans, acts on the
+//! [`runtime`] and publishes on the [`board`]; `local` is the runtime that runs workers as child
+//! processes. The floor above holds a [`Handle`]: it reads the snapshot and sends commands.
 //!
 //! | task | does | ends |
 //! |---|---|---|
-//! | reconciler | has the disk looked at, plans, acts, publishes | at shutdown, first |
-//! | lookout, a thread | looks at the disk; at rest, whether all is as left | after the reconciler |
-//! | one a worker, one a run (`local`) | live the worker's life | when the worker is gone |
+//! | reconciler | has the disk read, plans, acts, publishes | at shutdown, first |
+//! | observer, a thread | reads the disk; at rest checks that nothing changed | after the reconciler |
+//! | one a worker, one a run (`local`) | carry out what the worker's machine decides | when the worker is gone |
 //! | clock | notices that the wall clock was set | with the engine |
-//! | the preflight, the preparation | ask the upstream; install packages | by themselves |
-//!
-//! Floor 4 holds a [`Handle`]: a snapshot to read and verbs to say. It never sees a process.
+//! | preflight, preparation | ask the upstream; install packages | by themselves |
 
 mod board;
 mod clock;

@@ -1,4 +1,4 @@
-//! Failpoints: panics that tests trigger on purpose, to learn what an internal error costs.
+//! Failpoints: panics that tests trigger on purpose, to see that a bug in arcanos stays contained.
 
 /// Panics if the variable `ARCANOS_FAILPOINT` is `PLACE:AT`. Does nothing in an optimised build.
 pub(crate) fn failpoint(place: &str, at: &str) {

@@ -4,13 +4,13 @@ use serde::Serialize;
 
 use super::{RunId, Stamp, State, WorkerId};
 
-/// What an occurrence is about.
+/// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum OccurrenceKind {
+pub enum EventKind {
     /// A worker's state changed.
     Worker,
-    /// The disk was looked at and something was applied or rejected.
+    /// A reload was applied or rejected.
     Reload,
     /// `/health` changed.
     Health,
@@ -26,7 +26,7 @@ pub struct Event {
     pub at: Stamp,
     /// What it is about.
     #[serde(rename = "type")]
-    pub kind: OccurrenceKind,
+    pub kind: EventKind,
     /// The worker, if it is about one.
     pub worker: Option<WorkerId>,
     /// The worker's state now; `null` once it is gone.

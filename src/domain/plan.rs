@@ -195,7 +195,7 @@ impl Serialize for PlanSummary {
     }
 }
 
-/// Whether a pass was applied.
+/// Whether a reload was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReloadResult {
@@ -205,13 +205,13 @@ pub enum ReloadResult {
     Rejected,
 }
 
-/// What became of the last reload.
+/// What one reload did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReloadReport {
     /// The generation after it.
     pub generation: Generation,
-    /// When.
+    /// When it ended.
     pub at: Stamp,
     /// Whether it was applied.
     pub result: ReloadResult,

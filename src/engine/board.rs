@@ -1,12 +1,13 @@
-//! What everybody may see, and what has happened.
+//! The board: the snapshot that all readers share, and the events.
 //!
-//! Writers put in what they know; a snapshot of the whole is taken when somebody asks and kept
-//! until the next change, so that a thousand changes that nobody looks at cost a thousand small
-//! updates and no snapshot. Readers hold no lock.
+//! Writers put in what they know. The first reader after a change builds the next snapshot, under
+//! the lock: it copies one reference a worker. So a thousand changes that nobody reads cost a
+//! thousand small updates and no snapshot. Readers hold the lock only to take the snapshot, never
+//! while they use it.
 //!
-//! Channels: `changes`, a `watch` of a number that grows with every change (waiters look at the
-//! snapshot again); `events`, a `broadcast` of what happened, beside the last
-//! [`HISTORY`] of them for those who come late.
+//! Channels: `changes`, a `watch` of a number that grows with every change, so that waiters read the
+//! snapshot again; `events`, a `broadcast` of what happened. The last [`HISTORY`] events are kept
+//! for readers that come back.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -16,18 +17,18 @@ use std::{
 use tokio::sync::{broadcast, watch};
 
 use crate::{
-    domain::{Event, OccurrenceKind, RunId, Snapshot, Stamp, State, WorkerId, WorkerView},
+    domain::{Event, EventKind, Snapshot, Stamp, WorkerId, WorkerView},
     sync::lock,
 };
 
-/// Occurrences kept for readers that come back: with 1,000 workers, a start of all of them.
+/// Events kept for readers that come back: with 1,000 workers, a start of all of them.
 const HISTORY: usize = 4096;
 
-/// Occurrences a reader may lag behind before it is told to look at everything anew: what 1,000
+/// Events that a reader may lag behind before it must read the whole snapshot again: what 1,000
 /// workers make at once. The channel takes 32 bytes for each from the start.
 const LAG: usize = 1024;
 
-/// The snapshot and the past.
+/// The snapshot and the events.
 pub(crate) struct Board {
     inner: Mutex<Inner>,
     changes: watch::Sender<u64>,
@@ -79,8 +80,9 @@ impl Board {
         self.changes.subscribe()
     }
 
-    /// What happened after the occurrence with this number (all that is still known without
-    /// one), and what will. `None` where some of it is forgotten, or `after` is not known yet.
+    /// The events after the one with this number, and a receiver of those to come. Without a number:
+    /// only those to come. `None` for the past if some of it is forgotten, or if no event has this
+    /// number yet.
     pub(crate) fn events(
         &self,
         after: Option<u64>,
@@ -96,63 +98,62 @@ impl Board {
         (is_known.then(missed), live)
     }
 
-    /// Shows a worker as it is now; tells of it if its state or run changed.
+    /// Shows a worker as it is now. Emits an event if its state or run changed, or with a message.
     pub(crate) fn put(&self, view: WorkerView, message: Option<String>) {
         let mut inner = self.lock();
         let view = Arc::new(view);
         let previous = inner.workers.insert(view.id.clone(), Arc::clone(&view));
-        inner.spoil();
+        inner.invalidate();
         let before = previous.as_ref().map(|p| p.state);
-        let is_news = before != Some(view.state)
+        let is_event = before != Some(view.state)
             || previous.is_some_and(|p| p.run_id != view.run_id)
             || message.is_some();
-        if is_news {
-            let fact = Fact {
-                kind: OccurrenceKind::Worker,
+        if is_event {
+            let text = message.unwrap_or_else(|| format!("{} is {}", view.id, view.state));
+            let event = Event {
                 worker: Some(view.id.clone()),
                 state: Some(view.state),
                 previous: before,
                 run_id: view.run_id.clone(),
-                message: message.unwrap_or_else(|| format!("{} is {}", view.id, view.state)),
+                ..event(EventKind::Worker, text)
             };
-            self.tell(&mut inner, fact);
+            self.emit(&mut inner, event);
         }
         drop(inner);
         self.changed();
     }
 
-    /// A worker is no more.
+    /// Takes a worker off the board: it is gone.
     pub(crate) fn remove(&self, id: &WorkerId) {
         let mut inner = self.lock();
         if let Some(gone) = inner.workers.remove(id) {
-            inner.spoil();
-            let fact = Fact {
-                kind: OccurrenceKind::Worker,
+            inner.invalidate();
+            let event = Event {
                 worker: Some(id.clone()),
-                state: None,
                 previous: Some(gone.state),
                 run_id: gone.run_id.clone(),
-                message: format!("{id} is gone"),
+                ..event(EventKind::Worker, format!("{id} is gone"))
             };
-            self.tell(&mut inner, fact);
+            self.emit(&mut inner, event);
         }
         drop(inner);
         self.changed();
     }
 
-    /// Changes what is not about a worker; tells of it if that turns the health.
+    /// Changes what is not about one worker. Emits an event if that changes the health.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Snapshot)) {
         let mut inner = self.lock();
         let mut snapshot = Snapshot::clone_without_workers(&inner.snapshot);
         change(&mut snapshot);
         inner.snapshot = Arc::new(snapshot);
         inner.is_stale = true;
-        self.look_at_health(&mut inner);
+        self.check_health(&mut inner);
         drop(inner);
         self.changed();
     }
 
-    /// Says what is wrong with something, or that nothing is any more.
+    /// Shows what is wrong with something, or that nothing is any more. `source` names it: one problem
+    /// for each source.
     pub(crate) fn set_problem(&self, source: &str, problem: Option<String>) {
         let mut inner = self.lock();
         let is_change = match problem {
@@ -161,7 +162,7 @@ impl Board {
         };
         if is_change {
             inner.is_stale = true;
-            self.look_at_health(&mut inner);
+            self.check_health(&mut inner);
         }
         drop(inner);
         if is_change {
@@ -169,20 +170,12 @@ impl Board {
         }
     }
 
-    /// Tells of a reload.
-    pub(crate) fn tell_reload(&self, message: String) {
-        let fact = Fact {
-            kind: OccurrenceKind::Reload,
-            worker: None,
-            state: None,
-            previous: None,
-            run_id: None,
-            message,
-        };
-        self.tell(&mut self.lock(), fact);
+    /// Emits the event of a reload.
+    pub(crate) fn emit_reload(&self, message: String) {
+        self.emit(&mut self.lock(), event(EventKind::Reload, message));
     }
 
-    fn look_at_health(&self, inner: &mut Inner) {
+    fn check_health(&self, inner: &mut Inner) {
         let is_degraded = inner.fresh().is_degraded();
         if is_degraded == inner.was_degraded {
             return;
@@ -192,35 +185,19 @@ impl Board {
             true => "health is degraded",
             false => "health is OK",
         };
-        let fact = Fact {
-            kind: OccurrenceKind::Health,
-            worker: None,
-            state: None,
-            previous: None,
-            run_id: None,
-            message: message.to_owned(),
-        };
-        self.tell(inner, fact);
+        self.emit(inner, event(EventKind::Health, message.to_owned()));
     }
 
-    fn tell(&self, inner: &mut Inner, fact: Fact) {
-        let occurrence = Arc::new(Event {
-            id: inner.next_id,
-            at: Stamp::now(),
-            kind: fact.kind,
-            worker: fact.worker,
-            state: fact.state,
-            previous: fact.previous,
-            run_id: fact.run_id,
-            message: fact.message,
-        });
+    /// Gives the event its number, and keeps and sends it.
+    fn emit(&self, inner: &mut Inner, event: Event) {
+        let event = Arc::new(Event { id: inner.next_id, ..event });
         inner.next_id += 1;
         if inner.history.len() == HISTORY {
             inner.history.pop_front();
         }
-        inner.history.push_back(Arc::clone(&occurrence));
-        // Nobody may be listening.
-        let _ = self.events.send(occurrence);
+        inner.history.push_back(Arc::clone(&event));
+        // It fails if nobody listens.
+        let _ = self.events.send(event);
     }
 
     fn changed(&self) {
@@ -228,15 +205,15 @@ impl Board {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic inside would leave at worst a stale snapshot, which the next change mends.
+        // A panic under the lock leaves at worst an outdated snapshot, until the next change.
         lock(&self.inner)
     }
 }
 
 impl Inner {
-    /// The snapshot is not true any more. What only it still holds is let go at once: without
-    /// readers nobody would ask for another one, and each worker would be there twice.
-    fn spoil(&mut self) {
+    /// Marks the snapshot as outdated and drops the views in it. Without readers nobody would ask for
+    /// the next snapshot, and each worker would be in memory twice.
+    fn invalidate(&mut self) {
         if !self.is_stale {
             self.snapshot = Arc::new(Snapshot::clone_without_workers(&self.snapshot));
             self.is_stale = true;
@@ -255,12 +232,16 @@ impl Inner {
     }
 }
 
-/// An occurrence before it has a number.
-struct Fact {
-    kind: OccurrenceKind,
-    worker: Option<WorkerId>,
-    state: Option<State>,
-    previous: Option<State>,
-    run_id: Option<RunId>,
-    message: String,
+/// An event of this moment that is not about a worker; it has no number yet.
+fn event(kind: EventKind, message: String) -> Event {
+    Event {
+        id: 0,
+        at: Stamp::now(),
+        kind,
+        worker: None,
+        state: None,
+        previous: None,
+        run_id: None,
+        message,
+    }
 }

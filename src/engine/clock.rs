@@ -1,4 +1,4 @@
-//! Notices when the wall clock is set, without ticking.
+//! Notices when the wall clock is set. A timer of the kernel reports it; nothing polls.
 
 use std::{
     io,
@@ -11,21 +11,21 @@ use rustix::time::{
 };
 use tokio::{net::unix::pipe, sync::watch};
 
-/// A moment that never comes: the year 2200, in seconds since 1970.
+/// When the timer would expire, in seconds since 1970: the year 2200, so never.
 const NEVER: i64 = 7_258_118_400;
 
-/// Counts the times the wall clock was set, until nobody listens any more. Ends with an error
-/// where the system cannot tell (then schedules by the clock notice a jump only when they run).
+/// Counts how often the wall clock was set, until nobody listens any more. Fails where the system has
+/// no such timer; then a schedule notices a jump of the clock only at its next tick.
 pub(super) async fn follow(jumps: watch::Sender<u64>) -> io::Result<()> {
-    // A timer is no pipe, but is waited for and read like one.
+    // tokio has no type for a timerfd, but waits for and reads a pipe in the same way.
     let timer = pipe::Receiver::from_owned_fd_unchecked(timer()?)?;
     loop {
         tokio::select! {
             ready = timer.readable() => ready?,
             () = jumps.closed() => return Ok(()),
         }
-        // The kernel cancels the timer when the clock is set: the read says ECANCELED, and the
-        // timer is armed again by it.
+        // When the clock is set, the kernel cancels the timer: the read fails with ECANCELED, which
+        // arms the timer again.
         match timer.try_read(&mut [0; 8]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             _ => jumps.send_modify(|jumps| *jumps += 1),

@@ -1,4 +1,4 @@
-//! The engine as the floor above sees it: a snapshot to read, verbs to say.
+//! The handle: how the server and the command line read the engine and send it requests.
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
@@ -20,11 +20,11 @@ use crate::{
 
 /// What the reconciler is asked for.
 pub(crate) enum Request {
-    /// LoadOutcome at the disk and say what came of it.
+    /// Read the disk now and report what came of it.
     Reload(oneshot::Sender<ReloadReport>),
-    /// Hand out what is known, so that somebody can foresee what a look would do.
+    /// Hand out a copy of what the reconciler knows, from which a plan can be previewed.
     Preview(oneshot::Sender<PlanPreview>),
-    /// Say that you are there.
+    /// Answer: the watchdog asks whether the reconciler is alive.
     Beat(oneshot::Sender<()>),
 }
 
@@ -40,11 +40,11 @@ pub(crate) struct Shared {
     pub(crate) address: watch::Sender<Option<SocketAddr>>,
     pub(crate) reloads: ReloadCounters,
     pub(crate) state: Arc<StateDir>,
-    /// One looks ahead at a time: it costs what a look costs, and takes no one's turn.
+    /// Only one preview at a time: each costs as much as a pass of the reconciler.
     pub(crate) previewing: Arc<Semaphore>,
 }
 
-/// A way to the engine. Cheap to clone; dropping it does nothing.
+/// A handle of the engine. Cheap to clone; dropping it does nothing.
 #[derive(Clone)]
 pub struct Handle(pub(crate) Arc<Shared>);
 
@@ -54,7 +54,7 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// A request about a worker that was taken.
+/// A command that was accepted, to be waited for. Dropping it does not undo the command.
 #[derive(Debug)]
 pub struct Ticket {
     handle: Handle,
@@ -81,8 +81,8 @@ impl Handle {
         self.0.board.changes()
     }
 
-    /// What happened after the occurrence with this number, and a way to hear what will.
-    /// Without a number: only what will. `None` for the past where part of it is forgotten.
+    /// The events after the one with this number, and a receiver of those to come. Without a number:
+    /// only those to come. `None` for the past if part of it is forgotten.
     #[must_use]
     pub fn events(
         &self,
@@ -127,7 +127,7 @@ impl Handle {
         self.0.runtime.usage(workers).await
     }
 
-    /// Asks something of one worker. Taken means that it will be done, also if the rescan goes
+    /// Sends a command to one worker. Once it is accepted it is carried out, also if the caller goes
     /// away.
     ///
     /// # Errors
@@ -146,7 +146,7 @@ impl Handle {
         self.0.runtime.restart_all().await
     }
 
-    /// Looks at config and folder now.
+    /// Reads config and folder now, and applies them.
     ///
     /// # Errors
     /// [`CommandError::Stopping`].
@@ -157,8 +157,8 @@ impl Handle {
         report.await.map_err(|_| CommandError::Stopping)
     }
 
-    /// What a look at config and folder would do now, applied to nothing. By the draft of this
-    /// name it is another config that is looked at.
+    /// What a reload would do now; applies nothing. With the name of a draft, by that config instead
+    /// of the one in force.
     ///
     /// # Errors
     /// There is no such draft, or arcanos is ending.
@@ -171,7 +171,7 @@ impl Handle {
         let preview = preview.await.map_err(|_| stopping())?;
         let state = Arc::clone(&self.0.state);
         let looked = tokio::task::spawn_blocking(move || {
-            // Until the end, whether the one who asked is still there or not.
+            // Held to the end, also if the caller is gone: the work goes on without it.
             let _turn = turn;
             let draft = draft.map(|name| match state.draft(&name) {
                 Ok(Some(draft)) => Ok(draft),
@@ -182,8 +182,7 @@ impl Handle {
         looked.await.map_err(|_| stopping())?
     }
 
-    /// Waits until the one who follows the disk is between two looks, and says so. `false` if
-    /// there is none any more.
+    /// Waits until the reconciler is between two passes. Returns `false` if it has ended.
     pub async fn beat(&self) -> bool {
         let (reply, answer) = oneshot::channel();
         self.0.requests.send(Request::Beat(reply)).await.is_ok() && answer.await.is_ok()
@@ -195,21 +194,21 @@ impl Handle {
         self.snapshot().generation
     }
 
-    /// Says what is wrong with something outside the engine, or that nothing is any more.
-    /// `source` names it: one problem a source.
+    /// Shows what is wrong with something outside the engine, or that nothing is any more. `source`
+    /// names it: one problem for each source.
     pub fn set_problem(&self, source: &str, problem: Option<String>) {
         self.0.board.set_problem(source, problem);
     }
 
-    /// Says where the status server listens; runs started from now on get it as `ARCANOS_URL`.
+    /// Sets where the status server listens; runs launched from now on get it as `ARCANOS_URL`.
     pub fn set_address(&self, address: Option<SocketAddr>) {
         self.0.address.send_replace(address);
     }
 }
 
 impl Ticket {
-    /// Waits until the worker is up again, or has run to its end, or is stopped if that was
-    /// asked.
+    /// Waits until the worker is up again, or has run to its end, or is stopped if that was the
+    /// command.
     ///
     /// # Errors
     /// The state it is in instead, and why.

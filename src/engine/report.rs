@@ -1,4 +1,4 @@
-//! What a pass over the disk found, for those who ask.
+//! Reports: config, verdicts and reload counts as the server shows them.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -31,9 +31,9 @@ pub struct ConfigReport {
     pub config: serde_json::Value,
     /// Where each value comes from, by key path.
     pub sources: BTreeMap<String, &'static str>,
-    /// What became of the last look at the disk that changed something or failed.
+    /// The last reload that changed something or failed.
     pub last_reload: Option<ReloadReport>,
-    /// The last looks that changed something or failed, newest first, each by itself.
+    /// The last reloads that changed something or failed, newest first, each by itself.
     pub reloads: VecDeque<Arc<ReloadReport>>,
 }
 
@@ -47,7 +47,7 @@ pub struct DiscoveryReport {
     pub files: Arc<Vec<Verdict>>,
 }
 
-/// What the status server must know of the config, now.
+/// What the status server needs of the config in force.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// Where it should listen.
@@ -72,7 +72,7 @@ impl ServerSettings {
     }
 }
 
-/// How many looks at the disk were applied and rejected, of those that changed something.
+/// How many reloads were applied and rejected, of those that changed something.
 #[derive(Debug, Default)]
 pub struct ReloadCounters {
     applied: AtomicU64,

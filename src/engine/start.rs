@@ -1,4 +1,4 @@
-//! Brings the engine up, and down again.
+//! Start and shutdown of the engine.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -38,30 +38,29 @@ use crate::{
     sync::lock,
 };
 
-/// Requests to look at the disk that may wait: each is answered by the next look, so a few are
-/// plenty.
+/// Requests that may wait for the reconciler: it answers each after one pass, so a few are plenty.
 const REQUESTS: usize = 16;
 
-/// What the engine starts from.
+/// What the engine needs to start.
 pub struct Options {
-    /// Where the config comes from; already looked at once.
+    /// Where the config comes from; read once already.
     pub source: Source,
-    /// What that look found.
+    /// The config that was read.
     pub loaded: Loaded,
     /// The state directory, locked.
     pub state: Arc<StateDir>,
-    /// The name of this instance: the beginning of the names of its runs.
+    /// The id of this arcanos, with which the ids of its runs begin.
     pub instance: String,
     /// The logs, open.
     pub logs: Logs,
-    /// What is to be done with the logs when another config comes into force.
+    /// Called with each config that comes into force, to set up the logs.
     pub on_config: OnConfig,
 }
 
 /// Why the engine cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The folder of workers can neither be found nor made.
+    /// The folder of workers does not exist and cannot be created.
     #[error("discovery.directory: `{path}` cannot be created: {source}")]
     Directory {
         /// The folder.
@@ -69,10 +68,10 @@ pub enum EngineError {
         /// Why.
         source: io::Error,
     },
-    /// The rules do not compile.
+    /// A rule of `discovery.rules` does not compile.
     #[error("discovery.rules: {0}")]
     Rules(String),
-    /// The machine has no thread to spare.
+    /// The machine refuses a thread.
     #[error("cannot start the thread that follows the disk: {0}")]
     Thread(io::Error),
     /// The machine refuses what running workers takes: a thread, a descriptor, a signal handler.
@@ -133,26 +132,26 @@ impl Engine {
         Ok(Self { handle: Handle(shared), stop, end, reconciler })
     }
 
-    /// A way to ask and to see.
+    /// A handle to read the snapshot and to send commands.
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// Asks every run to end, side by side, and waits until all are gone. No request is taken any
+    /// Asks all runs to end at once and waits until they are gone. No request is accepted any
     /// more. What was logged may not be on the disk yet: see [`Logs::flush`].
     pub async fn shut_down(&self) {
         self.stop.send_replace(true);
         let reconciler = lock(&self.reconciler).take();
         if let Some(reconciler) = reconciler {
-            // It ends after the look that may be under way.
+            // It ends after the pass that may be under way: nothing starts a worker after it.
             let _ = reconciler.await;
         }
         self.handle.0.runtime.shut_down().await;
         self.end.cancel();
     }
 
-    /// Kills every run at once; [`Engine::shut_down`] then ends soon.
+    /// Kills all runs; [`Engine::shut_down`] then ends soon.
     pub fn kill(&self) {
         self.handle.0.runtime.kill();
     }

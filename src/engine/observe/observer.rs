@@ -42,7 +42,7 @@ pub(in crate::engine) struct Observer {
     lock: LockFile,
     /// By what the single files are known that the last look read; `None` where that may not have
     /// seen the last of them.
-    marks: Option<FileSnapshot>,
+    file_snapshot: Option<FileSnapshot>,
     is_fresh: bool,
 }
 
@@ -50,7 +50,7 @@ pub(in crate::engine) struct Observer {
 #[derive(Clone, Default)]
 struct LockFile {
     path: PathBuf,
-    marks: FileSnapshot,
+    file_snapshot: FileSnapshot,
     digest: Option<String>,
 }
 
@@ -73,7 +73,7 @@ pub(in crate::engine) struct Observation {
     /// Who else may write to the config or read its secrets.
     pub(in crate::engine) permissions: PermissionReport,
     /// When to look again, if something is not settled.
-    pub(in crate::engine) again: Option<Duration>,
+    pub(in crate::engine) look_again: Option<Duration>,
     /// What is to be watched from now on.
     pub(in crate::engine) watch: WatchList,
 }
@@ -99,7 +99,7 @@ impl Observer {
             rules: Arc::new(rules),
             judged: None,
             lock: LockFile::default(),
-            marks: None,
+            file_snapshot: None,
             is_fresh: false,
         })
     }
@@ -107,7 +107,7 @@ impl Observer {
     /// One that looks at the config anew, or at the draft of another.
     pub(in crate::engine) fn anew(self, draft: Option<Draft>) -> Self {
         let source = self.source.anew(draft);
-        Self { scanner: self.scanner.within(source.base()), source, marks: None, ..self }
+        Self { scanner: self.scanner.within(source.base()), source, file_snapshot: None, ..self }
     }
 
     /// Where the config's file is.
@@ -122,43 +122,43 @@ impl Observer {
     pub(in crate::engine) fn look(
         &mut self,
         running: Vec<Arc<WorkerSpec>>,
-        news: ChangedPaths,
+        changed: ChangedPaths,
     ) -> Observation {
-        let mut again = None;
+        let mut look_again = None;
         let files = self.single_files();
-        let marks = FileSnapshot::of(files.iter().map(PathBuf::as_path));
+        let file_snapshot = FileSnapshot::of(files.iter().map(PathBuf::as_path));
         let config = match self.source.look() {
             LoadOutcome::Same => ConfigObservation::Same,
             LoadOutcome::Held => {
-                again = Some(HELD_PAUSE);
+                look_again = Some(HELD_PAUSE);
                 ConfigObservation::Same
             }
             LoadOutcome::Bad(fault) => ConfigObservation::Bad(fault),
             LoadOutcome::Loaded(loaded) => self.adopt(loaded),
         };
         let directory = &self.config.discovery.directory;
-        let news = news.without(|path| self.is_of_config(path));
-        let folder = self.scanner.scan(&self.rules, directory, Instant::now(), &news);
+        let changed = changed.without(|path| self.is_of_config(path));
+        let folder = self.scanner.scan(&self.rules, directory, Instant::now(), &changed);
         let watch = self.watch_list(folder.as_ref().ok());
         let wake = folder.as_ref().ok().and_then(|scan| scan.wake);
         // What a new config names besides, the next look asks about.
         let is_whole = self.single_files() == files;
-        let is_fresh = marks.is_fresh() || folder.as_ref().is_ok_and(|scan| scan.fresh);
+        let is_fresh = file_snapshot.is_fresh() || folder.as_ref().is_ok_and(|scan| scan.fresh);
         self.is_fresh = is_fresh || !is_whole;
         let judged = match folder {
             Ok(scan) => Some(Ok(self.judge(scan.listing, running))),
             Err(ScanError::Busy(_)) => {
-                again = Some(HELD_PAUSE);
+                look_again = Some(HELD_PAUSE);
                 None
             }
             Err(error) => Some(Err(error.to_string())),
         };
-        self.marks = (again.is_none() && is_whole).then_some(marks);
+        self.file_snapshot = (look_again.is_none() && is_whole).then_some(file_snapshot);
         Observation {
             config,
             lock: self.lock_digest(),
             permissions: self.source.permissions(),
-            again: [again, wake].into_iter().flatten().min(),
+            look_again: [look_again, wake].into_iter().flatten().min(),
             watch,
             folder: judged,
         }
@@ -166,7 +166,7 @@ impl Observer {
 
     /// Whether all is as the last look left it. `false` where only another look can tell.
     pub(in crate::engine) fn is_as_left(&self) -> bool {
-        self.marks.as_ref().is_some_and(FileSnapshot::is_unchanged)
+        self.file_snapshot.as_ref().is_some_and(FileSnapshot::is_unchanged)
             && self.scanner.is_as_left(&self.rules, &self.config.discovery.directory)
     }
 
@@ -266,7 +266,7 @@ impl Observer {
             return None;
         }
         let path = self.lock_file();
-        if self.lock.path != path || !self.lock.marks.is_unchanged() {
+        if self.lock.path != path || !self.lock.file_snapshot.is_unchanged() {
             self.lock = LockFile::read(path);
         }
         self.lock.digest.clone()
@@ -275,12 +275,12 @@ impl Observer {
 
 impl LockFile {
     fn read(path: PathBuf) -> Self {
-        let marks = FileSnapshot::of([path.as_path()]);
+        let file_snapshot = FileSnapshot::of([path.as_path()]);
         let digest = match read_settled(&path, MAX_LOCK) {
             Ok(Settled::Content(bytes)) => Some(crate::discovery::fingerprint(&bytes).to_string()),
             _ => None,
         };
-        Self { path, marks, digest }
+        Self { path, file_snapshot, digest }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
 
 /// How long a look that was asked for waits for what is not settled: the absence after which a
 /// file counts as removed, and some room.
-pub(in crate::engine) const PATIENCE: Duration = Duration::from_millis(500);
+pub(in crate::engine) const SETTLE_LIMIT: Duration = Duration::from_millis(500);
 
 /// All that the reconciler knows, at one moment.
 pub(crate) struct PlanPreview {
@@ -46,9 +46,9 @@ impl Upstreams {
     pub(in crate::engine) fn of(
         config: &Config,
         now: Option<String>,
-        desk: &UpstreamMonitor,
+        monitor: &UpstreamMonitor,
     ) -> Self {
-        Self { now: (config.model.upstream.clone(), now), stand_in: desk.stand_in_url() }
+        Self { now: (config.model.upstream.clone(), now), stand_in: monitor.stand_in_url() }
     }
 
     fn given(&self, upstream: &Upstream) -> Option<String> {
@@ -65,7 +65,7 @@ impl PlanPreview {
     /// Blocks, for at most half a second longer than the disk does.
     pub(in crate::engine) fn report(mut self, draft: Option<Draft>) -> ReloadReport {
         let mut observer = self.observer.anew(draft);
-        let patience = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + SETTLE_LIMIT;
         let mut errors = Vec::new();
         let folder = loop {
             let observation = observer.look(self.actual.clone(), ChangedPaths::Anything);
@@ -80,8 +80,11 @@ impl PlanPreview {
                     return report(self.generation, ReloadResult::Rejected, plan, fault.errors);
                 }
             }
-            match observation.again.filter(|again| Instant::now() + *again < patience) {
-                Some(again) => thread::sleep(again),
+            match observation
+                .look_again
+                .filter(|look_again| Instant::now() + *look_again < deadline)
+            {
+                Some(look_again) => thread::sleep(look_again),
                 None => break observation.folder,
             }
         };

@@ -27,7 +27,7 @@ use crate::{
 
 /// Orders that may wait: the reconciler awaits what it asked for before it asks again, and may say
 /// another interval besides.
-const ORDERS: usize = 2;
+const REQUESTS: usize = 2;
 
 /// The stack of the thread, in bytes: it reads configs, whose parser recurses.
 const STACK_SIZE: usize = 2 << 20;
@@ -45,12 +45,12 @@ const TRIM_INTERVAL: Duration = Duration::from_secs(600);
 
 /// How often to look while something is wrong with config or folder: they may come back with a
 /// folder far above them, of which no event tells.
-const AMISS_INTERVAL: Duration = Duration::from_secs(1);
+const PROBLEM_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Has the disk looked at. Dropping it ends the thread, after the look that may be under way.
 pub(in crate::engine) struct ObserverThread {
-    orders: SyncSender<ObserverRequest>,
-    pace: PollSchedule,
+    requests: SyncSender<ObserverRequest>,
+    schedule: PollSchedule,
 }
 
 /// When it looks without being asked to.
@@ -63,13 +63,13 @@ pub(in crate::engine) struct PollSchedule {
     pub(in crate::engine) looks_twice: bool,
     /// Whether nobody is woken while all is as it was left. Where events are missing against the
     /// owner's will, every interval is a try to have them again.
-    pub(in crate::engine) lets_rest: bool,
+    pub(in crate::engine) is_quiet: bool,
 }
 
 enum ObserverRequest {
     LoadOutcome {
         running: Vec<Arc<WorkerSpec>>,
-        news: ChangedPaths,
+        changed: ChangedPaths,
         reply: oneshot::Sender<Observation>,
     },
     PollSchedule(PollSchedule),
@@ -86,15 +86,15 @@ impl PollSchedule {
     pub(in crate::engine) fn of(
         watcher: &Watcher,
         scan_interval: Duration,
-        is_amiss: bool,
+        has_problem: bool,
     ) -> Self {
         let interval = watcher.interval(scan_interval);
         let is_native = *watcher.mode() == WatchMode::Native;
-        let is_urgent = is_native && is_amiss;
+        let is_urgent = is_native && has_problem;
         Self {
-            interval: if is_urgent { interval.min(AMISS_INTERVAL) } else { interval },
+            interval: if is_urgent { interval.min(PROBLEM_INTERVAL) } else { interval },
             looks_twice: is_native,
-            lets_rest: !matches!(watcher.mode(), WatchMode::Poll(Some(_))),
+            is_quiet: !matches!(watcher.mode(), WatchMode::Poll(Some(_))),
         }
     }
 }
@@ -107,14 +107,16 @@ impl ObserverThread {
     pub(in crate::engine) fn start(
         observer: Observer,
         rescan: Rescan,
-        pace: PollSchedule,
+        schedule: PollSchedule,
         give_memory_back: fn(),
     ) -> io::Result<Self> {
-        let (orders, queue) = sync_channel(ORDERS);
+        let (requests, queue) = sync_channel(REQUESTS);
         thread::Builder::new().name("arcanos-look".to_owned()).stack_size(STACK_SIZE).spawn(
-            move || watch(observer, &rescan, MemoryTrimmer::new(give_memory_back), pace, &queue),
+            move || {
+                watch(observer, &rescan, MemoryTrimmer::new(give_memory_back), schedule, &queue)
+            },
         )?;
-        Ok(Self { orders, pace })
+        Ok(Self { requests, schedule })
     }
 
     /// Looks. `running` is what runs now, in order of ids; `news` is what has been told since the
@@ -122,11 +124,11 @@ impl ObserverThread {
     pub(in crate::engine) async fn look(
         &self,
         running: Vec<Arc<WorkerSpec>>,
-        news: ChangedPaths,
+        changed: ChangedPaths,
     ) -> Result<Observation, ObserverGone> {
         let (reply, observation) = oneshot::channel();
-        self.orders
-            .send(ObserverRequest::LoadOutcome { running, news, reply })
+        self.requests
+            .send(ObserverRequest::LoadOutcome { running, changed, reply })
             .map_err(|_| ObserverGone)?;
         observation.await.map_err(|_| ObserverGone)
     }
@@ -134,16 +136,16 @@ impl ObserverThread {
     /// A copy of what looks, for a look that changes nothing.
     pub(in crate::engine) async fn copy(&self) -> Result<Observer, ObserverGone> {
         let (reply, observer) = oneshot::channel();
-        self.orders.send(ObserverRequest::Copy(reply)).map_err(|_| ObserverGone)?;
+        self.requests.send(ObserverRequest::Copy(reply)).map_err(|_| ObserverGone)?;
         observer.await.map_err(|_| ObserverGone)
     }
 
     /// When it looks without being asked to, from now on.
-    pub(in crate::engine) fn set_pace(&mut self, pace: PollSchedule) {
-        if self.pace != pace {
-            self.pace = pace;
+    pub(in crate::engine) fn set_schedule(&mut self, schedule: PollSchedule) {
+        if self.schedule != schedule {
+            self.schedule = schedule;
             // A thread that has ended is noticed at the next look.
-            let _ = self.orders.send(ObserverRequest::PollSchedule(pace));
+            let _ = self.requests.send(ObserverRequest::PollSchedule(schedule));
         }
     }
 }
@@ -153,26 +155,26 @@ fn watch(
     mut observer: Observer,
     rescan: &Rescan,
     mut trimmer: MemoryTrimmer,
-    mut pace: PollSchedule,
-    orders: &Receiver<ObserverRequest>,
+    mut schedule: PollSchedule,
+    requests: &Receiver<ObserverRequest>,
 ) {
-    let mut due = Instant::now() + pace.interval;
+    let mut due = Instant::now() + schedule.interval;
     loop {
         let next = trimmer.due.map_or(due, |trim| trim.min(due));
-        match orders.recv_timeout(next.saturating_duration_since(Instant::now())) {
-            Ok(ObserverRequest::LoadOutcome { running, news, reply }) => {
+        match requests.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            Ok(ObserverRequest::LoadOutcome { running, changed, reply }) => {
                 // Who asked may be gone, as arcanos ends.
-                let _ = reply.send(observer.look(running, news));
-                trimmer.expect_rest();
-                if pace.looks_twice && observer.is_fresh() {
+                let _ = reply.send(observer.look(running, changed));
+                trimmer.trim_soon();
+                if schedule.looks_twice && observer.is_fresh() {
                     due = Instant::now() + SETTLED;
                     continue;
                 }
             }
             Ok(ObserverRequest::PollSchedule(new)) => {
-                pace = new;
+                schedule = new;
                 // The second look that may be due soon is not put off by it.
-                if pace.looks_twice && observer.is_fresh() {
+                if schedule.looks_twice && observer.is_fresh() {
                     continue;
                 }
             }
@@ -185,16 +187,16 @@ fn watch(
                 trimmer.trim();
                 continue;
             }
-            Err(RecvTimeoutError::Timeout) if pace.looks_twice && observer.is_fresh() => {
+            Err(RecvTimeoutError::Timeout) if schedule.looks_twice && observer.is_fresh() => {
                 rescan.again()
             }
-            Err(RecvTimeoutError::Timeout) if pace.lets_rest && observer.is_as_left() => {
-                trimmer.tidy_now_and_then()
+            Err(RecvTimeoutError::Timeout) if schedule.is_quiet && observer.is_as_left() => {
+                trimmer.trim_now_and_then()
             }
             Err(RecvTimeoutError::Timeout) => rescan.all(),
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        due = Instant::now() + pace.interval;
+        due = Instant::now() + schedule.interval;
     }
 }
 
@@ -214,7 +216,7 @@ impl MemoryTrimmer {
     }
 
     /// Something was done; what that took is given back once it is over.
-    fn expect_rest(&mut self) {
+    fn trim_soon(&mut self) {
         self.due = Some(Instant::now() + TRIM_AFTER);
     }
 
@@ -224,7 +226,7 @@ impl MemoryTrimmer {
         self.last = Instant::now();
     }
 
-    fn tidy_now_and_then(&mut self) {
+    fn trim_now_and_then(&mut self) {
         if self.last.elapsed() >= TRIM_INTERVAL {
             self.trim();
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    effective::{Shown, tell_warnings},
+    effective::{Shown, log_warnings},
     reconciler::Reconciler,
 };
 use crate::{
@@ -32,7 +32,7 @@ impl Reconciler {
                     self.shown.keep_in(&mut loaded, "state", "directory");
                 }
                 self.refused = refused;
-                self.is_config_news = true;
+                self.is_config_changed = true;
                 if self.config == config {
                     // The same values may be written in other words, as `60s` for `1m`.
                     self.shown = Shown::of(&loaded);
@@ -51,13 +51,13 @@ impl Reconciler {
                 tracing::error!("{error}");
                 self.shared.logs.arcanos(&format!("Config not applied: {error}"));
             }
-            self.is_config_news = true;
+            self.is_config_changed = true;
         }
         self.fault = Some(fault);
     }
 
     async fn adopt(&mut self, loaded: Loaded, config: Arc<Config>) {
-        tell_warnings(&loaded, &self.shared.logs);
+        log_warnings(&loaded, &self.shared.logs);
         (self.on_config)(&config, &self.shared.logs);
         self.shared.runtime.set_concurrency(config.concurrency);
         self.watcher.change(config.discovery.watch);
@@ -68,7 +68,7 @@ impl Reconciler {
     }
 
     /// Says who else may write to the config or read its secrets, whenever that changes.
-    pub(in crate::engine) fn tell_exposure(&mut self, permissions: PermissionReport) {
+    pub(in crate::engine) fn report_permissions(&mut self, permissions: PermissionReport) {
         if self.permissions == permissions {
             return;
         }

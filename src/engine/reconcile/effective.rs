@@ -11,7 +11,7 @@ pub(in crate::engine) struct Shown {
 }
 
 /// Says what a config that is good all the same should better not hold.
-pub(in crate::engine) fn tell_warnings(loaded: &Loaded, logs: &Logs) {
+pub(in crate::engine) fn log_warnings(loaded: &Loaded, logs: &Logs) {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
         logs.arcanos(&format!("Warning: {warning}"));

@@ -21,11 +21,11 @@ impl Reconciler {
             self.generation = self.generation.next();
         }
         self.publish();
-        let is_config_news = std::mem::take(&mut self.is_config_news);
+        let is_config_changed = std::mem::take(&mut self.is_config_changed);
         let report = self.report(plan);
-        if is_config_news || is_change {
-            self.tell(&report);
-            if is_config_news && !is_start && report.result == ReloadResult::Applied {
+        if is_config_changed || is_change {
+            self.announce(&report);
+            if is_config_changed && !is_start && report.result == ReloadResult::Applied {
                 let text = format!("Config applied: {}", counted(&report));
                 tracing::info!("{text}");
                 self.shared.logs.arcanos(&text);
@@ -89,14 +89,14 @@ impl Reconciler {
         }));
     }
 
-    pub(in crate::engine) fn tell(&self, report: &ReloadReport) {
+    pub(in crate::engine) fn announce(&self, report: &ReloadReport) {
         let message = match report.result {
             ReloadResult::Rejected => format!("reload rejected: {}", report.errors.join("; ")),
             ReloadResult::Applied => format!("reload applied: {}", counted(report)),
         };
         tracing::debug!("{message}");
         self.shared.reloads.count(report.result);
-        self.shared.board.tell_reload(message);
+        self.shared.board.emit_reload(message);
     }
 
     pub(in crate::engine) fn report(&self, plan: PlanSummary) -> ReloadReport {

@@ -1,10 +1,10 @@
-//! The loop that makes what runs follow the disk.
+//! The reconciler: the loop that makes what runs follow the disk.
 //!
-//! Whatever wakes it, it takes the same way: have config and folder looked at, plan, act, publish.
-//! No event is interpreted; it only says "look again", and at which names.
+//! Whatever wakes it, it does the same pass: observe config and folder, plan, act, publish. It never
+//! interprets an event: an event only says that some names must be read again.
 //!
-//! Channels: `requests` from handles; the watcher's `watch`; `orders` to the observer_thread, each with
-//! the way back of what was seen; to the handles' readers the config and discovery reports and the
+//! Channels: `requests` from handles; the watcher's `watch`; requests to the observer thread, each
+//! with the way back of its observation; to readers the config report, the discovery report and the
 //! server's settings, each a `watch`.
 
 use std::{
@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    effective::{Shown, tell_warnings},
+    effective::{Shown, log_warnings},
     upstream::UpstreamMonitor,
 };
 use crate::{
@@ -32,7 +32,7 @@ use crate::{
         observe::{
             config_source::ConfigFault,
             permissions::PermissionReport,
-            preview::{PATIENCE, in_force},
+            preview::{SETTLE_LIMIT, in_force},
             thread::{ObserverThread, PollSchedule},
         },
         runtime::Packages,
@@ -42,11 +42,11 @@ use crate::{
     timer::until,
 };
 
-/// What the reconciler starts from.
+/// What the reconciler needs to start.
 pub(in crate::engine) struct Inputs {
     pub(in crate::engine) observer_thread: ObserverThread,
     pub(in crate::engine) loaded: Loaded,
-    /// The same config, shared with the observer_thread.
+    /// The same config, shared with the observer thread.
     pub(in crate::engine) config: Arc<Config>,
     pub(in crate::engine) file: PathBuf,
     /// The base URL that workers get.
@@ -56,10 +56,10 @@ pub(in crate::engine) struct Inputs {
     pub(in crate::engine) on_config: OnConfig,
 }
 
-/// What is to be done with the logs when another config comes into force.
+/// Called with each config that comes into force, to set up the logs.
 pub(in crate::engine) type OnConfig = Box<dyn Fn(&Config, &Logs) + Send + Sync>;
 
-/// The loop's state.
+/// The reconciler's state.
 pub(in crate::engine) struct Reconciler {
     pub(in crate::engine) shared: Arc<Shared>,
     pub(in crate::engine) requests: mpsc::Receiver<Request>,
@@ -73,32 +73,33 @@ pub(in crate::engine) struct Reconciler {
     pub(in crate::engine) model: UpstreamMonitor,
     pub(in crate::engine) surroundings: Surroundings,
     pub(in crate::engine) discovered: Discovered,
-    /// The config by which the folder was judged.
+    /// The config by whose rules the folder was judged last.
     pub(in crate::engine) judged_by: Arc<Config>,
     pub(in crate::engine) desired: Desired,
     pub(in crate::engine) generation: Generation,
     /// What is wrong with the config on the disk.
     pub(in crate::engine) fault: Option<ConfigFault>,
-    /// What of the config on the disk was not taken up.
+    /// The key whose edit needs a restart of arcanos, and so was not applied.
     pub(in crate::engine) refused: Option<String>,
     pub(in crate::engine) folder_error: Option<String>,
-    /// What was last said of the permissions of the config's files.
+    /// The permissions of the config's files, as they were last logged.
     pub(in crate::engine) permissions: PermissionReport,
-    /// Whether the config was found changed, good or bad, which is told though nothing follows.
-    pub(in crate::engine) is_config_news: bool,
+    /// Whether the config has changed, for better or worse, since the last report: people who edit it
+    /// want an answer even if nothing follows from the edit.
+    pub(in crate::engine) is_config_changed: bool,
     pub(in crate::engine) on_config: OnConfig,
     pub(in crate::engine) last_reload: Option<ReloadReport>,
-    /// What each look did that changed something or failed, newest first.
+    /// Each pass that changed something or failed, newest first.
     pub(in crate::engine) reloads: VecDeque<Arc<ReloadReport>>,
-    pub(in crate::engine) again: Option<Duration>,
+    pub(in crate::engine) look_again: Option<Duration>,
 }
 
 /// What woke the loop.
 enum Wake {
-    /// Something was told of.
-    Told,
-    /// Something was not settled when it was last looked at.
-    Again,
+    /// Files changed.
+    Changed,
+    /// Something had not settled at the last pass.
+    NotSettled,
     Request(Request),
     End,
 }
@@ -106,7 +107,7 @@ enum Wake {
 impl Drop for Reconciler {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let problem = "the disk is no longer followed, by a mistake in arcanos; restart it";
+            let problem = "the disk is no longer followed, because of a bug in arcanos; restart it";
             tracing::error!("{problem}");
             self.shared.board.set_problem("look", Some(problem.to_owned()));
         }
@@ -123,7 +124,7 @@ impl Reconciler {
             inputs;
         let judged_by = Arc::clone(&config);
         let base = file.parent().map(Path::to_owned).unwrap_or_default();
-        tell_warnings(&loaded, &shared.logs);
+        log_warnings(&loaded, &shared.logs);
         Self {
             shared,
             requests,
@@ -143,58 +144,61 @@ impl Reconciler {
             refused: None,
             folder_error: None,
             permissions: PermissionReport::default(),
-            is_config_news: false,
+            is_config_changed: false,
             on_config,
             last_reload: None,
             reloads: VecDeque::new(),
-            again: None,
+            look_again: None,
         }
     }
 
-    /// Follows the disk until nobody holds a handle to ask, or `stop` is heard.
+    /// Follows the disk until `stop` becomes true.
     pub(in crate::engine) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         self.pass(ChangedPaths::Anything).await;
         loop {
             match self.next(&mut stop).await {
                 Wake::End => return,
-                Wake::Told => drop(self.pass_as_told().await),
-                Wake::Again => drop(self.pass(ChangedPaths::Anything).await),
+                Wake::Changed => drop(self.pass_on_changes().await),
+                Wake::NotSettled => drop(self.pass(ChangedPaths::Anything).await),
                 Wake::Request(Request::Reload(reply)) => self.reload(reply).await,
                 Wake::Request(Request::Preview(reply)) => {
-                    // Without an answer the one who asked learns that there is none.
+                    // If there is none, dropping `reply` says so to the caller.
                     let preview = self.preview().await;
                     preview.and_then(|preview| reply.send(preview).ok());
                 }
-                // The one who asked may be gone.
+                // The caller may be gone.
                 Wake::Request(Request::Beat(reply)) => drop(reply.send(())),
             }
         }
     }
 
-    /// Waits for whatever comes first; every arm may be cancelled, none holds anything.
+    /// Waits for whatever comes first. Every arm is cancel-safe: `wait_for`, `recv` and `changed` lose
+    /// nothing, and the timer is made anew.
     async fn next(&mut self, stop: &mut watch::Receiver<bool>) -> Wake {
-        let again = self.again.map(|again| Instant::now() + again);
+        let look_again = self.look_again.map(|look_again| Instant::now() + look_again);
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => Wake::End,
             Some(request) = self.requests.recv() => Wake::Request(request),
-            Ok(()) = self.events.changed() => Wake::Told,
-            () = until(again) => Wake::Again,
+            Ok(()) = self.events.changed() => Wake::Changed,
+            () = until(look_again) => Wake::NotSettled,
         }
     }
 
-    /// Looks until what is in the middle of changing has settled, so that the answer is whole: a
-    /// removed file is one only after a while.
+    /// Passes until what is in the middle of changing has settled, so that the answer is whole: a file
+    /// that is missing counts as removed only after a while, since editors save by moving files.
     async fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
         let mut report = self.pass(ChangedPaths::Anything).await;
-        let patience = Instant::now() + PATIENCE;
-        while let Some(again) = self.again.filter(|again| Instant::now() + *again < patience) {
-            // The one who asked may be gone, and whoever else asks is not kept waiting for it.
+        let deadline = Instant::now() + SETTLE_LIMIT;
+        while let Some(look_again) =
+            self.look_again.filter(|look_again| Instant::now() + *look_again < deadline)
+        {
+            // If the caller is gone, others need not wait for its answer.
             if reply.is_closed() {
                 return;
             }
             tokio::select! {
                 Ok(()) = self.events.changed() => {}
-                () = tokio::time::sleep(again) => {}
+                () = tokio::time::sleep(look_again) => {}
             }
             let earlier = std::mem::take(&mut report.plan);
             report = self.pass(ChangedPaths::Anything).await;
@@ -204,41 +208,43 @@ impl Reconciler {
         let _ = reply.send(report);
     }
 
-    /// One look that begins with what was told, and all that follows from it.
-    async fn pass_as_told(&mut self) -> ReloadReport {
+    /// One pass that begins with the files that changed.
+    async fn pass_on_changes(&mut self) -> ReloadReport {
         self.events.mark_unchanged();
-        let news = self.watcher.changed_paths();
-        self.pass(news).await
+        let changed = self.watcher.changed_paths();
+        self.pass(changed).await
     }
 
-    /// One look, and all that follows from it. What is told from now on counts for the next one.
-    async fn pass(&mut self, news: ChangedPaths) -> ReloadReport {
-        if news == ChangedPaths::Anything {
+    /// One pass: observe, plan, act, publish. What changes from now on counts for the next pass.
+    async fn pass(&mut self, changed: ChangedPaths) -> ReloadReport {
+        if changed == ChangedPaths::Anything {
             self.events.mark_unchanged();
             drop(self.watcher.changed_paths());
         }
         let running = self.shared.runtime.observe();
-        let Ok(observation) = self.observer_thread.look(running, news).await else {
-            // The look panicked: keep what runs.
-            tracing::error!("The disk cannot be looked at any more; restart arcanos.");
-            let problem = "the disk cannot be looked at any more; restart arcanos".to_owned();
+        let Ok(observation) = self.observer_thread.look(running, changed).await else {
+            // The observer panicked: what runs is kept.
+            tracing::error!("The disk cannot be read any more, because of a bug; restart arcanos.");
+            let problem =
+                "the disk cannot be read any more, because of a bug in arcanos; restart it"
+                    .to_owned();
             self.shared.board.set_problem("look", Some(problem));
             return self.report(PlanSummary::default());
         };
-        self.again = observation.again;
+        self.look_again = observation.look_again;
         let is_new =
             self.apply_config(observation.config).await || self.generation == Generation(0);
         if let Some(folder) = observation.folder {
             self.apply_folder(folder);
         }
-        self.tell_exposure(observation.permissions);
+        self.report_permissions(observation.permissions);
         self.watch(&observation.watch);
         self.prepare(observation.lock);
         let plan = self.act();
         self.finish(is_new, plan)
     }
 
-    /// Makes what runs as it should be.
+    /// Compares what should run with what does, and makes the runtime follow.
     fn act(&mut self) -> PlanSummary {
         let candidates = &self.discovered.candidates;
         let config = in_force(&self.config, &self.judged_by);
@@ -262,9 +268,13 @@ impl Reconciler {
 
     fn watch(&mut self, list: &WatchList) {
         self.watcher.set(list);
-        let is_amiss = self.fault.is_some() || self.folder_error.is_some();
+        let has_problem = self.fault.is_some() || self.folder_error.is_some();
         let scan_interval = self.config.discovery.scan_interval;
-        self.observer_thread.set_pace(PollSchedule::of(&self.watcher, scan_interval, is_amiss));
+        self.observer_thread.set_schedule(PollSchedule::of(
+            &self.watcher,
+            scan_interval,
+            has_problem,
+        ));
         self.shared.board.set_problem("discovery.watch", self.watcher.problem());
     }
 

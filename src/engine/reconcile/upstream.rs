@@ -17,7 +17,7 @@ use crate::{
 
 /// How long an upstream may take to say whether key and model are good: what its own SDK would
 /// wait for a connection, and no worker waits for it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PREFLIGHT_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is asked of an upstream; asked again only when it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ impl UpstreamMonitor {
             base_url,
             key: SecretString::from(key),
             model: question.model.clone(),
-            timeout: PATIENCE,
+            timeout: PREFLIGHT_LIMIT,
         };
         let board = Arc::clone(&self.board);
         self.asking = Some(tokio::spawn(async move {
