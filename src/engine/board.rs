@@ -5,9 +5,9 @@
 //! thousand small updates and no snapshot. Readers hold the lock only to take the snapshot, never
 //! while they use it.
 //!
-//! Channels: `changes`, a `watch` of a number that grows with every change, so that waiters read the
-//! snapshot again; `events`, a `broadcast` of what happened. The last [`HISTORY`] events are kept
-//! for readers that come back.
+//! Channels: `changes`, a `watch` of a number that grows with every change, so that waiters read
+//! the snapshot again; `events`, a `broadcast` of what happened. The last [`HISTORY`] events are
+//! kept for readers that come back.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -80,9 +80,9 @@ impl Board {
         self.changes.subscribe()
     }
 
-    /// The events after the one with this number, and a receiver of those to come. Without a number:
-    /// only those to come. `None` for the past if some of it is forgotten, or if no event has this
-    /// number yet.
+    /// The events after the one with this number, and a receiver of those to come. Without a
+    /// number: only those to come. `None` for the past if some of it is forgotten, or if no event
+    /// has this number yet.
     pub(crate) fn events(
         &self,
         after: Option<u64>,
@@ -152,8 +152,8 @@ impl Board {
         self.changed();
     }
 
-    /// Shows what is wrong with something, or that nothing is any more. `source` names it: one problem
-    /// for each source.
+    /// Shows what is wrong with something, or that nothing is any more. `source` names it: one
+    /// problem for each source.
     pub(crate) fn set_problem(&self, source: &str, problem: Option<String>) {
         let mut inner = self.lock();
         let is_change = match problem {
@@ -211,8 +211,8 @@ impl Board {
 }
 
 impl Inner {
-    /// Marks the snapshot as outdated and drops the views in it. Without readers nobody would ask for
-    /// the next snapshot, and each worker would be in memory twice.
+    /// Marks the snapshot as outdated and drops the views in it. Without readers nobody would ask
+    /// for the next snapshot, and each worker would be in memory twice.
     fn invalidate(&mut self) {
         if !self.is_stale {
             self.snapshot = Arc::new(Snapshot::clone_without_workers(&self.snapshot));

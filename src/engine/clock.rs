@@ -14,8 +14,8 @@ use tokio::{net::unix::pipe, sync::watch};
 /// When the timer would expire, in seconds since 1970: the year 2200, so never.
 const NEVER: i64 = 7_258_118_400;
 
-/// Counts how often the wall clock was set, until nobody listens any more. Fails where the system has
-/// no such timer; then a schedule notices a jump of the clock only at its next tick.
+/// Counts how often the wall clock was set, until nobody listens any more. Fails where the system
+/// has no such timer; then a schedule notices a jump of the clock only at its next tick.
 pub(super) async fn follow(jumps: watch::Sender<u64>) -> io::Result<()> {
     // tokio has no type for a timerfd, but waits for and reads a pipe in the same way.
     let timer = pipe::Receiver::from_owned_fd_unchecked(timer()?)?;

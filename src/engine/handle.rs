@@ -81,8 +81,8 @@ impl Handle {
         self.0.board.changes()
     }
 
-    /// The events after the one with this number, and a receiver of those to come. Without a number:
-    /// only those to come. `None` for the past if part of it is forgotten.
+    /// The events after the one with this number, and a receiver of those to come. Without a
+    /// number: only those to come. `None` for the past if part of it is forgotten.
     #[must_use]
     pub fn events(
         &self,
@@ -127,8 +127,8 @@ impl Handle {
         self.0.runtime.usage(workers).await
     }
 
-    /// Sends a command to one worker. Once it is accepted it is carried out, also if the caller goes
-    /// away.
+    /// Sends a command to one worker. Once it is accepted it is carried out, also if the caller
+    /// goes away.
     ///
     /// # Errors
     /// See [`CommandError`].
@@ -157,8 +157,8 @@ impl Handle {
         report.await.map_err(|_| CommandError::Stopping)
     }
 
-    /// What a reload would do now; applies nothing. With the name of a draft, by that config instead
-    /// of the one in force.
+    /// What a reload would do now; applies nothing. With the name of a draft, by that config
+    /// instead of the one in force.
     ///
     /// # Errors
     /// There is no such draft, or arcanos is ending.

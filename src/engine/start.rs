@@ -25,7 +25,7 @@ use super::{
         thread::{ObserverThread, PollSchedule},
     },
     reconcile::{
-        reconciler::{Inputs, OnConfig, Reconciler},
+        reconciler::{OnConfig, Reconciler, ReconcilerInputs},
         upstream::UpstreamMonitor,
     },
     report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings},
@@ -189,7 +189,7 @@ async fn inputs(
     shared: &Shared,
     watcher: Watcher,
     end: &CancellationToken,
-) -> Result<Inputs, EngineError> {
+) -> Result<ReconcilerInputs, EngineError> {
     let Options { source, loaded, on_config, .. } = options;
     let config = Arc::new(loaded.config.clone());
     let mut model = UpstreamMonitor::new(Arc::clone(&shared.board), end.clone());
@@ -200,7 +200,16 @@ async fn inputs(
     let trim = local::give_memory_back;
     let observer_thread = ObserverThread::start(observer, watcher.rescan(), schedule, trim)
         .map_err(EngineError::Thread)?;
-    Ok(Inputs { file, observer_thread, loaded, watcher, config, upstream, model, on_config })
+    Ok(ReconcilerInputs {
+        file,
+        observer_thread,
+        loaded,
+        watcher,
+        config,
+        upstream,
+        model,
+        on_config,
+    })
 }
 
 async fn follow_clock(jumps: watch::Sender<u64>) {

@@ -175,6 +175,24 @@ fn a_room_uses_the_floors_below_and_the_siblings_it_may() {
 }
 
 #[test]
+fn only_the_local_runtime_knows_of_processes() {
+    let is_above = |source: &&Source| {
+        let is_local = source.name == "engine/local.rs" || source.name.starts_with("engine/local/");
+        source.room() == "engine" && !is_local
+    };
+    let mut faults = Vec::new();
+    for source in sources().iter().filter(is_above) {
+        for word in ["process", "pid", "pids", "pgid"] {
+            let mut words = source.code.split(|c: char| !c.is_alphanumeric() && c != '_');
+            if words.any(|found| found == word) {
+                faults.push(format!("{}: {word}", source.name));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
 fn the_lower_floors_read_no_clock_and_open_nothing() {
     let pure = |room: &str| ROOMS.iter().any(|(name, floor, _)| *name == room && *floor < 2);
     let sources = sources();

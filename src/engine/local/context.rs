@@ -115,7 +115,7 @@ impl Context {
     pub(super) fn retire(&self, id: &WorkerId) -> bool {
         let mut slots = self.slots();
         let is_present = |target: &Target| matches!(target, Target::Present(_));
-        let is_wanted = slots.get(id).is_some_and(|slot| slot.target.look(is_present));
+        let is_wanted = slots.get(id).is_some_and(|slot| slot.target.with(is_present));
         if is_wanted && !self.is_ending() {
             return false;
         }

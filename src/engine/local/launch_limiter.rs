@@ -1,7 +1,7 @@
-//! How many runs may launch at once.
+//! The launch limiter: how many runs may launch at once.
 //!
-//! A turn is asked for, granted in order, and over when it is dropped. While the launch_limiter is
-//! closed (packages are being prepared) nobody gets one.
+//! A launch needs a permit. Permits are granted in the order they were asked for, and returned by
+//! dropping them. While the limiter is closed (packages are being prepared) it grants none.
 
 use std::{
     collections::VecDeque,
@@ -12,12 +12,12 @@ use tokio::sync::oneshot;
 
 use crate::sync::lock;
 
-/// Grants turns.
+/// Grants permits. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct LaunchLimiter(Arc<Mutex<Queue>>);
 
 struct Queue {
-    /// Turns at once; `None` is no limit.
+    /// Permits at once; `None` is no limit.
     limit: Option<usize>,
     taken: usize,
     is_open: bool,
@@ -28,48 +28,48 @@ struct Queue {
 pub(crate) struct Permit(LaunchLimiter);
 
 impl LaunchLimiter {
-    /// A launch_limiter that is open.
+    /// A limiter that is open.
     pub(crate) fn new(limit: Option<usize>) -> Self {
-        let line = Queue { limit, taken: 0, is_open: true, waiting: VecDeque::new() };
-        Self(Arc::new(Mutex::new(line)))
+        let queue = Queue { limit, taken: 0, is_open: true, waiting: VecDeque::new() };
+        Self(Arc::new(Mutex::new(queue)))
     }
 
-    /// Asks for a turn. Dropping the receiver leaves the line.
+    /// Asks for a permit. Dropping the receiver leaves the queue.
     pub(crate) fn ask(&self) -> oneshot::Receiver<Permit> {
-        let (turn, receiver) = oneshot::channel();
-        self.lock().waiting.push_back(turn);
+        let (permit, receiver) = oneshot::channel();
+        self.lock().waiting.push_back(permit);
         self.grant();
         receiver
     }
 
-    /// Changes the limit; turns that are out stay out.
+    /// Changes the limit; permits that were granted stay granted.
     pub(crate) fn set_limit(&self, limit: Option<usize>) {
         self.lock().limit = limit;
         self.grant();
     }
 
-    /// Opens or closes the line.
+    /// Opens or closes the limiter.
     pub(crate) fn set_open(&self, is_open: bool) {
         self.lock().is_open = is_open;
         self.grant();
     }
 
     fn grant(&self) {
-        // A turn that its asker no longer wants comes back at once and locks again: so it is sent
-        // with the lock released.
+        // If the asker is gone, the permit is dropped within `send`, which locks the queue again:
+        // so the lock must be released here.
         while let Some(asker) = self.next_asker() {
             let _ = asker.send(Permit(self.clone()));
         }
     }
 
     fn next_asker(&self) -> Option<oneshot::Sender<Permit>> {
-        let mut line = self.lock();
-        let has_room = line.limit.is_none_or(|limit| line.taken < limit);
-        if !line.is_open || !has_room {
+        let mut queue = self.lock();
+        let has_room = queue.limit.is_none_or(|limit| queue.taken < limit);
+        if !queue.is_open || !has_room {
             return None;
         }
-        let asker = line.waiting.pop_front()?;
-        line.taken += 1;
+        let asker = queue.waiting.pop_front()?;
+        queue.taken += 1;
         Some(asker)
     }
 
@@ -90,31 +90,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn turns_are_granted_in_order_up_to_the_limit() {
+    fn permits_are_granted_in_order_up_to_the_limit() {
         let launch_limiter = LaunchLimiter::new(Some(2));
         let mut asked: Vec<_> = (0..4).map(|_| launch_limiter.ask()).collect();
-        let first = asked[0].try_recv().expect("a turn");
-        let _second = asked[1].try_recv().expect("a turn");
+        let first = asked[0].try_recv().expect("a permit");
+        let _second = asked[1].try_recv().expect("a permit");
         assert!(asked[2].try_recv().is_err());
         drop(first);
-        let _third = asked[2].try_recv().expect("the turn that was given back");
+        let _third = asked[2].try_recv().expect("the permit that was given back");
         assert!(asked[3].try_recv().is_err());
         launch_limiter.set_limit(None);
         assert!(asked[3].try_recv().is_ok());
     }
 
     #[test]
-    fn who_leaves_the_line_holds_nobody_up() {
+    fn an_asker_that_is_gone_holds_nobody_up() {
         let launch_limiter = LaunchLimiter::new(Some(1));
         let mut first = launch_limiter.ask();
         drop(launch_limiter.ask());
         let mut third = launch_limiter.ask();
-        drop(first.try_recv().expect("a turn"));
+        drop(first.try_recv().expect("a permit"));
         assert!(third.try_recv().is_ok());
     }
 
     #[test]
-    fn a_closed_line_waits() {
+    fn a_closed_limiter_grants_nothing() {
         let launch_limiter = LaunchLimiter::new(None);
         launch_limiter.set_open(false);
         let mut asked = launch_limiter.ask();

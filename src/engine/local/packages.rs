@@ -16,10 +16,10 @@ use crate::{
     sync::lock,
 };
 
-/// Under this name the output stands in the logs: a name no worker's file would naturally have.
+/// The name of the preparation's output in the logs.
 const NAME: &str = "prepare";
 
-/// Environment that package managers need; secrets of arcanos stay out.
+/// Variables that package managers need. Others are not passed on: they may hold secrets.
 const PASSED: [&str; 14] = [
     "PATH",
     "HOME",
@@ -37,7 +37,7 @@ const PASSED: [&str; 14] = [
     "https_proxy",
 ];
 
-/// Prefixes of further variables that npm is set up by.
+/// Prefixes of further variables, by which npm is configured.
 const PASSED_PREFIXES: [&str; 3] = ["npm_config_", "NPM_CONFIG_", "LC_"];
 
 /// How long a preparation goes on before the log says so; said again each time that doubles. A

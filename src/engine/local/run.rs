@@ -1,8 +1,8 @@
 //! The task of one run: spawns its process, moves what comes out of it, waits for its end.
 //!
-//! Channels: `order`, a [`Latest`], and `inputs`, an [`Mailbox`], from the worker's task; `events` to
-//! it. What the run says on its own channel is written down here and only counts for the worker as
-//! far as it changes its life.
+//! Channels: `stop_request`, a [`Latest`], and `inputs`, a [`Mailbox`], from the worker's task;
+//! `events` to it. What the run sends on its own channel is logged here; the worker's task gets
+//! only what may change the worker's state.
 
 use std::{
     collections::BTreeMap,
@@ -35,12 +35,11 @@ use crate::{
     worker::{Event, RunKey, diagnose, telling},
 };
 
-/// What a run left in its channel is read for so long after its end; the figure is the
-/// contract's.
+/// How long a run's channel is read after the run has ended. The figure is the contract's.
 const DRAIN: Duration = Duration::from_millis(200);
 
-/// How long a run that was told on its channel to shut down has to act on it before the signal:
-/// a run without a handler for the signal dies of it at once.
+/// How long a run that got the shutdown message on its channel may act on it before the signal
+/// comes: the signal ends a run that has no handler for it at once.
 const SHUTDOWN_MESSAGE_GRACE: Duration = Duration::from_millis(200);
 
 /// Bytes of an activity that the status shows.
@@ -56,7 +55,7 @@ const KEPT_LINES: usize = 20;
 /// Characters of each that are kept: with the above, what a failed worker costs.
 const KEPT_WIDTH: usize = 200;
 
-/// A run to be.
+/// A run that is to be launched, with all that its task needs.
 pub(super) struct Launch {
     pub(super) context: Arc<Context>,
     pub(super) key: RunKey,
@@ -73,16 +72,16 @@ pub(super) struct Launch {
 /// What woke the task.
 enum Wake {
     Exited(Exit),
-    Said(Option<Incoming>),
+    Message(Option<Incoming>),
     StopRequest,
     Input(String),
-    /// The run was told to shut down a while ago.
-    Heeded,
+    /// The run has had the shutdown message for long enough.
+    GraceOver,
 }
 
 impl Launch {
-    /// Runs to the end. What lives for a moment only is boxed, and so is `self`, which a future
-    /// keeps twice: the rest is what every run takes all its life.
+    /// Drives the run to its end. Futures that live for a moment only are boxed, and so is `self`,
+    /// which a future keeps twice: what is not boxed takes memory as long as the run lives.
     pub(super) async fn drive(self: Box<Self>) {
         let run = self.key;
         let since = Stamp::now();
@@ -91,9 +90,9 @@ impl Launch {
             Ok(spawned) => spawned,
             Err(error) => {
                 let is_transient = error.is_transient();
-                // It names a program, folder or user, and any of them may hold a secret.
+                // The error names a program, folder or user, and any of them may contain a secret.
                 let reason = self.context.logs.redact(&format!("cannot {error}"));
-                self.tell(Event::SpawnFailed { run, reason, is_transient }).await;
+                self.send(Event::SpawnFailed { run, reason, is_transient }).await;
                 return;
             }
         };
@@ -102,10 +101,10 @@ impl Launch {
                 .lifecycle(Some(&self.id), &format!("Warning: Worker {}: {warning}", self.spec.id));
         }
         if !warnings.is_empty() {
-            self.tell(Event::LimitsNotApplied { run, warnings }).await;
+            self.send(Event::LimitsNotApplied { run, warnings }).await;
         }
         let instance = InstanceName::new(&process.pid().to_string());
-        self.tell(Event::Spawned { run, id: self.id.clone(), instance }).await;
+        self.send(Event::Spawned { run, id: self.id.clone(), instance }).await;
         let ended = CancellationToken::new();
         let out = self.log.capture(stdout, Stream::Stdout, &self.id, &ended);
         let err = self.log.capture(stderr, Stream::Stderr, &self.id, &ended);
@@ -116,39 +115,43 @@ impl Launch {
                 None
             }
         });
-        let mut life = RunningChild { launch: &self, since, process, channel, signal: None };
+        let mut child = RunningChild { launch: &self, since, process, channel, signal: None };
         let watched = async {
-            let exit = life.watch().await;
+            let exit = child.watch().await;
             ended.cancel();
-            Box::pin(life.drain()).await;
+            Box::pin(child.drain()).await;
             exit
         };
         let (exit, (), ()) = tokio::join!(watched, out, err);
-        life.tell_of_remains();
-        let evidence = Box::pin(life.evidence(exit)).await;
-        self.tell(Event::Exited { run, exit, evidence }).await;
+        child.log_survivors();
+        let evidence = Box::pin(child.evidence(exit)).await;
+        self.send(Event::Exited { run, exit, evidence }).await;
     }
 
     async fn spawn(&self) -> Result<Spawned, SpawnError> {
         self.context.spawner.spawn(self.command()?).await
     }
 
-    async fn tell(&self, event: Event) {
-        // The worker's task outlives its runs: it ends only once it has heard of each exit.
+    async fn send(&self, event: Event) {
+        // The worker's task outlives its runs, since it waits for the exit of each; only after a
+        // panic is it gone, and then nobody needs the event.
         let _ = Box::pin(self.events.put(RunEvent(event))).await;
     }
 
-    /// The command of this run: the spec's, with what differs from run to run.
+    /// The command of this run: that of the spec, with what differs from run to run.
     fn command(&self) -> Result<Command, SpawnError> {
         let launch = &self.spec.launch;
-        // Its folder is away for now, or a removal is about to be noticed: no fault of the worker.
+        // The folder is away for now (a share, a checkout), or the file was removed and the
+        // observer has not noticed yet. Neither is a failure of the worker, so it must not cost an
+        // attempt.
         if matches!(launch.file.try_exists(), Ok(false)) {
             return Err(SpawnError::ResourceShortage {
                 step: "find the worker's file".to_owned(),
                 errno: libc::ENOENT,
             });
         }
-        // It is found out anew: after a crash this may be faster than the next look at the folder.
+        // Check the mode anew: a restart after a crash may come before the observer sees that the
+        // file was opened to others.
         let open = files::open_to_all(&launch.file);
         if let Some(reason) = open.or_else(|| self.spec.untrusted.clone()) {
             let path = launch.file.display().to_string();
@@ -186,7 +189,7 @@ impl Drop for Launch {
 /// A run with a process.
 struct RunningChild<'a> {
     launch: &'a Launch,
-    /// No line of it is older.
+    /// When it was launched: no line of it is older.
     since: Stamp,
     process: Process,
     channel: Option<Channel>,
@@ -195,46 +198,46 @@ struct RunningChild<'a> {
 }
 
 impl RunningChild<'_> {
-    /// Waits for the process's end, doing meanwhile what is asked.
+    /// Waits for the end of the process, and meanwhile handles messages, inputs and stop requests.
     async fn watch(&mut self) -> Exit {
         loop {
             match self.next().await {
                 Wake::Exited(exit) => return exit,
-                Wake::Said(Some(said)) => Box::pin(self.on_message(said)).await,
-                Wake::Said(None) => self.channel = None,
+                Wake::Message(Some(message)) => Box::pin(self.on_message(message)).await,
+                Wake::Message(None) => self.channel = None,
                 Wake::StopRequest => self.apply(),
                 Wake::Input(input) => self.pass_on(&input),
-                Wake::Heeded => self.ask_to_stop(),
+                Wake::GraceOver => self.ask_to_stop(),
             }
         }
     }
 
-    /// Waits for whatever comes first. Every arm may be cancelled: an exit stays to be seen, a
-    /// frame stays in the decoder, `news` and `take` lose nothing.
+    /// Waits for whatever comes first. Every arm is cancel-safe: an exit stays to be seen, a frame
+    /// stays in the decoder, `changed` and `take` lose nothing, and the timer is made anew.
     async fn next(&mut self) -> Wake {
         let channel = &mut self.channel;
         let signal = self.signal.map(|(at, _)| at);
         tokio::select! {
             exit = self.process.exited() => Wake::Exited(exit),
-            () = self.launch.stop_request.news() => Wake::StopRequest,
+            () = self.launch.stop_request.changed() => Wake::StopRequest,
             input = self.launch.inputs.take() => Wake::Input(input),
-            said = heard(channel) => Wake::Said(said),
-            () = until(signal) => Wake::Heeded,
+            message = next_message(channel) => Wake::Message(message),
+            () = until(signal) => Wake::GraceOver,
         }
     }
 
     fn apply(&mut self) {
-        let order = self.launch.stop_request.last();
-        if order.is_kill {
+        let request = self.launch.stop_request.get();
+        if request.is_kill {
             self.process.kill();
-        } else if let Some((signal, timeout)) = order.stop {
+        } else if let Some((signal, timeout)) = request.stop {
             let speaker = self.channel.as_mut().filter(|channel| channel.has_spoken());
-            // A run that does not read gets the signal at once.
-            let is_told = speaker.is_some_and(|channel| channel.shutdown(timeout).is_ok());
-            let heed =
-                if is_told { SHUTDOWN_MESSAGE_GRACE.min(timeout / 2) } else { Duration::ZERO };
-            self.signal = Some((Instant::now() + heed, signal));
-            if !is_told {
+            // A run that does not read its channel gets the signal at once.
+            let has_message = speaker.is_some_and(|channel| channel.shutdown(timeout).is_ok());
+            let grace =
+                if has_message { SHUTDOWN_MESSAGE_GRACE.min(timeout / 2) } else { Duration::ZERO };
+            self.signal = Some((Instant::now() + grace, signal));
+            if !has_message {
                 self.ask_to_stop();
             }
         }
@@ -257,17 +260,17 @@ impl RunningChild<'_> {
         }
     }
 
-    async fn on_message(&mut self, said: Incoming) {
+    async fn on_message(&mut self, message: Incoming) {
         failpoint("run", self.launch.spec.id.as_str());
         let run = self.launch.key;
-        match said {
-            Incoming::Ready => self.launch.tell(Event::SaidReady(run)).await,
-            Incoming::TaskBegan => self.launch.tell(Event::TaskBegan(run)).await,
+        match message {
+            Incoming::Ready => self.launch.send(Event::SaidReady(run)).await,
+            Incoming::TaskBegan => self.launch.send(Event::TaskBegan(run)).await,
             Incoming::ExitReason { reason, retry_after } => {
                 self.note(ActivityKind::ExitReason, &format!("exit reason: {reason}"));
                 let reason = self.launch.context.logs.redact(&reason);
                 let retry_after = retry_after.and_then(|s| Duration::try_from_secs_f64(s).ok());
-                self.launch.tell(Event::SaidExitReason { run, reason, retry_after }).await;
+                self.launch.send(Event::SaidExitReason { run, reason, retry_after }).await;
             }
             Incoming::Log { level, message } => {
                 self.note(ActivityKind::Log, &format!("{level}: {message}"))
@@ -283,26 +286,26 @@ impl RunningChild<'_> {
         }
     }
 
-    /// Writes down what the run said.
+    /// Logs a message of the run, and shows it as its last activity.
     fn note(&self, kind: ActivityKind, message: &str) {
         self.launch.log.activity(Some(&self.launch.id), message);
         let redacted = self.launch.context.logs.redact(message);
         let shown = text::shown(redacted.as_bytes(), SHOWN);
-        self.launch.activity.say(Some(LastActivity { at: Stamp::now(), kind, message: shown }));
+        self.launch.activity.set(Some(LastActivity { at: Stamp::now(), kind, message: shown }));
     }
 
-    /// Reads what the run said last.
+    /// Reads the last messages, which the run sent just before it ended.
     async fn drain(&mut self) {
         let deadline = Instant::now() + DRAIN;
         if let Some(mut channel) = self.channel.take() {
-            while let Some(said) = channel.recv_until(deadline).await {
-                self.on_message(said).await;
+            while let Some(message) = channel.recv_until(deadline).await {
+                self.on_message(message).await;
             }
         }
     }
 
-    /// Writes down that the system cannot end something of the run: it is a leak, never silent.
-    fn tell_of_remains(&self) {
+    /// Logs that some processes of the run could not be killed: a leak is never silent.
+    fn log_survivors(&self) {
         let left = self.process.left_behind();
         if left > 0 {
             let text = format!("Warning: {left} processes that it started cannot be killed");
@@ -310,10 +313,10 @@ impl RunningChild<'_> {
         }
     }
 
-    /// What the run leaves that tells of its end.
+    /// Collects what may explain the end of the run.
     async fn evidence(&self, exit: Exit) -> Evidence {
         let peak_memory = self.process.peak_memory();
-        if exit.is_success() || self.launch.stop_request.last().stop.is_some() {
+        if exit.is_success() || self.launch.stop_request.get().stop.is_some() {
             return Evidence { peak_memory, ..Evidence::default() };
         }
         let lines = self.last_lines().await;
@@ -340,8 +343,8 @@ impl RunningChild<'_> {
     }
 }
 
-/// The next thing that is said; for ever nothing without a channel.
-async fn heard(channel: &mut Option<Channel>) -> Option<Incoming> {
+/// The next message of the run; never without a channel.
+async fn next_message(channel: &mut Option<Channel>) -> Option<Incoming> {
     match channel {
         Some(channel) => channel.recv().await,
         None => std::future::pending().await,

@@ -99,13 +99,13 @@ impl Runtime for LocalRuntime {
             Target::Present(spec) => Some(Arc::clone(spec)),
             Target::Absent => None,
         };
-        slots.values().filter_map(|slot| slot.target.look(spec)).collect()
+        slots.values().filter_map(|slot| slot.target.with(spec)).collect()
     }
 
     fn ensure(&self, spec: Arc<WorkerSpec>) {
         let mut slots = self.context.slots();
         if let Some(slot) = slots.get(&spec.id) {
-            slot.target.say(Target::Present(spec));
+            slot.target.set(Target::Present(spec));
             return;
         }
         let target = Arc::new(Latest::new(Target::Present(Arc::clone(&spec))));
@@ -119,7 +119,7 @@ impl Runtime for LocalRuntime {
 
     fn remove(&self, id: &WorkerId) {
         if let Some(slot) = self.context.slots().get(id) {
-            slot.target.say(Target::Absent);
+            slot.target.set(Target::Absent);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The task of one worker: events in, the machine decides, effects out.
+//! The task of one worker: passes events to the worker's machine and carries out its effects.
 
 use std::{sync::Arc, thread};
 
@@ -42,10 +42,10 @@ pub(super) struct Task {
     clock: watch::Receiver<u64>,
     run_events: Arc<Mailbox<RunEvent>>,
     activity: Arc<Latest<Option<LastActivity>>>,
-    asked: Option<oneshot::Receiver<Permit>>,
+    permit_request: Option<oneshot::Receiver<Permit>>,
     permit: Option<Permit>,
     runs: Vec<LiveRun>,
-    /// The run whose end is being handled: what is written meanwhile is about it.
+    /// The run whose end is being handled: what is logged meanwhile is about it.
     ended: Option<RunId>,
     log: WorkerLog,
     stopped_reading: bool,
@@ -65,8 +65,8 @@ enum Wake {
 }
 
 impl Task {
-    /// Does what is to be done first, so that the worker is on the board when this returns: a
-    /// snapshot of a generation shows every worker of it.
+    /// A task whose first effects are carried out, so that the worker is on the board when this
+    /// returns: a snapshot of a generation shows every worker of it.
     pub(super) fn new(
         context: Arc<Context>,
         spec: Arc<WorkerSpec>,
@@ -88,7 +88,7 @@ impl Task {
             requests,
             run_events: Arc::new(Mailbox::new(RUN_EVENTS)),
             activity: Arc::new(Latest::new(None)),
-            asked: None,
+            permit_request: None,
             permit: None,
             runs: Vec::new(),
             ended: None,
@@ -99,14 +99,14 @@ impl Task {
         task
     }
 
-    /// A seed that differs between workers and between starts.
+    /// A seed that differs between workers and between starts, so that restarts of many workers
+    /// spread.
     fn seed(id: &WorkerId) -> u64 {
         use std::hash::{BuildHasher, RandomState};
         RandomState::new().hash_one(id.as_str())
     }
 
-    /// Lives the worker's life; ends when the worker is gone. Boxed, since a future keeps what it
-    /// is given twice.
+    /// Runs until the worker is gone. `self` is boxed, since a future keeps its arguments twice.
     pub(super) async fn run(mut self: Box<Self>) {
         loop {
             if self.is_gone && self.context.retire(&self.id) {
@@ -119,28 +119,27 @@ impl Task {
         self.context.logs.forget(&self.id);
     }
 
-    /// Waits for whatever comes first. Every arm may be cancelled: `take`, `news` and `changed`
-    /// lose nothing when they are dropped, and the turn's receiver and the deadline are kept or made
-    /// anew.
+    /// Waits for whatever comes first. Every arm is cancel-safe: `take` and `changed` lose nothing
+    /// when they are dropped, the receiver of the permit is kept, and the timer is made anew.
     async fn next(&mut self) -> Wake {
         let deadline = self.machine.deadline().map(Instant::from_std);
-        let asked = &mut self.asked;
+        let permit_request = &mut self.permit_request;
         tokio::select! {
             Ok(()) = self.phase.changed() => Wake::Phase,
-            () = self.target.news() => Wake::Target,
+            () = self.target.changed() => Wake::Target,
             event = self.run_events.take() => Wake::Run(event),
             request = self.requests.take() => Wake::Request(request),
-            permit = granted(asked) => Wake::Permit(permit),
+            permit = granted(permit_request) => Wake::Permit(permit),
             () = until(deadline) => Wake::Deadline,
             Ok(()) = self.clock.changed() => Wake::Clock,
-            () = self.activity.news() => Wake::Activity,
+            () = self.activity.changed() => Wake::Activity,
         }
     }
 
     fn handle(&mut self, wake: Wake) {
         let now = Now::read();
         let effects = match wake {
-            Wake::Target => self.aim(now),
+            Wake::Target => self.follow_target(now),
             Wake::Request(request) => return self.answer(request, now),
             Wake::Run(event) => {
                 if let Event::Exited { run, .. } | Event::SpawnFailed { run, .. } = &event.0 {
@@ -149,7 +148,7 @@ impl Task {
                 self.machine.handle(event.0, now)
             }
             Wake::Permit(permit) => {
-                self.asked = None;
+                self.permit_request = None;
                 self.permit = permit;
                 self.machine.handle(Event::Admitted, now)
             }
@@ -162,9 +161,9 @@ impl Task {
         self.ended = None;
     }
 
-    /// Follows what the worker should be.
-    fn aim(&mut self, now: Now) -> Vec<Effect> {
-        let target = self.target.last();
+    /// Makes the machine follow what the worker should be.
+    fn follow_target(&mut self, now: Now) -> Vec<Effect> {
+        let target = self.target.get();
         if *self.phase.borrow() != Phase::Running {
             return Vec::new();
         }
@@ -194,7 +193,8 @@ impl Task {
     fn answer(&mut self, request: Request, now: Now) {
         failpoint("worker", self.id.as_str());
         let spec = self.machine.spec();
-        // As before a launch: this may be faster than the next look at the folder.
+        // Check the mode anew, as before a launch: this request may come before the observer sees
+        // that the file was opened to others.
         let untrusted = files::open_to_all(&spec.launch.file).or_else(|| spec.untrusted.clone());
         let outcome = self.machine.request(request.command, untrusted, now);
         let answer = match outcome {
@@ -213,7 +213,7 @@ impl Task {
                 Err(CommandError::Untrusted { worker: self.id.clone(), reason })
             }
         };
-        // The one who asked may be gone; what was asked is done all the same.
+        // The caller may be gone; the command is carried out all the same.
         let _ = request.answer.send(answer);
     }
 
@@ -221,7 +221,7 @@ impl Task {
         let mut lines = Vec::new();
         for effect in effects {
             match effect {
-                Effect::AskTurn => self.asked = Some(self.context.launch_limiter.ask()),
+                Effect::AskTurn => self.permit_request = Some(self.context.launch_limiter.ask()),
                 Effect::YieldTurn => self.permit = None,
                 Effect::Spawn { run, spec, input } => {
                     lines.push(self.launch(run, &spec, input));
@@ -234,8 +234,8 @@ impl Task {
                     live.kill();
                 }),
                 Effect::Deliver { run, input } => self.deliver(run, input),
-                Effect::Log(tone, line) => {
-                    self.write(tone, &line);
+                Effect::Log(level, line) => {
+                    self.write(level, &line);
                     lines.push(line);
                 }
                 Effect::Gone => self.is_gone = true,
@@ -262,7 +262,8 @@ impl Task {
         if spec.lacks_key {
             let text = format!("Warning: Worker {} starting without OPENAI_API_KEY", self.id);
             self.log.lifecycle(Some(&id), &text);
-            // With a placeholder it can work: the stand-in was announced already.
+            // With a placeholder the worker can run: the log says already that the stand-in
+            // answers.
             if !spec.launch.env.0.contains_key("OPENAI_API_KEY") {
                 tracing::warn!("{text}");
             }
@@ -299,10 +300,10 @@ impl Task {
         }
     }
 
-    fn write(&self, tone: Level, line: &str) {
+    fn write(&self, level: Level, line: &str) {
         let run = self.ended.as_ref().or_else(|| self.runs.last().map(|live| &live.id));
         self.log.lifecycle(run, line);
-        match tone {
+        match level {
             Level::Info => tracing::info!("{line}"),
             Level::Warn => tracing::warn!("{line}"),
         }
@@ -312,7 +313,7 @@ impl Task {
         if self.is_gone {
             return;
         }
-        let activity = self.activity.last();
+        let activity = self.activity.get();
         let view = self.machine.view(self.log.counters(), activity);
         let board = &self.context.board;
         if lines.is_empty() {
@@ -327,7 +328,7 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        // Whoever waits for an answer learns that none will come.
+        // Callers that wait for an answer learn that none will come.
         self.requests.close();
         if thread::panicking() {
             let panic_cleanup = PanicCleanup {
@@ -341,16 +342,16 @@ impl Drop for Task {
     }
 }
 
-/// Waits for a turn that was asked for; for ever without one. `None` if the launch_limiter is gone.
-async fn granted(asked: &mut Option<oneshot::Receiver<Permit>>) -> Option<Permit> {
-    match asked {
+/// Waits for the permit that was asked for; never without one. `None` if the limiter is gone.
+async fn granted(permit_request: &mut Option<oneshot::Receiver<Permit>>) -> Option<Permit> {
+    match permit_request {
         Some(turn) => turn.await.ok(),
         None => std::future::pending().await,
     }
 }
 
-/// The schedule of a spec. The config was checked, so that a schedule that is none can only be
-/// one whose time zone the system no longer knows; such a worker does not run by the clock.
+/// The schedule of a spec. The config was checked, so this fails only if the system no longer knows
+/// the time zone; then the worker does not run by the clock, and the log says so.
 fn schedule_of(spec: &WorkerSpec) -> Option<Schedule> {
     let policy = spec.policy.schedule.as_ref()?;
     let zone = match &policy.timezone {

@@ -1,4 +1,5 @@
-//! The config as the disk has it: the file, the files it names, and what the process was given.
+//! The source of the config: the file, the files it names, the environment and the options that
+//! arcanos was started with.
 
 use std::{
     cell::{Cell, RefCell},
@@ -24,17 +25,17 @@ pub struct Source {
     profile: Option<String>,
     overrides: Vec<Override>,
     environment: BTreeMap<String, String>,
-    /// Files that the last config named.
+    /// Files that the last config names.
     named: Vec<PathBuf>,
     /// Those of its files in which a secret stands.
     secret: Vec<PathBuf>,
-    /// A digest of all that the last look read.
+    /// A digest of everything that was read last.
     seen: Option<u64>,
-    /// The files that were there when they were last read, and since when they are not.
+    /// The files that existed when they were last read, each with since when it is missing.
     there: RefCell<BTreeMap<PathBuf, Option<Instant>>>,
 }
 
-/// What a look at the config found.
+/// What loading the config came to.
 pub enum LoadOutcome {
     /// The same as last time.
     Same,
@@ -76,7 +77,8 @@ impl Source {
         }
     }
 
-    /// One that has looked at nothing yet, at the draft if there is one, in the same surroundings.
+    /// A source that has read nothing yet, of the draft if there is one, with the same environment
+    /// and options.
     pub(in crate::engine) fn anew(&self, draft: Option<Draft>) -> Self {
         let mut overrides = self.overrides.clone();
         let (file, profile) = match draft {
@@ -116,7 +118,7 @@ impl Source {
         }))
     }
 
-    /// Looks at the disk.
+    /// Loads the config if anything of it has changed.
     pub fn look(&mut self) -> LoadOutcome {
         let name = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = match self.read(&self.file) {
@@ -151,7 +153,7 @@ impl Source {
         if matches!(look, LoadOutcome::Held) {
             return look;
         }
-        // What the new config names is part of what was seen.
+        // The files that the new config names are part of what was read.
         self.seen = Some(self.with_named(text_digest));
         look
     }
@@ -201,8 +203,8 @@ impl Source {
         }
     }
 
-    /// Reads a file. One that was there counts as held for a while: many programs save by moving
-    /// the old one away first.
+    /// Reads a file. One that has just disappeared counts as held for a while: many programs save
+    /// by moving the old file away first.
     fn read(&self, path: &Path) -> Result<Settled, ReadError> {
         let found = read_settled(path, MAX_CONFIG);
         let mut there = self.there.borrow_mut();
@@ -238,7 +240,7 @@ impl Source {
     }
 }
 
-/// The files in which the value of a secret stands.
+/// The files that contain the value of a secret.
 fn with_secrets(config: &Config, texts: Vec<(PathBuf, String)>) -> Vec<PathBuf> {
     let is_in = |text: &str, value: &str| !value.is_empty() && text.contains(value);
     let holds = |text: &str| {

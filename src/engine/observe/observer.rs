@@ -1,4 +1,5 @@
-//! Looks at the disk: config and folder, in one go, off the async threads.
+//! The observer: reads config and folder from the disk in one go. It blocks, so it runs on a thread
+//! of its own.
 
 use std::{
     iter,
@@ -21,16 +22,16 @@ use crate::{
     },
 };
 
-/// How soon a config that a program still writes to is looked at again.
+/// How soon a config that a program still writes to is read again.
 const HELD_PAUSE: Duration = Duration::from_millis(25);
 
-/// The name of the file whose change means that packages are to be prepared.
+/// The file whose change means that packages must be prepared.
 const LOCK_FILE: &str = "package-lock.json";
 
 /// Largest lock file that is digested; npm's own for a thousand packages are a tenth of it.
 const MAX_LOCK: u64 = 16 << 20;
 
-/// All that is needed to look, and what is remembered between looks.
+/// Reads the disk, and remembers what it has read.
 #[derive(Clone)]
 pub(in crate::engine) struct Observer {
     source: Source,
@@ -40,8 +41,8 @@ pub(in crate::engine) struct Observer {
     rules: Arc<Rules>,
     judged: Option<Judged>,
     lock: LockFile,
-    /// By what the single files are known that the last look read; `None` where that may not have
-    /// seen the last of them.
+    /// The identities of the single files as they were last read; `None` if one of them may have
+    /// changed since unseen.
     file_snapshot: Option<FileSnapshot>,
     is_fresh: bool,
 }
@@ -54,7 +55,7 @@ struct LockFile {
     digest: Option<String>,
 }
 
-/// What a look made of the folder, and all that it made it of.
+/// The last verdicts, and everything they depend on.
 #[derive(Clone)]
 struct Judged {
     rules: Arc<Rules>,
@@ -63,7 +64,7 @@ struct Judged {
     discovered: Discovered,
 }
 
-/// What a look found.
+/// What the disk said.
 pub(in crate::engine) struct Observation {
     pub(in crate::engine) config: ConfigObservation,
     /// The verdicts; `None` where the folder cannot be judged yet.
@@ -72,17 +73,17 @@ pub(in crate::engine) struct Observation {
     pub(in crate::engine) lock: Option<String>,
     /// Who else may write to the config or read its secrets.
     pub(in crate::engine) permissions: PermissionReport,
-    /// When to look again, if something is not settled.
+    /// How soon to look again, if something has not settled.
     pub(in crate::engine) look_again: Option<Duration>,
     /// What is to be watched from now on.
     pub(in crate::engine) watch: WatchList,
 }
 
-/// What a look at the config found.
+/// What the disk said about the config.
 pub(in crate::engine) enum ConfigObservation {
-    /// What is in force is what the disk says, or what was wrong before still is.
+    /// As before: what is in force, or what was wrong.
     Same,
-    /// A good one, now in force here.
+    /// A good one, now in force here; with the key, if any, whose edit needs a restart.
     New(Box<Loaded>, Arc<Config>, Option<String>),
     /// A bad one.
     Bad(ConfigFault),
@@ -104,21 +105,21 @@ impl Observer {
         })
     }
 
-    /// One that looks at the config anew, or at the draft of another.
+    /// An observer that reads the config anew, or a draft instead of it.
     pub(in crate::engine) fn anew(self, draft: Option<Draft>) -> Self {
         let source = self.source.anew(draft);
         Self { scanner: self.scanner.within(source.base()), source, file_snapshot: None, ..self }
     }
 
-    /// Where the config's file is.
+    /// The folder of the config file.
     pub(in crate::engine) fn base(&self) -> &Path {
         self.source.base()
     }
 
-    /// Looks.
+    /// Reads the disk.
     ///
-    /// `running` is what runs now, in order of ids: its files keep their ids. `news` is what has
-    /// been told since the last look.
+    /// `running` is what runs now, in order of ids: its files keep their ids. `changed` is what
+    /// events have reported since the last time.
     pub(in crate::engine) fn look(
         &mut self,
         running: Vec<Arc<WorkerSpec>>,
@@ -141,7 +142,7 @@ impl Observer {
         let folder = self.scanner.scan(&self.rules, directory, Instant::now(), &changed);
         let watch = self.watch_list(folder.as_ref().ok());
         let wake = folder.as_ref().ok().and_then(|scan| scan.wake);
-        // What a new config names besides, the next look asks about.
+        // A new config may name further files, which were not read this time.
         let is_whole = self.single_files() == files;
         let is_fresh = file_snapshot.is_fresh() || folder.as_ref().is_ok_and(|scan| scan.fresh);
         self.is_fresh = is_fresh || !is_whole;
@@ -164,31 +165,33 @@ impl Observer {
         }
     }
 
-    /// Whether all is as the last look left it. `false` where only another look can tell.
+    /// Whether everything is as the last look left it. `false` where only another look can say.
     pub(in crate::engine) fn is_as_left(&self) -> bool {
         self.file_snapshot.as_ref().is_some_and(FileSnapshot::is_unchanged)
             && self.scanner.is_as_left(&self.rules, &self.config.discovery.directory)
     }
 
-    /// Whether the last look saw something that had changed so lately that it is worth another
-    /// one, once it is [`QUIET`](crate::files::QUIET).
+    /// Whether the last look read something that had changed so lately that another write may hide
+    /// in the same tick of the file system's clock; look again after
+    /// [`QUIET`](crate::files::QUIET).
     pub(in crate::engine) const fn is_fresh(&self) -> bool {
         self.is_fresh
     }
 
-    /// The files that are read beside those in the folder.
+    /// The files that are read besides those in the folder.
     fn single_files(&self) -> Vec<PathBuf> {
         let config = iter::once(self.source.file().to_path_buf());
         config.chain(self.source.named().iter().cloned()).chain([self.lock_file()]).collect()
     }
 
-    /// Whether a name means nothing but the config.
+    /// Whether a path belongs to the config and not to the folder of workers.
     fn is_of_config(&self, path: &Path) -> bool {
         let is_named = path == self.source.file() || self.source.named().iter().any(|n| n == path);
         is_named && !path.starts_with(&self.config.discovery.directory)
     }
 
-    /// What the files of the folder are: as before, if all that counts for it is.
+    /// Judges the files of the folder. If nothing has changed that the verdicts depend on, they are
+    /// the last ones.
     fn judge(&mut self, listing: Listing, running: Vec<Arc<WorkerSpec>>) -> Discovered {
         if let Some(before) = &mut self.judged
             && Arc::ptr_eq(&before.rules, &self.rules)
@@ -208,7 +211,7 @@ impl Observer {
         discovered
     }
 
-    /// Puts a new config in force, but for what only a restart can change.
+    /// Puts a new config in force, except for what only a restart of arcanos can change.
     fn adopt(&mut self, mut loaded: Box<Loaded>) -> ConfigObservation {
         let mut refused = None;
         if loaded.config.state_directory != self.config.state_directory {
@@ -235,7 +238,7 @@ impl Observer {
         ConfigObservation::New(loaded, Arc::clone(&self.config), refused)
     }
 
-    /// Everything that matters: the config, the files it names, the folder and its lock file.
+    /// All that is watched: the config, the files it names, the folder and its lock file.
     fn watch_list(&self, scan: Option<&Scan>) -> WatchList {
         let mut list = WatchList::new();
         list.file(self.source.file());
@@ -250,7 +253,8 @@ impl Observer {
         list
     }
 
-    /// What is below the config's folder may go and come with a folder above it.
+    /// A path below the config's folder may come and go with a folder above it: those are watched
+    /// too.
     fn watch_above(&self, list: &mut WatchList, path: &Path) {
         let base = self.source.base();
         let above = path.ancestors().skip(1);
@@ -284,7 +288,7 @@ impl LockFile {
     }
 }
 
-/// Whether the same files run by the same ids.
+/// Whether both are the same files under the same ids.
 fn holds_same(one: &[Arc<WorkerSpec>], other: &[Arc<WorkerSpec>]) -> bool {
     let is_same = |(one, other): (&Arc<WorkerSpec>, &Arc<WorkerSpec>)| {
         Arc::ptr_eq(one, other) || (one.id == other.id && one.file == other.file)

@@ -1,7 +1,7 @@
-//! Who else may write to the config, or read what it keeps secret.
+//! Permissions of the config's files: who else may write to them, or read the secrets in them.
 //!
-//! Looks at modes and owners only. What is found refuses nothing: the mode of a file may not be
-//! the owner's to choose (a share, a container's mount), so it is said and shown.
+//! Reads modes and owners only, and refuses nothing: on a share or a container's mount the owner
+//! may not be able to choose the mode. What it finds is logged and shown.
 
 use std::{
     fs::{self, Metadata},

@@ -1,8 +1,8 @@
-//! What a look at the disk would do, applied to nothing.
+//! The preview: the plan that a reload would carry out, without carrying it out.
 //!
-//! Takes the way of the reconciler, on a copy of what it knows: the same environment, the same
-//! memory of files, the same comparison with what runs. So the plan is the one that would be
-//! carried out.
+//! It does what the reconciler does, on a copy of what the reconciler knows: the same environment,
+//! the same memory of files, the same comparison with what runs. So the plan is the one that a
+//! reload would carry out.
 
 use std::{
     sync::Arc,
@@ -20,11 +20,11 @@ use crate::{
     plan::{Desired, Surroundings, desired, reconcile},
 };
 
-/// How long a look that was asked for waits for what is not settled: the absence after which a
+/// How long a reload or a preview waits for files that have not settled: the absence after which a
 /// file counts as removed, and some room.
 pub(in crate::engine) const SETTLE_LIMIT: Duration = Duration::from_millis(500);
 
-/// All that the reconciler knows, at one moment.
+/// A copy of what the reconciler knows, at one moment.
 pub(crate) struct PlanPreview {
     pub(in crate::engine) observer: Observer,
     pub(in crate::engine) actual: Vec<Arc<WorkerSpec>>,
@@ -112,8 +112,8 @@ fn report(
     ReloadReport { generation, at: Stamp::now(), result, plan, errors }
 }
 
-/// The config by which workers are made: what was found in a folder goes with the rules by
-/// which it was, until the folder can be looked at by the new ones.
+/// The config that specs are made by. While the folder cannot be read after `discovery` has
+/// changed, its files are those that the old rules found: then the old `discovery` stays in force.
 pub(in crate::engine) fn in_force(config: &Arc<Config>, judged_by: &Config) -> Arc<Config> {
     if judged_by.discovery == config.discovery {
         return Arc::clone(config);

@@ -1,11 +1,11 @@
-//! The thread that looks at the disk.
+//! The observer thread: reads the disk for the reconciler.
 //!
-//! It looks when it is asked to, and says what it saw. Between whiles, at every interval, it finds
-//! out whether all is still as it was left; only if that is not so does it wake anybody: a
+//! It reads when the reconciler asks, and answers with an observation. At every interval it checks
+//! whether everything is as the last observation left it, and wakes the reconciler only if not: a
 //! supervisor at rest costs one wake-up an interval.
 //!
-//! Channels: `orders` to the thread, from the reconciler alone; with each order to look, the way
-//! back of what was seen.
+//! Channels: `requests` to the thread, from the reconciler alone, each with the way back of its
+//! answer.
 
 use std::{
     io,
@@ -25,64 +25,69 @@ use crate::{
     files::{ChangedPaths, QUIET, Rescan, WatchMode, Watcher},
 };
 
-/// Orders that may wait: the reconciler awaits what it asked for before it asks again, and may say
-/// another interval besides.
+/// Requests that may wait: the reconciler awaits each observation before it asks for the next, and
+/// may send another schedule besides.
 const REQUESTS: usize = 2;
 
 /// The stack of the thread, in bytes: it reads configs, whose parser recurses.
 const STACK_SIZE: usize = 2 << 20;
 
-/// When what had just changed is looked at once more: then it is quiet, with room to spare.
+/// When files that had just changed are read once more: by then no further write can hide in the
+/// same tick of the file system's clock, with room to spare.
 const SETTLED: Duration = QUIET.saturating_mul(2);
 
-/// How long after a look memory is given back: by then workers that were started are up, and logs
-/// that nobody writes to are closed.
+/// How long after an observation memory is given back: by then workers that were started are up,
+/// and logs that nobody writes to are closed.
 const TRIM_AFTER: Duration = Duration::from_secs(7);
 
-/// How often memory is given back while nothing is looked at: whatever else was done meanwhile, as
-/// answers to clients, is unknown here.
+/// How often memory is given back while nothing changes: other work, as answers to clients, takes
+/// memory too, and this thread does not know of it.
 const TRIM_INTERVAL: Duration = Duration::from_secs(600);
 
-/// How often to look while something is wrong with config or folder: they may come back with a
-/// folder far above them, of which no event tells.
+/// How often to read the disk while config or folder cannot be read: they may come back with a
+/// folder far above them, which is not watched.
 const PROBLEM_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Has the disk looked at. Dropping it ends the thread, after the look that may be under way.
+/// Sends requests to the thread. Dropping it ends the thread, after the observation that may be
+/// under way.
 pub(in crate::engine) struct ObserverThread {
     requests: SyncSender<ObserverRequest>,
     schedule: PollSchedule,
 }
 
-/// When it looks without being asked to.
+/// When the thread acts without being asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) struct PollSchedule {
-    /// How long it waits between whiles.
+    /// How long it waits between two checks.
     pub(in crate::engine) interval: Duration,
-    /// Whether it looks once more at what had just changed: where there are no events, only the
+    /// Whether it reads files that had just changed once more: where there are no events, only the
     /// interval counts.
     pub(in crate::engine) looks_twice: bool,
-    /// Whether nobody is woken while all is as it was left. Where events are missing against the
-    /// owner's will, every interval is a try to have them again.
+    /// Whether the reconciler sleeps while nothing has changed. Where watching has failed, every
+    /// interval wakes it to try again.
     pub(in crate::engine) is_quiet: bool,
 }
 
 enum ObserverRequest {
-    LoadOutcome {
+    /// Read the disk.
+    Look {
         running: Vec<Arc<WorkerSpec>>,
         changed: ChangedPaths,
         reply: oneshot::Sender<Observation>,
     },
-    PollSchedule(PollSchedule),
-    /// Hand out a copy of what looks, with all that it knows.
+    /// Act by another schedule from now on.
+    Schedule(PollSchedule),
+    /// Send a copy of the observer, with all that it knows.
     Copy(oneshot::Sender<Observer>),
 }
 
-/// The thread has ended, by a mistake in arcanos.
+/// The thread has ended, because of a bug in arcanos.
 #[derive(Debug)]
 pub(in crate::engine) struct ObserverGone;
 
 impl PollSchedule {
-    /// As changes are noticed now. `is_amiss`: whether config or folder cannot be followed.
+    /// The schedule that fits how changes are noticed now. `has_problem`: config or folder cannot
+    /// be read.
     pub(in crate::engine) fn of(
         watcher: &Watcher,
         scan_interval: Duration,
@@ -100,10 +105,11 @@ impl PollSchedule {
 }
 
 impl ObserverThread {
-    /// Posts one, who calls `rescan` when something changed that nobody had told of.
+    /// Starts the thread. It uses `rescan` to wake the reconciler when it finds a change that no
+    /// event reported, and `give_memory_back` in quiet moments.
     ///
     /// # Errors
-    /// The machine has no thread for it.
+    /// The machine refuses a thread.
     pub(in crate::engine) fn start(
         observer: Observer,
         rescan: Rescan,
@@ -119,8 +125,8 @@ impl ObserverThread {
         Ok(Self { requests, schedule })
     }
 
-    /// Looks. `running` is what runs now, in order of ids; `news` is what has been told since the
-    /// last look.
+    /// Reads the disk. `running` is what runs now, in order of ids; `changed` is what events have
+    /// reported since the last time.
     pub(in crate::engine) async fn look(
         &self,
         running: Vec<Arc<WorkerSpec>>,
@@ -128,29 +134,29 @@ impl ObserverThread {
     ) -> Result<Observation, ObserverGone> {
         let (reply, observation) = oneshot::channel();
         self.requests
-            .send(ObserverRequest::LoadOutcome { running, changed, reply })
+            .send(ObserverRequest::Look { running, changed, reply })
             .map_err(|_| ObserverGone)?;
         observation.await.map_err(|_| ObserverGone)
     }
 
-    /// A copy of what looks, for a look that changes nothing.
+    /// A copy of the observer, for a preview.
     pub(in crate::engine) async fn copy(&self) -> Result<Observer, ObserverGone> {
         let (reply, observer) = oneshot::channel();
         self.requests.send(ObserverRequest::Copy(reply)).map_err(|_| ObserverGone)?;
         observer.await.map_err(|_| ObserverGone)
     }
 
-    /// When it looks without being asked to, from now on.
+    /// Sets when the thread acts without being asked to.
     pub(in crate::engine) fn set_schedule(&mut self, schedule: PollSchedule) {
         if self.schedule != schedule {
             self.schedule = schedule;
-            // A thread that has ended is noticed at the next look.
-            let _ = self.requests.send(ObserverRequest::PollSchedule(schedule));
+            // A thread that has ended is noticed by the next `look`.
+            let _ = self.requests.send(ObserverRequest::Schedule(schedule));
         }
     }
 }
 
-/// The thread's life.
+/// The body of the thread.
 fn watch(
     mut observer: Observer,
     rescan: &Rescan,
@@ -162,8 +168,8 @@ fn watch(
     loop {
         let next = trimmer.due.map_or(due, |trim| trim.min(due));
         match requests.recv_timeout(next.saturating_duration_since(Instant::now())) {
-            Ok(ObserverRequest::LoadOutcome { running, changed, reply }) => {
-                // Who asked may be gone, as arcanos ends.
+            Ok(ObserverRequest::Look { running, changed, reply }) => {
+                // The reconciler is gone if arcanos ends.
                 let _ = reply.send(observer.look(running, changed));
                 trimmer.trim_soon();
                 if schedule.looks_twice && observer.is_fresh() {
@@ -171,15 +177,15 @@ fn watch(
                     continue;
                 }
             }
-            Ok(ObserverRequest::PollSchedule(new)) => {
+            Ok(ObserverRequest::Schedule(new)) => {
                 schedule = new;
-                // The second look that may be due soon is not put off by it.
+                // A second reading that is due soon must not be put off by another schedule.
                 if schedule.looks_twice && observer.is_fresh() {
                     continue;
                 }
             }
             Ok(ObserverRequest::Copy(reply)) => {
-                // As above. It is no look: the interval goes on.
+                // A copy reads nothing: the interval goes on.
                 let _ = reply.send(observer.clone());
                 continue;
             }
@@ -215,7 +221,7 @@ impl MemoryTrimmer {
         Self { give_memory_back, due: None, last: Instant::now() }
     }
 
-    /// Something was done; what that took is given back once it is over.
+    /// Something was done: the memory that it took is given back once it is over.
     fn trim_soon(&mut self) {
         self.due = Some(Instant::now() + TRIM_AFTER);
     }

@@ -1,4 +1,4 @@
-//! What a look saw, taken up.
+//! Applies an observation: config, permissions and folder, each to the reconciler's state.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Reconciler {
-    /// Takes up what was found of the config; whether that changes anything.
+    /// Applies the observation of the config. Returns whether it changes anything.
     pub(in crate::engine) async fn apply_config(&mut self, observation: ConfigObservation) -> bool {
         match observation {
             ConfigObservation::Same => false,
@@ -44,7 +44,7 @@ impl Reconciler {
         }
     }
 
-    /// The config on the disk is bad: what runs goes on by the last good one.
+    /// The config on the disk is bad: the last good one stays in force. Each fault is logged once.
     fn reject(&mut self, fault: ConfigFault) {
         if self.fault.as_ref() != Some(&fault) {
             for error in &fault.errors {
@@ -67,7 +67,7 @@ impl Reconciler {
         self.config = config;
     }
 
-    /// Says who else may write to the config or read its secrets, whenever that changes.
+    /// Logs and shows who else may write to the config or read its secrets, whenever that changes.
     pub(in crate::engine) fn report_permissions(&mut self, permissions: PermissionReport) {
         if self.permissions == permissions {
             return;
@@ -84,7 +84,7 @@ impl Reconciler {
         self.permissions = permissions;
     }
 
-    /// Takes up what was found in the folder of workers.
+    /// Applies the observation of the folder of workers.
     pub(in crate::engine) fn apply_folder(&mut self, folder: Result<Discovered, String>) {
         match folder {
             Ok(discovered) => {

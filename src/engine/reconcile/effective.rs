@@ -1,4 +1,4 @@
-//! A config as people see it.
+//! The effective config as it is shown.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ pub(in crate::engine) struct Shown {
     pub(in crate::engine) sources: BTreeMap<String, &'static str>,
 }
 
-/// Says what a config that is good all the same should better not hold.
+/// Logs what a good config should better not contain.
 pub(in crate::engine) fn log_warnings(loaded: &Loaded, logs: &Logs) {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
@@ -24,7 +24,7 @@ impl Shown {
         Self { effective: loaded.effective.clone(), sources: sources.collect() }
     }
 
-    /// Has a new config show what stays in force of this one.
+    /// Makes a new config show the value of this one for a key whose edit needs a restart.
     pub(in crate::engine) fn keep_in(&self, loaded: &mut Loaded, section: &str, key: &str) {
         if let Some(shown) = loaded.effective.get_mut(section).and_then(|s| s.get_mut(key)) {
             *shown = self.effective[section][key].clone();

@@ -1,4 +1,4 @@
-//! What somebody needs who wants to know what a look would do.
+//! Hands out a copy of the reconciler's state, from which a plan can be previewed.
 
 use std::sync::Arc;
 
@@ -6,8 +6,7 @@ use super::reconciler::Reconciler;
 use crate::engine::observe::preview::{PlanPreview, Upstreams};
 
 impl Reconciler {
-    /// A copy of all that a look would need, for one that changes nothing. `None` if no look is
-    /// possible any more.
+    /// A copy of what a pass needs. `None` if the observer thread has ended.
     pub(in crate::engine) async fn preview(&self) -> Option<PlanPreview> {
         let now = self.surroundings.upstream.clone();
         Some(PlanPreview {

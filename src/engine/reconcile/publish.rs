@@ -1,4 +1,4 @@
-//! What a pass did, counted, told and shown.
+//! Publishes what a pass did: generation, snapshot, reports and events.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use crate::{
     engine::report::{ConfigReport, DiscoveryReport},
 };
 
-/// Reloads that are remembered: what a person who looks at what happened today wants to see, and a
-/// bound on what plans of a thousand workers take.
+/// Reloads that are kept: what a person wants to see of today, and a bound on the memory that plans
+/// of a thousand workers take.
 const RELOADS_KEPT: usize = 20;
 
 impl Reconciler {
-    /// Counts and publishes what the pass did.
+    /// Counts and publishes what the pass did. `is_new`: the config has changed.
     pub(in crate::engine) fn finish(&mut self, is_new: bool, plan: PlanSummary) -> ReloadReport {
         let is_start = self.generation == Generation(0);
         let is_change = is_new || !plan.is_empty();

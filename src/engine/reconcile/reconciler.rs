@@ -1,7 +1,7 @@
 //! The reconciler: the loop that makes what runs follow the disk.
 //!
-//! Whatever wakes it, it does the same pass: observe config and folder, plan, act, publish. It never
-//! interprets an event: an event only says that some names must be read again.
+//! Whatever wakes it, it does the same pass: observe config and folder, plan, act, publish. It
+//! never interprets an event: an event only says that some names must be read again.
 //!
 //! Channels: `requests` from handles; the watcher's `watch`; requests to the observer thread, each
 //! with the way back of its observation; to readers the config report, the discovery report and the
@@ -43,7 +43,7 @@ use crate::{
 };
 
 /// What the reconciler needs to start.
-pub(in crate::engine) struct Inputs {
+pub(in crate::engine) struct ReconcilerInputs {
     pub(in crate::engine) observer_thread: ObserverThread,
     pub(in crate::engine) loaded: Loaded,
     /// The same config, shared with the observer thread.
@@ -84,8 +84,8 @@ pub(in crate::engine) struct Reconciler {
     pub(in crate::engine) folder_error: Option<String>,
     /// The permissions of the config's files, as they were last logged.
     pub(in crate::engine) permissions: PermissionReport,
-    /// Whether the config has changed, for better or worse, since the last report: people who edit it
-    /// want an answer even if nothing follows from the edit.
+    /// Whether the config has changed, for better or worse, since the last report: people who edit
+    /// it want an answer even if nothing follows from the edit.
     pub(in crate::engine) is_config_changed: bool,
     pub(in crate::engine) on_config: OnConfig,
     pub(in crate::engine) last_reload: Option<ReloadReport>,
@@ -118,10 +118,18 @@ impl Reconciler {
     pub(in crate::engine) fn new(
         shared: Arc<Shared>,
         requests: mpsc::Receiver<Request>,
-        inputs: Inputs,
+        inputs: ReconcilerInputs,
     ) -> Self {
-        let Inputs { observer_thread, loaded, config, file, upstream, watcher, model, on_config } =
-            inputs;
+        let ReconcilerInputs {
+            observer_thread,
+            loaded,
+            config,
+            file,
+            upstream,
+            watcher,
+            model,
+            on_config,
+        } = inputs;
         let judged_by = Arc::clone(&config);
         let base = file.parent().map(Path::to_owned).unwrap_or_default();
         log_warnings(&loaded, &shared.logs);
@@ -172,8 +180,8 @@ impl Reconciler {
         }
     }
 
-    /// Waits for whatever comes first. Every arm is cancel-safe: `wait_for`, `recv` and `changed` lose
-    /// nothing, and the timer is made anew.
+    /// Waits for whatever comes first. Every arm is cancel-safe: `wait_for`, `recv` and `changed`
+    /// lose nothing, and the timer is made anew.
     async fn next(&mut self, stop: &mut watch::Receiver<bool>) -> Wake {
         let look_again = self.look_again.map(|look_again| Instant::now() + look_again);
         tokio::select! {
@@ -184,8 +192,9 @@ impl Reconciler {
         }
     }
 
-    /// Passes until what is in the middle of changing has settled, so that the answer is whole: a file
-    /// that is missing counts as removed only after a while, since editors save by moving files.
+    /// Passes until what is in the middle of changing has settled, so that the answer is whole: a
+    /// file that is missing counts as removed only after a while, since editors save by moving
+    /// files.
     async fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
         let mut report = self.pass(ChangedPaths::Anything).await;
         let deadline = Instant::now() + SETTLE_LIMIT;

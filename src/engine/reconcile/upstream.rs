@@ -1,5 +1,5 @@
-//! The model behind the workers: the stand-in where it is wanted, and one look whether key and
-//! model are good.
+//! Monitors the model upstream: starts the stand-in if the config wants it, and asks the upstream
+//! once whether key and model are good.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,11 +15,11 @@ use crate::{
     plan::PLACEHOLDER_KEY,
 };
 
-/// How long an upstream may take to say whether key and model are good: what its own SDK would
-/// wait for a connection, and no worker waits for it.
+/// How long an upstream may take to answer whether key and model are good: as long as its own SDK
+/// waits for a connection. No worker waits for the answer.
 const PREFLIGHT_LIMIT: Duration = Duration::from_secs(10);
 
-/// What is asked of an upstream; asked again only when it changes.
+/// What the upstream is asked; it is asked again only when this changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Question {
     upstream: Upstream,
@@ -42,7 +42,7 @@ impl UpstreamMonitor {
         Self { board, stand_in: None, end, question: None, asking: None }
     }
 
-    /// Follows the config: the base URL that workers get, if any.
+    /// Follows the config. Returns the base URL that workers get, if any.
     pub(in crate::engine) async fn follow(&mut self, config: &Config) -> Option<String> {
         let vars = &config.env.set.0;
         let inherited = &config.env.inherited.0;
@@ -64,7 +64,7 @@ impl UpstreamMonitor {
         url
     }
 
-    /// Where the stand-in listens, if it was needed yet.
+    /// Where the stand-in listens, if it was started.
     pub(in crate::engine) fn stand_in_url(&self) -> Option<String> {
         self.stand_in.as_ref().map(StandIn::url)
     }
@@ -90,7 +90,7 @@ impl UpstreamMonitor {
         self.stand_in_url()
     }
 
-    /// Shows the upstream, and asks it in the background if that is wanted.
+    /// Shows the upstream, and asks it in the background if the config wants that.
     fn ask(&mut self, question: &Question) {
         if let Some(asking) = self.asking.take() {
             asking.abort();
@@ -121,7 +121,7 @@ impl UpstreamMonitor {
             Upstream::Http(url) => Some(url.clone()),
             Upstream::OpenAi | Upstream::Echo => None,
         };
-        // A server of one's own may need no key: it is asked with what workers send to it.
+        // A server of one's own may need no key: workers send it a placeholder, and so does this.
         let substitute = base_url.as_ref().map(|_| PLACEHOLDER_KEY.to_owned());
         let Some(key) = question.key.clone().or(substitute) else {
             return;

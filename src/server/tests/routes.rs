@@ -6,7 +6,7 @@ use super::{
     bench::{Bench, settled},
     engine::{id, moment, worker},
 };
-use crate::domain::{Attempts, State};
+use crate::domain::{Attempts, State, WorkerView};
 
 #[tokio::test]
 async fn health_shows_all_parts() {
@@ -68,9 +68,8 @@ async fn health_shows_all_parts() {
 #[tokio::test]
 async fn a_worker_is_shown_with_all_that_is_known_of_it() {
     let bench = Bench::new().await;
-    let mut view = worker("a", State::Backoff);
-    view.next_start_at = Some(moment());
-    view.max_attempts = Attempts::Unlimited;
+    let (next_start_at, max_attempts) = (Some(moment()), Attempts::Unlimited);
+    let view = WorkerView { next_start_at, max_attempts, ..worker("a", State::Backoff) };
     bench.handle.0.board.put(view, None);
     insta::assert_snapshot!(settled(&bench.get("/workers/a").await), @r#"
     {

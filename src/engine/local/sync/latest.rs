@@ -1,6 +1,6 @@
-//! A value of which only the last word counts, followed by one task.
+//! A value of which only the latest state counts, followed by one task.
 //!
-//! As a `watch` of tokio, but for one follower, and so without the eight lists of waiters that
+//! Like a `watch` of tokio, but for one follower, and so without the eight lists of waiters that
 //! each of those has: a tenth of the memory.
 
 use std::sync::{Mutex, MutexGuard};
@@ -9,41 +9,41 @@ use tokio::sync::Notify;
 
 use crate::sync::lock;
 
-/// The value, and whether it is news.
+/// The value, and whether it has changed since the follower last waited.
 #[derive(Debug)]
 pub(in crate::engine::local) struct Latest<T> {
     value: Mutex<T>,
-    news: Notify,
+    changed: Notify,
 }
 
 impl<T> Latest<T> {
-    /// A first word, which is no news.
+    /// A first value, which does not count as a change.
     pub(in crate::engine::local) fn new(value: T) -> Self {
-        Self { value: Mutex::new(value), news: Notify::new() }
+        Self { value: Mutex::new(value), changed: Notify::new() }
     }
 
-    /// Says something else from now on.
-    pub(in crate::engine::local) fn say(&self, value: T) {
+    /// Replaces the value.
+    pub(in crate::engine::local) fn set(&self, value: T) {
         self.change(|old| *old = value);
     }
 
-    /// Changes what is said.
+    /// Changes the value in place.
     pub(in crate::engine::local) fn change(&self, change: impl FnOnce(&mut T)) {
         change(&mut self.lock());
-        self.news.notify_one();
+        self.changed.notify_one();
     }
 
-    /// Looks at the last word.
-    pub(in crate::engine::local) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> R {
-        look(&self.lock())
+    /// Reads the latest value.
+    pub(in crate::engine::local) fn with<R>(&self, with: impl FnOnce(&T) -> R) -> R {
+        with(&self.lock())
     }
 
-    /// Waits until something was said since this was last waited for.
+    /// Waits until the value has been set or changed since this was last waited for.
     ///
     /// # Cancel safety
-    /// ChangedPaths that were not waited for to the end stay news.
-    pub(in crate::engine::local) async fn news(&self) {
-        self.news.notified().await;
+    /// A change is not lost if the future is dropped before it completes.
+    pub(in crate::engine::local) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, T> {
@@ -52,9 +52,9 @@ impl<T> Latest<T> {
 }
 
 impl<T: Clone> Latest<T> {
-    /// The last word.
-    pub(in crate::engine::local) fn last(&self) -> T {
-        self.look(T::clone)
+    /// The latest value.
+    pub(in crate::engine::local) fn get(&self) -> T {
+        self.with(T::clone)
     }
 }
 
@@ -65,24 +65,24 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_said_before_anybody_waits_is_news_once() {
-        let word = Latest::new(0);
-        assert!(word.news().now_or_never().is_none(), "the first word is no news");
-        word.say(1);
-        word.change(|value| *value += 1);
-        word.news().await;
-        assert_eq!(word.last(), 2);
-        assert!(word.news().now_or_never().is_none());
+    async fn a_change_before_anybody_waits_counts_once() {
+        let latest = Latest::new(0);
+        assert!(latest.changed().now_or_never().is_none(), "the first value is not a change");
+        latest.set(1);
+        latest.change(|value| *value += 1);
+        latest.changed().await;
+        assert_eq!(latest.get(), 2);
+        assert!(latest.changed().now_or_never().is_none());
     }
 
     #[tokio::test]
-    async fn who_gave_up_waiting_loses_nothing() {
-        let word = Latest::new(0);
+    async fn a_change_is_not_lost_when_waiting_is_given_up() {
+        let latest = Latest::new(0);
         {
-            let mut waiting = std::pin::pin!(word.news());
+            let mut waiting = std::pin::pin!(latest.changed());
             assert!(futures_util::poll!(waiting.as_mut()).is_pending());
-            word.say(1);
+            latest.set(1);
         }
-        assert!(word.news().now_or_never().is_some());
+        assert!(latest.changed().now_or_never().is_some());
     }
 }

@@ -29,18 +29,18 @@ struct State<T> {
     is_closed: bool,
 }
 
-/// The inbox did not take it: it is full, or its reader is gone.
+/// The mailbox refused the message: it is full, or its reader is gone.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::engine::local) struct Refused<T>(pub(in crate::engine::local) T);
 
 impl<T> Mailbox<T> {
-    /// An empty one that holds at most so many.
+    /// An empty mailbox that holds at most so many messages.
     pub(in crate::engine::local) fn new(most: usize) -> Self {
         let state = State { queue: VecDeque::new(), is_closed: false };
         Self { state: Mutex::new(state), most, filled: Notify::new(), freed: Notify::new() }
     }
 
-    /// Puts it in if there is room.
+    /// Puts a message in if there is room.
     pub(in crate::engine::local) fn try_put(&self, message: T) -> Result<(), Refused<T>> {
         let mut state = self.lock();
         if state.is_closed || state.queue.len() >= self.most {
@@ -52,7 +52,7 @@ impl<T> Mailbox<T> {
         Ok(())
     }
 
-    /// Puts it in once there is room. It is refused only when the reader is gone.
+    /// Puts a message in once there is room. Refused only if the reader is gone.
     ///
     /// # Cancel safety
     /// The message is dropped with the future.
@@ -61,18 +61,18 @@ impl<T> Mailbox<T> {
             match self.try_put(message) {
                 Ok(()) => return Ok(()),
                 Err(refused) if self.lock().is_closed => {
-                    // The next one who waits learns it from this one.
+                    // One permit wakes one waiter: pass it on, so that all learn it.
                     self.freed.notify_one();
                     return Err(refused);
                 }
                 Err(Refused(again)) => message = again,
             }
-            // Room that was freed since has left a permit, so that this does not miss it.
+            // If room was freed since `try_put`, there is a permit, so that this does not wait.
             self.freed.notified().await;
         }
     }
 
-    /// Takes the oldest one out, once there is one.
+    /// Takes the oldest message out, once there is one.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -85,7 +85,7 @@ impl<T> Mailbox<T> {
         }
     }
 
-    /// The reader is gone: what is in it is dropped, and nothing is taken any more.
+    /// Closes the mailbox, as its reader is gone: drops what is in it and refuses what comes.
     pub(in crate::engine::local) fn close(&self) {
         let mut state = self.lock();
         state.is_closed = true;
@@ -109,7 +109,7 @@ impl<T> Mailbox<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // Nothing inside can leave it half changed.
+        // No statement under the lock can leave the queue half changed.
         lock(&self.state)
     }
 }
