@@ -1,7 +1,7 @@
 //! The engine: makes what runs follow what the disk says, with tokio tasks.
 //!
 //! Its folders are the steps: `observe` reads the disk, `reconcile` plans, acts on the
-//! [`runtime`] and publishes on the [`board`]; `local` is the runtime that runs workers as child
+//! `runtime` and publishes on the `board`; `local` is the runtime that runs workers as child
 //! processes. The floor above holds a [`Handle`]: it reads the snapshot and sends commands.
 //!
 //! | task | does | ends |
