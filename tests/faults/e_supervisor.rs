@@ -12,6 +12,7 @@ use crate::{
     http::Pulse,
     procs,
     site::{SLACK, Site, until},
+    support::site::ARCANOS,
 };
 
 #[test]
@@ -119,9 +120,9 @@ fn e6_closed_stdout_and_stderr_and_sigpipe_are_harmless() {
     let mut site = Site::new();
     site.sh("w", "echo hello; exec sleep 300");
     site.write_config();
-    let script = format!("exec {} run >&- 2>&- <&-", env!("CARGO_BIN_EXE_arcanos"));
+    let words = ["-c", "exec \"$0\" run >&- 2>&- <&-", ARCANOS];
     let mut command = Command::new("sh");
-    site.adopt(command.args(["-c", &script]).current_dir(site.folder()).spawn().unwrap());
+    site.adopt(command.args(words).current_dir(site.folder()).spawn().unwrap());
     site.await_health();
     site.wait("w", "running");
     until("its log is written", || (site.log("w") == "hello\n").then_some(()));
@@ -129,12 +130,10 @@ fn e6_closed_stdout_and_stderr_and_sigpipe_are_harmless() {
     assert_eq!(site.post("/workers/restart/w?wait=1").status, 200);
     assert_eq!(site.stop().0.code(), Some(0));
     // Whoever reads what the commands print may leave early.
-    let script = format!(
-        "set -o pipefail; {0} schema | head -c 10 > head; {0} check >&-; {0} schema 2>&1 >/dev/full",
-        env!("CARGO_BIN_EXE_arcanos")
-    );
+    let script = "set -o pipefail; \"$0\" schema | head -c 10 > head; \"$0\" check >&-; \
+                  \"$0\" schema 2>&1 >/dev/full";
     let mut command = Command::new("bash");
-    let said = command.args(["-c", &script]).current_dir(site.folder()).output().unwrap();
+    let said = command.args(["-c", script, ARCANOS]).current_dir(site.folder()).output().unwrap();
     let said =
         String::from_utf8_lossy(&said.stderr).into_owned() + &String::from_utf8_lossy(&said.stdout);
     assert!(!said.contains("panicked"), "{said}");

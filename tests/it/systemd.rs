@@ -170,7 +170,8 @@ fn the_unit_files_of_the_readme_are_good() {
         // A block that is not named is the service.
         let name = text.lines().next().unwrap().strip_prefix("# /etc/systemd/system/");
         let name = name.unwrap_or("arcanos.service");
-        let text = text.replace("/usr/local/bin/arcanos", ARCANOS);
+        // Quoted: there may be a space in it.
+        let text = text.replace("/usr/local/bin/arcanos", &format!("{ARCANOS:?}"));
         fs::write(folder.path().join(name), text).unwrap();
         names.push(folder.path().join(name));
     }
