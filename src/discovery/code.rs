@@ -16,6 +16,8 @@ use memchr::{memchr, memchr2, memchr3, memmem};
 
 use self::token::{Paren, Statement, Token, Typing, Word};
 
+pub(super) use self::token::ImportKind;
+
 /// The longest module name that is noted, in bytes: that of the longest path (PATH_MAX).
 const MAX_SPECIFIER: usize = 4096;
 
@@ -37,15 +39,6 @@ pub(super) struct Import {
     pub(super) at: usize,
     /// Where the module's name stands.
     pub(super) specifier: Range<usize>,
-}
-
-/// How a module is named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ImportKind {
-    /// `import`, `require()` or `import()`.
-    Use,
-    /// `export … from`.
-    Reexport,
 }
 
 /// Takes the code out of a text without a byte order mark.

@@ -1,6 +1,13 @@
 //! Pieces of code, as far as the code view depends on them.
 
-use super::ImportKind;
+/// How a module is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::discovery) enum ImportKind {
+    /// `import`, `require()` or `import()`.
+    Use,
+    /// `export … from`.
+    Reexport,
+}
 
 /// The last piece of code, as far as the next one depends on it.
 #[derive(Clone, Copy, PartialEq, Eq)]
