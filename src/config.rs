@@ -1,6 +1,6 @@
 //! The config: from text to a checked [`Config`], or to errors with their places.
 //!
-//! Opens no file and reads no environment: both are handed in. The steps of [`load`]:
+//! Opens no file and reads no environment: both are handed in. The steps of [`load()`]:
 //!
 //! 1. `document` parses the text and knows where each value stands; `syntax` reports what is
 //!    not TOML.

@@ -3,7 +3,7 @@
 //! It sees the engine through its [`Handle`](crate::engine::Handle) only: it never touches a
 //! process, nor a file of a worker. It takes no program, path or environment from a client.
 //!
-//! From the outside in: [`serve()`] listens with [`crate::http`] where the config wants it, and
+//! From the outside in: [`serve()`] listens with `http` where the config wants it, and
 //! shuts everything down at the end; `caller` takes a request through the `guard` and the
 //! `routes`; each route is a function of `read`, `act`, `logs`, `events`, `metrics` or `root`.
 //!
