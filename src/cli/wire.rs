@@ -159,17 +159,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_is_unexplained_where_the_reason_repeats_the_code_or_the_signal() {
-        for (code, signal, reason, is_unexplained) in [
-            (Some(1), None, "exited with code 1", true),
-            (Some(1), None, "session limit (exited with code 1)", false),
-            (None, Some("SIGKILL"), "killed by SIGKILL", true),
-            (None, Some("SIG40"), "killed by SIG40", true),
-            (None, None, "no such program", false),
+    fn an_end_is_unexplained_where_no_cause_is_named_beside_code_or_signal() {
+        for (cause, reason, is_unexplained) in [
+            (None, Some("exited with code 1"), true),
+            (Some("session limit"), Some("session limit (exited with code 1)"), false),
+            (Some("no such program"), Some("no such program"), false),
+            (None, None, false),
         ] {
-            let signal = signal.map(Value::from);
-            let reason = Some(reason.to_owned());
-            let exit = LastExit { code, signal, reason, ..LastExit::default() };
+            let [cause, reason] = [cause, reason].map(|text| text.map(str::to_owned));
+            let exit = LastExit { cause, reason, ..LastExit::default() };
             assert_eq!(exit.is_unexplained(), is_unexplained, "{exit:?}");
         }
     }
