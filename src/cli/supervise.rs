@@ -40,6 +40,10 @@ const THREADS: usize = 2;
 /// How often those that hold a shutdown up are named.
 const NUDGE: Duration = Duration::from_secs(2);
 
+/// How soon after the first signal a further one still belongs to the same stop: `timeout`, a
+/// terminal and a parent each pass on what they got. The figure is the contract's.
+const ONE_STOP: Duration = Duration::from_millis(500);
+
 /// How many of them are named.
 const NAMED: usize = 8;
 
@@ -175,7 +179,7 @@ async fn shut_down(engine: &Arc<Engine>, signals: &mut Signals, systemd: &System
     loop {
         tokio::select! {
             () = &mut down => return code,
-            second = signals.end() => {
+            second = signals.second() => {
                 tracing::warn!("Second signal: killing every worker.");
                 engine.kill();
                 code = second;
@@ -207,6 +211,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// When the first signal came that ends.
+    asked: Option<Instant>,
 }
 
 impl Signals {
@@ -215,6 +221,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            asked: None,
         })
     }
 
@@ -223,8 +230,8 @@ impl Signals {
         let handle = engine.handle();
         loop {
             tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => break,
+                _ = self.interrupt.recv() => break,
                 Some(()) = self.hangup.recv() => {
                     systemd.reloading().await;
                     handle.logs().reopen();
@@ -234,13 +241,22 @@ impl Signals {
                 }
             }
         }
+        self.asked = Some(Instant::now());
     }
 
-    /// Waits for a further one; its exit code.
-    async fn end(&mut self) -> u8 {
-        tokio::select! {
-            _ = self.terminate.recv() => exit::SECOND_TERMINATE,
-            _ = self.interrupt.recv() => exit::SECOND_INTERRUPT,
+    /// Waits for a further one that is not part of the first stop; its exit code.
+    ///
+    /// # Cancel safety
+    /// A signal is lost only if it does not count.
+    async fn second(&mut self) -> u8 {
+        loop {
+            let code = tokio::select! {
+                _ = self.terminate.recv() => exit::SECOND_TERMINATE,
+                _ = self.interrupt.recv() => exit::SECOND_INTERRUPT,
+            };
+            if self.asked.is_none_or(|asked| asked.elapsed() >= ONE_STOP) {
+                return code;
+            }
         }
     }
 }
