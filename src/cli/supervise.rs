@@ -28,7 +28,7 @@ use crate::{
     engine::{self, Engine, Options},
     files::{
         logs::Logs,
-        state::{Instance, Lock, StateDir},
+        state::{Instance, Keeper, Lock, StateDir},
     },
     process,
     text::Redactor,
@@ -61,7 +61,7 @@ pub(super) struct Supervision {
     telemetry: Telemetry,
     systemd: Systemd,
     signals: Signals,
-    _lock: Lock,
+    _keeper: Keeper,
 }
 
 /// Runs a supervisor to its end. Two threads are enough, for they never wait for a disk or a
@@ -124,8 +124,25 @@ pub(super) async fn supervise(preflight: Preflight) -> Result<Supervision, Failu
     };
     let engine =
         Engine::start(options).await.map_err(|error| Failure::new(exit::FAILED, chain(&error)))?;
+    let keeper = keep(&engine, &state, lock).map_err(|e| failed(&e))?;
     let systemd = Systemd::from_environment();
-    Ok(Supervision { engine: Arc::new(engine), state, telemetry, systemd, signals, _lock: lock })
+    let engine = Arc::new(engine);
+    Ok(Supervision { engine, state, telemetry, systemd, signals, _keeper: keeper })
+}
+
+/// Keeps the state directory in place, and shows where that fails.
+fn keep(engine: &Engine, state: &Arc<StateDir>, lock: Lock) -> io::Result<Keeper> {
+    let handle = engine.handle();
+    let path = state.path().display().to_string();
+    let report = Box::new(move |outcome: Result<(), String>| {
+        match &outcome {
+            Ok(()) => tracing::warn!("State directory `{path}` was gone or changed; made anew."),
+            Err(error) => tracing::error!("State directory `{path}` cannot be made anew: {error}"),
+        }
+        let problem = outcome.err().map(|error| format!("state.directory: {error}"));
+        handle.set_problem("state.directory", problem);
+    });
+    Keeper::start(Arc::clone(state), lock, report)
 }
 
 impl Supervision {
@@ -263,7 +280,8 @@ impl Signals {
 
 /// Ends what the last arcanos here left running, if it died.
 async fn end_leftovers(last: Option<Instance>) {
-    let Some(last) = last else { return };
+    // The record may be of one that lives: its directory was copied or moved here.
+    let Some(last) = last.filter(|last| !last.is_alive()) else { return };
     let count = engine::end_leftovers(last.id).await;
     if count > 0 {
         tracing::warn!("Ended {count} processes that the last arcanos had left.");

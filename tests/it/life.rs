@@ -259,6 +259,37 @@ fn a_second_arcanos_names_the_first_and_changes_nothing() {
 }
 
 #[test]
+fn without_its_state_directory_arcanos_is_found_and_what_a_killed_one_left_is_ended() {
+    let left = "setsid sh -c 'trap \"\" TERM HUP; echo $$ > $HOME/left; exec sleep 86400' & exec sleep 86400";
+    let mut site = Setup::new().worker("a.sh", left).start();
+    let a = site.wait_state("a", "running");
+    let left: u32 = site.wait_text("left", "\n").trim().parse().unwrap();
+    let directory = site.path(".arcanos");
+    for what in ["directory", "lock"] {
+        match what {
+            "lock" => std::fs::remove_file(directory.join("lock")).unwrap(),
+            _ => std::fs::remove_dir_all(&directory).unwrap(),
+        }
+        let second = site.run(&["run"]);
+        let said = String::from_utf8_lossy(&second.stderr).into_owned();
+        assert_eq!(second.status.code(), Some(3), "{what}: {said}");
+        assert!(said.contains(&site.pid().to_string()), "{said}");
+        let found = site.run(&["status"]);
+        assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+        assert_eq!(site.worker("a").pid(), a.pid());
+        until(
+            "lock and record",
+            || ["lock", "instance.json"].iter().all(|f| directory.join(f).exists()).then_some(()),
+            String::new,
+        );
+    }
+    site.kill();
+    site.start();
+    site.wait_state("a", "running");
+    assert!(!is_alive(left));
+}
+
+#[test]
 fn a_worker_that_is_not_enabled_is_not_started_by_anybody() {
     let site = Setup::new().set("workers.a.enabled", "false").worker("a.sh", STAYS).start();
     site.wait_state("a", "stopped");

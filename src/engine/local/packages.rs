@@ -11,7 +11,10 @@ use super::context::{Context, Phase};
 use crate::{
     domain::{Exit, Limits, RunId, WorkerId, human_delay},
     engine::runtime::Packages,
-    files::logs::{Stream, TailQuery},
+    files::{
+        logs::{Stream, TailQuery},
+        state::Prepared,
+    },
     process::{Command, SpawnError, Spawned},
     sync::lock,
 };
@@ -109,7 +112,7 @@ impl Preparer {
         }
         progress.tried = Some(packages.clone());
         let done = self.context.state.prepared(&packages.folder);
-        if matches!(done, Ok(Some(done)) if done == packages.digest) {
+        if matches!(done, Ok(Some(done)) if done.digest == packages.digest) {
             return None;
         }
         progress.runs += 1;
@@ -207,7 +210,15 @@ impl Job {
                 folder.display()
             ));
         }
-        let remembered = self.context.state.set_prepared(folder, &self.packages.digest);
+        let remembered = self.context.state.set_prepared(
+            folder,
+            Prepared {
+                digest: self.packages.digest.clone(),
+                command: self.packages.command.clone(),
+                node: None,
+                has_modules: false,
+            },
+        );
         remembered.map_err(|error| format!("discovery.prepare: {error}"))
     }
 }

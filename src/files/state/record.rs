@@ -13,7 +13,10 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{StateDir, StateError, failed};
-use crate::procfs::{self, Stat};
+use crate::{
+    procfs::{self, Stat},
+    sync::lock,
+};
 
 const INSTANCE: &str = "instance.json";
 const LAST_INSTANCE: &str = "last_instance.json";
@@ -35,6 +38,19 @@ pub struct Instance {
     pub address: Option<SocketAddr>,
     /// Its config file, absolute.
     pub config: PathBuf,
+}
+
+/// What a folder's packages were installed for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// A digest of the lock file.
+    pub digest: String,
+    /// The command that installed them.
+    pub command: Vec<String>,
+    /// The major version of Node; `None` where there was no Node.
+    pub node: Option<String>,
+    /// Whether the command left a `node_modules` there.
+    pub has_modules: bool,
 }
 
 impl Instance {
@@ -76,7 +92,7 @@ impl StateDir {
         if self.read_instance()?.is_some_and(|earlier| earlier.id != instance.id) {
             self.retire_instance()?;
         }
-        self.write_record(INSTANCE, instance)
+        self.keep_record(INSTANCE, instance)
     }
 
     /// Says that none runs here any more: its record becomes the last one.
@@ -85,6 +101,11 @@ impl StateDir {
     /// The file cannot be renamed. That there is none is no error.
     pub fn retire_instance(&self) -> Result<(), StateError> {
         let path = self.file(INSTANCE);
+        // Held until the file is renamed too: the keeper would write it again.
+        let mut records = lock(&self.records);
+        if let Some(record) = records.remove(INSTANCE) {
+            records.insert(LAST_INSTANCE, record);
+        }
         match fs::rename(&path, self.file(LAST_INSTANCE)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(failed("rename", &path, error))
@@ -108,27 +129,47 @@ impl StateDir {
         }
     }
 
-    /// The digest of the lock file that this folder was last prepared for.
+    /// What this folder was last prepared for.
     ///
     /// # Errors
     /// The file is there and cannot be read.
-    pub fn prepared(&self, folder: &Path) -> Result<Option<String>, StateError> {
+    pub fn prepared(&self, folder: &Path) -> Result<Option<Prepared>, StateError> {
         let mut all = self.all_prepared()?;
         Ok(all.remove(&*folder.to_string_lossy()))
     }
 
-    /// Remembers the digest of the lock file that this folder is prepared for.
+    /// Remembers what this folder is prepared for.
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub fn set_prepared(&self, folder: &Path, digest: &str) -> Result<(), StateError> {
+    pub fn set_prepared(&self, folder: &Path, prepared: Prepared) -> Result<(), StateError> {
         let mut all = self.all_prepared()?;
-        all.insert(folder.to_string_lossy().into_owned(), digest.to_owned());
-        self.write_record(PREPARED, &all)
+        all.insert(folder.to_string_lossy().into_owned(), prepared);
+        self.keep_record(PREPARED, &all)
     }
 
-    fn all_prepared(&self) -> Result<BTreeMap<String, String>, StateError> {
+    fn all_prepared(&self) -> Result<BTreeMap<String, Prepared>, StateError> {
         Ok(self.read_record(PREPARED)?.unwrap_or_default())
+    }
+
+    /// Takes the records that are there as those that should be, but for that of an instance.
+    pub(super) fn adopt_records(&self) -> Result<(), StateError> {
+        let mut records = lock(&self.records);
+        for name in [LAST_INSTANCE, PREPARED] {
+            if let Some(content) = self.read(name)? {
+                records.insert(name, content);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a record that is written again if it goes while this arcanos runs.
+    fn keep_record<T: Serialize>(&self, name: &'static str, record: &T) -> Result<(), StateError> {
+        let text = serde_json::to_vec_pretty(record).expect("records have string keys only");
+        let mut records = lock(&self.records);
+        self.write(name, &text)?;
+        records.insert(name, text);
+        Ok(())
     }
 
     /// A record that cannot be understood counts as none: it was torn or is from another version,
