@@ -12,13 +12,14 @@ mod plan;
 mod spec;
 mod stamp;
 mod state;
+mod task_file;
 mod view;
 
 pub use command::Command;
 pub use event::{Event, EventKind};
 pub use exit::{Exit, ExitCause, ExitReason, signal_name, signal_number};
 pub use host::{Authority, Host, is_localhost, reachable_address};
-pub use id::{Generation, InstanceName, InvalidId, RunId, WorkerId};
+pub use id::{Generation, InstanceName, InvalidId, RunId, WorkerId, is_main_module};
 pub use plan::{
     Cause, Change, KeptBy, PlanEntry, PlanList, PlanSummary, ReloadReport, ReloadResult,
 };
@@ -28,6 +29,7 @@ pub use spec::{
 };
 pub use stamp::{Stamp, human_delay, human_uptime};
 pub use state::State;
+pub use task_file::{is_node, may_be_task};
 pub use view::{
     ActivityKind, AiStatus, ConfigStatus, DiscoveryStatus, Evidence, LastActivity, LastExit,
     LogCounters, LogCounts, PastRun, RunOutcome, Snapshot, Started, StateCounts, Usage, WorkerView,

@@ -301,8 +301,7 @@ impl Listing {
 }
 
 fn id_of(file: &Path) -> Result<WorkerId, String> {
-    let name = file.file_name().and_then(|name| name.to_str());
-    WorkerId::of_file_name(name.unwrap_or_default()).map_err(|fault| fault.to_string())
+    WorkerId::of_path(file).map_err(|fault| fault.to_string())
 }
 
 /// Whether a verdict on this file would be noise.

@@ -13,7 +13,10 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use regex::{Regex, RegexBuilder};
 
 use super::graph::is_beside;
-use crate::config::{self, View};
+use crate::{
+    config::{self, View},
+    domain::is_main_module,
+};
 
 /// Endings of names that editors and copying tools give to what is not finished.
 const UNFINISHED: [&str; 3] = ["~", ".swp", ".tmp"];
@@ -124,7 +127,7 @@ impl Rules {
     /// A file that is passed over is no worker. It may still be a helper of one.
     #[must_use]
     pub fn is_ignored(&self, rel: &Path) -> bool {
-        rel.components().any(|part| unfit_name(part).is_some()) || self.ignore.is_match(rel)
+        unfit_part(rel).is_some() || self.ignore.is_match(rel)
     }
 
     /// Whether a folder is not entered in search of workers.
@@ -171,7 +174,7 @@ impl Rules {
 
     /// Why this path is no worker whatever it holds.
     pub(super) fn refusal(&self, rel: &Path) -> Option<String> {
-        if let Some(reason) = rel.components().find_map(unfit_name) {
+        if let Some(reason) = unfit_part(rel) {
             return Some(reason);
         }
         if let Some(at) = self.ignore.matches(rel).first() {
@@ -228,6 +231,13 @@ fn globs(patterns: &[String]) -> Result<GlobSet, RulesError> {
         set.add(glob);
     }
     set.build().map_err(|source| fault("", source))
+}
+
+/// Why a path is passed over by a name in it, if it is. The name that Python gives to what runs a
+/// package begins with `_` and is none of those.
+fn unfit_part(rel: &Path) -> Option<String> {
+    let named = if is_main_module(rel) { rel.parent().unwrap_or(rel) } else { rel };
+    named.components().find_map(unfit_name)
 }
 
 /// Why a file or folder of this name is passed over, if it is.

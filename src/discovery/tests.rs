@@ -46,7 +46,15 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 fn rules(rules: Vec<config::Rule>) -> Rules {
-    let discovery = config::Discovery {
+    compile(&discovery(rules))
+}
+
+fn compile(discovery: &config::Discovery) -> Rules {
+    Rules::compile(discovery).expect("good rules")
+}
+
+fn discovery(rules: Vec<config::Rule>) -> config::Discovery {
+    config::Discovery {
         directory: PathBuf::from("/site/workers"),
         ignore: words(&["shared/**", "lib/**", "node_modules/**", "**/*.test.*"]),
         recursive: false,
@@ -54,8 +62,7 @@ fn rules(rules: Vec<config::Rule>) -> Rules {
         watch: Watch::Auto,
         prepare: Vec::new(),
         rules,
-    };
-    Rules::compile(&discovery).expect("good rules")
+    }
 }
 
 /// A folder in which everything has been read.

@@ -10,7 +10,7 @@ use super::environment::{environment, unpassed};
 use crate::{
     config::{Config, Rule, WorkerSettings},
     discovery::Candidate,
-    domain::{Argument, Launch, WorkerId, WorkerSpec},
+    domain::{Argument, EnvMap, Launch, Mode, WorkerId, WorkerSpec, is_node, may_be_task},
 };
 
 /// What surrounds the config and is not in it.
@@ -97,6 +97,10 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
     warnings.extend(unpassed(config, &environment.vars, &candidate.env_reads));
     let file = config.discovery.directory.join(&candidate.file);
     let (program, args) = command(rule, &settings, &candidate.id, &file);
+    let mode = settings.mode.unwrap_or(rule.mode);
+    if mode == Mode::Auto && is_node(&program) {
+        warnings.extend(left_alone(&file, &args, &environment.vars));
+    }
     WorkerSpec {
         id: candidate.id.clone(),
         file: candidate.file.clone(),
@@ -113,12 +117,28 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
             env: environment.vars,
             cwd: settings.cwd.clone().unwrap_or_else(|| surroundings.base.clone()),
             ipc: rule.ipc,
-            mode: settings.mode.unwrap_or(rule.mode),
+            mode,
             limits: settings.limits,
             user: settings.user.clone(),
             fingerprint: candidate.fingerprint,
         },
     }
+}
+
+/// That `mode = "auto"` never calls what this file exports, if that is so.
+fn left_alone(file: &Path, args: &[Argument], vars: &EnvMap) -> Option<String> {
+    let path = file.to_string_lossy();
+    let words: Vec<String> = args.iter().map(|word| word.for_file(&path)).collect();
+    let own = words.iter().take_while(|word| **word != path).map(String::as_str);
+    let set = vars.0.get("NODE_OPTIONS").into_iter().flat_map(|value| value.split_whitespace());
+    (!may_be_task(file, own.chain(set))).then(|| {
+        let kind = file.extension().unwrap_or_default().to_string_lossy();
+        format!(
+            "`mode = \"auto\"` runs a `.{kind}` file as a script and does not call its default \
+             export: Node may load no such file; give the command a loader (`--import`), or set \
+             `mode` to \"task\" or \"script\""
+        )
+    })
 }
 
 /// The program with its placeholders filled in, and its arguments, the worker's own ones last.

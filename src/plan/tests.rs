@@ -96,6 +96,30 @@ fn with_openai_itself_nothing_is_added_and_a_missing_key_is_known() {
 }
 
 #[test]
+fn a_file_whose_kind_is_never_a_task_says_so_unless_somebody_chose() {
+    let told = |text: &str, file: &str| {
+        let config = config(text, &[]);
+        let odd = Candidate { file: PathBuf::from(file), ..(*candidate("a", 1)).clone() };
+        let all = desired(&config, &[Arc::new(odd)], &around(None), &Desired::default());
+        let spec = Arc::clone(all.workers.values().next().expect("one worker"));
+        spec.warnings.iter().any(|warning| warning.contains("mode = \"auto\""))
+    };
+    let loader = "workers.a.command = [\"node\", \"--import\", \"tsx\", \"{file}\"]";
+    for (text, file, expected) in [
+        ("", "a.js", false),
+        ("", "a.cts", true),
+        ("", "a.prompt", true),
+        (loader, "a.tsx", false),
+        (loader, "a.prompt", true),
+        ("workers.a.mode = \"script\"", "a.cts", false),
+        ("workers.a.command = [\"tsx\", \"{file}\"]", "a.cts", false),
+        ("env.set.NODE_OPTIONS = \"--import=tsx\"", "a.cts", false),
+    ] {
+        assert_eq!(told(text, file), expected, "{text} {file}");
+    }
+}
+
+#[test]
 fn a_variable_that_is_read_and_not_passed_on_is_named() {
     let spec = spec("", &[("DATABASE_URL", "x"), ("PATH", "/bin")], None);
     assert_eq!(spec.warnings.len(), 1, "{:?}", spec.warnings);

@@ -189,6 +189,27 @@ fn an_id_stays_with_the_file_that_runs_by_it() {
 }
 
 #[test]
+fn the_entry_file_of_a_folder_has_the_folders_id() {
+    let mut discovery = super::discovery(vec![openai(), rule("py", &["*.py"])]);
+    discovery.recursive = true;
+    let rules = super::compile(&discovery);
+    let listing = folder(
+        &rules,
+        &[
+            ("alpha/index.js", SDK),
+            ("deep/beta/index.mjs", SDK),
+            ("gamma/__main__.py", "f()"),
+            ("gamma/_other.py", "f()"),
+            ("index.js", SDK),
+            ("plain.js", SDK),
+        ],
+    );
+    let discovered = found(&rules, &listing);
+    let ids: Vec<_> = discovered.candidates.iter().map(|c| c.id.as_str()).collect();
+    assert_eq!(ids, ["alpha", "beta", "gamma", "index", "plain"]);
+}
+
+#[test]
 fn a_fingerprint_covers_the_file_and_all_it_imports_and_nothing_else() {
     let rules = rules(vec![openai()]);
     let files = [
