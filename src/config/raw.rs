@@ -117,7 +117,8 @@ table! {
         name: String,
         /// Globs on the file name.
         files: Vec<String>,
-        /// JavaScript packages, one of which the file, or a local file it imports, must import.
+        /// Packages of JavaScript, TypeScript or Python, one of which the file, or a local file it
+        /// imports, must import.
         imports: Vec<String>,
         /// Regexes, one of which must match.
         any: Vec<String>,
@@ -125,7 +126,8 @@ table! {
         all: Vec<String>,
         /// Regexes none of which may match.
         none: Vec<String>,
-        /// What the regexes look at: the text as it is, or its code only (JavaScript).
+        /// What the regexes look at: the text as it is, or its code only (JavaScript,
+        /// TypeScript, Python).
         on: View,
         /// Program and arguments; `{file}`, `{id}` and `{dir}` are filled in.
         command: Vec<String>,

@@ -10,7 +10,10 @@ use super::{
     accept::{Accepted, Refusal, accept},
     analysis::Marker,
     graph::{ImportClosure, import_closure},
+    imports::Local,
     listing::{Content, Distrust, Entry, Listing},
+    manifest::Manifest,
+    resolve::{Installed, Sites, resolve},
     rules::Rules,
     verdict::{Candidate, Discovered, Verdict, VerdictKind},
 };
@@ -40,7 +43,7 @@ pub fn judge(
     classifier.give_ids();
     let (mut verdicts, mut candidates) = (Vec::new(), Vec::new());
     for (file, entry) in &listing.files {
-        if is_hidden(file) {
+        if is_hidden(file) || classifier.is_aside(file, entry) {
             continue;
         }
         let (verdict, candidate) = classifier.judge_file(file, entry);
@@ -243,6 +246,12 @@ impl<'a> Classifier<'a> {
         })
     }
 
+    /// Whether a file was read for what it says of others only, and is none of the folder's own.
+    fn is_aside(&self, file: &Path, entry: &Entry) -> bool {
+        let is_plain = matches!(entry.content, Content::Analysed(_) | Content::Held);
+        is_plain && !self.rules.is_in_place(file) && !self.importers.contains_key(file)
+    }
+
     /// The verdict on a file that no rule accepts.
     fn judge_other(&self, file: &Path, entry: &Entry) -> Verdict {
         let importer = self.importers.get(file);
@@ -284,19 +293,29 @@ impl Listing {
     pub fn imports_of(&self, file: &Path) -> Vec<PathBuf> {
         let analysis = self.files.get(file).and_then(Entry::analysis);
         let locals = analysis.map_or(&[][..], |analysis| &analysis.locals);
-        locals.iter().filter_map(|local| self.resolve(file, &local.specifier)).collect()
+        locals.iter().filter_map(|local| self.resolve(file, local)).collect()
     }
 
-    /// The local file that `specifier` means in a file, if it is there.
+    /// The local file that an import of a file means, if it is there.
     #[must_use]
-    pub fn resolve(&self, file: &Path, specifier: &str) -> Option<PathBuf> {
-        self.import_roots.resolve(file, specifier, |path| self.is_module(path))
+    pub fn resolve(&self, file: &Path, local: &Local) -> Option<PathBuf> {
+        resolve(&self.import_roots, file, local, &mut &*self)
+    }
+}
+
+impl Sites for &Listing {
+    /// What is imported has been looked at: a name that nothing asked about may be a link to a
+    /// folder, and then its `index.js` is meant.
+    fn is_file(&mut self, path: &Path) -> bool {
+        self.files.get(path).is_some_and(|entry| entry.content != Content::Unread)
     }
 
-    /// Whether an import may mean what is at a path. What is imported has been looked at: a name
-    /// that nothing asked about may be a link to a folder, and then its `index.js` is meant.
-    fn is_module(&self, path: &Path) -> bool {
-        self.files.get(path).is_some_and(|entry| entry.content != Content::Unread)
+    fn manifest(&mut self, path: &Path) -> Option<Arc<Manifest>> {
+        self.files.get(path).and_then(Entry::analysis)?.manifest.clone()
+    }
+
+    fn installed(&mut self, path: &Path) -> Option<Installed> {
+        self.packages.get(path).cloned()
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use regex::{Regex, RegexBuilder};
 
-use super::graph::is_beside;
+use super::{graph::is_beside, python::is_python};
 use crate::{
     config::{self, View},
     domain::is_main_module,
@@ -82,6 +82,12 @@ pub fn is_javascript(name: &Path) -> bool {
         .is_some_and(|extension| JAVASCRIPT.contains(&extension))
 }
 
+/// Whether a file of this name holds TypeScript.
+pub(super) fn is_typescript(name: &Path) -> bool {
+    let extension = name.extension().and_then(OsStr::to_str);
+    matches!(extension, Some("ts" | "mts" | "cts" | "tsx"))
+}
+
 impl Rules {
     /// Compiles what the config says about discovery.
     ///
@@ -145,12 +151,15 @@ impl Rules {
         self.fitting(rel).next().is_some()
     }
 
+    /// Whether a file is where workers may be.
+    pub(super) fn is_in_place(&self, rel: &Path) -> bool {
+        if self.recursive { !is_beside(rel) } else { rel.components().count() == 1 }
+    }
+
     /// Whether this file may be a worker, as far as its path says.
     #[must_use]
     pub fn is_eligible(&self, rel: &Path) -> bool {
-        let is_in_place =
-            if self.recursive { !is_beside(rel) } else { rel.components().count() == 1 };
-        is_in_place && !self.is_ignored(rel) && self.fits(rel)
+        self.is_in_place(rel) && !self.is_ignored(rel) && self.fits(rel)
     }
 
     /// Whether a change of a file of this name in a folder of workers can matter.
@@ -161,6 +170,7 @@ impl Rules {
         let path = Path::new(name);
         !name.as_encoded_bytes().starts_with(b".")
             && (is_javascript(path)
+                || is_python(path)
                 || path.extension() == Some(OsStr::new("json"))
                 || self.fits(path))
     }

@@ -3,6 +3,7 @@
 mod code;
 mod folder;
 mod labelled;
+mod ways;
 
 use std::{
     collections::BTreeMap,
@@ -12,8 +13,8 @@ use std::{
 };
 
 use super::{
-    Candidate, Content, Discovered, Entry, ImportRoots, Listing, Rules, Verdict, VerdictKind,
-    analyse, judge,
+    Candidate, Content, Discovered, Entry, ImportRoots, Listing, Packages, Rules, Verdict,
+    VerdictKind, analyse, judge,
 };
 use crate::{
     config::{self, View, Watch},
@@ -75,6 +76,7 @@ fn folder(rules: &Rules, files: &[(&str, &str)]) -> Listing {
     Listing {
         directory: PathBuf::from("/site/workers"),
         import_roots: ImportRoots::new(Path::new("/site"), Path::new("/site/workers")),
+        packages: Packages::default(),
         files: files.iter().map(entry).collect(),
     }
 }

@@ -14,7 +14,7 @@ use super::{
     outcome::{Scan, ScanError},
 };
 use crate::{
-    discovery::{Content, Distrust, Entry, ImportRoots, Listing, Rules, import_closure, is_beside},
+    discovery::{Content, Distrust, Entry, ImportRoots, Installed, Listing, Rules, is_beside},
     files::{
         file_id::FileId,
         read::{ReadError, Reading, check_regular, is_missing, read_with_id},
@@ -36,14 +36,16 @@ pub(super) enum Coverage {
 
 /// One scan.
 pub(super) struct Pass<'a> {
-    memory: Memory<'a>,
-    outermost: &'a Path,
-    directory: &'a Path,
-    import_roots: ImportRoots,
+    pub(super) memory: Memory<'a>,
+    pub(super) outermost: &'a Path,
+    pub(super) directory: &'a Path,
+    pub(super) import_roots: ImportRoots,
     /// The true path of the directory.
     canonical: PathBuf,
     /// What is at the paths that this scan has looked at.
-    presences: HashMap<PathBuf, Presence>,
+    pub(super) presences: HashMap<PathBuf, Presence>,
+    /// What is at the paths in `node_modules` that this scan has asked about.
+    pub(super) packages: HashMap<PathBuf, Option<Installed>>,
     coverage: Coverage,
     /// What others may do in the folders that this scan has asked about.
     others_in_folders: BTreeMap<PathBuf, Others>,
@@ -65,6 +67,7 @@ impl<'a> Pass<'a> {
             import_roots: ImportRoots::new(outermost, directory),
             canonical: PathBuf::new(),
             presences: HashMap::new(),
+            packages: HashMap::new(),
             coverage: Coverage::All,
             others_in_folders: BTreeMap::new(),
             folders: BTreeSet::from([directory.to_path_buf()]),
@@ -113,6 +116,7 @@ impl<'a> Pass<'a> {
             listing: Listing {
                 directory: self.directory.to_path_buf(),
                 import_roots: self.import_roots,
+                packages: self.packages.into_iter().filter_map(|(p, i)| Some((p, i?))).collect(),
                 // What is known is the last word on a path.
                 files: files.into_iter().collect(),
             },
@@ -154,41 +158,19 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Looks at the files that possible workers import, directly or not.
-    fn follow_imports(&mut self) {
-        let imports = |path: &PathBuf, known: &Known| {
-            known.is_root
-                && self.presences.get(path) == Some(&Presence::Present)
-                && known.analysis().is_some_and(|analysis| !analysis.locals.is_empty())
-        };
-        for root in self.known_paths(imports) {
-            import_closure(&root, |file| self.imports(file));
-        }
-    }
-
     /// The known files that this holds of, in order.
-    fn known_paths(&self, is_of_kind: impl Fn(&PathBuf, &Known) -> bool) -> Vec<PathBuf> {
+    pub(super) fn known_paths(
+        &self,
+        is_of_kind: impl Fn(&PathBuf, &Known) -> bool,
+    ) -> Vec<PathBuf> {
         let found = self.memory.files.iter().filter(|(path, known)| is_of_kind(path, known));
         let mut paths: Vec<PathBuf> = found.map(|(path, _)| path.clone()).collect();
         paths.sort_unstable();
         paths
     }
 
-    fn imports(&mut self, file: &Path) -> Vec<PathBuf> {
-        let Some(analysis) = self.memory.files.get(file).and_then(Known::analysis).cloned() else {
-            return Vec::new();
-        };
-        let locals = analysis.locals.iter();
-        locals
-            .filter_map(|local| {
-                let mut paths = self.import_roots.local_paths(file, &local.specifier).into_iter();
-                paths.find(|path| self.look(path) == Presence::Present)
-            })
-            .collect()
-    }
-
     /// Looks at a path, once in a scan: a helper that ten workers import costs one stat(2).
-    fn look(&mut self, path: &Path) -> Presence {
+    pub(super) fn look(&mut self, path: &Path) -> Presence {
         if let Some(presence) = self.presences.get(path) {
             return *presence;
         }
