@@ -49,7 +49,7 @@ pub use load::{Loaded, load};
 pub use locate::InstanceLocator;
 pub use model::{
     Config, Discovery, Env, Log, LogFormat, LogKind, Model, Rule, Server, Upstream, View, Watch,
-    WorkerSettings,
+    WorkerSettings, WorldWritable,
 };
 pub use sample::sample;
 pub use schema::schema;

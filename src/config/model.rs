@@ -62,6 +62,8 @@ pub struct Discovery {
     pub scan_interval: Duration,
     /// How changes are noticed.
     pub watch: Watch,
+    /// What becomes of what anyone may write to.
+    pub world_writable: WorldWritable,
     /// The command that prepares the folder; empty is never.
     pub prepare: Vec<String>,
     /// The rules, in order.
@@ -77,6 +79,15 @@ pub enum Watch {
     Native,
     /// Only by looking.
     Poll,
+}
+
+/// What becomes of a file or folder that anyone may write to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WorldWritable {
+    /// Nothing new starts from it.
+    Reject,
+    /// It runs, with a warning.
+    Warn,
 }
 
 /// One of `[[discovery.rules]]`. Globs and regexes are known to compile.

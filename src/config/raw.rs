@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    model::{LogFormat, LogKind, View, Watch},
+    model::{LogFormat, LogKind, View, Watch, WorldWritable},
     values::{
         AttemptLimit, ByteSize, Count, HumanDuration, LaunchLimit, PositiveDuration, Processors,
         Share, Signal, TimeLimit,
@@ -105,6 +105,9 @@ table! {
         /// A command run in the folder when its package-lock.json is new or changed, before
         /// the workers start; an empty list is none.
         prepare: Vec<String>,
+        /// Whether what anyone may write to is rejected, or runs with a warning: on mounts
+        /// without modes.
+        world_writable: WorldWritable,
         /// The rules that accept files, the first match wins. A list here replaces the default.
         rules: Vec<RawRule>,
     }

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    model::{LogFormat, LogKind, View, Watch},
+    model::{LogFormat, LogKind, View, Watch, WorldWritable},
     values::{REFERENCE, Reading},
 };
 use crate::domain::{Backoff, Mode, OnChange, ReadyRule, RestartWhen};
@@ -45,6 +45,7 @@ macro_rules! words {
 }
 
 words!(Watch: "auto" => Auto, "native" => Native, "poll" => Poll);
+words!(WorldWritable: "reject" => Reject, "warn" => Warn);
 words!(View: "code" => Code, "raw" => Raw);
 words!(Mode: "auto" => Auto, "script" => Script, "task" => Task);
 words!(RestartWhen: "on-failure" => OnFailure, "always" => Always, "never" => Never);

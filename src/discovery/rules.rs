@@ -14,7 +14,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::{graph::is_beside, python::is_python};
 use crate::{
-    config::{self, View},
+    config::{self, View, WorldWritable},
     domain::is_main_module,
 };
 
@@ -30,6 +30,7 @@ pub struct Rules {
     ignore: GlobSet,
     ignore_text: Vec<String>,
     recursive: bool,
+    world_writable: WorldWritable,
     pub(super) rules: Vec<Rule>,
     /// Every package that some rule asks for, once.
     pub(super) packages: Vec<String>,
@@ -101,7 +102,7 @@ impl Rules {
             .map(|rule| Rule::compile(rule, &mut packages))
             .collect::<Result<_, _>>()?;
         let mut hasher = DefaultHasher::new();
-        (&discovery.ignore, discovery.recursive).hash(&mut hasher);
+        (&discovery.ignore, discovery.recursive, discovery.world_writable).hash(&mut hasher);
         for rule in &discovery.rules {
             (&rule.files, &rule.imports, &rule.any, &rule.all, &rule.none).hash(&mut hasher);
             (rule.on == View::Code).hash(&mut hasher);
@@ -110,6 +111,7 @@ impl Rules {
             ignore: globs(&discovery.ignore)?,
             ignore_text: discovery.ignore.clone(),
             recursive: discovery.recursive,
+            world_writable: discovery.world_writable,
             rules,
             packages,
             digest: hasher.finish(),
@@ -120,6 +122,12 @@ impl Rules {
     #[must_use]
     pub const fn is_recursive(&self) -> bool {
         self.recursive
+    }
+
+    /// Whether what anyone may write to runs, with a warning.
+    #[must_use]
+    pub fn accepts_open(&self) -> bool {
+        self.world_writable == WorldWritable::Warn
     }
 
     /// A number that differs where these rules may judge a file differently than others.

@@ -61,6 +61,7 @@ fn discovery(rules: Vec<config::Rule>) -> config::Discovery {
         recursive: false,
         scan_interval: Duration::from_secs(30),
         watch: Watch::Auto,
+        world_writable: config::WorldWritable::Reject,
         prepare: Vec::new(),
         rules,
     }

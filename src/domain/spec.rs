@@ -31,6 +31,9 @@ pub struct WorkerSpec {
     pub lacks_key: bool,
     /// What its owner should know; changes restart nobody.
     pub warnings: Vec<String>,
+    /// Whether a run may begin though anyone may write to its file: `discovery.world_writable`.
+    #[serde(default)]
+    pub accepts_open: bool,
     /// Why no run may begin, though one that runs goes on: anyone may write to what it runs.
     pub untrusted: Option<String>,
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::environment::{environment, unpassed};
 use crate::{
-    config::{Config, Rule, WorkerSettings},
+    config::{Config, Rule, WorkerSettings, WorldWritable},
     discovery::Candidate,
     domain::{Argument, EnvMap, Launch, Mode, WorkerId, WorkerSpec, is_node, may_be_task},
 };
@@ -84,6 +84,7 @@ pub fn desired(
 fn is_alike(one: &Arc<Config>, other: &Arc<Config>) -> bool {
     Arc::ptr_eq(one, other)
         || (one.env == other.env
+            && one.discovery.world_writable == other.discovery.world_writable
             && one.discovery.directory == other.discovery.directory
             && one.discovery.rules == other.discovery.rules)
 }
@@ -108,6 +109,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
         model: environment.vars.0.get("AI_MODEL").cloned(),
         lacks_key: environment.lacks_key,
         warnings,
+        accepts_open: config.discovery.world_writable == WorldWritable::Warn,
         untrusted: candidate.untrusted.clone(),
         policy: settings.policy(),
         launch: Launch {

@@ -76,6 +76,7 @@ impl Checker<'_> {
             recursive: raw.recursive?,
             scan_interval: raw.scan_interval?.0,
             watch: raw.watch?,
+            world_writable: raw.world_writable?,
             prepare: raw.prepare?,
             rules: rules?,
         })

@@ -152,7 +152,8 @@ impl Launch {
         }
         // Check the mode anew: a restart after a crash may come before the observer sees that the
         // file was opened to others.
-        let open = files::open_to_all(&launch.file);
+        let is_asked = !self.spec.accepts_open;
+        let open = is_asked.then(|| files::open_to_all(&launch.file)).flatten();
         if let Some(reason) = open.or_else(|| self.spec.untrusted.clone()) {
             let path = launch.file.display().to_string();
             return Err(SpawnError::Failed { step: "run", path, reason });

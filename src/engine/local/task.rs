@@ -195,7 +195,9 @@ impl Task {
         let spec = self.machine.spec();
         // Check the mode anew, as before a launch: this request may come before the observer sees
         // that the file was opened to others.
-        let untrusted = files::open_to_all(&spec.launch.file).or_else(|| spec.untrusted.clone());
+        let is_asked = !spec.accepts_open;
+        let open = is_asked.then(|| files::open_to_all(&spec.launch.file)).flatten();
+        let untrusted = open.or_else(|| spec.untrusted.clone());
         let outcome = self.machine.request(request.command, untrusted, now);
         let answer = match outcome {
             Ok(outcome) => {

@@ -206,7 +206,10 @@ impl<'a> Pass<'a> {
         {
             known.gone_since = None;
             // The file is as it was, but a folder above it may have been opened to anyone since.
-            if self.open_place(path, &file_id).is_none() {
+            // Where that is accepted, the entry has the warning already, or gets it by a reading.
+            let open = self.open_place(path, &file_id);
+            let known = self.memory.files.get(path);
+            if open.is_none_or(|open| known.is_some_and(|k| k.entry.warnings.contains(&open))) {
                 return Presence::Present;
             }
         }
@@ -235,7 +238,8 @@ impl<'a> Pass<'a> {
             Err(error) if is_missing(&error) => return self.memory.miss(path),
             Err(error) => return self.memory.refuse(path, ReadError::Io(error)),
         };
-        if let Some(reason) = self.open_place(path, &file_id) {
+        let open = self.open_place(path, &file_id);
+        if let Some(reason) = open.clone().filter(|_| !self.memory.rules.accepts_open()) {
             return self.memory.distrust(path, Distrust::Open(reason));
         }
         match read_with_id(full, MAX_FILE) {
@@ -243,6 +247,7 @@ impl<'a> Pass<'a> {
                 let mut entry =
                     Entry::new(Content::Analysed(self.memory.analysis_of(path, &content)));
                 entry.warnings.extend(owner_warning(&file_id));
+                entry.warnings.extend(open);
                 // A program may write twice within the grain of the clock, and both writes bear
                 // the same time. So the id of a file that has just changed is not remembered, and
                 // the next scan reads it once more.
@@ -283,13 +288,17 @@ impl<'a> Pass<'a> {
                 directory.join(path).display()
             ));
         }
-        let mut folders = path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+        // The folder of workers itself is judged before, unless it may be open.
+        let accepts_open = self.memory.rules.accepts_open();
+        let is_asked = |folder: &&Path| accepts_open || !folder.as_os_str().is_empty();
+        let mut folders = path.ancestors().skip(1).filter(is_asked);
         let folder = folders.find(|folder| match self.others_in(folder) {
             Others::ChangeNothing => false,
             // A new name in the file's own folder may be another worker or helper.
             Others::AddNames => path.parent() == Some(folder),
             Others::ChangeAll => true,
         })?;
+        let folder = if folder.as_os_str().is_empty() { directory } else { folder };
         let folder = folder.display();
         Some(format!("anyone may write to its folder `{folder}`; run `chmod o-w` on that"))
     }

@@ -57,6 +57,7 @@ pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<Wo
         rule: "r".to_owned(),
         model: Some("m".to_owned()),
         lacks_key: false,
+        accepts_open: false,
         warnings: Vec::new(),
         untrusted: None,
         launch: Launch {
