@@ -17,7 +17,7 @@ mod view;
 
 pub use command::Command;
 pub use event::{Event, EventKind};
-pub use exit::{Exit, ExitCause, ExitReason, signal_name, signal_number};
+pub use exit::{Exit, ExitCause, ExitReason, signal_name, signal_named, signal_number};
 pub use host::{Authority, Host, is_localhost, reachable_address};
 pub use id::{Generation, InstanceName, InvalidId, RunId, WorkerId, is_main_module};
 pub use plan::{

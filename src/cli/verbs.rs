@@ -1,4 +1,4 @@
-//! `start`, `stop`, `restart`, `run-task`, `reload`: commands to the running arcanos.
+//! `start`, `stop`, `restart`, `signal`, `run-task`, `reload`: commands to the running arcanos.
 
 use std::{
     io::{self, Read, Write},
@@ -12,7 +12,7 @@ use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     cli::{
-        args::{Globals, Restart, RunTask, Workers},
+        args::{Globals, RunTask, Signal, Workers},
         client::{Answer, Client, ClientError, Wait, find},
         exit::{self, Failure},
         json::{pretty, understand},
@@ -20,6 +20,7 @@ use crate::{
         terminal::{Colours, Output, Tone},
         wire,
     },
+    domain::signal_name,
     text::escape,
 };
 
@@ -65,6 +66,9 @@ pub(crate) async fn workers(
     args: &Workers,
     out: &mut Output,
 ) -> Result<(), Failure> {
+    if args.all {
+        return all(globals, verb, args, out).await;
+    }
     let client = find::find(globals)?.client;
     let wait = if args.no_wait { "" } else { "?wait=1" };
     let mut requests = JoinSet::new();
@@ -120,22 +124,38 @@ fn print_answers(
     }
 }
 
-/// Restarts some workers, or all.
-///
-/// # Errors
-/// As [`workers`].
-pub(crate) async fn restart(
+/// Asks the same of all workers.
+async fn all(
     globals: &Globals,
-    args: Restart,
+    verb: Verb,
+    args: &Workers,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    if !args.all {
-        let args = Workers { workers: args.workers, no_wait: args.no_wait };
-        return workers(globals, Verb::Restart, &args, out).await;
-    }
     let client = find::find(globals)?.client;
-    let answer = client.ask(Method::POST, "/workers/restart-all", None, Wait::Short).await?;
-    say(globals, &answer.good()?, out)
+    let wait = if args.no_wait { "" } else { "?wait=1" };
+    let path = format!("/workers/{}-all{wait}", verb.route());
+    let body = patiently(&client, &path, None, "all workers").await?.good()?;
+    if globals.json || args.no_wait {
+        return say(globals, &body, out);
+    }
+    out.line(&format!("all workers: {}", verb.done()))?;
+    Ok(out.flush()?)
+}
+
+/// Sends a signal to the first process of a worker's run.
+///
+/// # Errors
+/// None runs, or the worker has no process.
+pub(crate) async fn signal(
+    globals: &Globals,
+    args: &Signal,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let client = find::find(globals)?.client;
+    let (id, name) = (segment(&args.worker), signal_name(args.signal));
+    let path = format!("/workers/signal/{id}?signal={name}");
+    let answer = client.ask(Method::POST, &path, None, Wait::Short).await?.good()?;
+    say(globals, &answer, out)
 }
 
 /// Runs one worker once.

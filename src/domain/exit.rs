@@ -168,6 +168,13 @@ pub fn signal_number(name: &str) -> Option<i32> {
     SIGNALS.iter().find(|(_, known)| known.strip_prefix("SIG") == Some(bare)).map(|(n, _)| *n)
 }
 
+/// The number of a signal that a person names, as `SIGUSR2`, `usr2` or `12`.
+#[must_use]
+pub fn signal_named(text: &str) -> Option<i32> {
+    let known = |number: &i32| SIGNALS.iter().any(|(n, _)| n == number);
+    signal_number(text).or_else(|| text.parse().ok().filter(known))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +213,18 @@ mod tests {
             assert_eq!(signal_number(name), Some(15));
         }
         assert_eq!(signal_number("SIGNONSENSE"), None);
+        for (text, expect) in [
+            ("SIGUSR2", Some(12)),
+            ("usr2", Some(12)),
+            ("12", Some(12)),
+            ("0", None),
+            ("-9", None),
+            ("32", None),
+            ("", None),
+            ("SIG", None),
+        ] {
+            assert_eq!(signal_named(text), expect, "{text}");
+        }
         assert_eq!(signal_name(40), "SIG40");
     }
 }

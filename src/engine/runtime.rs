@@ -37,9 +37,6 @@ pub(crate) trait Runtime: Send + Sync {
         command: Command,
     ) -> Pending<'a, Result<u64, CommandError>>;
 
-    /// Restarts all workers that should run.
-    fn restart_all(&self) -> Pending<'_, Result<(), CommandError>>;
-
     /// What the run of each of these workers uses now, in their order; `None` for a worker without
     /// a run.
     fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>>;

@@ -77,6 +77,12 @@ impl Leader {
         }
     }
 
+    /// Signals the process itself, and nothing else of its group.
+    pub(super) fn signal_alone(&self, signal: Signal) {
+        // A process that has just died has no use for it.
+        let _ = pidfd_send_signal(&*self.pidfd, signal);
+    }
+
     /// Kills its group, itself and its cgroup. What has left all of these is the reaper's.
     pub(super) fn kill(&self) {
         self.signal(Signal::KILL);

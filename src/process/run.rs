@@ -53,6 +53,15 @@ impl Process {
         self.leader.signal(Signal::from_named_raw(signal).unwrap_or(Signal::TERM));
     }
 
+    /// Sends a signal to the run's first process alone. Does nothing once the run has exited.
+    ///
+    /// A number that is no signal is not sent.
+    pub fn signal_leader(&self, signal: i32) {
+        if let Some(signal) = Signal::from_named_raw(signal) {
+            self.leader.signal_alone(signal);
+        }
+    }
+
     /// Asks the run to end: the signal, and SIGCONT, so that a stopped process acts on it.
     pub fn ask_to_stop(&self, signal: i32) {
         self.signal_group(signal);

@@ -96,6 +96,11 @@ fn the_running_one_is_found_and_does_what_it_is_told() {
     stdout(&site.run(&["restart", "--all"]));
     let a = site.wait_replaced(&before.worker("a"));
     site.wait_replaced(&before.worker("b"));
+    stdout(&site.run(&["stop", "--all"]));
+    site.wait_state("b", "stopped");
+    stdout(&site.run(&["start", "--all"]));
+    let a = site.wait_replaced(&a);
+    site.wait_running(&["b"]);
     stdout(&site.run(&["stop", "a"]));
     site.wait_state("a", "stopped");
     stdout(&site.run(&["start", "a"]));
@@ -110,6 +115,27 @@ fn the_running_one_is_found_and_does_what_it_is_told() {
     let unknown = site.run(&["restart", "nobody"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("nobody"));
+}
+
+#[test]
+fn a_signal_goes_to_the_first_process_alone() {
+    let text = "trap 'echo GOT-USR2' USR2\n\
+        sh -c 'trap \"echo CHILD-GOT\" USR2; echo child-up; while :; do sleep 0.1; done' &\n\
+        while :; do sleep 0.1; done\n";
+    let site = Setup::new().worker("a.sh", text).worker("done.sh", "exit 0\n").start();
+    let before = site.wait_running(&["a"]);
+    site.wait_state("done", "completed");
+    site.wait_said("child-up");
+    stdout(&site.run(&["signal", "a", "SIGUSR2"]));
+    site.wait_said("GOT-USR2");
+    assert!(!site.session().contains("CHILD-GOT"), "{}", site.session());
+    site.assert_same_runs(&before);
+    let refused = site.run(&["signal", "done", "SIGUSR2"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("not running"));
+    assert_eq!(site.run(&["signal", "a", "SIGNOPE"]).status.code(), Some(2));
+    stdout(&site.run(&["signal", "a", "kill"]));
+    site.wait_replaced(&before.worker("a"));
 }
 
 #[test]

@@ -23,12 +23,21 @@ pub(super) struct StopRequest {
     pub(super) is_kill: bool,
 }
 
+/// Something for a run, in the order in which people asked for it.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// A JSON text, as a message on its channel.
+    Input(String),
+    /// A signal for its first process.
+    Signal(i32),
+}
+
 /// A run that has not ended.
 pub(super) struct LiveRun {
     pub(super) key: RunKey,
     pub(super) id: RunId,
     pub(super) stop_request: Arc<Latest<StopRequest>>,
-    pub(super) inputs: Arc<Mailbox<String>>,
+    pub(super) deliveries: Arc<Mailbox<Delivery>>,
     /// Held until the run has shown life, so that only so many launch at once.
     pub(super) permit: Option<Permit>,
 }

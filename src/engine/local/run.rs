@@ -1,6 +1,6 @@
 //! The task of one run: spawns its process, moves what comes out of it, waits for its end.
 //!
-//! Channels: `stop_request`, a [`Latest`], and `inputs`, a [`Mailbox`], from the worker's task;
+//! Channels: `stop_request`, a [`Latest`], and `deliveries`, a [`Mailbox`], from the worker's task;
 //! `events` to it. What the run sends on its own channel is logged here; the worker's task gets
 //! only what may change the worker's state.
 
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     context::Context,
-    live_run::{RunEvent, StopRequest},
+    live_run::{Delivery, RunEvent, StopRequest},
     panic_cleanup,
     sync::{latest::Latest, mailbox::Mailbox},
 };
@@ -63,7 +63,7 @@ pub(super) struct Launch {
     pub(super) spec: Arc<WorkerSpec>,
     pub(super) input: Option<String>,
     pub(super) stop_request: Arc<Latest<StopRequest>>,
-    pub(super) inputs: Arc<Mailbox<String>>,
+    pub(super) deliveries: Arc<Mailbox<Delivery>>,
     pub(super) events: Arc<Mailbox<RunEvent>>,
     pub(super) activity: Arc<Latest<Option<LastActivity>>>,
     pub(super) log: WorkerLog,
@@ -74,7 +74,7 @@ enum Wake {
     Exited(Exit),
     Message(Option<Incoming>),
     StopRequest,
-    Input(String),
+    Delivery(Delivery),
     /// The run has had the shutdown message for long enough.
     GraceOver,
 }
@@ -207,7 +207,8 @@ impl RunningChild<'_> {
                 Wake::Message(Some(message)) => Box::pin(self.on_message(message)).await,
                 Wake::Message(None) => self.channel = None,
                 Wake::StopRequest => self.apply(),
-                Wake::Input(input) => self.pass_on(&input),
+                Wake::Delivery(Delivery::Input(input)) => self.pass_on(&input),
+                Wake::Delivery(Delivery::Signal(signal)) => self.process.signal_leader(signal),
                 Wake::GraceOver => self.ask_to_stop(),
             }
         }
@@ -221,7 +222,7 @@ impl RunningChild<'_> {
         tokio::select! {
             exit = self.process.exited() => Wake::Exited(exit),
             () = self.launch.stop_request.changed() => Wake::StopRequest,
-            input = self.launch.inputs.take() => Wake::Input(input),
+            delivery = self.launch.deliveries.take() => Wake::Delivery(delivery),
             message = next_message(channel) => Wake::Message(message),
             () = until(signal) => Wake::GraceOver,
         }

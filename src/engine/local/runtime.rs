@@ -13,7 +13,7 @@ use super::{
     task::Task,
 };
 use crate::{
-    domain::{Command, State, Usage, WorkerId, WorkerSpec},
+    domain::{Command, Usage, WorkerId, WorkerSpec},
     engine::{
         command::CommandError,
         runtime::{Packages, Pending, Runtime, RuntimeContext},
@@ -129,22 +129,6 @@ impl Runtime for LocalRuntime {
         command: Command,
     ) -> Pending<'a, Result<u64, CommandError>> {
         Box::pin(self.ask(id, command))
-    }
-
-    fn restart_all(&self) -> Pending<'_, Result<(), CommandError>> {
-        Box::pin(async move {
-            let snapshot = self.context.board.snapshot();
-            for (id, view) in &snapshot.workers {
-                if view.state == State::Stopped {
-                    continue;
-                }
-                // A worker that was removed or disabled meanwhile has nothing to restart.
-                if let Err(CommandError::Stopping) = self.ask(id, Command::Restart).await {
-                    return Err(CommandError::Stopping);
-                }
-            }
-            Ok(())
-        })
     }
 
     fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>> {

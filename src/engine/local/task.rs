@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     context::{Context, Phase, Request, Target},
     launch_limiter::Permit,
-    live_run::{LiveRun, RunEvent, StopRequest},
+    live_run::{Delivery, LiveRun, RunEvent, StopRequest},
     panic_cleanup::PanicCleanup,
     run,
     sync::{latest::Latest, mailbox::Mailbox},
@@ -28,8 +28,9 @@ use crate::{
 /// Events of runs that may wait for the task: it handles each at once.
 const RUN_EVENTS: usize = 64;
 
-/// Inputs that may wait for a run that does not read; the next one is refused.
-const INPUTS: usize = 16;
+/// Inputs and signals that may wait for the task of a run, which takes each at once; the next one is
+/// refused.
+const DELIVERIES: usize = 16;
 
 /// The task of one worker.
 pub(super) struct Task {
@@ -209,6 +210,7 @@ impl Task {
             }
             Err(Refusal::Disabled) => Err(CommandError::Disabled(self.id.clone())),
             Err(Refusal::AlreadyRunning) => Err(CommandError::AlreadyRunning(self.id.clone())),
+            Err(Refusal::NotRunning) => Err(CommandError::NotRunning(self.id.clone())),
             Err(Refusal::Leaving) => Err(CommandError::Unknown(self.id.to_string())),
             Err(Refusal::Untrusted(reason)) => {
                 self.write(Level::Warn, &format!("Worker {} is not started: {reason}", self.id));
@@ -235,7 +237,8 @@ impl Task {
                 Effect::Kill(run) => self.with_live(run, |live| {
                     live.kill();
                 }),
-                Effect::Deliver { run, input } => self.deliver(run, input),
+                Effect::Deliver { run, input } => self.deliver(run, Delivery::Input(input)),
+                Effect::Signal { run, signal } => self.deliver(run, Delivery::Signal(signal)),
                 Effect::Log(level, line) => {
                     self.write(level, &line);
                     lines.push(line);
@@ -249,12 +252,12 @@ impl Task {
     fn launch(&mut self, key: RunKey, spec: &Arc<WorkerSpec>, input: Option<String>) -> String {
         let id = self.context.new_run();
         let stop_request = Arc::new(Latest::new(StopRequest::default()));
-        let inputs = Arc::new(Mailbox::new(INPUTS));
+        let deliveries = Arc::new(Mailbox::new(DELIVERIES));
         let live = LiveRun {
             key,
             id: id.clone(),
             stop_request: Arc::clone(&stop_request),
-            inputs: Arc::clone(&inputs),
+            deliveries: Arc::clone(&deliveries),
             permit: self.permit.take(),
         };
         self.runs.push(live);
@@ -277,7 +280,7 @@ impl Task {
             spec: Arc::clone(spec),
             input,
             stop_request,
-            inputs,
+            deliveries,
             events: Arc::clone(&self.run_events),
             activity: Arc::clone(&self.activity),
             log: self.log.clone(),
@@ -286,9 +289,9 @@ impl Task {
         line
     }
 
-    fn deliver(&mut self, run: RunKey, input: String) {
+    fn deliver(&mut self, run: RunKey, delivery: Delivery) {
         let live = self.runs.iter().find(|live| live.key == run);
-        self.stopped_reading = live.is_none_or(|live| live.inputs.try_put(input).is_err());
+        self.stopped_reading = live.is_none_or(|live| live.deliveries.try_put(delivery).is_err());
     }
 
     fn forget(&mut self, run: RunKey) -> Option<RunId> {

@@ -53,10 +53,6 @@ impl Runtime for Fake {
         })
     }
 
-    fn restart_all(&self) -> Pending<'_, Result<(), CommandError>> {
-        Box::pin(async { self.refusal.lock().unwrap().clone().map_or(Ok(()), Err) })
-    }
-
     fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>> {
         assert!(!*self.must_panic.lock().unwrap(), "a panic that a test asked for");
         let usage = Usage { memory_bytes: 4096, cpu_seconds: 0.25, is_stalled: false };

@@ -104,6 +104,13 @@ pub enum Effect {
         /// A JSON text.
         input: String,
     },
+    /// Send a signal to the first process of a run.
+    Signal {
+        /// Which.
+        run: RunKey,
+        /// The number of the signal.
+        signal: i32,
+    },
     /// Write a line about the worker.
     Log(Level, String),
     /// The worker is gone and has no run.

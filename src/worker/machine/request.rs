@@ -8,7 +8,7 @@ use super::{
     state::{Idle, Leaving, MachineState, PendingStart},
 };
 use crate::{
-    domain::{Command, Mode},
+    domain::{Command, Mode, signal_name},
     worker::clock::Present,
 };
 
@@ -32,6 +32,8 @@ pub enum Refusal {
     Disabled,
     /// It has a run that cannot take an input.
     AlreadyRunning,
+    /// It has no process that could get a signal.
+    NotRunning,
     /// It is leaving.
     Leaving,
     /// No run may begin, for this reason; one that runs goes on.
@@ -50,6 +52,9 @@ impl MachineState {
         if self.leaving != Leaving::No {
             return Err(Refusal::Leaving);
         }
+        if let Command::Signal(signal) = command {
+            return self.on_signal(signal);
+        }
         if command != Command::Stop && !self.spec.policy.enabled {
             return Err(Refusal::Disabled);
         }
@@ -62,6 +67,7 @@ impl MachineState {
             Command::Stop => self.on_stop(now, &mut out),
             Command::Restart => self.on_restart(now, &mut out),
             Command::Run(input) => self.on_run(input, now, &mut out)?,
+            Command::Signal(_) => {}
         }
         self.settle(&mut out);
         Ok(Outcome { epoch: self.epoch, effects: out })
@@ -70,7 +76,7 @@ impl MachineState {
     /// Whether a command can be fulfilled only by a run that there is not yet.
     fn needs_another_run(&self, command: &Command) -> bool {
         match command {
-            Command::Stop => false,
+            Command::Stop | Command::Signal(_) => false,
             Command::Restart => true,
             Command::Start => self.main().is_none_or(Run::is_stopping),
             Command::Run(_) => self.listener().is_none(),
@@ -152,6 +158,16 @@ impl MachineState {
         self.release(now);
         self.begin_by_person(input);
         Ok(())
+    }
+
+    /// The signal goes to the run that counts. It changes nothing of what the machine wants: an end
+    /// by the signal is an end like any other.
+    fn on_signal(&self, signal: i32) -> Result<Outcome, Refusal> {
+        let main = self.main().filter(|run| run.is_spawned()).ok_or(Refusal::NotRunning)?;
+        let line = format!("Sending {} to worker: {}", signal_name(signal), self.id);
+        let effects =
+            vec![Effect::Log(Level::Info, line), Effect::Signal { run: main.key, signal }];
+        Ok(Outcome { epoch: self.epoch, effects })
     }
 
     /// The run that takes inputs as messages: a script that is up and has a channel.

@@ -90,10 +90,6 @@ impl Runtime for Fake {
         Box::pin(async { Err(CommandError::NotReading(id.clone())) })
     }
 
-    fn restart_all(&self) -> Pending<'_, Result<(), CommandError>> {
-        Box::pin(async { Ok(()) })
-    }
-
     fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>> {
         Box::pin(async { vec![None; workers.len()] })
     }

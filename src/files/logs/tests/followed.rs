@@ -34,7 +34,7 @@ async fn the_last_lines_come_oldest_first_and_of_the_wanted_stream() {
     site.write("b", "other\n").await;
     let of = |stream| TailQuery { stream: Some(stream), ..TailQuery::last(50) };
     for (query, expected) in [
-        (TailQuery::last(50), &["[a] up", "[a] out 1", "[a] out 2", "[a] err"][..]),
+        (TailQuery::last(50), &["[a] up", "[a] busy", "[a] out 1", "[a] out 2", "[a] err"][..]),
         (TailQuery::last(2), &["[a] out 2", "[a] err"]),
         (of(Stream::Stdout), &["[a] out 1", "[a] out 2"]),
         (of(Stream::Stderr), &["[a] err"]),
@@ -123,7 +123,8 @@ async fn a_follower_goes_on_where_the_tail_ended() {
     site.write("b", "other\n").await;
     site.logs.worker(&id("a")).activity(None, "busy");
     pipe.write("line 13\n").await;
-    assert_eq!(take(&mut follower, 3).await, ["[a] line 11", "[a] line 12", "[a] line 13"]);
+    let expect = ["[a] line 11", "[a] line 12", "[a] busy", "[a] line 13"];
+    assert_eq!(take(&mut follower, 4).await, expect);
 }
 
 #[tokio::test]
@@ -135,7 +136,8 @@ async fn a_follower_of_all_hears_all_and_one_of_a_stream_that_stream() {
     site.write("a", "one\n").await;
     site.logs.worker(&id("a")).activity(None, "busy");
     site.write("b", "two\n").await;
-    assert_eq!(take(&mut all, 3).await, ["[arcanos] Hello", "[a] one", "[b] two"]);
+    let expect = ["[arcanos] Hello", "[a] one", "[a] busy", "[b] two"];
+    assert_eq!(take(&mut all, 4).await, expect);
     assert_eq!(take(&mut activity, 1).await, ["[a] busy"]);
 }
 

@@ -378,6 +378,18 @@ fn a_worker_that_changes_for_ever_is_not_started_for_ever_and_ends_as_it_was_las
 }
 
 #[test]
+fn a_signal_reaches_the_run_that_has_a_process() {
+    let mut world = World::new(spec(0, |s| s.policy.enabled = false), &[]);
+    assert!(!world.ask(Command::Signal(12)));
+    world.apply(spec(0, |_| ()));
+    world.pass(2000);
+    let before = world.view();
+    assert!(world.ask(Command::Signal(12)));
+    assert_eq!(world.said("signalled 12"), 1);
+    assert_eq!((world.view().state, world.view().epoch), (before.state, before.epoch));
+}
+
+#[test]
 fn an_input_reaches_a_running_script_as_a_message() {
     let mut world = World::new(spec(0, |_| ()), &[]);
     world.pass(2000);

@@ -218,6 +218,7 @@ impl World {
                 Effect::Stop { run, .. } => self.stop(run),
                 Effect::Kill(run) => self.end(run, Exit::Signal(9)),
                 Effect::Deliver { input, .. } => self.lines.push(format!("delivered {input}")),
+                Effect::Signal { signal, .. } => self.lines.push(format!("signalled {signal}")),
                 Effect::Log(_, line) => self.lines.push(line),
                 Effect::Gone => self.gone = true,
             }
