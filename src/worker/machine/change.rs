@@ -71,7 +71,7 @@ impl MachineState {
                 // The end of this run is on its way already: the new run follows it, unless the
                 // file came back with `enabled = false`.
                 *then = if is_enabled {
-                    AfterStop::Again { by_person: false }
+                    AfterStop::Again { by_restart: false }
                 } else {
                     AfterStop::Idle
                 };
@@ -105,7 +105,7 @@ impl MachineState {
             self.idle = Idle::Stopped;
         } else if self.main().is_some() {
             // The run that `enabled = false` asked to end is still there: a new one follows it.
-            self.stop_runs(&AfterStop::Again { by_person: false }, now, out);
+            self.stop_runs(&AfterStop::Again { by_restart: false }, now, out);
         } else {
             self.begin_afresh(now);
         }
@@ -186,7 +186,7 @@ impl MachineState {
         self.wants_candidate = false;
         let text = format!("Worker {} has changed, replacing its run", self.id);
         out.push(Effect::Log(Level::Info, text));
-        self.stop_runs(&AfterStop::Again { by_person: false }, now, out);
+        self.stop_runs(&AfterStop::Again { by_restart: false }, now, out);
     }
 
     /// Tries the changed launch beside the running one, unless that is what runs already.

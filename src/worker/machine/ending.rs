@@ -96,7 +96,7 @@ impl MachineState {
     /// A run that was told to end has.
     pub(super) fn after_stop(&mut self, then: AfterStop, now: Present) {
         match then {
-            AfterStop::Again { by_person } => self.begin(PendingStart { input: None, by_person }),
+            AfterStop::Again { by_restart } => self.begin(PendingStart { input: None, by_restart }),
             AfterStop::Idle | AfterStop::Retire => self.idle = Idle::Stopped,
             AfterStop::Fail(cause) => {
                 // It never had a process: there is no run to speak of.

@@ -37,7 +37,7 @@ impl MachineState {
         self.next_key += 1;
         self.facts.launch_warnings.clear();
         let mut run = Run::new(key, role, Arc::clone(&self.spec), now);
-        run.by_person = wanted.by_person;
+        run.by_restart = wanted.by_restart;
         self.runs.push(run);
         if role == Role::Main {
             self.launched = Some(Arc::clone(&self.spec));

@@ -1,7 +1,5 @@
 //! Commands of people to a worker: start, stop, restart, run.
 
-use std::time::Duration;
-
 use super::{
     event::{Effect, Level, RunKey},
     run::{AfterStop, Role, Run, Stage},
@@ -11,10 +9,6 @@ use crate::{
     domain::{Command, Mode, signal_name},
     worker::clock::Present,
 };
-
-/// A restart asked for while a run that a person asked for is younger than this is taken as the
-/// same request: fifty clicks are one request.
-const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 /// A request that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,12 +81,12 @@ impl MachineState {
         self.release(now);
         match self.runs.iter_mut().find(|run| run.role == Role::Main) {
             Some(Run { stage: Stage::Stopping { then, .. }, .. }) => {
-                *then = AfterStop::Again { by_person: true };
+                *then = AfterStop::Again { by_restart: false };
                 self.epoch += 1;
             }
             Some(_) => {}
             None if self.pending.is_some() => {}
-            None => self.begin_by_person(None),
+            None => self.begin_by_person(PendingStart::default()),
         }
     }
 
@@ -110,7 +104,7 @@ impl MachineState {
     }
 
     fn on_restart(&mut self, now: Present, out: &mut Vec<Effect>) {
-        if self.is_same_request(now) {
+        if self.is_restarting() {
             return;
         }
         self.release(now);
@@ -118,26 +112,28 @@ impl MachineState {
         out.push(Effect::Log(Level::Info, format!("Restarting worker: {}", self.id)));
         if self.main().is_some() {
             self.epoch += 1;
-            self.stop_runs(&AfterStop::Again { by_person: true }, now, out);
+            self.stop_runs(&AfterStop::Again { by_restart: true }, now, out);
         } else {
-            self.begin_by_person(None);
+            self.begin_by_person(PendingStart { by_restart: true, ..PendingStart::default() });
         }
     }
 
-    /// Whether what a restart would do is under way because somebody just asked for it.
-    fn is_same_request(&self, now: Present) -> bool {
+    /// Whether a restart that somebody asked for is still being carried out: fifty clicks are one
+    /// request. Once its run is up, or has ended, the next request is a new one, however soon.
+    fn is_restarting(&self) -> bool {
         if self.is_held {
             return false;
         }
         match self.main() {
             Some(run) => match &run.stage {
-                Stage::Stopping { then, .. } => *then == AfterStop::Again { by_person: true },
-                _ => {
-                    let is_current = run.spec.launch == self.spec.launch;
-                    run.by_person && is_current && run.age(now) < SAME_REQUEST
+                Stage::Stopping { then, .. } => *then == AfterStop::Again { by_restart: true },
+                Stage::Running => false,
+                Stage::Spawning | Stage::Starting => {
+                    run.by_restart && run.spec.launch == self.spec.launch
                 }
             },
-            None => self.pending.as_ref().is_some_and(|wanted| wanted.by_person),
+            // A run with an input has yet to begin: another one in its place would lose the input.
+            None => self.pending.as_ref().is_some_and(|p| p.by_restart || p.input.is_some()),
         }
     }
 
@@ -156,7 +152,7 @@ impl MachineState {
             return Err(Refusal::AlreadyRunning);
         }
         self.release(now);
-        self.begin_by_person(input);
+        self.begin_by_person(PendingStart { input, by_restart: false });
         Ok(())
     }
 
@@ -185,8 +181,8 @@ impl MachineState {
         }
     }
 
-    fn begin_by_person(&mut self, input: Option<String>) {
+    fn begin_by_person(&mut self, pending: PendingStart) {
         self.epoch += 1;
-        self.begin(PendingStart { input, by_person: true });
+        self.begin(pending);
     }
 }

@@ -55,8 +55,8 @@ pub(super) enum AfterStop {
     Idle,
     /// A new run.
     Again {
-        /// Whether a person asked for it.
-        by_person: bool,
+        /// Whether a person asked for a restart.
+        by_restart: bool,
     },
     /// What follows a failure, which has this cause.
     Fail(ExitCause),
@@ -74,7 +74,7 @@ pub(super) struct Run {
     pub(super) id: Option<RunId>,
     pub(super) instance: Option<InstanceName>,
     pub(super) started: Present,
-    pub(super) by_person: bool,
+    pub(super) by_restart: bool,
     pub(super) is_task: bool,
     pub(super) has_shown_life: bool,
     /// Whether `✅` was said.
@@ -93,7 +93,7 @@ impl Run {
             id: None,
             instance: None,
             started: now,
-            by_person: false,
+            by_restart: false,
             is_task: false,
             has_shown_life: false,
             is_announced: false,

@@ -54,7 +54,7 @@ pub(super) enum Leaving {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct PendingStart {
     pub(super) input: Option<String>,
-    pub(super) by_person: bool,
+    pub(super) by_restart: bool,
 }
 
 /// Everything a machine knows. No part of it is bound to this program: it can be saved.

@@ -193,18 +193,6 @@ fn a_stopped_worker_only_shows_an_edit_until_it_is_started() {
 }
 
 #[test]
-fn fifty_restarts_at_once_are_one() {
-    let mut world = World::new(spec(0, |_| ()), &[]);
-    world.pass(2000);
-    for _ in 0..50 {
-        assert!(world.ask(Command::Restart));
-        world.pass(2);
-    }
-    world.pass(5000);
-    assert_eq!((world.state(), world.view().starts), (State::Running, 2));
-}
-
-#[test]
 fn an_edit_gives_a_failed_worker_a_fresh_budget() {
     let make = |version| spec(version, |s| s.policy.restart.max_attempts = Attempts::Max(1));
     let mut world = World::new(make(1), &[(1, CRASHES), (6, CRASHES)]);
