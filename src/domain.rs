@@ -24,8 +24,9 @@ pub use plan::{
     Cause, Change, KeptBy, PlanEntry, PlanList, PlanSummary, ReloadReport, ReloadResult,
 };
 pub use spec::{
-    Argument, Attempts, Backoff, EnvMap, Fingerprint, Launch, Limits, Mode, OnChange, Policy,
-    ReadyRule, RestartPolicy, RestartWhen, SchedulePolicy, StartPolicy, StopPolicy, WorkerSpec,
+    Argument, Attempts, Backoff, Concurrency, EnvMap, ExitCodes, Fingerprint, Launch, Limits, Mode,
+    OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, SchedulePolicy, StartPolicy,
+    StopMessage, StopPolicy, StopTarget, WorkerSpec,
 };
 pub use stamp::{Stamp, human_delay, human_uptime};
 pub use state::State;

@@ -10,8 +10,8 @@ use std::{
 
 use super::secret::{NamedSecret, Secret};
 use crate::domain::{
-    Attempts, EnvMap, Limits, Mode, OnChange, Policy, RestartPolicy, SchedulePolicy, StartPolicy,
-    StopPolicy,
+    Attempts, Concurrency, EnvMap, Limits, Mode, OnChange, Policy, RestartPolicy, SchedulePolicy,
+    StartPolicy, StopPolicy,
 };
 
 /// Everything `arcanos.toml` and the layers above it say, checked.
@@ -29,8 +29,8 @@ pub struct Config {
     pub restart: RestartPolicy,
     /// `[start]`, but for `concurrency`.
     pub start: StartPolicy,
-    /// `start.concurrency`; `None` is unlimited.
-    pub concurrency: Option<usize>,
+    /// `start.concurrency`.
+    pub concurrency: Concurrency,
     /// `[stop]`.
     pub stop: StopPolicy,
     /// `reload.on_change`.

@@ -11,11 +11,11 @@ use serde::Deserialize;
 use super::{
     model::{LogFormat, LogKind, View, Watch, WorldWritable},
     values::{
-        AttemptLimit, ByteSize, Count, HumanDuration, LaunchLimit, PositiveDuration, Processors,
-        Share, Signal, TimeLimit,
+        AttemptLimit, ByteSize, Count, ExitCode, HumanDuration, LaunchLimit, PositiveDuration,
+        Processors, Share, Signal, TimeLimit,
     },
 };
-use crate::domain::{Backoff, Mode, OnChange, ReadyRule, RestartWhen};
+use crate::domain::{Backoff, Mode, OnChange, ReadyRule, RestartWhen, StopMessage, StopTarget};
 
 /// A table that can lie over another one.
 pub(super) trait Overlay {
@@ -184,6 +184,8 @@ table! {
         jitter: Share,
         /// A run that lasted this long clears the count of attempts.
         reset_after: HumanDuration,
+        /// Exit codes that are no failure. A list here replaces the default.
+        success_codes: Vec<ExitCode>,
     }
 }
 
@@ -196,7 +198,7 @@ table! {
         alive_after: HumanDuration,
         /// A run that is not ready by then is stopped and counts as failed.
         timeout: PositiveDuration,
-        /// How many launched runs may not have shown life yet, over all workers.
+        /// How many launched runs may not be up yet (ready, exited or `alive_after` old), over all workers; `auto` launches one after the other, every 250 ms while no processor is free.
         concurrency: LaunchLimit,
         /// The longest time for one run; a longer one is stopped and counts as failed.
         run_timeout: TimeLimit,
@@ -208,7 +210,11 @@ table! {
     RawStop {
         /// The signal that asks it to end.
         signal: Signal,
-        /// How long it may take before everything it started is killed.
+        /// Who gets the signal: everything that the run started, or its first process alone.
+        to: StopTarget,
+        /// The message before the signal on a Node channel: an object, for workers that have spoken, or PM2's string "shutdown", after which the signal waits for half of the timeout.
+        message: StopMessage,
+        /// How long everything that it started may take before it is killed.
         timeout: HumanDuration,
     }
 }

@@ -7,7 +7,7 @@ use super::{
     model::{LogFormat, LogKind, View, Watch, WorldWritable},
     values::{REFERENCE, Reading},
 };
-use crate::domain::{Backoff, Mode, OnChange, ReadyRule, RestartWhen};
+use crate::domain::{Backoff, Mode, OnChange, ReadyRule, RestartWhen, StopMessage, StopTarget};
 
 /// Makes a type readable from these words, with its schema.
 macro_rules! words {
@@ -51,6 +51,8 @@ words!(Mode: "auto" => Auto, "script" => Script, "task" => Task);
 words!(RestartWhen: "on-failure" => OnFailure, "always" => Always, "never" => Never);
 words!(Backoff: "exponential" => Exponential, "fixed" => Fixed);
 words!(ReadyRule: "alive" => Alive, "message" => Message);
+words!(StopTarget: "group" => Group, "main" => Main);
+words!(StopMessage: "object" => Object, "string" => String);
 words!(OnChange: "replace" => Replace, "overlap" => Overlap, "manual" => Manual);
 words!(LogKind: "lifecycle" => Lifecycle, "activity" => Activity, "output" => Output);
 words!(LogFormat: "text" => Text, "json" => Json);

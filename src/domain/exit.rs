@@ -51,12 +51,6 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Whether the run did what it was for.
-    #[must_use]
-    pub const fn is_success(self) -> bool {
-        matches!(self, Self::Code(0))
-    }
-
     /// The exit code, if it had one.
     #[must_use]
     pub const fn code(self) -> Option<i32> {
@@ -99,6 +93,9 @@ pub enum ExitCause {
     Diagnosed(String),
     /// There was no process: the operating system or the state of the disk forbade it.
     NotLaunched(String),
+    /// It ended when it was asked to, but so many processes that it had started did not, and were
+    /// killed.
+    KilledRemains(usize),
 }
 
 impl fmt::Display for ExitCause {
@@ -110,6 +107,14 @@ impl fmt::Display for ExitCause {
             Self::RunTimeout(limit) => {
                 write!(f, "it ran longer than `start.run_timeout` = {}", human_delay(*limit))
             }
+            Self::KilledRemains(1) => f.write_str(
+                "a process that it had started did not end within `stop.timeout` and was killed",
+            ),
+            Self::KilledRemains(count) => write!(
+                f,
+                "{count} processes that it had started did not end within `stop.timeout` and were \
+                 killed"
+            ),
             Self::Said(text) | Self::Diagnosed(text) | Self::NotLaunched(text) => f.write_str(text),
         }
     }

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::WorkerId;
+use super::{Exit, WorkerId};
 
 /// A worker as it should run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -208,6 +208,42 @@ pub struct RestartPolicy {
     pub jitter: f64,
     /// A run that lasted this long clears the count.
     pub reset_after: Duration,
+    /// The exit codes that are no failure.
+    pub success_codes: ExitCodes,
+}
+
+/// A set of exit codes, a bit for each from 0 to 255.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitCodes([u64; 4]);
+
+impl ExitCodes {
+    /// Whether this exit is by one of the codes. No signal is.
+    #[must_use]
+    pub fn includes(self, exit: Exit) -> bool {
+        let code = exit.code().and_then(|code| u8::try_from(code).ok());
+        code.is_some_and(|code| self.0[usize::from(code / 64)] & (1 << (code % 64)) != 0)
+    }
+}
+
+impl FromIterator<u8> for ExitCodes {
+    fn from_iter<I: IntoIterator<Item = u8>>(codes: I) -> Self {
+        let mut set = [0; 4];
+        for code in codes {
+            set[usize::from(code / 64)] |= 1 << (code % 64);
+        }
+        Self(set)
+    }
+}
+
+/// How many runs may launch at once, over all workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concurrency {
+    /// One after the other: at once while a processor is free, else after a pause.
+    Auto,
+    /// So many that are not up yet.
+    AtMost(usize),
+    /// All.
+    Unlimited,
 }
 
 /// After which exits a worker runs again.
@@ -269,8 +305,32 @@ pub enum ReadyRule {
 pub struct StopPolicy {
     /// The signal that asks, as a number.
     pub signal: i32,
+    /// Which processes get the signal.
+    pub to: StopTarget,
+    /// The form of the message that precedes the signal on a Node channel.
+    pub message: StopMessage,
     /// How long it may take before everything is killed.
     pub timeout: Duration,
+}
+
+/// Which processes of a run get the signal that asks it to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopTarget {
+    /// Everything that the run started.
+    Group,
+    /// Its first process alone.
+    Main,
+}
+
+/// The form of the message on a Node channel that asks a run to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopMessage {
+    /// `{"type":"shutdown","timeoutMs":N}`, to a run that has spoken on its channel.
+    Object,
+    /// The string `"shutdown"` of PM2, to every run with a channel.
+    String,
 }
 
 /// What an edit does to a run.
@@ -299,6 +359,20 @@ pub struct SchedulePolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_of_exit_codes_includes_its_codes_and_no_signal() {
+        let codes: ExitCodes = [0, 63, 64, 255].into_iter().collect();
+        for code in 0..=300 {
+            assert_eq!(
+                codes.includes(Exit::Code(code)),
+                [0, 63, 64, 255].contains(&code),
+                "{code}"
+            );
+        }
+        assert!(!codes.includes(Exit::Signal(0)) && !codes.includes(Exit::Code(-1)));
+        assert!(!ExitCodes::default().includes(Exit::Code(0)));
+    }
 
     #[test]
     fn the_file_is_filled_in_where_the_config_names_it_and_nowhere_else() {

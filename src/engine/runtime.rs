@@ -9,7 +9,7 @@ use std::{future::Future, net::SocketAddr, path::PathBuf, pin::Pin, sync::Arc};
 use tokio::sync::watch;
 
 use crate::{
-    domain::{Command, Usage, WorkerId, WorkerSpec},
+    domain::{Command, Concurrency, Usage, WorkerId, WorkerSpec},
     engine::{board::Board, command::CommandError},
     files::{Rescan, logs::Logs, state::StateDir},
 };
@@ -41,8 +41,8 @@ pub(crate) trait Runtime: Send + Sync {
     /// a run.
     fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>>;
 
-    /// How many runs may launch at once from now on; `None` is no limit.
-    fn set_concurrency(&self, limit: Option<usize>);
+    /// How many runs may launch at once from now on.
+    fn set_concurrency(&self, limit: Concurrency);
 
     /// Installs the packages of the folder of workers, unless that was done for this digest. Runs
     /// launch only after it. Returns at once; a failure is shown on the board.
@@ -82,6 +82,6 @@ pub(crate) struct RuntimeContext {
     pub(crate) clock_jumps: watch::Receiver<u64>,
     /// Makes the reconciler compare again what should run with what does.
     pub(crate) rescan: Rescan,
-    /// How many runs may launch at once; `None` is no limit.
-    pub(crate) concurrency: Option<usize>,
+    /// How many runs may launch at once.
+    pub(crate) concurrency: Concurrency,
 }

@@ -147,7 +147,7 @@ function stopping() {
     setTimeout(die, grace);
   };
   const onMessage = (message) => {
-    if (message?.type !== 'shutdown') return;
+    if (message !== 'shutdown' && message?.type !== 'shutdown') return;
     // The rest is for the signal to work.
     if (message.timeoutMs > 0) grace = message.timeoutMs * 0.75;
     controller.abort();

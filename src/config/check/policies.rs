@@ -6,7 +6,7 @@ use crate::{
         key::KeyPath,
         raw::{RawRestart, RawStart, RawStop},
     },
-    domain::{ReadyRule, RestartPolicy, StartPolicy, StopPolicy},
+    domain::{Exit, ReadyRule, RestartPolicy, StartPolicy, StopPolicy},
 };
 
 /// `[restart]`; `None` if a key is missing.
@@ -19,6 +19,7 @@ pub(super) fn restart(raw: &RawRestart) -> Option<RestartPolicy> {
         max_delay: raw.max_delay?.0,
         jitter: raw.jitter?.0,
         reset_after: raw.reset_after?.0,
+        success_codes: raw.success_codes.as_ref()?.iter().map(|code| code.0).collect(),
     })
 }
 
@@ -34,7 +35,12 @@ pub(super) fn start(raw: &RawStart) -> Option<StartPolicy> {
 
 /// `[stop]`; `None` if a key is missing.
 pub(super) fn stop(raw: &RawStop) -> Option<StopPolicy> {
-    Some(StopPolicy { signal: raw.signal?.0, timeout: raw.timeout?.0 })
+    Some(StopPolicy {
+        signal: raw.signal?.0,
+        to: raw.to?,
+        message: raw.message?,
+        timeout: raw.timeout?.0,
+    })
 }
 
 impl Checker<'_> {
@@ -43,6 +49,10 @@ impl Checker<'_> {
         if restart.delay > restart.max_delay {
             let key = table.key("restart").key("delay");
             self.warn(&key, "longer than `max_delay`, which holds instead");
+        }
+        if !restart.success_codes.includes(Exit::Code(0)) {
+            let key = table.key("restart").key("success_codes");
+            self.warn(&key, "without 0, so an exit with 0 is a failure");
         }
     }
 

@@ -1,13 +1,13 @@
 //! A run as its worker's task holds it, and what the two tasks send each other.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     launch_limiter::Permit,
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
-    domain::RunId,
+    domain::{RunId, StopPolicy},
     worker::{Event, RunKey},
 };
 
@@ -17,8 +17,8 @@ pub(super) struct RunEvent(pub(super) Event);
 /// How a run is asked to end. Only the latest value counts, and it only becomes stricter.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct StopRequest {
-    /// The signal that asks the run to end, and how long the run may take.
-    pub(super) stop: Option<(i32, Duration)>,
+    /// How the run is asked to end, and how long it may take.
+    pub(super) stop: Option<StopPolicy>,
     /// Whether every process of the run is to be killed.
     pub(super) is_kill: bool,
 }
@@ -38,7 +38,7 @@ pub(super) struct LiveRun {
     pub(super) id: RunId,
     pub(super) stop_request: Arc<Latest<StopRequest>>,
     pub(super) deliveries: Arc<Mailbox<Delivery>>,
-    /// Held until the run has shown life, so that only so many launch at once.
+    /// Held until the run is up, or has a process, so that only so many launch at once.
     pub(super) permit: Option<Permit>,
 }
 

@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{
     domain::{
-        ActivityKind, Evidence, Exit, InstanceName, LastActivity, RunId, Stamp, WorkerSpec,
-        reachable_address,
+        ActivityKind, Evidence, Exit, InstanceName, LastActivity, RunId, Stamp, StopMessage,
+        StopPolicy, WorkerSpec, reachable_address,
     },
     failpoint::failpoint,
     files::{
@@ -194,8 +194,8 @@ struct RunningChild<'a> {
     since: Stamp,
     process: Process,
     channel: Option<Channel>,
-    /// When the signal that asks it to end is due, and which.
-    signal: Option<(Instant, i32)>,
+    /// When the signal that asks it to end is due, and how it is sent.
+    signal: Option<(Instant, StopPolicy)>,
 }
 
 impl RunningChild<'_> {
@@ -232,22 +232,40 @@ impl RunningChild<'_> {
         let request = self.launch.stop_request.get();
         if request.is_kill {
             self.process.kill();
-        } else if let Some((signal, timeout)) = request.stop {
-            let speaker = self.channel.as_mut().filter(|channel| channel.has_spoken());
-            // A run that does not read its channel gets the signal at once.
-            let has_message = speaker.is_some_and(|channel| channel.shutdown(timeout).is_ok());
-            let grace =
-                if has_message { SHUTDOWN_MESSAGE_GRACE.min(timeout / 2) } else { Duration::ZERO };
-            self.signal = Some((Instant::now() + grace, signal));
-            if !has_message {
+        } else if let Some(policy) = request.stop {
+            self.process.begin_stop();
+            let grace = self.send_shutdown(policy);
+            self.signal = Some((Instant::now() + grace, policy));
+            if grace.is_zero() {
                 self.ask_to_stop();
             }
         }
     }
 
+    /// Sends the run the shutdown message, if it is for it. Returns how long the signal waits.
+    fn send_shutdown(&mut self, policy: StopPolicy) -> Duration {
+        let StopPolicy { message, timeout, .. } = policy;
+        let is_for = |channel: &&mut Channel| match message {
+            StopMessage::Object => channel.has_spoken(),
+            // A worker of PM2 may only listen.
+            StopMessage::String => true,
+        };
+        let channel = self.channel.as_mut().filter(is_for);
+        // A run that does not read its channel gets the signal at once.
+        if !channel.is_some_and(|channel| channel.shutdown(message, timeout).is_ok()) {
+            return Duration::ZERO;
+        }
+        match message {
+            StopMessage::Object => SHUTDOWN_MESSAGE_GRACE.min(timeout / 2),
+            // PM2 sends such a worker no signal, so it may have no handler for one, and would die
+            // of it in the middle of its end.
+            StopMessage::String => timeout / 2,
+        }
+    }
+
     fn ask_to_stop(&mut self) {
-        if let Some((_, signal)) = self.signal.take() {
-            self.process.ask_to_stop(signal);
+        if let Some((_, policy)) = self.signal.take() {
+            self.process.ask_to_stop(policy.signal, policy.to);
         }
     }
 
@@ -318,8 +336,10 @@ impl RunningChild<'_> {
     /// Collects what may explain the end of the run.
     async fn evidence(&self, exit: Exit) -> Evidence {
         let peak_memory = self.process.peak_memory();
-        if exit.is_success() || self.launch.stop_request.get().stop.is_some() {
-            return Evidence { peak_memory, ..Evidence::default() };
+        let killed_remains = self.process.killed_remains();
+        let is_success = self.launch.spec.policy.restart.success_codes.includes(exit);
+        if is_success || self.launch.stop_request.get().stop.is_some() {
+            return Evidence { peak_memory, killed_remains, ..Evidence::default() };
         }
         let lines = self.last_lines().await;
         let diagnosis = match self.process.ran_out_of_memory() {
@@ -328,7 +348,7 @@ impl RunningChild<'_> {
         };
         let cut = |line: &String| line.chars().take(KEPT_WIDTH).collect();
         let last_lines = telling(&lines, KEPT_LINES).iter().map(cut).collect();
-        Evidence { diagnosis, last_lines, peak_memory }
+        Evidence { diagnosis, last_lines, peak_memory, killed_remains }
     }
 
     /// The run's last lines on stderr, oldest first.

@@ -13,7 +13,7 @@ use super::{
     task::Task,
 };
 use crate::{
-    domain::{Command, Usage, WorkerId, WorkerSpec},
+    domain::{Command, Concurrency, Usage, WorkerId, WorkerSpec},
     engine::{
         command::CommandError,
         runtime::{Packages, Pending, Runtime, RuntimeContext},
@@ -144,7 +144,7 @@ impl Runtime for LocalRuntime {
         })
     }
 
-    fn set_concurrency(&self, limit: Option<usize>) {
+    fn set_concurrency(&self, limit: Concurrency) {
         self.context.launch_limiter.set_limit(limit);
     }
 

@@ -146,6 +146,11 @@ impl Task {
                 if let Event::Exited { run, .. } | Event::SpawnFailed { run, .. } = &event.0 {
                     self.ended = self.forget(*run);
                 }
+                if let Event::Spawned { run, .. } = &event.0 {
+                    self.with_live(*run, |live| {
+                        live.permit.take_if(|permit| permit.ends_at_spawn());
+                    });
+                }
                 self.machine.handle(event.0, now)
             }
             Wake::Permit(permit) => {
@@ -231,8 +236,8 @@ impl Task {
                     lines.push(self.launch(run, &spec, input));
                 }
                 Effect::ShowedLife(run) => self.with_live(run, |live| live.permit = None),
-                Effect::Stop { run, signal, timeout } => self.with_live(run, |live| {
-                    live.stop_request.change(|request| request.stop = Some((signal, timeout)));
+                Effect::Stop { run, policy } => self.with_live(run, |live| {
+                    live.stop_request.change(|request| request.stop = Some(policy));
                 }),
                 Effect::Kill(run) => self.with_live(run, |live| {
                     live.kill();

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use self::fake::{Call, Fake};
 use crate::{
-    domain::{ReloadReport, ReloadResult},
+    domain::{Concurrency, ReloadReport, ReloadResult},
     engine::{
         observe::config_source::{LoadOutcome, Source},
         start::{Engine, Options},
@@ -148,7 +148,7 @@ async fn concurrency_and_packages_reach_the_runtime() {
     site.write("arcanos.toml", &format!("start.concurrency = 3\n{config}"));
     site.reload().await;
     let calls = site.runtime.calls();
-    assert!(calls.contains(&Call::Concurrency(Some(3))), "{calls:?}");
+    assert!(calls.contains(&Call::Concurrency(Concurrency::AtMost(3))), "{calls:?}");
     let packages = calls.iter().find_map(|call| match call {
         Call::Prepare(packages) => Some(packages.clone()),
         _ => None,

@@ -12,10 +12,10 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::{
     config::{self, LogFormat},
     domain::{
-        AiStatus, Attempts, Cause, Change, Command, ConfigStatus, DiscoveryStatus, Evidence, Exit,
-        ExitCause, ExitReason, Generation, InstanceName, LastExit, Mode, PastRun, PlanEntry,
-        PlanSummary, ReloadReport, ReloadResult, RunId, RunOutcome, Snapshot, Stamp, Started,
-        State, Usage, WorkerId, WorkerSpec, WorkerView,
+        AiStatus, Attempts, Cause, Change, Command, Concurrency, ConfigStatus, DiscoveryStatus,
+        Evidence, Exit, ExitCause, ExitReason, Generation, InstanceName, LastExit, Mode, PastRun,
+        PlanEntry, PlanSummary, ReloadReport, ReloadResult, RunId, RunOutcome, Snapshot, Stamp,
+        Started, State, Usage, WorkerId, WorkerSpec, WorkerView,
     },
     engine::{
         Board, CommandError, ConfigReport, DiscoveryReport, Handle, Packages, Pending, Request,
@@ -59,7 +59,7 @@ impl Runtime for Fake {
         Box::pin(async move { vec![Some(usage); workers.len()] })
     }
 
-    fn set_concurrency(&self, _: Option<usize>) {}
+    fn set_concurrency(&self, _: Concurrency) {}
 
     fn prepare(&self, _: Packages) {}
 
@@ -183,6 +183,7 @@ pub(super) fn worker(name: &str, state: State) -> WorkerView {
                 diagnosis: None,
                 last_lines: ["all is lost".to_owned()].into(),
                 peak_memory: Some(48 << 20),
+                killed_remains: 0,
             },
         }),
         reason: (!is_up).then(|| ExitReason::Cause(ExitCause::Said("it exited with 9".to_owned()))),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Evidence, Exit, InstanceName, RunId, WorkerSpec};
+use crate::domain::{Evidence, Exit, InstanceName, RunId, StopPolicy, WorkerSpec};
 
 /// Names a run among those of one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,10 +90,8 @@ pub enum Effect {
     Stop {
         /// Which.
         run: RunKey,
-        /// By this signal, to its group.
-        signal: i32,
-        /// How long it may take; the run is told so on its channel.
-        timeout: Duration,
+        /// How, and how long it may take; the run is told so on its channel.
+        policy: StopPolicy,
     },
     /// End everything of a run at once.
     Kill(RunKey),

@@ -13,10 +13,6 @@ use crate::{
     worker::clock::{Moment, Present},
 };
 
-/// A run this old has shown life, whether it is ready or not: the next in line may launch. The
-/// figure is the contract's.
-const LIFE: Duration = Duration::from_millis(250);
-
 /// What a run is to its worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Role {
@@ -121,7 +117,7 @@ impl Run {
     pub(super) fn arm(&self, policy: &Policy, timers: &mut TimerTable) {
         let (start, begun) = (&policy.start, self.started.moment);
         if self.is_spawned() && !self.has_shown_life {
-            timers.set(Timer::ShownLife(self.key), begun.after(LIFE));
+            timers.set(Timer::ShownLife(self.key), begun.after(start.alive_after));
         }
         if let (Stage::Starting | Stage::Running, Some(limit)) = (&self.stage, start.run_timeout) {
             timers.set(Timer::RunTimeout(self.key), begun.after(limit));
@@ -155,7 +151,7 @@ impl Run {
         let asked = self.is_spawned().then_some(now.moment);
         self.stage = Stage::Stopping { asked, is_killed: false, then: next };
         if asked.is_some() {
-            out.push(stop_effect(self.key, policy));
+            out.push(Effect::Stop { run: self.key, policy });
         }
     }
 
@@ -174,7 +170,7 @@ impl Run {
         match &mut self.stage {
             Stage::Stopping { asked, .. } => {
                 *asked = Some(now.moment);
-                out.push(stop_effect(self.key, policy));
+                out.push(Effect::Stop { run: self.key, policy });
             }
             stage => *stage = Stage::Starting,
         }
@@ -189,8 +185,4 @@ impl Run {
     pub(super) fn age(&self, now: Present) -> Duration {
         now.moment.since(self.started.moment)
     }
-}
-
-const fn stop_effect(run: RunKey, policy: StopPolicy) -> Effect {
-    Effect::Stop { run, signal: policy.signal, timeout: policy.timeout }
 }

@@ -1,6 +1,7 @@
 //! Lives of workers, told as what happens and what is done.
 
 mod clock;
+mod endings;
 mod requests;
 mod specs;
 mod table;

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    domain::{Command, Usage, WorkerId, WorkerSpec},
+    domain::{Command, Concurrency, Usage, WorkerId, WorkerSpec},
     engine::{
         command::CommandError,
         runtime::{Packages, Pending, Runtime},
@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(20);
 pub(super) enum Call {
     Ensure(Arc<WorkerSpec>),
     Remove(String),
-    Concurrency(Option<usize>),
+    Concurrency(Concurrency),
     Prepare(Packages),
     ShutDown,
 }
@@ -94,7 +94,7 @@ impl Runtime for Fake {
         Box::pin(async { vec![None; workers.len()] })
     }
 
-    fn set_concurrency(&self, limit: Option<usize>) {
+    fn set_concurrency(&self, limit: Concurrency) {
         self.record(Call::Concurrency(limit));
     }
 

@@ -7,7 +7,8 @@ use jiff::tz::TimeZone;
 use crate::{
     domain::{
         Attempts, Backoff, EnvMap, Fingerprint, Launch, Limits, Mode, OnChange, Policy, ReadyRule,
-        RestartPolicy, RestartWhen, StartPolicy, StopPolicy, WorkerId, WorkerSpec,
+        RestartPolicy, RestartWhen, StartPolicy, StopMessage, StopPolicy, StopTarget, WorkerId,
+        WorkerSpec,
     },
     worker::Schedule,
 };
@@ -45,6 +46,7 @@ pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<Wo
                 max_delay: seconds(300),
                 jitter: 0.0,
                 reset_after: seconds(60),
+                success_codes: [0].into_iter().collect(),
             },
             start: StartPolicy {
                 ready: ReadyRule::Alive,
@@ -52,7 +54,12 @@ pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<Wo
                 timeout: seconds(30),
                 run_timeout: None,
             },
-            stop: StopPolicy { signal: 15, timeout: seconds(10) },
+            stop: StopPolicy {
+                signal: 15,
+                to: StopTarget::Group,
+                message: StopMessage::Object,
+                timeout: seconds(10),
+            },
             reload: OnChange::Replace,
             schedule: None,
         },
