@@ -54,3 +54,4 @@ pub use model::{
 pub use sample::sample;
 pub use schema::schema;
 pub use secret::{NamedSecret, Secret};
+pub(crate) use wording::nearest;

@@ -11,7 +11,7 @@ use std::{
 use super::secret::{NamedSecret, Secret};
 use crate::domain::{
     Attempts, Concurrency, EnvMap, Limits, Mode, OnChange, Policy, RestartPolicy, SchedulePolicy,
-    StartPolicy, StopPolicy,
+    StartPolicy, StopPolicy, WorkerId,
 };
 
 /// Everything `arcanos.toml` and the layers above it say, checked.
@@ -235,6 +235,8 @@ pub struct WorkerSettings {
     pub enabled: bool,
     /// When it runs by the clock.
     pub schedule: Option<SchedulePolicy>,
+    /// The ids of the workers that it is launched after.
+    pub after: Vec<WorkerId>,
     /// Arguments after the rule's command.
     pub args: Vec<String>,
     /// The working directory, absolute; `None` is the folder of the config.
@@ -277,6 +279,7 @@ impl Config {
         WorkerSettings {
             enabled: true,
             schedule: None,
+            after: Vec::new(),
             args: Vec::new(),
             cwd: None,
             env: EnvMap::default(),
@@ -293,7 +296,8 @@ impl Config {
 }
 
 impl WorkerSettings {
-    /// The half that changes in place.
+    /// The half that changes in place; without `after`, of which only the ids of workers that are
+    /// there count.
     #[must_use]
     pub fn policy(&self) -> Policy {
         Policy {
@@ -303,6 +307,7 @@ impl WorkerSettings {
             stop: self.stop,
             reload: self.on_change,
             schedule: self.schedule.clone(),
+            after: Vec::new(),
         }
     }
 }

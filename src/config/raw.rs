@@ -286,6 +286,8 @@ table! {
         timezone: String,
         /// Whether it also runs at the start, beside its schedule.
         run_at_start: bool,
+        /// Ids of workers that must be running or completed before it is launched; at the end it is stopped before them.
+        after: Vec<String>,
         /// Arguments after the command of its rule.
         args: Vec<String>,
         /// Its working directory, relative to the folder of the config.

@@ -189,6 +189,8 @@ pub struct Policy {
     pub reload: OnChange,
     /// When it runs by the clock.
     pub schedule: Option<SchedulePolicy>,
+    /// The workers that must be up, or done, before it is launched. All of them are known.
+    pub after: Vec<WorkerId>,
 }
 
 /// What follows an exit.

@@ -9,6 +9,7 @@
 //! of how often the wall clock was set.
 
 mod context;
+mod gate;
 mod launch_limiter;
 mod live_run;
 mod packages;

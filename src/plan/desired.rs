@@ -1,14 +1,14 @@
 //! Makes the spec of each worker from the config and the candidates.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::environment::{environment, unpassed};
 use crate::{
-    config::{Config, Rule, WorkerSettings, WorldWritable},
+    config::{Config, Rule, WorkerSettings, WorldWritable, nearest},
     discovery::Candidate,
     domain::{Argument, EnvMap, Launch, Mode, WorkerId, WorkerSpec, is_node, may_be_task},
 };
@@ -58,6 +58,9 @@ pub fn desired(
     surroundings: &Surroundings,
     previous: &Desired,
 ) -> Desired {
+    let ids: BTreeSet<&WorkerId> = candidates.iter().map(|candidate| &candidate.id).collect();
+    // Which ids of `after` count depends on who is there.
+    let is_same_crowd = previous.workers.keys().eq(ids.iter().copied());
     let before = previous.made_with.as_ref().filter(|(_, s)| s == surroundings);
     let before = before.map(|(before, _)| before).filter(|before| is_alike(before, config));
     let known = |candidate: &Arc<Candidate>| {
@@ -65,15 +68,19 @@ pub fn desired(
         let is_known = previous.sources.get(id) == Some(candidate)
             && (Arc::ptr_eq(before, config)
                 || before.worker(id.as_str()) == config.worker(id.as_str()));
-        previous.workers.get(id).filter(|_| is_known).cloned()
+        let is_alone = is_same_crowd || config.worker(id.as_str()).after.is_empty();
+        previous.workers.get(id).filter(|_| is_known && is_alone).cloned()
     };
     let mut next = Desired {
         made_with: Some((Arc::clone(config), surroundings.clone())),
         ..Desired::default()
     };
     for candidate in candidates {
-        let spec =
-            known(candidate).unwrap_or_else(|| Arc::new(spec_of(config, candidate, surroundings)));
+        let spec = known(candidate).unwrap_or_else(|| {
+            let mut spec = spec_of(config, candidate, surroundings);
+            order(&mut spec, &config.worker(candidate.id.as_str()).after, &ids);
+            Arc::new(spec)
+        });
         next.workers.insert(candidate.id.clone(), spec);
         next.sources.insert(candidate.id.clone(), Arc::clone(candidate));
     }
@@ -87,6 +94,20 @@ fn is_alike(one: &Arc<Config>, other: &Arc<Config>) -> bool {
             && one.discovery.world_writable == other.discovery.world_writable
             && one.discovery.directory == other.discovery.directory
             && one.discovery.rules == other.discovery.rules)
+}
+
+/// Has the worker wait for those of `after` that are there, and warns of the others.
+fn order(spec: &mut WorkerSpec, after: &[WorkerId], ids: &BTreeSet<&WorkerId>) {
+    for id in after {
+        if ids.contains(id) {
+            spec.policy.after.push(id.clone());
+            continue;
+        }
+        let names: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+        let hint = nearest(id.as_str(), &names)
+            .map_or_else(String::new, |near| format!(", did you mean `{near}`?"));
+        spec.warnings.push(format!("`after` names {id}, and there is no such worker{hint}"));
+    }
 }
 
 fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) -> WorkerSpec {

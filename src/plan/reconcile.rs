@@ -168,6 +168,7 @@ fn policy_difference(old: &Policy, new: &Policy) -> Vec<Cause> {
         ("reload.on_change", old.reload != new.reload),
         ("schedule", schedule.0.map(|s| &s.expression) != schedule.1.map(|s| &s.expression)),
         ("timezone", zone(schedule.0) != zone(schedule.1)),
+        ("after", old.after != new.after),
         ("run_at_start", is_at_start(schedule.0) != is_at_start(schedule.1)),
     ])
 }

@@ -127,6 +127,24 @@ fn a_variable_that_is_read_and_not_passed_on_is_named() {
 }
 
 #[test]
+fn after_counts_the_workers_that_are_there_and_warns_of_the_others() {
+    let config = config("[workers.web]\nafter = [\"db\"]\n", &[]);
+    let [web, db, dc] = ["web", "db", "dc"].map(|id| candidate(id, 1));
+    let id = |text| WorkerId::parse(text).expect("a good id");
+    let with = |candidates: &[_], before: &Desired| {
+        let next = desired(&config, candidates, &around(None), before);
+        let spec = Arc::clone(&next.workers[&id("web")]);
+        (next, spec)
+    };
+    let (first, spec) = with(&[dc, web.clone()], &Desired::default());
+    assert_eq!((&spec.policy.after[..], spec.warnings.len()), (&[][..], 1));
+    assert!(spec.warnings[0].contains("db") && spec.warnings[0].ends_with("did you mean `dc`?"));
+    // The other one comes, though nothing of this one has changed.
+    let (_, spec) = with(&[db, web], &first);
+    assert_eq!((&spec.policy.after[..], spec.warnings.len()), (&[id("db")][..], 0));
+}
+
+#[test]
 fn an_unchanged_candidate_keeps_its_spec_and_a_restart_names_its_cause() {
     let before = desired(
         &config("", &[]),

@@ -35,7 +35,40 @@ impl Checker<'_> {
                 Some((id, self.worker(table, raw, &key)?))
             })
             .collect();
-        checked.into_iter().collect()
+        let workers: BTreeMap<String, WorkerSettings> =
+            checked.into_iter().collect::<Option<_>>()?;
+        self.circles(&workers);
+        Some(workers)
+    }
+
+    /// The ids of `after`, with an error for each that can be none.
+    fn after(&mut self, ids: &[String], key: &KeyPath) -> Vec<WorkerId> {
+        let mut after = Vec::new();
+        for (index, id) in ids.iter().enumerate() {
+            match WorkerId::parse(id) {
+                Ok(id) => after.push(id),
+                Err(invalid) => self.error(&key.index(index), invalid.to_string()),
+            }
+        }
+        after
+    }
+
+    /// Reports each worker that is to be launched after itself, directly or by others.
+    fn circles(&mut self, workers: &BTreeMap<String, WorkerSettings>) {
+        for (id, settings) in workers {
+            let mut seen = BTreeSet::new();
+            let mut waiting: Vec<&WorkerId> = settings.after.iter().collect();
+            while let Some(next) = waiting.pop() {
+                if seen.insert(next) {
+                    let further = workers.get(next.as_str());
+                    waiting.extend(further.iter().flat_map(|settings| &settings.after));
+                }
+            }
+            if seen.iter().any(|seen| seen.as_str() == id) {
+                let key = KeyPath::of("workers").key(id).key("after");
+                self.error(&key, "leads in a circle back to this worker, so it would never start");
+            }
+        }
     }
 
     /// The ids that only `ARCANOS__WORKERS__ID__…` variables name.
@@ -83,6 +116,7 @@ impl Checker<'_> {
         Some(WorkerSettings {
             enabled: raw.enabled.unwrap_or(true),
             schedule,
+            after: self.after(&raw.after.unwrap_or_default(), &key.key("after")),
             args: raw.args.unwrap_or_default(),
             cwd: raw.cwd.map(|cwd| absolute(self.inputs.folder(), &cwd)),
             env: EnvMap(raw.env.unwrap_or_default()),

@@ -147,6 +147,21 @@ fn rules_need_a_name_files_and_a_command() {
 }
 
 #[test]
+fn a_worker_is_not_launched_after_itself() {
+    let circle = "leads in a circle back to this worker, so it would never start";
+    check(
+        "[workers.a]\nafter = [\"b\"]\n[workers.b]\nafter = [\"c\", \"x\"]\n[workers.c]\nafter = [\"a\"]\n\
+         [workers.d]\nafter = [\"d\"]\n[workers.e]\nafter = [\"a\"]\n",
+        &[
+            &format!("arcanos.toml:2:9: workers.a.after: {circle}"),
+            &format!("arcanos.toml:4:9: workers.b.after: {circle}"),
+            &format!("arcanos.toml:6:9: workers.c.after: {circle}"),
+            &format!("arcanos.toml:8:9: workers.d.after: {circle}"),
+        ],
+    );
+}
+
+#[test]
 fn workers_have_good_ids_schedules_and_zones() {
     check(
         "[workers.restart]\n[workers.\"a b\"]\n[workers.a]\nschedule = \"sometimes\"\n\

@@ -110,6 +110,15 @@ impl Context {
         *self.phase.borrow() != Phase::Running
     }
 
+    /// Whether a worker that was launched after this one is not gone yet.
+    pub(super) fn has_dependants(&self, id: &WorkerId) -> bool {
+        let is_after = |target: &Target| match target {
+            Target::Present(spec) => spec.policy.after.contains(id),
+            Target::Absent => false,
+        };
+        self.slots().values().any(|slot| slot.target.with(is_after))
+    }
+
     /// Forgets a worker whose task has nothing left to do. Returns `false` if the worker is wanted
     /// again: its file came back while its last run ended. Then the task must go on.
     pub(super) fn retire(&self, id: &WorkerId) -> bool {

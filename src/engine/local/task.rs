@@ -1,5 +1,7 @@
 //! The task of one worker: passes events to the worker's machine and carries out its effects.
 
+mod others;
+
 use std::{sync::Arc, thread};
 
 use jiff::tz::TimeZone;
@@ -10,6 +12,7 @@ use tokio::{
 
 use super::{
     context::{Context, Phase, Request, Target},
+    gate::Gate,
     launch_limiter::Permit,
     live_run::{Delivery, LiveRun, RunEvent, StopRequest},
     panic_cleanup::PanicCleanup,
@@ -17,7 +20,7 @@ use super::{
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
-    domain::{LastActivity, RunId, WorkerId, WorkerSpec},
+    domain::{LastActivity, RunId, State, WorkerId, WorkerSpec},
     engine::command::CommandError,
     failpoint::failpoint,
     files::{self, logs::WorkerLog},
@@ -45,6 +48,8 @@ pub(super) struct Task {
     activity: Arc<Latest<Option<LastActivity>>>,
     permit_request: Option<oneshot::Receiver<Permit>>,
     permit: Option<Permit>,
+    /// What of the board must change before the task goes on.
+    gate: Gate,
     runs: Vec<LiveRun>,
     /// The run whose end is being handled: what is logged meanwhile is about it.
     ended: Option<RunId>,
@@ -63,6 +68,8 @@ enum Wake {
     Phase,
     Clock,
     Activity,
+    /// Another worker may have changed that this one waits for.
+    Others,
 }
 
 impl Task {
@@ -91,6 +98,7 @@ impl Task {
             activity: Arc::new(Latest::new(None)),
             permit_request: None,
             permit: None,
+            gate: Gate::default(),
             runs: Vec::new(),
             ended: None,
             stopped_reading: false,
@@ -134,6 +142,7 @@ impl Task {
             () = until(deadline) => Wake::Deadline,
             Ok(()) = self.clock.changed() => Wake::Clock,
             () = self.activity.changed() => Wake::Activity,
+            () = self.gate.changed() => Wake::Others,
         }
     }
 
@@ -162,6 +171,10 @@ impl Task {
             Wake::Clock => self.machine.handle(Event::ClockMoved, now),
             Wake::Phase => self.follow_phase(now),
             Wake::Activity => Vec::new(),
+            Wake::Others => match self.follow_others(now) {
+                Some(effects) => effects,
+                None => return,
+            },
         };
         self.carry_out(effects);
         self.ended = None;
@@ -192,7 +205,7 @@ impl Task {
         }
         match phase {
             Phase::Running => Vec::new(),
-            Phase::Stopping | Phase::Killing => self.machine.shut_down(now),
+            Phase::Stopping | Phase::Killing => self.shut_down(now),
         }
     }
 
@@ -230,7 +243,7 @@ impl Task {
         let mut lines = Vec::new();
         for effect in effects {
             match effect {
-                Effect::AskTurn => self.permit_request = Some(self.context.launch_limiter.ask()),
+                Effect::AskTurn => self.gate.wants_permit = true,
                 Effect::YieldTurn => self.permit = None,
                 Effect::Spawn { run, spec, input } => {
                     lines.push(self.launch(run, &spec, input));
@@ -251,6 +264,7 @@ impl Task {
                 Effect::Gone => self.is_gone = true,
             }
         }
+        self.pass_gate();
         self.publish(lines);
     }
 
@@ -324,7 +338,10 @@ impl Task {
             return;
         }
         let activity = self.activity.get();
-        let view = self.machine.view(self.log.counters(), activity);
+        let mut view = self.machine.view(self.log.counters(), activity);
+        if view.state == State::Starting {
+            view.warnings.extend(self.gate.reason.clone());
+        }
         let board = &self.context.board;
         if lines.is_empty() {
             board.put(view, None);

@@ -62,6 +62,7 @@ pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<Wo
             },
             reload: OnChange::Replace,
             schedule: None,
+            after: Vec::new(),
         },
     };
     change(&mut spec);
