@@ -48,8 +48,8 @@ pub use layers::Source;
 pub use load::{Loaded, load};
 pub use locate::InstanceLocator;
 pub use model::{
-    Config, Discovery, Env, Log, LogFormat, LogKind, Model, Rule, Server, Upstream, View, Watch,
-    WorkerSettings, WorldWritable,
+    Config, Discovery, Env, Log, LogFormat, LogKind, Model, Prepare, Rule, Server, Upstream, View,
+    Watch, WorkerSettings, WorldWritable,
 };
 pub use sample::sample;
 pub use schema::schema;

@@ -34,5 +34,5 @@ pub use start::{Engine, EngineError, Options};
 pub(crate) use {
     board::Board,
     handle::{Request, Shared},
-    runtime::{Packages, Pending, Runtime},
+    runtime::{Packages, Pending, Preparation, Runtime},
 };

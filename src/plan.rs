@@ -8,6 +8,6 @@ mod reconcile;
 #[cfg(test)]
 mod tests;
 
-pub use desired::{Desired, Surroundings, desired};
+pub use desired::{Desired, Installed, Surroundings, desired};
 pub(crate) use environment::PLACEHOLDER_KEY;
 pub use reconcile::{Action, Plan, reconcile};

@@ -206,7 +206,7 @@ pub(crate) fn folder(
 pub(crate) fn specs(site: &Site, config: &Config, folder: &Folder) -> Desired {
     let upstream = config.model.upstream.base_url(None);
     let base = site.file.parent().map(Path::to_owned).unwrap_or_default();
-    let surroundings = Surroundings { base, upstream };
+    let surroundings = Surroundings { base, upstream, packages: None };
     let config = Arc::new(config.clone());
     desired(&config, &folder.discovered.candidates, &surroundings, &Desired::default())
 }

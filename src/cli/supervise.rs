@@ -140,7 +140,7 @@ fn keep(engine: &Engine, state: &Arc<StateDir>, lock: Lock) -> io::Result<Keeper
             Err(error) => tracing::error!("State directory `{path}` cannot be made anew: {error}"),
         }
         let problem = outcome.err().map(|error| format!("state.directory: {error}"));
-        handle.set_problem("state.directory", problem);
+        handle.set_problem("state", problem);
     });
     Keeper::start(Arc::clone(state), lock, report)
 }

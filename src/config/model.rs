@@ -64,10 +64,19 @@ pub struct Discovery {
     pub watch: Watch,
     /// What becomes of what anyone may write to.
     pub world_writable: WorldWritable,
-    /// The command that prepares the folder; empty is never.
-    pub prepare: Vec<String>,
+    /// How packages are installed.
+    pub prepare: Prepare,
     /// The rules, in order.
     pub rules: Vec<Rule>,
+}
+
+/// How packages are installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prepare {
+    /// By the package manager that the lock file belongs to.
+    Auto,
+    /// By this command, whatever the lock file; an empty one is never.
+    Command(Vec<String>),
 }
 
 /// How changes are noticed.

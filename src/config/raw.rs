@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    model::{LogFormat, LogKind, View, Watch, WorldWritable},
+    model::{LogFormat, LogKind, Prepare, View, Watch, WorldWritable},
     values::{
         AttemptLimit, ByteSize, Count, ExitCode, HumanDuration, LaunchLimit, PositiveDuration,
         Processors, Share, Signal, TimeLimit,
@@ -102,9 +102,9 @@ table! {
         scan_interval: PositiveDuration,
         /// How changes are noticed: by the system's events, by looking, or by what works.
         watch: Watch,
-        /// A command run in the folder when its package-lock.json is new or changed, before
-        /// the workers start; an empty list is none.
-        prepare: Vec<String>,
+        /// How packages are installed before workers start: `auto`, by the lock file in the
+        /// folder or above it, or a command as a list; an empty list is never.
+        prepare: Prepare,
         /// Whether what anyone may write to is rejected, or runs with a warning: on mounts
         /// without modes.
         world_writable: WorldWritable,

@@ -7,9 +7,10 @@ use std::{fmt, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, Unexpected, Visitor},
+    de::{Error, SeqAccess, Unexpected, Visitor},
 };
 
+use super::model::Prepare;
 use crate::domain::{Attempts, Concurrency, signal_number};
 
 /// What a duration looks like; part of patterns.
@@ -56,6 +57,54 @@ pub(super) struct Share(pub(super) f64);
 /// Processors, more than none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Processors(pub(super) f64);
+
+/// `"auto"`, or a command as a list of strings.
+impl<'de> Deserialize<'de> for Prepare {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(PrepareVisitor)
+    }
+}
+
+struct PrepareVisitor;
+
+impl<'de> Visitor<'de> for PrepareVisitor {
+    type Value = Prepare;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(r#""auto", or a command as a list, like ["npm", "ci"]"#)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Prepare, E> {
+        let invalid = || E::invalid_value(Unexpected::Str(text), &self);
+        (text == "auto").then_some(Prepare::Auto).ok_or_else(invalid)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<Prepare, A::Error> {
+        let mut command = Vec::new();
+        while let Some(word) = words.next_element()? {
+            command.push(word);
+        }
+        Ok(Prepare::Command(command))
+    }
+}
+
+impl JsonSchema for Prepare {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Prepare".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [
+            { "const": "auto" },
+            { "type": "string", "pattern": REFERENCE },
+            { "type": "array", "items": { "type": "string" } },
+        ] })
+    }
+}
 
 /// A signal by its name.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -62,7 +62,7 @@ fn discovery(rules: Vec<config::Rule>) -> config::Discovery {
         scan_interval: Duration::from_secs(30),
         watch: Watch::Auto,
         world_writable: config::WorldWritable::Reject,
-        prepare: Vec::new(),
+        prepare: crate::config::Prepare::Auto,
         rules,
     }
 }

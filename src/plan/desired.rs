@@ -10,7 +10,9 @@ use super::environment::{environment, unpassed};
 use crate::{
     config::{Config, Rule, WorkerSettings, WorldWritable, nearest},
     discovery::Candidate,
-    domain::{Argument, EnvMap, Launch, Mode, WorkerId, WorkerSpec, is_node, may_be_task},
+    domain::{
+        Argument, EnvMap, Fingerprint, Launch, Mode, WorkerId, WorkerSpec, is_node, may_be_task,
+    },
 };
 
 /// What surrounds the config and is not in it.
@@ -20,6 +22,17 @@ pub struct Surroundings {
     pub base: PathBuf,
     /// The base URL that workers get; `None` leaves the SDK's own.
     pub upstream: Option<String>,
+    /// The packages that are installed, if any are: runs on others are replaced.
+    pub packages: Option<Installed>,
+}
+
+/// Packages that are installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// The lock file that they were installed by, absolute.
+    pub lock_file: PathBuf,
+    /// A digest of it.
+    pub digest: Fingerprint,
 }
 
 /// What should run.
@@ -41,6 +54,25 @@ impl Desired {
     /// The base URL that the workers got.
     pub(super) fn upstream(&self) -> Option<&str> {
         self.made_with.as_ref().and_then(|(_, surroundings)| surroundings.upstream.as_deref())
+    }
+
+    /// The packages that were installed.
+    pub(crate) fn packages(&self) -> Option<&Installed> {
+        self.made_with.as_ref().and_then(|(_, surroundings)| surroundings.packages.as_ref())
+    }
+
+    /// Leaves workers whose launch differs from what runs as they run, but for what changes in
+    /// place: while packages are installed, a run that is stopped could not be replaced. A later
+    /// [`desired`] makes their specs anew.
+    pub fn hold(&mut self, actual: &[Arc<WorkerSpec>]) {
+        for old in actual {
+            let Some(new) = self.workers.get_mut(&old.id) else { continue };
+            if new.launch != old.launch {
+                let held = WorkerSpec { launch: old.launch.clone(), ..WorkerSpec::clone(new) };
+                *new = Arc::new(held);
+                self.sources.remove(&old.id);
+            }
+        }
     }
 
     /// The arguments that the config gives to this worker alone.
@@ -114,6 +146,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
     let settings = config.worker(candidate.id.as_str());
     let rule = &config.discovery.rules[candidate.rule_index];
     let upstream = surroundings.upstream.as_deref();
+    let packages = surroundings.packages.as_ref().map_or(0, |packages| packages.digest.0);
     let environment = environment(config, &settings, &candidate.id, upstream);
     let mut warnings = candidate.warnings.clone();
     warnings.extend(unpassed(config, &environment.vars, &candidate.env_reads));
@@ -143,7 +176,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
             mode,
             limits: settings.limits,
             user: settings.user.clone(),
-            fingerprint: candidate.fingerprint,
+            fingerprint: Fingerprint(candidate.fingerprint.0 ^ packages),
         },
     }
 }

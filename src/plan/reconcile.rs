@@ -186,14 +186,22 @@ impl Sources<'_> {
 
     /// The files whose content differs, of those the worker is made of.
     fn changed_files(&self) -> Vec<Cause> {
+        let packages = self.desired.packages().filter(|new| self.before.packages() != Some(new));
+        let packages = packages.map(|new| Cause::File(new.lock_file.clone()));
         let (old, new) = (self.before.source(self.id), self.desired.source(self.id));
-        let (Some(old), Some(new)) = (old, new) else { return vec![Cause::Content] };
+        let (Some(old), Some(new)) = (old, new) else {
+            return vec![packages.unwrap_or(Cause::Content)];
+        };
+        if let Some(packages) = packages.clone().filter(|_| old.fingerprint == new.fingerprint) {
+            return vec![packages];
+        }
         let is_changed = |file: &PathBuf, print| !old.uses.contains(&(file.clone(), print));
         let changed = new.uses.iter().filter(|(file, print)| is_changed(file, *print));
         let is_kept = |file: &PathBuf| new.uses.iter().any(|(other, _)| other == file);
         let lost = old.uses.iter().filter(|(file, _)| !is_kept(file));
         let mut causes: Vec<Cause> =
             changed.chain(lost).map(|(file, _)| Cause::File(file.clone())).collect();
+        causes.extend(packages);
         if causes.is_empty() {
             causes.push(Cause::File(new.file.clone()));
         }

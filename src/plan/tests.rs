@@ -8,11 +8,11 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::{Action, Desired, Surroundings, desired, reconcile};
+use super::{Action, Desired, Installed, Surroundings, desired, reconcile};
 use crate::{
     config::{self, Config, Inputs},
     discovery::Candidate,
-    domain::{Fingerprint, PlanList, WorkerId, WorkerSpec},
+    domain::{Cause, Fingerprint, PlanList, WorkerId, WorkerSpec},
 };
 
 fn config(text: &str, environment: &[(&str, &str)]) -> Arc<Config> {
@@ -47,7 +47,11 @@ fn candidate(name: &str, content: u128) -> Arc<Candidate> {
 }
 
 fn around(upstream: Option<&str>) -> Surroundings {
-    Surroundings { base: PathBuf::from("/site"), upstream: upstream.map(str::to_owned) }
+    Surroundings {
+        base: PathBuf::from("/site"),
+        upstream: upstream.map(str::to_owned),
+        packages: None,
+    }
 }
 
 fn spec(text: &str, environment: &[(&str, &str)], upstream: Option<&str>) -> Arc<WorkerSpec> {
@@ -284,4 +288,32 @@ proptest! {
             prop_assert_eq!(new.get(name) == Some(content), !touched.contains(name));
         }
     }
+}
+
+#[test]
+fn while_packages_are_installed_what_runs_is_held_and_then_replaced_for_the_lock_file() {
+    let with = |digest: u128| Surroundings {
+        packages: Some(Installed {
+            lock_file: PathBuf::from("/site/yarn.lock"),
+            digest: Fingerprint(digest),
+        }),
+        ..around(None)
+    };
+    let config = config("", &[]);
+    let first = desired(&config, &[candidate("a", 1)], &with(1), &Desired::default());
+    let running: Vec<_> = first.workers.values().cloned().collect();
+    let edited = [candidate("a", 2), candidate("b", 1)];
+    let mut held = desired(&config, &edited, &with(1), &first);
+    held.hold(&running);
+    let plan = reconcile(&held, &running, &first);
+    assert_eq!(plan.actions.len(), 1, "b alone, which is new: {:?}", plan.actions);
+    let running: Vec<_> = held.workers.values().cloned().collect();
+    let freed = desired(&config, &edited, &with(1), &held);
+    let plan = reconcile(&freed, &running, &held);
+    assert_eq!(plan.summary.entries.len(), 1, "the edit of a: {:?}", plan.summary);
+    let running: Vec<_> = freed.workers.values().cloned().collect();
+    let other = desired(&config, &edited, &with(2), &freed);
+    let plan = reconcile(&other, &running, &freed);
+    let causes: Vec<_> = plan.summary.entries.iter().map(|entry| entry.causes.clone()).collect();
+    assert_eq!(causes, vec![vec![Cause::File(PathBuf::from("/site/yarn.lock"))]; 2]);
 }

@@ -16,7 +16,7 @@ use crate::{
     domain::{Command, Concurrency, Usage, WorkerId, WorkerSpec},
     engine::{
         command::CommandError,
-        runtime::{Packages, Pending, Runtime, RuntimeContext},
+        runtime::{Packages, Pending, Preparation, Runtime, RuntimeContext},
     },
     process::{self, Spawner},
 };
@@ -128,6 +128,9 @@ impl Runtime for LocalRuntime {
         id: &'a WorkerId,
         command: Command,
     ) -> Pending<'a, Result<u64, CommandError>> {
+        if matches!(command, Command::Restart | Command::Start) {
+            self.preparer.retry();
+        }
         Box::pin(self.ask(id, command))
     }
 
@@ -148,8 +151,16 @@ impl Runtime for LocalRuntime {
         self.context.launch_limiter.set_limit(limit);
     }
 
-    fn prepare(&self, packages: Packages) {
-        self.preparer.begin(packages);
+    fn prepare(&self, packages: Option<Packages>) -> Preparation {
+        self.preparer.look(packages)
+    }
+
+    fn retry_packages(&self) {
+        self.preparer.retry();
+    }
+
+    fn admit(&self) {
+        self.preparer.admit();
     }
 
     fn shut_down(&self) -> Pending<'_, ()> {

@@ -165,7 +165,10 @@ impl Task {
             Wake::Permit(permit) => {
                 self.permit_request = None;
                 self.permit = permit;
-                self.machine.handle(Event::Admitted, now)
+                // It may be there because packages were installed, which changes the target too.
+                let mut effects = self.follow_target(now);
+                effects.extend(self.machine.handle(Event::Admitted, now));
+                effects
             }
             Wake::Deadline => self.machine.handle(Event::Deadline, now),
             Wake::Clock => self.machine.handle(Event::ClockMoved, now),

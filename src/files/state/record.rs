@@ -148,6 +148,18 @@ impl StateDir {
         self.keep_record(PREPARED, &all)
     }
 
+    /// Forgets what this folder was prepared for: a preparation begins, and may be cut short.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn forget_prepared(&self, folder: &Path) -> Result<(), StateError> {
+        let mut all = self.all_prepared()?;
+        match all.remove(&*folder.to_string_lossy()) {
+            Some(_) => self.keep_record(PREPARED, &all),
+            None => Ok(()),
+        }
+    }
+
     fn all_prepared(&self) -> Result<BTreeMap<String, Prepared>, StateError> {
         Ok(self.read_record(PREPARED)?.unwrap_or_default())
     }

@@ -254,7 +254,7 @@ fn config() -> crate::config::Discovery {
         scan_interval: Duration::from_secs(30),
         watch: Watch::Auto,
         world_writable: crate::config::WorldWritable::Reject,
-        prepare: Vec::new(),
+        prepare: crate::config::Prepare::Auto,
         rules: vec![crate::config::Rule {
             name: "py".to_owned(),
             files: vec!["*.py".to_owned()],

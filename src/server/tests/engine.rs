@@ -18,8 +18,8 @@ use crate::{
         Started, State, Usage, WorkerId, WorkerSpec, WorkerView,
     },
     engine::{
-        Board, CommandError, ConfigReport, DiscoveryReport, Handle, Packages, Pending, Request,
-        Runtime, ServerSettings, Shared,
+        Board, CommandError, ConfigReport, DiscoveryReport, Handle, Packages, Pending, Preparation,
+        Request, Runtime, ServerSettings, Shared,
     },
     files::{logs::Logs, state::StateDir},
     text::Redactor,
@@ -61,7 +61,13 @@ impl Runtime for Fake {
 
     fn set_concurrency(&self, _: Concurrency) {}
 
-    fn prepare(&self, _: Packages) {}
+    fn prepare(&self, _: Option<Packages>) -> Preparation {
+        Preparation::Done
+    }
+
+    fn retry_packages(&self) {}
+
+    fn admit(&self) {}
 
     fn shut_down(&self) -> Pending<'_, ()> {
         Box::pin(async {})

@@ -12,7 +12,7 @@ use crate::{
     domain::{Command, Concurrency, Usage, WorkerId, WorkerSpec},
     engine::{
         command::CommandError,
-        runtime::{Packages, Pending, Runtime},
+        runtime::{Packages, Pending, Preparation, Runtime},
     },
     sync::lock,
 };
@@ -98,9 +98,16 @@ impl Runtime for Fake {
         self.record(Call::Concurrency(limit));
     }
 
-    fn prepare(&self, packages: Packages) {
-        self.record(Call::Prepare(packages));
+    fn prepare(&self, packages: Option<Packages>) -> Preparation {
+        if let Some(packages) = packages {
+            self.record(Call::Prepare(packages));
+        }
+        Preparation::Done
     }
+
+    fn retry_packages(&self) {}
+
+    fn admit(&self) {}
 
     fn shut_down(&self) -> Pending<'_, ()> {
         self.record(Call::ShutDown);

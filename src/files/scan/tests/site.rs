@@ -125,7 +125,7 @@ fn discovery(package: &str, recursion: Recursion) -> config::Discovery {
         scan_interval: Duration::from_secs(30),
         watch: config::Watch::Auto,
         world_writable: config::WorldWritable::Reject,
-        prepare: Vec::new(),
+        prepare: crate::config::Prepare::Auto,
         rules: vec![rule],
     }
 }
