@@ -9,6 +9,7 @@
 //! of how often the wall clock was set.
 
 mod context;
+mod end_facts;
 mod gate;
 mod launch_limiter;
 mod live_run;

@@ -10,11 +10,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     context::Context,
+    end_facts,
     live_run::{Delivery, RunEvent, StopRequest},
     panic_cleanup,
     sync::{latest::Latest, mailbox::Mailbox},
@@ -32,7 +36,7 @@ use crate::{
     process::{self, Channel, Command, Incoming, Process, SpawnError, Spawned},
     text,
     timer::until,
-    worker::{Event, RunKey, diagnose, telling},
+    worker::{Event, Report, RunKey, telling},
 };
 
 /// How long a run's channel is read after the run has ended. The figure is the contract's.
@@ -48,6 +52,9 @@ const SHOWN: usize = 1024;
 /// The last lines of stderr that are looked at for the cause of a failure.
 /// An error of the SDK with its causes takes up to forty.
 const LAST_LINES: usize = 80;
+
+/// How long the project's folders may take to be searched for what a failure is about.
+const FACTS_LIMIT: Duration = Duration::from_secs(1);
 
 /// How many of them are kept for people to see.
 const KEPT_LINES: usize = 20;
@@ -337,18 +344,32 @@ impl RunningChild<'_> {
     async fn evidence(&self, exit: Exit) -> Evidence {
         let peak_memory = self.process.peak_memory();
         let killed_remains = self.process.killed_remains();
-        let is_success = self.launch.spec.policy.restart.success_codes.includes(exit);
-        if is_success || self.launch.stop_request.get().stop.is_some() {
+        if self.launch.stop_request.get().stop.is_some() {
             return Evidence { peak_memory, killed_remains, ..Evidence::default() };
         }
         let lines = self.last_lines().await;
         let diagnosis = match self.process.ran_out_of_memory() {
             true => Some("it met its `limits.memory`, and the kernel killed it".to_owned()),
-            false => diagnose(exit, &lines),
+            false => self.diagnosis(exit, &lines).await,
         };
+        if self.launch.spec.policy.restart.success_codes.includes(exit) {
+            return Evidence { diagnosis, peak_memory, killed_remains, ..Evidence::default() };
+        }
         let cut = |line: &String| line.chars().take(KEPT_WIDTH).collect();
         let last_lines = telling(&lines, KEPT_LINES).iter().map(cut).collect();
         Evidence { diagnosis, last_lines, peak_memory, killed_remains }
+    }
+
+    /// Why the run ended, by its own last words.
+    async fn diagnosis(&self, exit: Exit, lines: &[String]) -> Option<String> {
+        let report = Report::new(exit, lines);
+        let questions = report.questions();
+        let spec = Arc::clone(&self.launch.spec);
+        let address = *self.launch.context.address.borrow();
+        // The folders of the project may lie on a disk that hangs.
+        let asked = spawn_blocking(move || end_facts::look_up(&questions, &spec.launch, address));
+        let facts = timeout(FACTS_LIMIT, asked).await;
+        report.reason(&facts.ok().and_then(Result::ok).unwrap_or_default())
     }
 
     /// The run's last lines on stderr, oldest first.

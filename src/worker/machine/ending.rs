@@ -33,15 +33,13 @@ impl MachineState {
         let tone = if is_bad { Level::Warn } else { Level::Info };
         out.push(Effect::Log(tone, format!("Worker {} exited with {exit}", self.id)));
         *self.facts.exits.entry(exit).or_default() += 1;
-        let cause = cause_of(&run, is_bad, &evidence);
-        match &cause {
-            Some(cause) if is_bad || run.has_overstayed() => {
-                out.push(Effect::Log(Level::Warn, format!("Worker {} failed: {cause}", self.id)));
-            }
-            Some(note @ ExitCause::KilledRemains(_)) => {
-                out.push(Effect::Log(Level::Warn, format!("Worker {}: {note}", self.id)));
-            }
-            _ => {}
+        let cause = cause_of(&run, &evidence);
+        if let Some(cause) = cause.as_ref().filter(|_| is_bad || run.has_overstayed()) {
+            out.push(Effect::Log(Level::Warn, format!("Worker {} failed: {cause}", self.id)));
+        }
+        if evidence.killed_remains > 0 {
+            let note = ExitCause::KilledRemains(evidence.killed_remains);
+            out.push(Effect::Log(Level::Warn, format!("Worker {}: {note}", self.id)));
         }
         let reason = match cause {
             cause if !is_bad => cause.map(ExitReason::Cause),
@@ -162,16 +160,15 @@ impl MachineState {
 }
 
 /// What is known of why a run ended, beside the code or the signal.
-fn cause_of(run: &Run, is_bad: bool, evidence: &Evidence) -> Option<ExitCause> {
+fn cause_of(run: &Run, evidence: &Evidence) -> Option<ExitCause> {
     if let Stage::Stopping { then: AfterStop::Fail(cause), .. } = &run.stage {
         return Some(cause.clone());
-    }
-    if evidence.killed_remains > 0 {
-        return Some(ExitCause::KilledRemains(evidence.killed_remains));
     }
     if let Some(said) = &run.exit_reason {
         return Some(ExitCause::Said(said.clone()));
     }
-    let diagnosis = evidence.diagnosis.clone().filter(|_| is_bad);
-    diagnosis.map(ExitCause::Diagnosed)
+    let diagnosis = evidence.diagnosis.clone().filter(|_| !run.is_stopping());
+    let remains =
+        (evidence.killed_remains > 0).then_some(ExitCause::KilledRemains(evidence.killed_remains));
+    diagnosis.map(ExitCause::Diagnosed).or(remains)
 }
