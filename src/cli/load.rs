@@ -180,7 +180,7 @@ pub(crate) fn folder(
     };
     let failed = |error: &dyn Error| Failure::new(exit::FAILED, chain(error));
     let directory = &config.discovery.directory;
-    let rules = Rules::compile(&config.discovery).map_err(|error| failed(&error))?;
+    let rules = Rules::of(config).map_err(|error| failed(&error))?;
     let file = config_file(globals);
     let mut scanner = Scanner::new(file.parent().unwrap_or(&file));
     let begin = Instant::now();

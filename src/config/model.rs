@@ -242,6 +242,8 @@ pub struct Server {
 pub struct WorkerSettings {
     /// Whether it should run.
     pub enabled: bool,
+    /// The file that it is by declaration, absolute.
+    pub file: Option<PathBuf>,
     /// When it runs by the clock.
     pub schedule: Option<SchedulePolicy>,
     /// The ids of the workers that it is launched after.
@@ -287,6 +289,7 @@ impl Config {
     pub fn default_worker(&self) -> WorkerSettings {
         WorkerSettings {
             enabled: true,
+            file: None,
             schedule: None,
             after: Vec::new(),
             args: Vec::new(),

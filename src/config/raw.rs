@@ -280,6 +280,8 @@ table! {
     RawWorker {
         /// Whether it should run.
         enabled: bool,
+        /// The file that it is, below the folder of the config, whatever rules say of it.
+        file: String,
         /// When it runs: a cron expression, or `every 10m`.
         schedule: String,
         /// The time zone of the cron expression, as `Europe/Berlin`; local time without one.

@@ -14,8 +14,8 @@ use super::{
 /// Why a file is a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Accepted {
-    /// The rule's place in the config.
-    pub(super) rule: usize,
+    /// The rule's place in the config; `None` for a worker by declaration that fits none.
+    pub(super) rule: Option<usize>,
     /// The line that decided.
     pub(super) line: Option<u32>,
     /// What the line does not say.
@@ -43,7 +43,7 @@ pub(super) fn accept(
         (analysis.marker, rules.fitting(file).next())
     {
         return Ok(Accepted {
-            rule,
+            rule: Some(rule),
             line: Some(line),
             reason: Some("marked `@arcanos worker`".to_owned()),
             is_marked: true,
@@ -56,7 +56,7 @@ pub(super) fn accept(
         let check = RuleCheck { rules, listing, rule, file, analysis, closure };
         match check.decide(*outcome) {
             Ok((line, reason)) => {
-                return Ok(Accepted { rule: *at, line, reason, is_marked: false });
+                return Ok(Accepted { rule: Some(*at), line, reason, is_marked: false });
             }
             Err(reason) => reasons.push(format!("rule `{}`: {reason}", rule.name)),
         }

@@ -7,7 +7,8 @@ use regex::Regex;
 use super::{
     code::code_view,
     digest::fingerprint,
-    imports::{Lines, Local, PackageUse, javascript_names, module_uses},
+    imports::{Lines, PackageUse, javascript_names, module_uses},
+    local::Local,
     manifest::Manifest,
     python::{is_python, python_names, python_view},
     reads::env_reads,

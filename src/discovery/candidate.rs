@@ -9,9 +9,9 @@ use std::{
 use super::{
     digest::fingerprint_of_all,
     graph::{MAX_DEPTH, MAX_FILES},
-    imports::{Local, Way},
     judge::{Classifier, Match},
     listing::{Content, Distrust, Entry},
+    local::{Local, Way},
     resolve::{Installed, is_path, package_of},
     verdict::Candidate,
 };
@@ -41,7 +41,10 @@ impl Classifier<'_> {
             untrusted: self.untrusted(file, matched),
             id,
             file: file.to_path_buf(),
-            rule: self.rules.rules[matched.accepted.rule].name.clone(),
+            rule: matched
+                .accepted
+                .rule
+                .map_or_else(|| "declared".to_owned(), |rule| self.rules.rules[rule].name.clone()),
             rule_index: matched.accepted.rule,
             fingerprint,
             uses,

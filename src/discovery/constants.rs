@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 use memchr::memmem;
 use regex::Regex;
 
-use super::{code::CodeView, imports::Way, resolve::is_path};
+use super::{code::CodeView, local::Way, resolve::is_path};
 
 /// More parts than this a path that is joined of constants does not have.
 const MAX_PARTS: usize = 32;

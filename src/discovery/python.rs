@@ -7,7 +7,7 @@ use std::{borrow::Cow, ffi::OsStr, path::Path};
 
 use super::{
     code::ImportKind,
-    imports::{Named, Way},
+    local::{Named, Way},
 };
 
 /// Whether a file of this name holds Python.

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     graph::ImportRoots,
-    imports::{Local, Way},
+    local::{Local, Way},
     manifest::{Condition, Manifest},
     rules::{is_javascript, is_typescript},
 };

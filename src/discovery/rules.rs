@@ -6,7 +6,7 @@
 use std::{
     ffi::OsStr,
     hash::{DefaultHasher, Hash, Hasher},
-    path::{Component, Path},
+    path::{Component, Path, PathBuf},
 };
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
@@ -14,8 +14,8 @@ use regex::{Regex, RegexBuilder};
 
 use super::{graph::is_beside, python::is_python};
 use crate::{
-    config::{self, View, WorldWritable},
-    domain::is_main_module,
+    config::{self, Config, View, WorldWritable},
+    domain::{WorkerId, is_main_module},
 };
 
 /// Endings of names that editors and copying tools give to what is not finished.
@@ -32,9 +32,21 @@ pub struct Rules {
     recursive: bool,
     world_writable: WorldWritable,
     pub(super) rules: Vec<Rule>,
+    /// Workers by declaration.
+    declared: Vec<Declared>,
     /// Every package that some rule asks for, once.
     pub(super) packages: Vec<String>,
     digest: u64,
+}
+
+/// A worker that `[workers.ID] file` declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Declared {
+    pub(super) id: WorkerId,
+    /// From the folder of workers.
+    pub(super) file: PathBuf,
+    /// Whether it needs no rule to say how it is run.
+    pub(super) has_command: bool,
 }
 
 /// One rule, compiled.
@@ -113,9 +125,39 @@ impl Rules {
             recursive: discovery.recursive,
             world_writable: discovery.world_writable,
             rules,
+            declared: Vec::new(),
             packages,
             digest: hasher.finish(),
         })
+    }
+
+    /// Compiles what a config says about discovery, with the workers that it declares.
+    ///
+    /// # Errors
+    /// As [`Rules::compile`].
+    pub fn of(config: &Config) -> Result<Self, RulesError> {
+        let mut rules = Self::compile(&config.discovery)?;
+        for (id, settings) in &config.workers {
+            if let (Ok(id), Some(file)) = (WorkerId::parse(id), &settings.file) {
+                let file = way_to(&config.discovery.directory, file);
+                let has_command = settings.command.is_some();
+                rules.declared.push(Declared { id, file, has_command });
+            }
+        }
+        let mut hasher = DefaultHasher::new();
+        rules.declared.iter().for_each(|declared| declared.file.hash(&mut hasher));
+        rules.digest ^= if rules.declared.is_empty() { 0 } else { hasher.finish() };
+        Ok(rules)
+    }
+
+    /// The workers by declaration, by id.
+    pub(super) fn declared(&self) -> &[Declared] {
+        &self.declared
+    }
+
+    /// The files of workers by declaration, from the folder of workers.
+    pub fn declared_files(&self) -> impl Iterator<Item = &Path> {
+        self.declared.iter().map(|declared| declared.file.as_path())
     }
 
     /// Whether files in folders of the folder are workers too.
@@ -167,7 +209,8 @@ impl Rules {
     /// Whether this file may be a worker, as far as its path says.
     #[must_use]
     pub fn is_eligible(&self, rel: &Path) -> bool {
-        self.is_in_place(rel) && !self.is_ignored(rel) && self.fits(rel)
+        (self.is_in_place(rel) && !self.is_ignored(rel) && self.fits(rel))
+            || self.declared_files().any(|file| file == rel)
     }
 
     /// Whether a change of a file of this name in a folder of workers can matter.
@@ -227,6 +270,14 @@ impl Rule {
             on: rule.on,
         })
     }
+}
+
+/// The way from a folder to a file, both absolute and plain.
+fn way_to(folder: &Path, file: &Path) -> PathBuf {
+    let common = folder.components().zip(file.components());
+    let common = common.take_while(|(one, other)| one == other).count();
+    let up = folder.components().skip(common).map(|_| Component::ParentDir);
+    up.chain(file.components().skip(common)).collect()
 }
 
 /// Lines count: `^` and `$` match at each.

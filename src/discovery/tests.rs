@@ -1,6 +1,7 @@
 //! Folders made of words, and what is found in them.
 
 mod code;
+mod declared;
 mod folder;
 mod labelled;
 mod ways;

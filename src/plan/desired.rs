@@ -144,22 +144,24 @@ fn order(spec: &mut WorkerSpec, after: &[WorkerId], ids: &BTreeSet<&WorkerId>) {
 
 fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) -> WorkerSpec {
     let settings = config.worker(candidate.id.as_str());
-    let rule = &config.discovery.rules[candidate.rule_index];
+    let rule = candidate.rule_index.map(|at| &config.discovery.rules[at]);
     let upstream = surroundings.upstream.as_deref();
     let packages = surroundings.packages.as_ref().map_or(0, |packages| packages.digest.0);
     let environment = environment(config, &settings, &candidate.id, upstream);
     let mut warnings = candidate.warnings.clone();
     warnings.extend(unpassed(config, &environment.vars, &candidate.env_reads));
-    let file = config.discovery.directory.join(&candidate.file);
+    let file = settings.file.clone();
+    let file = file.unwrap_or_else(|| config.discovery.directory.join(&candidate.file));
     let (program, args) = command(rule, &settings, &candidate.id, &file);
-    let mode = settings.mode.unwrap_or(rule.mode);
+    let mode = settings.mode.or_else(|| rule.map(|rule| rule.mode)).unwrap_or(Mode::Auto);
+    let ipc = rule.map_or_else(|| is_node(&program), |rule| rule.ipc);
     if mode == Mode::Auto && is_node(&program) {
         warnings.extend(left_alone(&file, &args, &environment.vars));
     }
     WorkerSpec {
         id: candidate.id.clone(),
         file: candidate.file.clone(),
-        rule: rule.name.clone(),
+        rule: candidate.rule.clone(),
         model: environment.vars.0.get("AI_MODEL").cloned(),
         lacks_key: environment.lacks_key,
         warnings,
@@ -172,7 +174,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
             file,
             env: environment.vars,
             cwd: settings.cwd.clone().unwrap_or_else(|| surroundings.base.clone()),
-            ipc: rule.ipc,
+            ipc,
             mode,
             limits: settings.limits,
             user: settings.user.clone(),
@@ -199,15 +201,15 @@ fn left_alone(file: &Path, args: &[Argument], vars: &EnvMap) -> Option<String> {
 
 /// The program with its placeholders filled in, and its arguments, the worker's own ones last.
 fn command(
-    rule: &Rule,
+    rule: Option<&Rule>,
     settings: &WorkerSettings,
     id: &WorkerId,
     file: &Path,
 ) -> (String, Vec<Argument>) {
-    let words = settings.command.as_ref().unwrap_or(&rule.command);
+    let words = settings.command.as_ref().or_else(|| rule.map(|rule| &rule.command));
     let dir = file.parent().unwrap_or(file).to_string_lossy();
     let fill = |part: &str| part.replace("{id}", id.as_str()).replace("{dir}", &dir);
-    let mut words = words.iter().map(|word| Argument::template(word, fill));
+    let mut words = words.into_iter().flatten().map(|word| Argument::template(word, fill));
     let program = words.next().unwrap_or_default().for_file(&file.to_string_lossy());
     let own = settings.args.iter().cloned().map(Argument::literal);
     (program, words.chain(own).collect())

@@ -37,7 +37,7 @@ fn candidate(name: &str, content: u128) -> Arc<Candidate> {
         id: WorkerId::parse(name).expect("a good id"),
         file: PathBuf::from(format!("{name}.js")),
         rule: "openai-node".to_owned(),
-        rule_index: 0,
+        rule_index: Some(0),
         fingerprint: Fingerprint(content),
         uses: vec![(PathBuf::from("shared/util.js"), Fingerprint(content / 10))],
         env_reads: vec!["DATABASE_URL".to_owned(), "PATH".to_owned()],

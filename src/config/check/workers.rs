@@ -1,6 +1,9 @@
 //! `[workers.ID]`: each over the sections of the same names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Component, PathBuf},
+};
 
 use super::{
     checker::Checker,
@@ -91,6 +94,7 @@ impl Checker<'_> {
         key: &KeyPath,
     ) -> Option<WorkerSettings> {
         let schedule = self.schedule(&raw, key);
+        let file = raw.file.take().map(|file| self.declared_file(&file, &key.key("file")));
         if raw.command.as_ref().is_some_and(|command| !has_program(command)) {
             let text = "empty, expected program and arguments, like [\"node\", \"{file}\"]";
             self.error(&key.key("command"), text);
@@ -115,6 +119,7 @@ impl Checker<'_> {
         let on_change = raw.reload.take().unwrap_or_default().over(base.reload.as_ref()?);
         Some(WorkerSettings {
             enabled: raw.enabled.unwrap_or(true),
+            file,
             schedule,
             after: self.after(&raw.after.unwrap_or_default(), &key.key("after")),
             args: raw.args.unwrap_or_default(),
@@ -129,6 +134,25 @@ impl Checker<'_> {
             limits: limits(&raw.limits.unwrap_or_default()),
             user: raw.user.filter(|user| !user.is_empty()),
         })
+    }
+
+    /// The file of a worker by declaration; it lies below the folder of the config.
+    fn declared_file(&mut self, file: &str, key: &KeyPath) -> PathBuf {
+        let folder = self.inputs.folder();
+        let mut plain = PathBuf::new();
+        for part in absolute(folder, file).components() {
+            match part {
+                Component::ParentDir => drop(plain.pop()),
+                part => plain.push(part),
+            }
+        }
+        if !plain.starts_with(folder) || plain == folder {
+            self.error_of_value(
+                key,
+                "leads out of the folder of the config, expected a file below it",
+            );
+        }
+        plain
     }
 
     /// Reports a variable that no system would take.

@@ -151,7 +151,7 @@ fn the_first_rule_whose_conditions_hold_wins() {
     let workers: Vec<_> = discovered
         .candidates
         .iter()
-        .map(|c| (c.id.as_str(), c.rule.as_str(), c.rule_index))
+        .map(|c| (c.id.as_str(), c.rule.as_str(), c.rule_index.unwrap_or(usize::MAX)))
         .collect();
     let expected = [
         ("a1", "both", 2),

@@ -78,7 +78,7 @@ pub(in crate::engine) enum ConfigObservation {
 
 impl Observer {
     pub(in crate::engine) fn new(source: Source, config: Arc<Config>) -> Result<Self, String> {
-        let rules = Rules::compile(&config.discovery).map_err(|error| error.to_string())?;
+        let rules = Rules::of(&config).map_err(|error| error.to_string())?;
         let scanner = Scanner::new(source.base());
         Ok(Self {
             source,
@@ -212,8 +212,9 @@ impl Observer {
             ));
             loaded.config.state_directory.clone_from(&self.config.state_directory);
         }
-        if loaded.config.discovery != self.config.discovery {
-            match Rules::compile(&loaded.config.discovery) {
+        let declares_alike = loaded.config.workers == self.config.workers;
+        if loaded.config.discovery != self.config.discovery || !declares_alike {
+            match Rules::of(&loaded.config) {
                 Ok(rules) => self.rules = Arc::new(rules),
                 Err(error) => {
                     let error = error.to_string();

@@ -99,6 +99,11 @@ impl<'a> Pass<'a> {
                 files.push((name.path.clone(), entry));
             }
         }
+        let declared: Vec<PathBuf> =
+            self.memory.rules.declared_files().map(Path::to_path_buf).collect();
+        for file in declared {
+            self.look(&file);
+        }
         self.miss_the_unlisted();
         // Only now is every possible root known, and each helper is looked at once.
         self.follow_imports();
