@@ -259,7 +259,7 @@ impl RunningChild<'_> {
         };
         let channel = self.channel.as_mut().filter(is_for);
         // A run that does not read its channel gets the signal at once.
-        if !channel.is_some_and(|channel| channel.shutdown(message, timeout).is_ok()) {
+        if channel.is_none_or(|channel| channel.shutdown(message, timeout).is_err()) {
             return Duration::ZERO;
         }
         match message {
