@@ -232,7 +232,10 @@ Examples:
   arcanos logs goalWatcher
   arcanos logs goalWatcher -f -n 200
   arcanos logs goalWatcher --stream stderr --since 10m
-  arcanos logs --all -f")]
+  arcanos logs --all -f
+
+Where no arcanos runs, and for workers that are gone, the last lines come from
+the files of the logs.")]
 pub struct Logs {
     /// The worker
     #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]

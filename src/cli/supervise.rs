@@ -6,6 +6,7 @@
 use std::{
     future::Future,
     io,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -102,6 +103,7 @@ pub(super) async fn supervise(preflight: Preflight) -> Result<Supervision, Failu
         redactor_of(&loaded.config).map_err(|text| Failure::new(exit::BAD_USAGE, text))?;
     let logs = Logs::open(&loaded.config.log, redactor).map_err(|e| failed(&e))?;
     follow_config(&telemetry, &logs);
+    say(&logs, &started(&loaded.config, &site.file));
     // By way of the redactor: what a panic tells may hold anything.
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("Internal error, a bug in arcanos: {panic}")
@@ -122,8 +124,16 @@ pub(super) async fn supervise(preflight: Preflight) -> Result<Supervision, Failu
         logs,
         on_config,
     };
-    let engine =
-        Engine::start(options).await.map_err(|error| Failure::new(exit::FAILED, chain(&error)))?;
+    let own_logs = options.logs.clone();
+    let engine = match Engine::start(options).await {
+        Ok(engine) => engine,
+        Err(error) => {
+            let failure = Failure::new(exit::FAILED, chain(&error));
+            say(&own_logs, &format!("arcanos stopped: {}", failure.message()));
+            own_logs.flush(FLUSH).await;
+            return Err(failure);
+        }
+    };
     let keeper = keep(&engine, &state, lock).map_err(|e| failed(&e))?;
     let systemd = Systemd::from_environment();
     let engine = Arc::new(engine);
@@ -161,8 +171,9 @@ impl Supervision {
         let (end, hurry) = (CancellationToken::new(), CancellationToken::new());
         let signals = &mut self.signals;
         let ended = async {
-            signals.first(&engine, systemd).await;
+            let first = signals.first(&engine, systemd).await;
             let code = shut_down(&engine, signals, systemd).await;
+            say(engine.handle().logs(), &format!("arcanos stopped: {}", reason(first, code)));
             if code == exit::DONE {
                 ending();
                 engine.handle().logs().flush(FLUSH).await;
@@ -242,13 +253,14 @@ impl Signals {
         })
     }
 
-    /// Waits for the first signal that ends; looks at the disk for each SIGHUP until then.
-    async fn first(&mut self, engine: &Engine, systemd: &Systemd) {
+    /// Waits for the first signal that ends, and returns its name; looks at the disk for each
+    /// SIGHUP until then.
+    async fn first(&mut self, engine: &Engine, systemd: &Systemd) -> &'static str {
         let handle = engine.handle();
-        loop {
+        let first = loop {
             tokio::select! {
-                _ = self.terminate.recv() => break,
-                _ = self.interrupt.recv() => break,
+                _ = self.terminate.recv() => break "SIGTERM",
+                _ = self.interrupt.recv() => break "SIGINT",
                 Some(()) = self.hangup.recv() => {
                     systemd.reloading().await;
                     handle.logs().reopen();
@@ -257,8 +269,9 @@ impl Signals {
                     systemd.ready(&handle.snapshot()).await;
                 }
             }
-        }
+        };
         self.asked = Some(Instant::now());
+        first
     }
 
     /// Waits for a further one that is not part of the first stop; its exit code.
@@ -275,6 +288,32 @@ impl Signals {
                 return code;
             }
         }
+    }
+}
+
+/// Writes a line about arcanos itself to the session log and to stderr.
+fn say(logs: &Logs, line: &str) {
+    tracing::info!("{line}");
+    logs.arcanos(line);
+}
+
+/// The line that says which arcanos has started.
+fn started(config: &Config, file: &Path) -> String {
+    format!(
+        "arcanos {} started: pid {}, profile {}, config {}",
+        env!("CARGO_PKG_VERSION"),
+        std::process::id(),
+        config.profile,
+        file.display()
+    )
+}
+
+/// Why arcanos ended: the first signal, and the second one if there was one.
+fn reason(first: &str, code: u8) -> String {
+    match code {
+        exit::SECOND_INTERRUPT => format!("{first}, then SIGINT; every worker was killed"),
+        exit::SECOND_TERMINATE => format!("{first}, then SIGTERM; every worker was killed"),
+        _ => first.to_owned(),
     }
 }
 
@@ -295,7 +334,7 @@ fn follow_config(telemetry: &Telemetry, logs: &Logs) {
 }
 
 /// The redactor that a config asks for.
-fn redactor_of(config: &Config) -> Result<Arc<Redactor>, String> {
+pub(super) fn redactor_of(config: &Config) -> Result<Arc<Redactor>, String> {
     let secrets: Vec<(String, String)> = config
         .secrets
         .iter()

@@ -51,9 +51,14 @@ impl Checker<'_> {
         });
         let address = local.or_else(|| text.parse().ok());
         if address.is_none() {
-            let text = "is no address, expected HOST:PORT, like \"127.0.0.1:3000\" or \
-                        \"[::1]:3000\"";
-            self.error_of_value(&KeyPath::of("server.listen"), text);
+            let mut wrong = "is no address, expected HOST:PORT, like \"127.0.0.1:3000\" or \
+                             \"[::1]:3000\""
+                .to_owned();
+            let port = self.inputs.environment.get("PORT").filter(|port| !port.is_empty());
+            if port.is_some_and(|port| text.ends_with(&format!(":{port}"))) {
+                wrong.push_str("; its port is the variable PORT of the environment");
+            }
+            self.error_of_value(&KeyPath::of("server.listen"), &wrong);
         }
         address
     }

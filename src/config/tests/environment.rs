@@ -90,3 +90,11 @@ fn a_token_may_come_from_a_file() {
     assert_eq!(token.expose(), "0123456789abcdef");
     assert_eq!(loaded.files[1], Path::new("/site/secrets/token"));
 }
+
+#[test]
+fn a_port_that_is_none_is_named_by_its_variable() {
+    for (port, names_it) in [("abc", true), ("70000", true), ("", false)] {
+        let said = Site::new("server.listen = \"127.0.0.1:${PORT}\"\n").env("PORT", port).said();
+        assert_eq!(said.contains("the variable PORT of the environment"), names_it, "{said}");
+    }
+}

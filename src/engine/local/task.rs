@@ -287,8 +287,8 @@ impl Task {
         self.log.lifecycle(Some(&id), &line);
         tracing::debug!(worker = %self.id, run = %id, "Launching.");
         if spec.lacks_key {
-            let text = format!("Warning: Worker {} starting without OPENAI_API_KEY", self.id);
-            self.log.lifecycle(Some(&id), &text);
+            let text = format!("Worker {} starting without OPENAI_API_KEY", self.id);
+            self.log.lifecycle(Some(&id), &format!("Warning: {text}"));
             // With a placeholder the worker can run: the log says already that the stand-in
             // answers.
             if !spec.launch.env.0.contains_key("OPENAI_API_KEY") {

@@ -35,7 +35,7 @@ impl Reconciler {
                 self.is_config_changed = true;
                 if self.config == config {
                     // The same values may be written in other words, as `60s` for `1m`.
-                    self.shown = Shown::of(&loaded);
+                    self.show(Shown::of(&loaded));
                     return false;
                 }
                 self.adopt(*loaded, config).await;
@@ -63,8 +63,13 @@ impl Reconciler {
         self.watcher.change(config.discovery.watch);
         self.shared.server.send_replace(Arc::new(ServerSettings::of(&config)));
         self.surroundings.upstream = self.model.follow(&config).await;
-        self.shown = Shown::of(&loaded);
+        self.show(Shown::of(&loaded));
         self.config = config;
+    }
+
+    fn show(&mut self, shown: Shown) {
+        self.changed_keys = self.shown.keys_changed_in(&shown);
+        self.shown = shown;
     }
 
     /// Logs and shows who else may write to the config or read its secrets, whenever that changes.

@@ -87,6 +87,8 @@ pub(in crate::engine) struct Reconciler {
     /// Whether the config has changed, for better or worse, since the last report: people who edit
     /// it want an answer even if nothing follows from the edit.
     pub(in crate::engine) is_config_changed: bool,
+    /// The keys that the last config changed, until they are reported.
+    pub(in crate::engine) changed_keys: Vec<String>,
     pub(in crate::engine) on_config: OnConfig,
     pub(in crate::engine) last_reload: Option<ReloadReport>,
     /// Each pass that changed something or failed, newest first.
@@ -155,6 +157,7 @@ impl Reconciler {
             refused: None,
             folder_error: None,
             permissions: PermissionReport::default(),
+            changed_keys: Vec::new(),
             is_config_changed: false,
             on_config,
             last_reload: None,

@@ -58,6 +58,7 @@ impl MachineState {
         self.facts.starts += 1;
         self.facts.reported_shortage = false;
         self.facts.last_run_at = Some(now.wall);
+        self.facts.is_task = false;
         self.facts.last_run = Some(id.clone());
         self.with_run(key, |run| run.spawned(id, instance, stop, now, out));
     }

@@ -99,6 +99,8 @@ pub(super) struct Facts {
     pub(super) starts: u64,
     pub(super) skipped: u64,
     pub(super) last_run_at: Option<Stamp>,
+    /// Whether the last run has called a task.
+    pub(super) is_task: bool,
     pub(super) last_run: Option<RunId>,
     pub(super) last_exit: Option<LastExit>,
     #[serde(with = "pairs")]
@@ -196,7 +198,10 @@ impl MachineState {
                 self.on_spawn_failed(run, reason, is_transient, now, &mut out);
             }
             Event::SaidReady(run) => self.on_said_ready(run, now, &mut out),
-            Event::TaskBegan(run) => self.with_run(run, |run| run.is_task = true),
+            Event::TaskBegan(run) => {
+                self.with_run(run, |run| run.is_task = true);
+                self.facts.is_task = true;
+            }
             Event::SaidExitReason { run, reason, retry_after } => self.with_run(run, |run| {
                 run.exit_reason = Some(reason);
                 run.retry_after = retry_after;

@@ -7,7 +7,7 @@ use super::{
     state::{Idle, MachineState},
 };
 use crate::{
-    domain::{LastActivity, LogCounters, RestartWhen, Started, State, WorkerView},
+    domain::{LastActivity, LogCounters, Mode, RestartWhen, Started, State, WorkerView},
     worker::clock::Clock,
 };
 
@@ -91,7 +91,7 @@ impl MachineState {
             epoch: self.epoch,
             file: self.spec.file.clone(),
             rule: self.spec.rule.clone(),
-            mode: self.spec.launch.mode,
+            mode: if facts.is_task { Mode::Task } else { self.spec.launch.mode },
             has_run: main.is_some_and(Run::is_spawned),
             instance: main.and_then(|run| run.instance.clone()),
             run_id: facts.last_run.clone(),
