@@ -130,9 +130,9 @@ fn counted(report: &ReloadReport) -> String {
 
 /// The keys that changed, and the workers that something follows for.
 fn names(report: &ReloadReport, keys: &[String]) -> String {
-    let mut text = String::new();
+    let mut parts = Vec::new();
     if !keys.is_empty() {
-        text.push_str(&format!("; changed {}", named(keys)));
+        parts.push(format!("; changed {}", named(keys)));
     }
     for (word, list) in [
         ("started", PlanList::Started),
@@ -142,8 +142,8 @@ fn names(report: &ReloadReport, keys: &[String]) -> String {
     ] {
         let workers = report.plan.list(list);
         if !workers.is_empty() {
-            text.push_str(&format!("; {word} {}", named(&workers)));
+            parts.push(format!("; {word} {}", named(&workers)));
         }
     }
-    text
+    parts.concat()
 }
