@@ -4,11 +4,13 @@
 //! the wire; the server and the command line have shapes of their own.
 
 mod command;
+mod env_map;
 mod event;
 mod exit;
 mod host;
 mod id;
 mod plan;
+mod probe;
 mod spec;
 mod stamp;
 mod state;
@@ -16,6 +18,7 @@ mod task_file;
 mod view;
 
 pub use command::Command;
+pub use env_map::EnvMap;
 pub use event::{Event, EventKind};
 pub use exit::{Exit, ExitCause, ExitReason, signal_name, signal_named, signal_number};
 pub use host::{Authority, Host, is_localhost, reachable_address};
@@ -23,8 +26,9 @@ pub use id::{Generation, InstanceName, InvalidId, RunId, WorkerId, is_main_modul
 pub use plan::{
     Cause, Change, KeptBy, PlanEntry, PlanList, PlanSummary, ReloadReport, ReloadResult,
 };
+pub use probe::{Probe, ProbeAnswer, ProbeCommand, ProbeTarget};
 pub use spec::{
-    Argument, Attempts, Backoff, Concurrency, EnvMap, ExitCodes, Fingerprint, Launch, Limits, Mode,
+    Argument, Attempts, Backoff, Concurrency, ExitCodes, Fingerprint, Launch, Limits, Mode,
     OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, SchedulePolicy, StartPolicy,
     StopMessage, StopPolicy, StopTarget, WorkerSpec,
 };

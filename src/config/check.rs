@@ -2,6 +2,7 @@
 
 mod checker;
 mod listen;
+mod liveness;
 mod model;
 mod paths;
 mod patterns;

@@ -5,13 +5,14 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
 use super::secret::{NamedSecret, Secret};
 use crate::domain::{
-    Attempts, Concurrency, EnvMap, Limits, Mode, OnChange, Policy, RestartPolicy, SchedulePolicy,
-    StartPolicy, StopPolicy, WorkerId,
+    Attempts, Concurrency, EnvMap, Limits, Mode, OnChange, Policy, Probe, RestartPolicy,
+    SchedulePolicy, StartPolicy, StopPolicy, WorkerId,
 };
 
 /// Everything `arcanos.toml` and the layers above it say, checked.
@@ -29,6 +30,8 @@ pub struct Config {
     pub restart: RestartPolicy,
     /// `[start]`, but for `concurrency`.
     pub start: StartPolicy,
+    /// `liveness.probe`, if it has something to ask; the environment of its command is still empty.
+    pub probe: Option<Arc<Probe>>,
     /// `start.concurrency`.
     pub concurrency: Concurrency,
     /// `[stop]`.
@@ -258,6 +261,8 @@ pub struct WorkerSettings {
     pub restart: RestartPolicy,
     /// `[start]` with this worker's changes.
     pub start: StartPolicy,
+    /// `liveness.probe` with this worker's changes.
+    pub probe: Option<Arc<Probe>>,
     /// `[stop]` with this worker's changes.
     pub stop: StopPolicy,
     /// `[reload]` with this worker's changes.
@@ -296,7 +301,8 @@ impl Config {
             cwd: None,
             env: EnvMap::default(),
             restart: self.restart,
-            start: self.start,
+            start: self.start.clone(),
+            probe: self.probe.clone(),
             stop: self.stop,
             on_change: self.on_change,
             mode: None,
@@ -315,7 +321,8 @@ impl WorkerSettings {
         Policy {
             enabled: self.enabled,
             restart: self.restart,
-            start: self.start,
+            start: self.start.clone(),
+            probe: self.probe.clone(),
             stop: self.stop,
             reload: self.on_change,
             schedule: self.schedule.clone(),

@@ -57,6 +57,8 @@ macro_rules! sections {
                 restart: RawRestart,
                 /// When a started worker counts as running.
                 start: RawStart,
+                /// Whether a worker that runs still works.
+                liveness: RawLiveness,
                 /// How a worker is stopped.
                 stop: RawStop,
                 /// What an edit of a worker's file or settings does to it.
@@ -192,8 +194,11 @@ table! {
 table! {
     /// When a started worker counts as running.
     RawStart {
-        /// What shows that it is ready: being alive, or its message on the channel.
+        /// What shows that it is ready: being alive, its message on the channel, a success of the
+        /// probe of `[liveness]`, or a line it prints.
         ready: ReadyRule,
+        /// The regex that finds this line, on stdout or stderr, for `ready = "line"`.
+        ready_line: String,
         /// How long it must have been up, for `ready = "alive"`.
         alive_after: HumanDuration,
         /// A run that is not ready by then is stopped and counts as failed.
@@ -202,6 +207,31 @@ table! {
         concurrency: LaunchLimit,
         /// The longest time for one run; a longer one is stopped and counts as failed.
         run_timeout: TimeLimit,
+    }
+}
+
+table! {
+    /// Whether a worker that runs still works.
+    RawLiveness {
+        /// What a run is asked again and again. It needs `http` or `command`.
+        probe: RawProbe,
+    }
+}
+
+table! {
+    /// What a run is asked again and again: a URL or a command.
+    RawProbe {
+        /// A URL whose status must be 200 to 399, as `http://127.0.0.1:8080/healthz`.
+        http: String,
+        /// Program and arguments, whose exit code must be 0. It runs in the folder of the config
+        /// with the environment of `[env]`.
+        command: Vec<String>,
+        /// How often it is asked.
+        every: PositiveDuration,
+        /// How long the answer may take.
+        timeout: PositiveDuration,
+        /// After so many failures in a row the run is stopped and counts as failed.
+        failures: Count,
     }
 }
 
@@ -300,6 +330,8 @@ table! {
         restart: RawRestart,
         /// When it counts as running.
         start: RawStart,
+        /// Whether it still works while it runs.
+        liveness: RawLiveness,
         /// How it is stopped.
         stop: RawStop,
         /// What an edit of its file or settings does to it.

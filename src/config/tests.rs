@@ -4,6 +4,7 @@ mod effective;
 mod environment;
 mod errors;
 mod layers;
+mod liveness;
 mod readme;
 mod schema;
 mod secrets;

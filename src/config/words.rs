@@ -50,7 +50,7 @@ words!(View: "code" => Code, "raw" => Raw);
 words!(Mode: "auto" => Auto, "script" => Script, "task" => Task);
 words!(RestartWhen: "on-failure" => OnFailure, "always" => Always, "never" => Never);
 words!(Backoff: "exponential" => Exponential, "fixed" => Fixed);
-words!(ReadyRule: "alive" => Alive, "message" => Message);
+words!(ReadyRule: "alive" => Alive, "message" => Message, "probe" => Probe, "line" => Line);
 words!(StopTarget: "group" => Group, "main" => Main);
 words!(StopMessage: "object" => Object, "string" => String);
 words!(OnChange: "replace" => Replace, "overlap" => Overlap, "manual" => Manual);

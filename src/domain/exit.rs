@@ -87,6 +87,9 @@ pub enum ExitCause {
     StartTimeout(Duration),
     /// It was stopped since it ran longer than `start.run_timeout`, which was this.
     RunTimeout(Duration),
+    /// It was stopped since its probe failed so many times in a row, the last time with this
+    /// reason.
+    Unresponsive(u32, String),
     /// It gave the cause itself, on its channel.
     Said(String),
     /// Its output or the way of its end shows the cause; a sentence of the diagnosis.
@@ -115,6 +118,10 @@ impl fmt::Display for ExitCause {
                 "{count} processes that it had started did not end within `stop.timeout` and were \
                  killed"
             ),
+            Self::Unresponsive(1, last) => write!(f, "unresponsive: its probe failed: {last}"),
+            Self::Unresponsive(count, last) => {
+                write!(f, "unresponsive: its probe failed {count} times in a row, last: {last}")
+            }
             Self::Said(text) | Self::Diagnosed(text) | Self::NotLaunched(text) => f.write_str(text),
         }
     }
@@ -206,6 +213,14 @@ mod tests {
             (
                 ExitReason::Cause(ExitCause::RunTimeout(minute)),
                 "it ran longer than `start.run_timeout` = 1m",
+            ),
+            (
+                ExitReason::Cause(ExitCause::Unresponsive(3, "GET x answered 503".to_owned())),
+                "unresponsive: its probe failed 3 times in a row, last: GET x answered 503",
+            ),
+            (
+                ExitReason::Cause(ExitCause::Unresponsive(1, "GET x answered 503".to_owned())),
+                "unresponsive: its probe failed: GET x answered 503",
             ),
         ] {
             assert_eq!(reason.to_string(), text);

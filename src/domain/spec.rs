@@ -6,11 +6,11 @@
 //! A spec can be serialized, to be handed to the next program of arcanos. Its words, such as those
 //! of [`OnChange`], are the words of `arcanos.toml`; `config::words` reads both.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Exit, WorkerId};
+use super::{EnvMap, Exit, Probe, WorkerId};
 
 /// A worker as it should run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,19 +126,6 @@ impl<'de> Deserialize<'de> for Fingerprint {
     }
 }
 
-/// Environment variables. `Debug` shows their names only: a value may be a secret.
-///
-/// Serialized with their values, as part of a spec that is handed to the next program of arcanos.
-/// Nothing that is serialized to be shown may hold them.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EnvMap(pub BTreeMap<String, String>);
-
-impl fmt::Debug for EnvMap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
 /// How a worker's file is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -183,6 +170,8 @@ pub struct Policy {
     pub restart: RestartPolicy,
     /// When a run counts as ready.
     pub start: StartPolicy,
+    /// How a run is asked whether it works, if it is.
+    pub probe: Option<Arc<Probe>>,
     /// How a run is ended.
     pub stop: StopPolicy,
     /// What an edit of its launch does to a run.
@@ -280,10 +269,12 @@ pub enum Backoff {
 }
 
 /// When a run counts as ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartPolicy {
     /// The rule.
     pub ready: ReadyRule,
+    /// For [`ReadyRule::Line`]: the regex, known to compile.
+    pub ready_line: Option<String>,
     /// For [`ReadyRule::Alive`]: ready once it has been up so long.
     pub alive_after: Duration,
     /// Not ready by then: stopped, and counted as failed.
@@ -300,6 +291,10 @@ pub enum ReadyRule {
     Alive,
     /// That it says so on its channel.
     Message,
+    /// That its probe succeeds.
+    Probe,
+    /// That it prints a line that `ready_line` matches.
+    Line,
 }
 
 /// How a run is ended.

@@ -15,8 +15,10 @@ mod launch_limiter;
 mod live_run;
 mod packages;
 mod panic_cleanup;
+mod probing;
 mod run;
 mod runtime;
+mod schedule;
 mod sync;
 mod task;
 

@@ -19,6 +19,7 @@ mod form;
 mod history;
 mod hub;
 mod line;
+mod line_watch;
 mod log_errors;
 mod log_file;
 mod open_files;
@@ -36,9 +37,11 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use capture::Source;
 pub use follow::{FollowItem, Follower};
 pub use hub::{LogError, Logs};
 pub use line::{LogLine, Stream, UnknownStream};
+pub use line_watch::LineWatch;
 pub use past::past_lines;
 pub use query::TailQuery;
 pub use worker_log::WorkerLog;

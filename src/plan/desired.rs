@@ -6,12 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use super::environment::{environment, unpassed};
+use super::environment::{environment, of_probe, unpassed};
 use crate::{
     config::{Config, Rule, WorkerSettings, WorldWritable, nearest},
     discovery::Candidate,
     domain::{
-        Argument, EnvMap, Fingerprint, Launch, Mode, WorkerId, WorkerSpec, is_node, may_be_task,
+        Argument, EnvMap, Fingerprint, Launch, Mode, Policy, ProbeTarget, WorkerId, WorkerSpec,
+        is_node, may_be_task,
     },
 };
 
@@ -167,7 +168,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
         warnings,
         accepts_open: config.discovery.world_writable == WorldWritable::Warn,
         untrusted: candidate.untrusted.clone(),
-        policy: settings.policy(),
+        policy: policy(config, &settings, &candidate.id),
         launch: Launch {
             program,
             args,
@@ -197,6 +198,17 @@ fn left_alone(file: &Path, args: &[Argument], vars: &EnvMap) -> Option<String> {
              `mode` to \"task\" or \"script\""
         )
     })
+}
+
+/// The policy of a worker, whose probe knows its environment.
+fn policy(config: &Config, settings: &WorkerSettings, id: &WorkerId) -> Policy {
+    let mut policy = settings.policy();
+    if let Some(probe) = &mut policy.probe
+        && let ProbeTarget::Command(command) = &mut Arc::make_mut(probe).target
+    {
+        command.env = of_probe(config, id);
+    }
+    policy
 }
 
 /// The program with its placeholders filled in, and its arguments, the worker's own ones last.

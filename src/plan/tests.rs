@@ -12,7 +12,7 @@ use super::{Action, Desired, Installed, Surroundings, desired, reconcile};
 use crate::{
     config::{self, Config, Inputs},
     discovery::Candidate,
-    domain::{Cause, Fingerprint, PlanList, WorkerId, WorkerSpec},
+    domain::{Cause, Change, Fingerprint, PlanList, ProbeTarget, WorkerId, WorkerSpec},
 };
 
 fn config(text: &str, environment: &[(&str, &str)]) -> Arc<Config> {
@@ -316,4 +316,33 @@ fn while_packages_are_installed_what_runs_is_held_and_then_replaced_for_the_lock
     let plan = reconcile(&other, &running, &freed);
     let causes: Vec<_> = plan.summary.entries.iter().map(|entry| entry.causes.clone()).collect();
     assert_eq!(causes, vec![vec![Cause::File(PathBuf::from("/site/yarn.lock"))]; 2]);
+}
+
+#[test]
+fn the_command_of_a_probe_gets_the_environment_of_the_section_and_not_that_of_the_worker() {
+    let text = "[liveness]\nprobe = { command = [\"./up\"] }\n[env.set]\nA = \"1\"\n\
+                [workers.a]\nenv = { B = \"2\" }\n";
+    let spec = spec(text, &[("PATH", "/bin"), ("OTHER", "x")], None);
+    let probe = spec.policy.probe.as_deref().map(|probe| &probe.target);
+    let Some(ProbeTarget::Command(command)) = probe else { panic!("{probe:?}") };
+    let vars = ["A", "B", "PATH", "OTHER", "ARCANOS_WORKER_ID"]
+        .map(|name| command.env.0.get(name).map(String::as_str));
+    assert_eq!(vars, [Some("1"), None, Some("/bin"), None, Some("a")]);
+    assert_eq!(command.cwd, Path::new("/site"));
+}
+
+#[test]
+fn readiness_and_the_probe_change_in_place() {
+    let make = |text: &str| {
+        desired(&config(text, &[]), &[candidate("a", 1)], &around(None), &Desired::default())
+    };
+    let before = make("");
+    let after = make(
+        "[start]\nready = \"line\"\nready_line = \"up\"\n[liveness]\nprobe = { http = \"http://a/\" }",
+    );
+    let actual: Vec<Arc<WorkerSpec>> = before.workers.values().cloned().collect();
+    let plan = reconcile(&after, &actual, &before);
+    assert_eq!(plan.summary.entries[0].change, Change::Update);
+    let causes = ["start.ready", "start.ready_line", "liveness.probe"].map(Cause::Key);
+    assert_eq!(plan.summary.entries[0].causes, causes);
 }

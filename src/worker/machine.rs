@@ -6,7 +6,7 @@
 //!
 //! [`Machine`] is the clock and the state. Everything that is decided is decided in
 //! [`MachineState`], whose methods are in the files of this folder: [`launch`], [`due`],
-//! [`ending`], [`change`] and [`request`] change it, [`view`] shows it.
+//! [`ending`], [`change`], [`probed`] and [`request`] change it, [`view`] shows it.
 //!
 //! Invariant: a new main run is spawned only while no run lives, and a candidate only beside one
 //! main run. Every run that was spawned is reported to have exited exactly once.
@@ -18,6 +18,8 @@ mod event;
 mod jitter;
 mod launch;
 mod past;
+mod probed;
+mod probing;
 mod request;
 mod run;
 mod state;

@@ -21,6 +21,7 @@ mod npm;
 mod plan;
 mod prepare;
 mod readme;
+mod ready;
 mod reload;
 mod routes;
 mod saves;

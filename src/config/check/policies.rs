@@ -6,7 +6,7 @@ use crate::{
         key::KeyPath,
         raw::{RawRestart, RawStart, RawStop},
     },
-    domain::{Exit, ReadyRule, RestartPolicy, StartPolicy, StopPolicy},
+    domain::{Exit, Probe, ReadyRule, RestartPolicy, StartPolicy, StopPolicy},
 };
 
 /// `[restart]`; `None` if a key is missing.
@@ -27,6 +27,7 @@ pub(super) fn restart(raw: &RawRestart) -> Option<RestartPolicy> {
 pub(super) fn start(raw: &RawStart) -> Option<StartPolicy> {
     Some(StartPolicy {
         ready: raw.ready?,
+        ready_line: raw.ready_line.clone().filter(|line| !line.is_empty()),
         alive_after: raw.alive_after?.0,
         timeout: raw.timeout?.0,
         run_timeout: raw.run_timeout?.0,
@@ -56,11 +57,37 @@ impl Checker<'_> {
         }
     }
 
-    /// Warns of times in which no run could become ready. `table` holds `start`.
-    pub(super) fn warn_of_start(&mut self, start: &StartPolicy, table: &KeyPath) {
-        if start.ready == ReadyRule::Alive && start.alive_after >= start.timeout {
-            let key = table.key("start").key("alive_after");
-            self.warn(&key, "not shorter than `timeout`, so every run would fail its start");
+    /// Reports a rule by which no run could become ready. `table` holds `start`.
+    pub(super) fn start_fits(
+        &mut self,
+        start: &StartPolicy,
+        probe: Option<&Probe>,
+        table: &KeyPath,
+    ) {
+        let keys = table.key("start");
+        let missing = match start.ready {
+            ReadyRule::Alive if start.alive_after >= start.timeout => {
+                let text = "not shorter than `timeout`, so every run would fail its start";
+                return self.warn(&keys.key("alive_after"), text);
+            }
+            ReadyRule::Line if start.ready_line.is_none() => {
+                "`line` needs `start.ready_line`, a regex, like '''listening on port'''"
+            }
+            ReadyRule::Probe if probe.is_none() => {
+                "`probe` needs `liveness.probe`, like { http = \"http://127.0.0.1:8080/healthz\" }"
+            }
+            ReadyRule::Alive | ReadyRule::Message | ReadyRule::Probe | ReadyRule::Line => return,
+        };
+        // What a worker has from the section above is reported there.
+        if !self.has_error(&KeyPath::of("start.ready")) {
+            self.error(&keys.key("ready"), missing);
+        }
+    }
+
+    /// Reports a regex of lines that does not compile. `table` holds `start`.
+    pub(super) fn ready_line(&mut self, raw: Option<&RawStart>, table: &KeyPath) {
+        if let Some(pattern) = raw.and_then(|raw| raw.ready_line.as_deref()) {
+            self.regex(pattern, &table.key("start").key("ready_line"));
         }
     }
 }

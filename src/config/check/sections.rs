@@ -38,8 +38,10 @@ impl Checker<'_> {
         if let Some(restart) = &restart {
             self.warn_of_restart(restart, &root);
         }
+        let probe = self.probe(raw.liveness.as_ref(), None, &root);
+        self.ready_line(raw.start.as_ref(), &root);
         if let Some(start) = &start {
-            self.warn_of_start(start, &root);
+            self.start_fits(start, probe.as_deref(), &root);
         }
         let workers = self.workers(&mut raw);
         let state = raw.state.take().and_then(|state| state.directory);
@@ -51,6 +53,7 @@ impl Checker<'_> {
                 model: model?,
                 restart: restart?,
                 start: start?,
+                probe,
                 concurrency: raw.start.as_ref()?.concurrency?.0,
                 stop: stop(raw.stop.as_ref()?)?,
                 on_change: raw.reload.as_ref()?.on_change?,

@@ -106,6 +106,7 @@ impl Checker<'_> {
         for (name, value) in raw.env.iter().flatten() {
             self.variable(name, value, &key.key("env").key(name));
         }
+        self.ready_line(raw.start.as_ref(), key);
         let (base_restart, base_start) = (base.restart.as_ref()?, base.start.as_ref()?);
         let own_restart = restart(&raw.restart.unwrap_or_default().over(base_restart))?;
         let own_start = start(&raw.start.unwrap_or_default().over(base_start))?;
@@ -113,8 +114,9 @@ impl Checker<'_> {
         if own_restart != restart(base_restart)? {
             self.warn_of_restart(&own_restart, key);
         }
-        if own_start != start(base_start)? {
-            self.warn_of_start(&own_start, key);
+        let probe = self.probe(raw.liveness.as_ref(), base.liveness.as_ref(), key);
+        if own_start != start(base_start)? || raw.liveness.is_some() {
+            self.start_fits(&own_start, probe.as_deref(), key);
         }
         let on_change = raw.reload.take().unwrap_or_default().over(base.reload.as_ref()?);
         Some(WorkerSettings {
@@ -127,6 +129,7 @@ impl Checker<'_> {
             env: EnvMap(raw.env.unwrap_or_default()),
             restart: own_restart,
             start: own_start,
+            probe,
             stop: stop(&raw.stop.unwrap_or_default().over(base.stop.as_ref()?))?,
             on_change: on_change.on_change?,
             mode: raw.mode,

@@ -279,7 +279,7 @@ fn errors_name_the_option_of_the_command_line() {
         (
             "profiles.x",
             "{}",
-            "profiles: unknown key, expected one of `discovery`, `env`, `model`, `restart`, `start`, `stop`, `reload`, `log`, `server`, `state`, `workers`",
+            "profiles: unknown key, expected one of `discovery`, `env`, `model`, `restart`, `start`, `liveness`, `stop`, `reload`, `log`, `server`, `state`, `workers`",
         ),
     ] {
         let errors = Site::new("").set(key, value).said();

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::DropGuard;
+
 use super::{
     launch_limiter::Permit,
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
-    domain::{RunId, StopPolicy},
+    domain::{ReadyRule, RunId, StartPolicy, StopPolicy},
+    files::logs::LineWatch,
     worker::{Event, RunKey},
 };
 
@@ -38,6 +41,10 @@ pub(super) struct LiveRun {
     pub(super) id: RunId,
     pub(super) stop_request: Arc<Latest<StopRequest>>,
     pub(super) deliveries: Arc<Mailbox<Delivery>>,
+    /// The line by which it is ready, if it is by one.
+    pub(super) ready_line: Arc<LineWatch>,
+    /// The last question of its probe: dropping this ends it.
+    pub(super) asking: Option<DropGuard>,
     /// Held until the run is up, or has a process, so that only so many launch at once.
     pub(super) permit: Option<Permit>,
 }
@@ -46,5 +53,11 @@ impl LiveRun {
     /// Has every process of the run killed.
     pub(super) fn kill(&self) {
         self.stop_request.change(|request| request.is_kill = true);
+    }
+
+    /// Has the output looked at for the line that this policy names.
+    pub(super) fn expect_line(&self, start: &StartPolicy) {
+        let by_line = start.ready == ReadyRule::Line;
+        self.ready_line.expect(start.ready_line.as_deref().filter(|_| by_line));
     }
 }

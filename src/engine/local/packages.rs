@@ -16,7 +16,7 @@ use crate::{
     domain::{Exit, Limits, WorkerId, human_delay},
     engine::runtime::{Packages, Preparation},
     files::{
-        logs::{Stream, TailQuery},
+        logs::{Source, Stream, TailQuery},
         state::Prepared,
     },
     process::{Command, SpawnError, Spawned},
@@ -369,6 +369,7 @@ impl Job {
         let id = WorkerId::parse(NAME).map_err(|error| error.to_string())?;
         let log = context.logs.worker(&id);
         let ended = CancellationToken::new();
+        let source = |stream| Source { stream, run: &run, ended: &ended, watch: None };
         let exit = async {
             let exit = process.exited().await;
             ended.cancel();
@@ -376,8 +377,8 @@ impl Job {
         };
         let (exit, (), ()) = tokio::join!(
             exit,
-            log.capture(stdout, Stream::Stdout, &run, &ended),
-            log.capture(stderr, Stream::Stderr, &run, &ended),
+            log.capture(stdout, source(Stream::Stdout)),
+            log.capture(stderr, source(Stream::Stderr)),
         );
         if exit != Exit::Code(0) {
             let query = TailQuery { stream: Some(Stream::Stderr), ..TailQuery::last(3) };

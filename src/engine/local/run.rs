@@ -31,7 +31,7 @@ use crate::{
     failpoint::failpoint,
     files::{
         self,
-        logs::{LogLine, Stream, TailQuery, WorkerLog},
+        logs::{LineWatch, LogLine, Source, Stream, TailQuery, WorkerLog},
     },
     process::{self, Channel, Command, Incoming, Process, SpawnError, Spawned},
     text,
@@ -73,6 +73,7 @@ pub(super) struct Launch {
     pub(super) deliveries: Arc<Mailbox<Delivery>>,
     pub(super) events: Arc<Mailbox<RunEvent>>,
     pub(super) activity: Arc<Latest<Option<LastActivity>>>,
+    pub(super) ready_line: Arc<LineWatch>,
     pub(super) log: WorkerLog,
 }
 
@@ -82,6 +83,7 @@ enum Wake {
     Message(Option<Incoming>),
     StopRequest,
     Delivery(Delivery),
+    ReadyLine,
     /// The run has had the shutdown message for long enough.
     GraceOver,
 }
@@ -113,8 +115,10 @@ impl Launch {
         let instance = InstanceName::new(&process.pid().to_string());
         self.send(Event::Spawned { run, id: self.id.clone(), instance }).await;
         let ended = CancellationToken::new();
-        let out = self.log.capture(stdout, Stream::Stdout, &self.id, &ended);
-        let err = self.log.capture(stderr, Stream::Stderr, &self.id, &ended);
+        let watch = Some(&*self.ready_line);
+        let source = |stream| Source { stream, run: &self.id, ended: &ended, watch };
+        let out = self.log.capture(stdout, source(Stream::Stdout));
+        let err = self.log.capture(stderr, source(Stream::Stderr));
         let channel = channel.and_then(|fd| match Channel::new(fd) {
             Ok(channel) => Some(channel),
             Err(error) => {
@@ -216,6 +220,9 @@ impl RunningChild<'_> {
                 Wake::StopRequest => self.apply(),
                 Wake::Delivery(Delivery::Input(input)) => self.pass_on(&input),
                 Wake::Delivery(Delivery::Signal(signal)) => self.process.signal_leader(signal),
+                Wake::ReadyLine => {
+                    self.launch.send(Event::PrintedReadyLine(self.launch.key)).await;
+                }
                 Wake::GraceOver => self.ask_to_stop(),
             }
         }
@@ -230,6 +237,7 @@ impl RunningChild<'_> {
             exit = self.process.exited() => Wake::Exited(exit),
             () = self.launch.stop_request.changed() => Wake::StopRequest,
             delivery = self.launch.deliveries.take() => Wake::Delivery(delivery),
+            () = self.launch.ready_line.found() => Wake::ReadyLine,
             message = next_message(channel) => Wake::Message(message),
             () = until(signal) => Wake::GraceOver,
         }

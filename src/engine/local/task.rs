@@ -4,7 +4,6 @@ mod others;
 
 use std::{sync::Arc, thread};
 
-use jiff::tz::TimeZone;
 use tokio::{
     sync::{oneshot, watch},
     time::Instant,
@@ -16,16 +15,21 @@ use super::{
     launch_limiter::Permit,
     live_run::{Delivery, LiveRun, RunEvent, StopRequest},
     panic_cleanup::PanicCleanup,
+    probing::Asking,
     run,
+    schedule::schedule_of,
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
-    domain::{LastActivity, RunId, State, WorkerId, WorkerSpec},
+    domain::{LastActivity, Probe, RunId, State, WorkerId, WorkerSpec},
     engine::command::CommandError,
     failpoint::failpoint,
-    files::{self, logs::WorkerLog},
+    files::{
+        self,
+        logs::{LineWatch, WorkerLog},
+    },
     timer::until,
-    worker::{Effect, Event, Level, Machine, Now, Refusal, RunKey, Schedule},
+    worker::{Effect, Event, Level, Machine, Now, Refusal, RunKey},
 };
 
 /// Events of runs that may wait for the task: it handles each at once.
@@ -194,6 +198,9 @@ impl Task {
             Target::Present(spec) => {
                 self.is_gone = false;
                 let schedule = schedule_of(&spec);
+                if self.machine.spec().policy.start != spec.policy.start {
+                    self.runs.iter().for_each(|live| live.expect_line(&spec.policy.start));
+                }
                 self.machine.apply(spec, schedule, now)
             }
         }
@@ -253,11 +260,11 @@ impl Task {
                 }
                 Effect::ShowedLife(run) => self.with_live(run, |live| live.permit = None),
                 Effect::Stop { run, policy } => self.with_live(run, |live| {
+                    live.asking = None;
                     live.stop_request.change(|request| request.stop = Some(policy));
                 }),
-                Effect::Kill(run) => self.with_live(run, |live| {
-                    live.kill();
-                }),
+                Effect::Kill(run) => self.with_live(run, |live| live.kill()),
+                Effect::Probe { run, number, probe } => self.ask(run, number, probe),
                 Effect::Deliver { run, input } => self.deliver(run, Delivery::Input(input)),
                 Effect::Signal { run, signal } => self.deliver(run, Delivery::Signal(signal)),
                 Effect::Log(level, line) => {
@@ -280,8 +287,12 @@ impl Task {
             id: id.clone(),
             stop_request: Arc::clone(&stop_request),
             deliveries: Arc::clone(&deliveries),
+            ready_line: Arc::new(LineWatch::default()),
+            asking: None,
             permit: self.permit.take(),
         };
+        live.expect_line(&spec.policy.start);
+        let ready_line = Arc::clone(&live.ready_line);
         self.runs.push(live);
         let line = format!("Launching worker: {}", self.id);
         self.log.lifecycle(Some(&id), &line);
@@ -305,10 +316,20 @@ impl Task {
             deliveries,
             events: Arc::clone(&self.run_events),
             activity: Arc::clone(&self.activity),
+            ready_line,
             log: self.log.clone(),
         };
         self.context.tracker.spawn(Box::new(launch).drive());
         line
+    }
+
+    /// Asks the probe of a run; a question before it is dropped.
+    fn ask(&mut self, run: RunKey, number: u64, probe: Arc<Probe>) {
+        let (context, events) = (Arc::clone(&self.context), Arc::clone(&self.run_events));
+        self.with_live(run, |live| {
+            let id = live.id.clone();
+            live.asking = Some(Asking { context, run, id, number, probe, events }.begin());
+        });
     }
 
     fn deliver(&mut self, run: RunKey, delivery: Delivery) {
@@ -377,23 +398,5 @@ async fn granted(permit_request: &mut Option<oneshot::Receiver<Permit>>) -> Opti
     match permit_request {
         Some(turn) => turn.await.ok(),
         None => std::future::pending().await,
-    }
-}
-
-/// The schedule of a spec. The config was checked, so this fails only if the system no longer knows
-/// the time zone; then the worker does not run by the clock, and the log says so.
-fn schedule_of(spec: &WorkerSpec) -> Option<Schedule> {
-    let policy = spec.policy.schedule.as_ref()?;
-    let zone = match &policy.timezone {
-        Some(name) => TimeZone::get(name).map_err(|error| error.to_string()),
-        None => Ok(TimeZone::system()),
-    };
-    let schedule = zone.and_then(|z| Schedule::new(policy, z).map_err(|error| error.to_string()));
-    match schedule {
-        Ok(schedule) => Some(schedule),
-        Err(error) => {
-            tracing::error!(worker = %spec.id, error, "Schedule cannot be followed.");
-            None
-        }
     }
 }

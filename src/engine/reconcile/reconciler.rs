@@ -276,7 +276,12 @@ impl Reconciler {
         for entry in plan.summary.entries.iter().filter(|entry| entry.is_new()) {
             if let Some(spec) = self.desired.workers.get(&entry.worker) {
                 let file = spec.file.display();
-                self.shared.logs.arcanos(&format!("Found OpenAI SDK worker: {file}"));
+                let rule = config.discovery.rules.iter().find(|rule| rule.name == spec.rule);
+                let kind = match rule.is_some_and(|rule| !rule.imports.is_empty()) {
+                    true => "OpenAI SDK worker",
+                    false => "worker",
+                };
+                self.shared.logs.arcanos(&format!("Found {kind}: {file}"));
             }
         }
         for action in plan.actions {

@@ -108,7 +108,7 @@ async fn an_edit_gives_the_worker_another_launch_and_no_edit_gives_none() {
     let calls = site.runtime.calls();
     assert_eq!(calls[n_calls..], [Call::Ensure(after)], "the other worker is left alone");
     // The log once took an edit of a file whose name begins with "new" for a new worker.
-    assert_eq!(site.count_in_log("Found OpenAI SDK worker: new.sh").await, 1);
+    assert_eq!(site.count_in_log("Found worker: new.sh").await, 1);
 }
 
 #[tokio::test]

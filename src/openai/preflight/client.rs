@@ -4,8 +4,6 @@
 //! `async-openai` would retry three times, read bodies of any size, log them, and panic on a key
 //! that is not a header value; the service and the settings here replace all of that.
 
-use std::{error::Error, sync::Once};
-
 use async_openai::{
     Client,
     config::{Config, OPENAI_API_BASE},
@@ -13,20 +11,17 @@ use async_openai::{
     middleware::HttpRequestFactory,
     types::models::{ListModelResponse, Model},
 };
-use axum::http;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Response, Url,
     header::{AUTHORIZATION, HeaderMap, HeaderValue},
-    redirect,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use tokio::task;
 use tower::service_fn;
 
 use super::target::Target;
-use crate::domain::Authority;
+use crate::http::{self, ClientError, last_cause};
 
 /// Bytes of an answer that are read: a model's description has some hundred, a list of a thousand
 /// models with all that a router says of each some hundred thousand.
@@ -162,42 +157,12 @@ impl Config for Settings {
 }
 
 /// A client for this base URL alone.
-///
-/// It follows no redirects, so a plain base never needs TLS: then no root certificates are loaded.
-/// Requests to this machine do not go through a proxy of the environment.
 async fn http_client(base: &str) -> Result<reqwest::Client, Failure> {
     let url = Url::parse(base).map_err(|_| Failure::BadUrl)?;
-    install_crypto();
-    let mut builder = reqwest::Client::builder()
-        .redirect(redirect::Policy::none())
-        .pool_max_idle_per_host(0)
-        .user_agent(concat!("arcanos/", env!("CARGO_PKG_VERSION")));
-    if is_loopback(&url) {
-        builder = builder.no_proxy();
-    }
-    let built = match url.scheme() {
-        "http" => builder.tls_certs_only([]).build(),
-        // The system's certificates are some hundred files, read with blocking calls.
-        "https" => task::spawn_blocking(|| builder.build())
-            .await
-            .map_err(|_| Failure::NoClient("the client could not be built".to_owned()))?,
-        _ => return Err(Failure::BadUrl),
-    };
-    built.map_err(|error| Failure::NoClient(last_cause(&error)))
-}
-
-/// Makes rustls use ring, once a process.
-fn install_crypto() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        // An error means that there is a provider already, which will do.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let authority = url.host_str().and_then(Authority::parse);
-    authority.is_some_and(|authority| authority.host.is_loopback())
+    http::client(&url).await.map_err(|error| match error {
+        ClientError::BadScheme => Failure::BadUrl,
+        ClientError::NoClient(reason) => Failure::NoClient(reason),
+    })
 }
 
 /// Sends the request once and reads a bounded answer.
@@ -212,7 +177,7 @@ async fn send(http: reqwest::Client, request: HttpRequestFactory) -> Result<Resp
         }));
     }
     let described = described(&body)?;
-    Ok(Response::from(http::Response::new(described)))
+    Ok(Response::from(axum::http::Response::new(described)))
 }
 
 /// The beginning of the body. A body that was cut off is not JSON, and is reported so.
@@ -283,15 +248,6 @@ fn failure(error: OpenAIError) -> Failure {
         OpenAIError::JSONDeserialize(..) => Failure::NotAModel,
         other => Failure::BrokenOff(last_cause(&other)),
     }
-}
-
-/// The innermost cause: the ones around it repeat it and name the URL.
-fn last_cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 /// A model's name as one segment of a path, which `async-openai` takes as it is.

@@ -25,6 +25,10 @@ impl MachineState {
         let was_leaving = std::mem::replace(&mut self.leaving, Leaving::No) != Leaving::No;
         let is_other_schedule = self.schedule != schedule;
         self.schedule = schedule;
+        if old.policy.probe != self.spec.policy.probe {
+            // What the old probe found says nothing of the new one.
+            self.runs.iter_mut().for_each(|run| run.probing.restart(now.moment));
+        }
         if was_leaving {
             self.come_back(now);
         } else if old.policy.enabled != self.spec.policy.enabled {

@@ -102,11 +102,18 @@ impl MachineState {
         }
     }
 
-    pub(super) fn on_said_ready(&mut self, key: RunKey, now: Present, out: &mut Vec<Effect>) {
-        let by_message = self.spec.policy.start.ready == ReadyRule::Message;
+    /// A run gave the sign that this rule waits for.
+    pub(super) fn on_ready_sign(
+        &mut self,
+        key: RunKey,
+        rule: ReadyRule,
+        now: Present,
+        out: &mut Vec<Effect>,
+    ) {
+        let is_awaited = self.spec.policy.start.ready == rule;
         let is_starting =
             self.runs.iter().any(|run| run.key == key && run.stage == Stage::Starting);
-        if by_message && is_starting {
+        if is_awaited && is_starting {
             self.ready(key, now, out);
         }
     }
@@ -134,6 +141,7 @@ impl MachineState {
         let run = &mut self.runs[index];
         run.role = Role::Main;
         run.stage = Stage::Running;
+        run.probing.restart(now.moment);
         announce(run, out);
         if !std::mem::replace(&mut run.has_shown_life, true) {
             out.push(Effect::ShowedLife(key));
@@ -147,7 +155,10 @@ pub(super) fn announce(run: &mut Run, out: &mut Vec<Effect>) {
     if std::mem::replace(&mut run.is_announced, true) {
         return;
     }
-    let model = run.spec.model.as_deref().unwrap_or("none");
-    let text = format!("✅ {} running with model: {model}", run.spec.id);
+    let id = &run.spec.id;
+    let text = match &run.spec.model {
+        Some(model) => format!("✅ {id} running with model: {model}"),
+        None => format!("✅ {id} running"),
+    };
     out.push(Effect::Log(Level::Info, text));
 }

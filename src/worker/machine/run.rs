@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     event::{Effect, RunKey},
+    probing::Probing,
     timer::{Timer, TimerTable},
 };
 use crate::{
@@ -75,6 +76,7 @@ pub(super) struct Run {
     pub(super) has_shown_life: bool,
     /// Whether `✅` was said.
     pub(super) is_announced: bool,
+    pub(super) probing: Probing,
     pub(super) exit_reason: Option<String>,
     pub(super) retry_after: Option<Duration>,
 }
@@ -93,6 +95,7 @@ impl Run {
             is_task: false,
             has_shown_life: false,
             is_announced: false,
+            probing: Probing::default(),
             exit_reason: None,
             retry_after: None,
         }
@@ -122,6 +125,9 @@ impl Run {
         if let (Stage::Starting | Stage::Running, Some(limit)) = (&self.stage, start.run_timeout) {
             timers.set(Timer::RunTimeout(self.key), begun.after(limit));
         }
+        if let Some(at) = self.probe_at(policy) {
+            timers.set(Timer::Probe(self.key), at);
+        }
         match self.stage {
             Stage::Starting => {
                 timers.set(Timer::StartTimeout(self.key), begun.after(start.timeout));
@@ -133,6 +139,19 @@ impl Run {
                 timers.set(Timer::StopTimeout(self.key), asked.after(policy.stop.timeout));
             }
             Stage::Spawning | Stage::Running | Stage::Stopping { .. } => {}
+        }
+    }
+
+    /// When its probe is to be asked, if it is. It is asked while it starts only where its answer
+    /// is awaited, and not any more once the run is to end.
+    pub(super) fn probe_at(&self, policy: &Policy) -> Option<Moment> {
+        let probe = policy.probe.as_deref()?;
+        match self.stage {
+            Stage::Starting if policy.start.ready == ReadyRule::Probe => {
+                self.probing.due(probe, Some(self.started.moment))
+            }
+            Stage::Running => self.probing.due(probe, None),
+            Stage::Spawning | Stage::Starting | Stage::Stopping { .. } => None,
         }
     }
 
@@ -167,6 +186,7 @@ impl Run {
         self.id = Some(id);
         self.instance = Some(instance);
         self.started = now;
+        self.probing.restart(now.moment);
         match &mut self.stage {
             Stage::Stopping { asked, .. } => {
                 *asked = Some(now.moment);

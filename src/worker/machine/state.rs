@@ -14,7 +14,10 @@ use super::{
     timer::TimerTable,
 };
 use crate::{
-    domain::{Exit, ExitReason, LastExit, OnChange, PastRun, RunId, Stamp, WorkerId, WorkerSpec},
+    domain::{
+        Exit, ExitReason, LastExit, OnChange, PastRun, ReadyRule, RunId, Stamp, WorkerId,
+        WorkerSpec,
+    },
     worker::{
         change_throttle::ChangeThrottle,
         clock::{Moment, Present},
@@ -178,6 +181,9 @@ impl MachineState {
         self.schedule = schedule;
         // The permission was asked of a limiter that is gone with the other program.
         self.has_asked = false;
+        for run in &mut self.runs {
+            run.probing.forget_question();
+        }
         self.settle(&mut out);
         out
     }
@@ -197,7 +203,15 @@ impl MachineState {
             Event::SpawnFailed { run, reason, is_transient } => {
                 self.on_spawn_failed(run, reason, is_transient, now, &mut out);
             }
-            Event::SaidReady(run) => self.on_said_ready(run, now, &mut out),
+            Event::SaidReady(run) => {
+                self.on_ready_sign(run, ReadyRule::Message, now, &mut out);
+            }
+            Event::PrintedReadyLine(run) => {
+                self.on_ready_sign(run, ReadyRule::Line, now, &mut out);
+            }
+            Event::Probed { run, number, answer } => {
+                self.on_probed(run, (number, answer), now, &mut out);
+            }
             Event::TaskBegan(run) => {
                 self.with_run(run, |run| run.is_task = true);
                 self.facts.is_task = true;

@@ -2,6 +2,7 @@
 
 mod clock;
 mod endings;
+mod probing;
 mod requests;
 mod specs;
 mod table;

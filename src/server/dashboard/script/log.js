@@ -9,7 +9,7 @@ const AT_END = 24;
 
 const MONTH_DAY = new Intl.DateTimeFormat(undefined, { month: '2-digit', day: '2-digit' });
 
-const LIFECYCLE = /^(?:Launching worker: |Found OpenAI SDK worker: |Warning: Worker |Worker \S+ exited with code |Restarting worker|Worker \S+ failed(?: too many times|: )|Worker \S+ has changed, |Worker \S+ did not end within |Stopping worker: |✅ \S+ running with model: )/u;
+const LIFECYCLE = /^(?:Launching worker: |Found (?:OpenAI SDK )?worker: |Warning: Worker |Worker \S+ exited with code |Restarting worker|Worker \S+ failed(?: too many times|: )|Worker \S+ has changed, |Worker \S+ did not end within |Stopping worker: |✅ \S+ running(?: with model: |$))/u;
 const ASKED_TO_END = /^(?:Stopping worker: |Restarting worker: |Worker \S+ has changed, )/u;
 const FAILED_EXIT = /exited with code (?!0,)|failed too many times|^Worker \S+ failed: /;
 

@@ -50,10 +50,12 @@ pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<Wo
             },
             start: StartPolicy {
                 ready: ReadyRule::Alive,
+                ready_line: None,
                 alive_after: seconds(1),
                 timeout: seconds(30),
                 run_timeout: None,
             },
+            probe: None,
             stop: StopPolicy {
                 signal: 15,
                 to: StopTarget::Group,

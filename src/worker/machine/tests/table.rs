@@ -25,12 +25,35 @@ fn a_run_is_running_once_it_stayed_up() {
 }
 
 #[test]
+fn that_a_run_is_up_is_said_once_and_without_a_model_where_there_is_none() {
+    let done = Behaviour::Ends(Exit::Code(0), 10);
+    for (behaviour, time) in [(Behaviour::Lives, 30_000), (done, 500)] {
+        let make = || spec(1, |s| s.model = None);
+        let mut world = World::new(make(), &[(1, behaviour)]);
+        world.pass(time);
+        assert_eq!(world.said("✅"), 1);
+        assert!(world.lines.contains(&"✅ a running".to_owned()), "{:?}", world.lines);
+    }
+}
+
+#[test]
 fn ready_by_message_waits_for_the_word() {
     let make = || spec(0, |s| s.policy.start.ready = ReadyRule::Message);
     let mut world = World::new(make(), &[]);
     world.pass(20_000);
     assert_eq!(world.state(), State::Starting);
     world.tell(Event::SaidReady(RunKey(0)));
+    assert_eq!(world.state(), State::Running);
+}
+
+#[test]
+fn ready_by_line_waits_for_the_line_and_takes_no_other_sign() {
+    let make = || spec(0, |s| s.policy.start.ready = ReadyRule::Line);
+    let mut world = World::new(make(), &[]);
+    world.pass(20_000);
+    world.tell(Event::SaidReady(RunKey(0)));
+    assert_eq!(world.state(), State::Starting);
+    world.tell(Event::PrintedReadyLine(RunKey(0)));
     assert_eq!(world.state(), State::Running);
 }
 

@@ -166,7 +166,7 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::AskTurn => self.tell(Event::Admitted),
-                Effect::YieldTurn | Effect::ShowedLife(_) => {}
+                Effect::YieldTurn | Effect::ShowedLife(_) | Effect::Probe { .. } => {}
                 Effect::Spawn { run, spec, .. } => self.spawn(run, &spec),
                 Effect::Stop { run, .. } => self.stop(run),
                 Effect::Kill(run) => self.end(run, Exit::Signal(9)),
