@@ -352,7 +352,10 @@ impl RunningChild<'_> {
     async fn evidence(&self, exit: Exit) -> Evidence {
         let peak_memory = self.process.peak_memory();
         let killed_remains = self.process.killed_remains();
-        if self.launch.stop_request.get().stop.is_some() {
+        let is_success = self.launch.spec.policy.restart.success_codes.includes(exit);
+        // Only an end with 0 may need an explanation though it is a success.
+        let is_own_code = is_success && exit != Exit::Code(0);
+        if is_own_code || self.launch.stop_request.get().stop.is_some() {
             return Evidence { peak_memory, killed_remains, ..Evidence::default() };
         }
         let lines = self.last_lines().await;
@@ -360,7 +363,7 @@ impl RunningChild<'_> {
             true => Some("it met its `limits.memory`, and the kernel killed it".to_owned()),
             false => self.diagnosis(exit, &lines).await,
         };
-        if self.launch.spec.policy.restart.success_codes.includes(exit) {
+        if is_success {
             return Evidence { diagnosis, peak_memory, killed_remains, ..Evidence::default() };
         }
         let cut = |line: &String| line.chars().take(KEPT_WIDTH).collect();
