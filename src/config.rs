@@ -15,6 +15,7 @@ mod check;
 mod command_line;
 mod defaults;
 mod document;
+mod dotenv;
 mod effective;
 mod environment;
 mod error;
@@ -42,6 +43,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use check::program_from;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use inputs::{Inputs, Override};
 pub use layers::Source;

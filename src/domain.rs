@@ -9,6 +9,7 @@ mod event;
 mod exit;
 mod host;
 mod id;
+pub mod os_text;
 mod plan;
 mod probe;
 mod spec;

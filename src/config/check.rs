@@ -14,3 +14,4 @@ mod sections;
 mod workers;
 
 pub(super) use checker::Checker;
+pub use paths::program_from;

@@ -148,7 +148,8 @@ table! {
     RawEnv {
         /// Names and globs of variables that are passed on; `["*"]` is all of them.
         inherit: Vec<String>,
-        /// Dotenv files, followed like the config; the environment of arcanos wins over them.
+        /// Dotenv files, read as `node --env-file` reads them: no `$` is expanded. Followed
+        /// like the config; the environment of arcanos wins over them.
         files: Vec<String>,
         /// Globs of names of variables whose values are never shown, in upper or lower case.
         secret: Vec<String>,

@@ -10,7 +10,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{EnvMap, Exit, Probe, WorkerId};
+use super::{EnvMap, Exit, Probe, WorkerId, os_text};
 
 /// A worker as it should run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,7 @@ pub struct WorkerSpec {
     /// Its name.
     pub id: WorkerId,
     /// Its file, relative to the folder of workers.
+    #[serde(with = "os_text")]
     pub file: PathBuf,
     /// The name of the discovery rule that accepted the file.
     pub rule: String,
@@ -46,10 +47,12 @@ pub struct Launch {
     /// Its arguments.
     pub args: Vec<Argument>,
     /// The worker's file, absolute, links not followed.
+    #[serde(with = "os_text")]
     pub file: PathBuf,
     /// The environment, but for what differs from run to run.
     pub env: EnvMap,
     /// The working directory, absolute.
+    #[serde(with = "os_text")]
     pub cwd: PathBuf,
     /// Whether the run gets a Node channel.
     pub ipc: bool,
@@ -63,7 +66,8 @@ pub struct Launch {
     pub fingerprint: Fingerprint,
 }
 
-/// One argument of a command, with every placeholder filled in but `{file}`.
+/// One argument of a command, with every placeholder filled in but `{file}`, as [`os_text`] keeps
+/// it.
 ///
 /// The path that a program gets for `{file}` has no symbolic links in it, and links are followed
 /// only when a run is spawned: so the places where it belongs are kept.

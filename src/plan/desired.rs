@@ -8,11 +8,11 @@ use std::{
 
 use super::environment::{environment, of_probe, unpassed};
 use crate::{
-    config::{Config, Rule, WorkerSettings, WorldWritable, nearest},
+    config::{self, Config, Rule, WorkerSettings, WorldWritable, nearest},
     discovery::Candidate,
     domain::{
         Argument, EnvMap, Fingerprint, Launch, Mode, Policy, ProbeTarget, WorkerId, WorkerSpec,
-        is_node, may_be_task,
+        is_node, may_be_task, os_text,
     },
 };
 
@@ -156,6 +156,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
     let (program, args) = command(rule, &settings, &candidate.id, &file);
     let mode = settings.mode.or_else(|| rule.map(|rule| rule.mode)).unwrap_or(Mode::Auto);
     let ipc = rule.map_or_else(|| is_node(&program), |rule| rule.ipc);
+    let program = config::program_from(&surroundings.base, &program);
     if mode == Mode::Auto && is_node(&program) {
         warnings.extend(left_alone(&file, &args, &environment.vars));
     }
@@ -219,7 +220,7 @@ fn command(
     file: &Path,
 ) -> (String, Vec<Argument>) {
     let words = settings.command.as_ref().or_else(|| rule.map(|rule| &rule.command));
-    let dir = file.parent().unwrap_or(file).to_string_lossy();
+    let dir = os_text::kept_path(file.parent().unwrap_or(file));
     let fill = |part: &str| part.replace("{id}", id.as_str()).replace("{dir}", &dir);
     let mut words = words.into_iter().flatten().map(|word| Argument::template(word, fill));
     let program = words.next().unwrap_or_default().for_file(&file.to_string_lossy());

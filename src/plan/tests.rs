@@ -65,6 +65,26 @@ fn var<'a>(spec: &'a WorkerSpec, name: &str) -> Option<&'a str> {
 }
 
 #[test]
+fn a_relative_program_starts_at_the_folder_of_the_config_whatever_the_cwd() {
+    let rule = "[[discovery.rules]]\nname = \"r\"\nfiles = [\"*.js\"]\n";
+    for (text, expected) in [
+        (format!("{rule}command = [\"venv/bin/python\", \"{{file}}\"]\n"), "/site/venv/bin/python"),
+        (format!("{rule}command = [\"{{dir}}/tool\"]\n"), "/site/workers/tool"),
+        (format!("{rule}command = [\"{{file}}\"]\n"), "/site/workers/a.js"),
+        ("[workers.a]\ncommand = [\"./tool\"]\n".to_owned(), "/site/tool"),
+    ] {
+        let cwd = "[workers.a]\ncwd = \"elsewhere\"\n";
+        let text = match text.contains("[workers.a]") {
+            true => text.replace("[workers.a]\n", cwd),
+            false => format!("{text}{cwd}"),
+        };
+        let spec = spec(&text, &[], None);
+        assert_eq!(spec.launch.program, expected);
+        assert_eq!(spec.launch.cwd, Path::new("/site/elsewhere"));
+    }
+}
+
+#[test]
 fn a_worker_gets_the_command_of_its_rule_and_the_folder_of_the_config() {
     let spec = spec("[workers.a]\nargs = [\"--x\"]\n", &[], None);
     assert_eq!(spec.launch.program, "node");

@@ -10,7 +10,8 @@ use crate::domain::{Limits, RunId};
 /// A process to be spawned. Not `Debug`: its environment holds secrets.
 #[derive(Clone)]
 pub struct Command {
-    /// A path, or a name to be looked up on the `PATH` of [`Self::env`].
+    /// A path, or a name to be looked up on the `PATH` of [`Self::env`]. This, the arguments and the
+    /// environment are as [`os_text`](crate::domain::os_text) keeps them.
     pub program: String,
     /// Its arguments, without the program.
     pub args: Vec<String>,

@@ -78,7 +78,11 @@ impl Checker<'_> {
                     self.error(&key, text);
                     return (None, Some(path));
                 }
-                let token = match (self.inputs.read)(&path) {
+                let read = (self.inputs.read)(&path).and_then(|content| {
+                    let text = content.map(String::from_utf8).transpose();
+                    text.map_err(|_| "it is not UTF-8 text".to_owned())
+                });
+                let token = match read {
                     Ok(Some(text)) => Some(text.trim().to_owned()),
                     Ok(None) => {
                         self.error_of_value(&key, "does not exist");

@@ -6,14 +6,14 @@ use globset::{Glob, GlobSetBuilder};
 
 use super::{
     checker::Checker,
-    paths::absolute,
+    paths::{absolute, program_from},
     policies::{restart, start, stop},
     secrets::secrets,
 };
 use crate::{
     config::{
         key::KeyPath,
-        model::{Config, Discovery, Env, Log},
+        model::{Config, Discovery, Env, Log, Prepare},
         raw::{RawConfig, RawDiscovery, RawEnv, RawLog},
     },
     domain::EnvMap,
@@ -80,9 +80,19 @@ impl Checker<'_> {
             scan_interval: raw.scan_interval?.0,
             watch: raw.watch?,
             world_writable: raw.world_writable?,
-            prepare: raw.prepare?,
+            prepare: self.prepare(raw.prepare?),
             rules: rules?,
         })
+    }
+
+    /// The command that prepares packages. It runs in the folder of workers.
+    fn prepare(&self, mut prepare: Prepare) -> Prepare {
+        if let Prepare::Command(command) = &mut prepare
+            && let Some(program) = command.first_mut()
+        {
+            *program = program_from(self.inputs.folder(), program);
+        }
+        prepare
     }
 
     fn env(&mut self, raw: RawEnv) -> Option<Env> {

@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::context::{Context, Phase};
 use crate::{
-    domain::{Exit, Limits, WorkerId, human_delay},
+    domain::{Exit, Limits, WorkerId, human_delay, os_text},
     engine::runtime::{Packages, Preparation},
     files::{
         logs::{Source, Stream, TailQuery},
@@ -128,13 +128,11 @@ impl Progress {
 
 impl Preparer {
     pub(super) fn new(context: Arc<Context>) -> Self {
-        let is_passed = |name: &str| {
-            PASSED.contains(&name) || PASSED_PREFIXES.iter().any(|p| name.starts_with(p))
+        let is_passed = |name: &String| {
+            PASSED.contains(&name.as_str()) || PASSED_PREFIXES.iter().any(|p| name.starts_with(p))
         };
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        let passed = std::env::vars_os().filter_map(text).filter(|(name, _)| is_passed(name));
+        let all = std::env::vars_os().map(|(n, v)| (os_text::kept_os(&n), os_text::kept_os(&v)));
+        let passed = all.filter(|(name, _)| is_passed(name));
         let set = SET.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let environment = set.into_iter().chain(passed).collect();
         Self { context, environment, progress: Mutex::default() }

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     domain::{
         ActivityKind, Evidence, Exit, InstanceName, LastActivity, RunId, Stamp, StopMessage,
-        StopPolicy, WorkerSpec, reachable_address,
+        StopPolicy, WorkerSpec, os_text, reachable_address,
     },
     failpoint::failpoint,
     files::{
@@ -176,7 +176,7 @@ impl Launch {
         // Node resolves the links of the main file but not those of `process.argv[1]`; the idioms
         // that compare the two hold only for a path without links.
         let real = std::fs::canonicalize(&launch.file).unwrap_or_else(|_| launch.file.clone());
-        let real = real.to_string_lossy();
+        let real = os_text::kept_path(&real);
         let mut command = Command {
             program: launch.program.clone(),
             args: launch.args.iter().map(|arg| arg.for_file(&real)).collect(),

@@ -45,7 +45,8 @@ impl Site {
             fs::write(base.join("workers").join(name), text).expect("a new file");
         }
         let file = base.join("arcanos.toml");
-        let mut source = Source::new(file, None, Vec::new(), BTreeMap::new());
+        let mut source =
+            Source::new(file, None, Vec::new(), BTreeMap::new()).with_first_text(config);
         let LoadOutcome::Loaded(loaded) = source.look() else { panic!("a good config") };
         let redactor = Redactor::new(&[], &[]).expect("nothing to compile");
         let runtime = Arc::new(Fake::default());
@@ -77,6 +78,19 @@ impl Site {
         let lines = logs.tail(None, &TailQuery::last(1000)).await;
         lines.iter().filter(|line| line.text.contains(text)).count()
     }
+}
+
+#[tokio::test]
+async fn an_empty_config_is_the_defaults_at_start_and_a_mistake_once_it_was_not_empty() {
+    let site = Site::start("", &[]).await;
+    assert_eq!(site.reload().await.result, ReloadResult::Applied);
+    site.write("arcanos.toml", CONFIG);
+    assert_eq!(site.reload().await.result, ReloadResult::Applied);
+    site.write("arcanos.toml", "\n");
+    let report = site.reload().await;
+    assert_eq!(report.result, ReloadResult::Rejected);
+    assert!(report.errors[0].contains("the file is empty"), "{:?}", report.errors);
+    site.engine.shut_down().await;
 }
 
 #[tokio::test]

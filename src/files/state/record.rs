@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{StateDir, StateError, failed};
 use crate::{
+    domain::os_text,
     procfs::{self, Stat},
     sync::lock,
 };
@@ -37,6 +38,7 @@ pub struct Instance {
     /// Where its status server listens; `None` without one.
     pub address: Option<SocketAddr>,
     /// Its config file, absolute.
+    #[serde(with = "os_text")]
     pub config: PathBuf,
 }
 
@@ -135,7 +137,7 @@ impl StateDir {
     /// The file is there and cannot be read.
     pub fn prepared(&self, folder: &Path) -> Result<Option<Prepared>, StateError> {
         let mut all = self.all_prepared()?;
-        Ok(all.remove(&*folder.to_string_lossy()))
+        Ok(all.remove(&os_text::kept_path(folder)))
     }
 
     /// Remembers what this folder is prepared for.
@@ -144,7 +146,7 @@ impl StateDir {
     /// The file cannot be read or written.
     pub fn set_prepared(&self, folder: &Path, prepared: Prepared) -> Result<(), StateError> {
         let mut all = self.all_prepared()?;
-        all.insert(folder.to_string_lossy().into_owned(), prepared);
+        all.insert(os_text::kept_path(folder), prepared);
         self.keep_record(PREPARED, &all)
     }
 
@@ -154,7 +156,7 @@ impl StateDir {
     /// The file cannot be read or written.
     pub fn forget_prepared(&self, folder: &Path) -> Result<(), StateError> {
         let mut all = self.all_prepared()?;
-        match all.remove(&*folder.to_string_lossy()) {
+        match all.remove(&os_text::kept_path(folder)) {
             Some(_) => self.keep_record(PREPARED, &all),
             None => Ok(()),
         }

@@ -179,11 +179,12 @@ async fn many_runs_that_end_together_leave_nothing() {
 #[ignore = "run by other tests as a process of its own"]
 async fn doomed_supervisor() {
     let spawner = Spawner::start().expect("threads");
-    let instance = std::env::var("DOOMED").expect("its instance");
+    let instance =
+        std::env::var_os("DOOMED").and_then(|id| id.into_string().ok()).expect("its instance");
     let mut command: Command =
         sh("setsid sleep 300 & echo $$ $! >$FILE.tmp; mv $FILE.tmp $FILE; exec sleep 300");
     command.run = RunId::new(&instance, 1);
-    let file = std::env::var("FILE").expect("its file");
+    let file = std::env::var_os("FILE").and_then(|file| file.into_string().ok()).expect("its file");
     command.env.push(("FILE".to_owned(), file));
     let mut spawned = spawn(&spawner, command).await;
     spawned.process.exited().await;
