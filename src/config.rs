@@ -39,6 +39,7 @@ mod values;
 mod variables;
 mod wording;
 mod words;
+mod zone;
 
 #[cfg(test)]
 mod tests;
@@ -57,3 +58,4 @@ pub use sample::sample;
 pub use schema::schema;
 pub use secret::{NamedSecret, Secret};
 pub(crate) use wording::nearest;
+pub use zone::{local_zone_problem, zone};

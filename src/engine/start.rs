@@ -32,7 +32,7 @@ use super::{
     runtime::{Runtime, RuntimeContext},
 };
 use crate::{
-    config::{Config, Loaded},
+    config::{Config, Loaded, local_zone_problem},
     domain::{AiStatus, ConfigStatus, DiscoveryStatus, Generation, Snapshot, Stamp},
     files::{Watcher, logs::Logs, state::StateDir},
     sync::lock,
@@ -111,6 +111,7 @@ impl Engine {
         let (address, address_seen) = watch::channel(None);
         let board = Board::new(first_snapshot(&options.loaded.config, options.source.file()));
         let board = Arc::new(board);
+        report_zone(&board, &options.logs);
         let runtime = runtime(RuntimeContext {
             board: Arc::clone(&board),
             logs: options.logs.clone(),
@@ -210,6 +211,16 @@ async fn inputs(
         model,
         on_config,
     })
+}
+
+/// Says and shows that `TZ` cannot be used.
+fn report_zone(board: &Board, logs: &Logs) {
+    let problem = local_zone_problem();
+    if let Some(text) = &problem {
+        tracing::warn!("{text}");
+        logs.arcanos(&format!("Warning: {text}"));
+    }
+    board.set_problem("TZ", problem);
 }
 
 async fn follow_clock(jumps: watch::Sender<u64>) {

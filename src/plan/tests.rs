@@ -8,10 +8,10 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::{Action, Desired, Installed, Surroundings, desired, reconcile};
+use super::{Action, Desired, Installed, Surroundings, desired, reconcile, unmatched_settings};
 use crate::{
     config::{self, Config, Inputs},
-    discovery::Candidate,
+    discovery::{Candidate, Discovered},
     domain::{Cause, Change, Fingerprint, PlanList, ProbeTarget, WorkerId, WorkerSpec},
 };
 
@@ -62,6 +62,26 @@ fn spec(text: &str, environment: &[(&str, &str)], upstream: Option<&str>) -> Arc
 
 fn var<'a>(spec: &'a WorkerSpec, name: &str) -> Option<&'a str> {
     spec.launch.env.0.get(name).map(String::as_str)
+}
+
+#[test]
+fn settings_of_no_worker_are_a_warning_with_the_nearest_id() {
+    let found = |names: &[&str]| Discovered {
+        candidates: names.iter().map(|name| candidate(name, 1)).collect(),
+        ..Discovered::default()
+    };
+    let text = "[workers.goalWatchr]\nenabled = false\n[workers.b]\nenabled = true\n";
+    let config = config(text, &[("ARCANOS__WORKERS__OTHER__ENABLED", "true")]);
+    let expected = [
+        "workers.b: there is no such worker, so these settings have no effect",
+        "workers.goalWatchr: there is no such worker, so these settings have no effect; did you mean \
+         `goalWatcher`?",
+    ];
+    let unmatched = unmatched_settings(&config, &found(&["goalWatcher", "other"]));
+    let seen: Vec<&str> = unmatched.iter().map(|unmatched| unmatched.text.as_str()).collect();
+    assert_eq!(seen, expected);
+    assert!(!unmatched[0].is_mistyped && unmatched[1].is_mistyped);
+    assert_eq!(unmatched_settings(&EMPTY, &found(&["a"])), []);
 }
 
 #[test]

@@ -89,3 +89,19 @@ fn a_bad_schedule_is_an_error_with_its_place() {
     assert_eq!(check.status.code(), Some(2), "{said}");
     assert!(said.contains("workers.a.schedule:"), "{said}");
 }
+
+#[test]
+fn a_tz_that_cannot_be_used_and_a_mistyped_id_are_said_at_start_and_shown() {
+    let site = Setup::new()
+        .set("workers.report", "{ schedule = '0 7 * * *' }")
+        .set("workers.goalWatchr", "{ enabled = true }")
+        .env("TZ", "Europe/Berln")
+        .worker("report.sh", "exit 0")
+        .worker("goalWatcher.sh", "exec sleep 86400")
+        .start();
+    site.wait_said("TZ: `Europe/Berln` cannot be used");
+    site.wait_said("workers.goalWatchr: there is no such worker");
+    let problems = site.get("/health")["problems"].to_string();
+    assert!(problems.contains("Europe/Berln"), "{problems}");
+    assert!(problems.contains("did you mean `goalWatcher`?"), "{problems}");
+}

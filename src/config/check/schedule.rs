@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::checker::Checker;
 use crate::{
-    config::{key::KeyPath, raw::RawWorker, values::positive},
+    config::{key::KeyPath, raw::RawWorker, values::positive, zone::zone},
     domain::SchedulePolicy,
 };
 
@@ -21,10 +21,9 @@ impl Checker<'_> {
     pub(super) fn schedule(&mut self, raw: &RawWorker, key: &KeyPath) -> Option<SchedulePolicy> {
         let timezone = raw.timezone.clone().filter(|name| !name.is_empty());
         if let Some(name) = &timezone
-            && TimeZone::get(name).is_err()
+            && let Err(text) = zone(name)
         {
-            let text = "is no time zone, expected an IANA name, like \"Europe/Berlin\"";
-            self.error_of_value(&key.key("timezone"), text);
+            self.error_of_value(&key.key("timezone"), &text);
         }
         let expression = raw.schedule.as_deref().map(str::trim).filter(|s| !s.is_empty());
         let Some(expression) = expression else {

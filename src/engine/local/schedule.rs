@@ -2,14 +2,14 @@
 
 use jiff::tz::TimeZone;
 
-use crate::{domain::WorkerSpec, worker::Schedule};
+use crate::{config, domain::WorkerSpec, worker::Schedule};
 
 /// The schedule of a spec. The config was checked, so this fails only if the system no longer knows
 /// the time zone; then the worker does not run by the clock, and the log says so.
 pub(super) fn schedule_of(spec: &WorkerSpec) -> Option<Schedule> {
     let policy = spec.policy.schedule.as_ref()?;
     let zone = match &policy.timezone {
-        Some(name) => TimeZone::get(name).map_err(|error| error.to_string()),
+        Some(name) => config::zone(name).map_err(|why| format!("`{name}` {why}")),
         None => Ok(TimeZone::system()),
     };
     let schedule = zone.and_then(|z| Schedule::new(policy, z).map_err(|error| error.to_string()));

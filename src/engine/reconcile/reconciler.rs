@@ -38,7 +38,7 @@ use crate::{
         runtime::{Packages, Preparation},
     },
     files::{ChangedPaths, WatchList, Watcher, logs::Logs},
-    plan::{Action, Desired, Surroundings, desired, reconcile},
+    plan::{Action, Desired, Surroundings, Unmatched, desired, reconcile},
     timer::until,
 };
 
@@ -84,6 +84,8 @@ pub(in crate::engine) struct Reconciler {
     pub(in crate::engine) folder_error: Option<String>,
     /// The permissions of the config's files, as they were last logged.
     pub(in crate::engine) permissions: PermissionReport,
+    /// Settings of workers that are not there, as they were last logged.
+    pub(in crate::engine) unmatched: Vec<Unmatched>,
     /// Whether the config has changed, for better or worse, since the last report: people who edit
     /// it want an answer even if nothing follows from the edit.
     pub(in crate::engine) is_config_changed: bool,
@@ -158,6 +160,7 @@ impl Reconciler {
             folder_error: None,
             permissions: PermissionReport::default(),
             changed_keys: Vec::new(),
+            unmatched: Vec::new(),
             is_config_changed: false,
             on_config,
             last_reload: None,
