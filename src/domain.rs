@@ -29,9 +29,9 @@ pub use plan::{
 };
 pub use probe::{Probe, ProbeAnswer, ProbeCommand, ProbeTarget};
 pub use spec::{
-    Argument, Attempts, Backoff, Concurrency, ExitCodes, Fingerprint, Launch, Limits, Mode,
-    OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, SchedulePolicy, StartPolicy,
-    StopMessage, StopPolicy, StopTarget, WorkerSpec,
+    Argument, Attempts, Backoff, CatchUp, Concurrency, ExitCodes, Fingerprint, Launch, Limits,
+    Mode, OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, ScheduleMark, SchedulePolicy,
+    StartPolicy, StopMessage, StopPolicy, StopTarget, WorkerSpec,
 };
 pub use stamp::{Stamp, human_delay, human_uptime};
 pub use state::State;

@@ -15,7 +15,9 @@ use super::{
         Processors, Share, Signal, TimeLimit,
     },
 };
-use crate::domain::{Backoff, Mode, OnChange, ReadyRule, RestartWhen, StopMessage, StopTarget};
+use crate::domain::{
+    Backoff, CatchUp, Mode, OnChange, ReadyRule, RestartWhen, StopMessage, StopTarget,
+};
 
 /// A table that can lie over another one.
 pub(super) trait Overlay {
@@ -319,6 +321,9 @@ table! {
         timezone: String,
         /// Whether it also runs at the start, beside its schedule.
         run_at_start: bool,
+        /// Whether one run makes up for the cron ticks that were missed while arcanos was down or
+        /// the machine slept.
+        catch_up: CatchUp,
         /// Ids of workers that must be running or completed before it is launched; at the end it is stopped before them.
         after: Vec<String>,
         /// Arguments after the command of its rule.

@@ -7,7 +7,9 @@ use super::{
     model::{LogFormat, LogKind, View, Watch, WorldWritable},
     values::{REFERENCE, Reading},
 };
-use crate::domain::{Backoff, Mode, OnChange, ReadyRule, RestartWhen, StopMessage, StopTarget};
+use crate::domain::{
+    Backoff, CatchUp, Mode, OnChange, ReadyRule, RestartWhen, StopMessage, StopTarget,
+};
 
 /// Makes a type readable from these words, with its schema.
 macro_rules! words {
@@ -50,6 +52,7 @@ words!(View: "code" => Code, "raw" => Raw);
 words!(Mode: "auto" => Auto, "script" => Script, "task" => Task);
 words!(RestartWhen: "on-failure" => OnFailure, "always" => Always, "never" => Never);
 words!(Backoff: "exponential" => Exponential, "fixed" => Fixed);
+words!(CatchUp: "none" => None, "one" => One);
 words!(ReadyRule: "alive" => Alive, "message" => Message, "probe" => Probe, "line" => Line);
 words!(StopTarget: "group" => Group, "main" => Main);
 words!(StopMessage: "object" => Object, "string" => String);

@@ -19,6 +19,7 @@ mod probing;
 mod run;
 mod runtime;
 mod schedule;
+mod schedule_keeper;
 mod sync;
 mod task;
 

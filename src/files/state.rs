@@ -9,6 +9,7 @@
 //! | `instance.json` | the record of the arcanos that runs, or that was killed |
 //! | `last_instance.json` | the record of the one before |
 //! | `prepared.json` | the lock files that folders were prepared for |
+//! | `schedule-ID.json` | how far the schedule of a worker has come |
 //! | `draft-NAME.json` | a config that the running one is being asked about |
 //!
 //! Invariant: a record alone never means that something runs: its process must be alive. The lock
@@ -93,7 +94,7 @@ pub enum StateError {
 pub struct StateDir {
     path: PathBuf,
     /// The records as they should be, by file name; written again if they go.
-    records: Arc<Mutex<BTreeMap<&'static str, Vec<u8>>>>,
+    records: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
 }
 
 impl PartialEq for StateDir {

@@ -148,6 +148,7 @@ fn policy_difference(old: &Policy, new: &Policy) -> Vec<Cause> {
     let schedule = (old.schedule.as_ref(), new.schedule.as_ref());
     let zone = |policy: Option<&'_ SchedulePolicy>| policy.and_then(|s| s.timezone.clone());
     let is_at_start = |policy: Option<&SchedulePolicy>| policy.is_some_and(|s| s.run_at_start);
+    let catch_up = |policy: Option<&SchedulePolicy>| policy.map(|s| s.catch_up).unwrap_or_default();
     keys(&[
         ("restart.policy", restart.0.policy != restart.1.policy),
         ("restart.max_attempts", restart.0.max_attempts != restart.1.max_attempts),
@@ -171,6 +172,7 @@ fn policy_difference(old: &Policy, new: &Policy) -> Vec<Cause> {
         ("schedule", schedule.0.map(|s| &s.expression) != schedule.1.map(|s| &s.expression)),
         ("timezone", zone(schedule.0) != zone(schedule.1)),
         ("after", old.after != new.after),
+        ("catch_up", catch_up(schedule.0) != catch_up(schedule.1)),
         ("run_at_start", is_at_start(schedule.0) != is_at_start(schedule.1)),
     ])
 }

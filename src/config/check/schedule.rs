@@ -27,9 +27,11 @@ impl Checker<'_> {
         }
         let expression = raw.schedule.as_deref().map(str::trim).filter(|s| !s.is_empty());
         let Some(expression) = expression else {
-            for (part, is_set) in
-                [("timezone", timezone.is_some()), ("run_at_start", raw.run_at_start == Some(true))]
-            {
+            for (part, is_set) in [
+                ("timezone", timezone.is_some()),
+                ("run_at_start", raw.run_at_start == Some(true)),
+                ("catch_up", raw.catch_up.is_some()),
+            ] {
                 if is_set {
                     self.warn(&key.key(part), "has no effect without `schedule`");
                 }
@@ -46,6 +48,7 @@ impl Checker<'_> {
             expression: expression.to_owned(),
             timezone,
             run_at_start: raw.run_at_start.unwrap_or(false),
+            catch_up: raw.catch_up.unwrap_or_default(),
         })
     }
 }

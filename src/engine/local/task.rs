@@ -18,6 +18,7 @@ use super::{
     probing::Asking,
     run,
     schedule::schedule_of,
+    schedule_keeper::ScheduleKeeper,
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
@@ -50,6 +51,7 @@ pub(super) struct Task {
     clock: watch::Receiver<u64>,
     run_events: Arc<Mailbox<RunEvent>>,
     activity: Arc<Latest<Option<LastActivity>>>,
+    keeper: ScheduleKeeper,
     permit_request: Option<oneshot::Receiver<Permit>>,
     permit: Option<Permit>,
     /// What of the board must change before the task goes on.
@@ -88,7 +90,8 @@ impl Task {
         let seed = Self::seed(&spec.id);
         let id = spec.id.clone();
         let schedule = schedule_of(&spec);
-        let (machine, first) = Machine::new(spec, schedule, seed, Now::read());
+        let (keeper, mark) = ScheduleKeeper::read(&context, &id);
+        let (machine, first) = Machine::new(spec, (schedule, mark), seed, Now::read());
         let mut task = Self {
             phase: context.phase.clone(),
             clock: context.clock.clone(),
@@ -100,6 +103,7 @@ impl Task {
             requests,
             run_events: Arc::new(Mailbox::new(RUN_EVENTS)),
             activity: Arc::new(Latest::new(None)),
+            keeper,
             permit_request: None,
             permit: None,
             gate: Gate::default(),
@@ -250,6 +254,7 @@ impl Task {
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
+        self.keeper.keep(&self.context, &self.id, self.machine.schedule_mark());
         let mut lines = Vec::new();
         for effect in effects {
             match effect {

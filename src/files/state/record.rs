@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{StateDir, StateError, failed};
 use crate::{
-    domain::os_text,
+    domain::{ScheduleMark, WorkerId, os_text},
     procfs::{self, Stat},
     sync::lock,
 };
@@ -106,7 +106,7 @@ impl StateDir {
         // Held until the file is renamed too: the keeper would write it again.
         let mut records = lock(&self.records);
         if let Some(record) = records.remove(INSTANCE) {
-            records.insert(LAST_INSTANCE, record);
+            records.insert(LAST_INSTANCE.to_owned(), record);
         }
         match fs::rename(&path, self.file(LAST_INSTANCE)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -162,6 +162,37 @@ impl StateDir {
         }
     }
 
+    /// How far the schedule of this worker had come; `None` if nothing is known of it.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn schedule_mark(&self, worker: &WorkerId) -> Result<Option<ScheduleMark>, StateError> {
+        self.read_record(&schedule_file(worker))
+    }
+
+    /// Remembers how far the schedule of this worker has come; `None` forgets it.
+    ///
+    /// # Errors
+    /// The file cannot be written or removed.
+    pub fn keep_schedule_mark(
+        &self,
+        worker: &WorkerId,
+        mark: Option<&ScheduleMark>,
+    ) -> Result<(), StateError> {
+        let name = schedule_file(worker);
+        let Some(mark) = mark else {
+            let path = self.file(&name);
+            lock(&self.records).remove(&name);
+            return match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(failed("remove", &path, error))
+                }
+                _ => Ok(()),
+            };
+        };
+        self.keep_record(&name, mark)
+    }
+
     fn all_prepared(&self) -> Result<BTreeMap<String, Prepared>, StateError> {
         Ok(self.read_record(PREPARED)?.unwrap_or_default())
     }
@@ -171,18 +202,18 @@ impl StateDir {
         let mut records = lock(&self.records);
         for name in [LAST_INSTANCE, PREPARED] {
             if let Some(content) = self.read(name)? {
-                records.insert(name, content);
+                records.insert(name.to_owned(), content);
             }
         }
         Ok(())
     }
 
     /// Writes a record that is written again if it goes while this arcanos runs.
-    fn keep_record<T: Serialize>(&self, name: &'static str, record: &T) -> Result<(), StateError> {
+    fn keep_record<T: Serialize>(&self, name: &str, record: &T) -> Result<(), StateError> {
         let text = serde_json::to_vec_pretty(record).expect("records have string keys only");
         let mut records = lock(&self.records);
         self.write(name, &text)?;
-        records.insert(name, text);
+        records.insert(name.to_owned(), text);
         Ok(())
     }
 
@@ -203,6 +234,10 @@ impl StateDir {
         let text = serde_json::to_vec_pretty(record).expect("records have string keys only");
         self.write(name, &text)
     }
+}
+
+fn schedule_file(worker: &WorkerId) -> String {
+    format!("schedule-{worker}.json")
 }
 
 /// One process; no other one, of any boot, ever equals it.

@@ -118,6 +118,7 @@ impl MachineState {
     /// The schedule has changed: no run begins or ends by that alone, but a worker that lived by
     /// the clock and has none any more is an ordinary one again.
     fn reschedule(&mut self, now: Present) {
+        self.mark(now);
         self.retick(now);
         match self.idle {
             Idle::Completed | Idle::Again(..) if self.schedule.is_some() => {

@@ -107,6 +107,7 @@ impl MachineState {
     }
 
     fn on_tick(&mut self, now: Present) {
+        self.mark(now);
         self.tick = self.schedule.as_ref().and_then(|s| s.next(now, self.tick));
         if self.runs.is_empty() && self.pending.is_none() {
             self.begin(PendingStart::default());

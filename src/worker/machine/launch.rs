@@ -59,6 +59,9 @@ impl MachineState {
         self.facts.reported_shortage = false;
         self.facts.last_run_at = Some(now.wall);
         self.facts.is_task = false;
+        if let Some(mark) = &mut self.mark {
+            mark.counted_from = now.wall;
+        }
         self.facts.last_run = Some(id.clone());
         self.with_run(key, |run| run.spawned(id, instance, stop, now, out));
     }
@@ -120,6 +123,11 @@ impl MachineState {
 
     pub(super) fn on_clock_moved(&mut self, now: Present) {
         if self.schedule.as_ref().is_some_and(Schedule::follows_the_wall) {
+            // A machine that slept wakes up with a clock that has jumped.
+            if self.is_overdue(now) && self.runs.is_empty() && !self.is_held {
+                self.begin(PendingStart::default());
+            }
+            self.mark(now);
             self.retick(now);
         }
     }

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Exit, ExitReason, LastExit, OnChange, PastRun, ReadyRule, RunId, Stamp, WorkerId,
-        WorkerSpec,
+        Exit, ExitReason, LastExit, OnChange, PastRun, ReadyRule, RunId, ScheduleMark, Stamp,
+        WorkerId, WorkerSpec,
     },
     worker::{
         change_throttle::ChangeThrottle,
@@ -70,6 +70,9 @@ pub(super) struct MachineState {
     pub(super) schedule: Option<Schedule>,
     /// The next moment of the schedule.
     pub(super) tick: Option<Tick>,
+    /// How far the schedule has come; `None` without one.
+    #[serde(default)]
+    pub(super) mark: Option<ScheduleMark>,
     pub(super) idle: Idle,
     pub(super) pending: Option<PendingStart>,
     /// Whether a changed launch is to be tried beside the main run.
@@ -143,7 +146,7 @@ mod pairs {
 impl MachineState {
     pub(super) fn new(
         spec: Arc<WorkerSpec>,
-        schedule: Option<Schedule>,
+        (schedule, mark): (Option<Schedule>, Option<ScheduleMark>),
         seed: u64,
         now: Present,
     ) -> (Self, Vec<Effect>) {
@@ -152,6 +155,7 @@ impl MachineState {
             spec,
             schedule,
             tick: None,
+            mark,
             idle: Idle::Stopped,
             pending: None,
             wants_candidate: false,
@@ -170,7 +174,12 @@ impl MachineState {
             timers: TimerTable::default(),
         };
         let mut out = Vec::new();
+        let is_overdue = state.is_overdue(now);
+        state.mark(now);
         state.begin_afresh(now);
+        if is_overdue && state.pending.is_none() {
+            state.begin(PendingStart::default());
+        }
         state.settle(&mut out);
         (state, out)
     }
@@ -304,7 +313,30 @@ impl MachineState {
     /// Looks up the next moment of the schedule.
     pub(super) fn retick(&mut self, now: Present) {
         let is_active = self.spec.policy.enabled && !self.is_held && self.leaving == Leaving::No;
-        self.tick = self.schedule.as_ref().filter(|_| is_active).and_then(|s| s.next(now, None));
+        self.tick = self
+            .schedule
+            .as_ref()
+            .filter(|_| is_active)
+            .and_then(|s| s.first(now, self.mark.as_ref()));
+    }
+
+    /// Whether a tick was missed before now.
+    pub(super) fn is_overdue(&self, now: Present) -> bool {
+        let (Some(schedule), Some(mark)) = (&self.schedule, &self.mark) else { return false };
+        let expression = self.spec.policy.schedule.as_ref().map(|policy| &policy.expression);
+        // By another cron line there were no ticks to miss.
+        let is_same = expression == Some(&mark.expression) || !schedule.follows_the_wall();
+        self.spec.policy.enabled && is_same && schedule.is_overdue(now, mark)
+    }
+
+    /// Marks that every tick until now was followed, or is not meant to be.
+    pub(super) fn mark(&mut self, now: Present) {
+        let policy = self.spec.policy.schedule.as_ref().filter(|_| self.spec.policy.enabled);
+        self.mark = policy.map(|policy| ScheduleMark {
+            expression: policy.expression.clone(),
+            counted_from: self.mark.as_ref().map_or(now.wall, |mark| mark.counted_from),
+            seen: now.wall,
+        });
     }
 
     /// Where a worker that just appeared, or is enabled again, begins.

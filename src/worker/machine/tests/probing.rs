@@ -50,7 +50,7 @@ impl Life {
     fn new(spec: Arc<WorkerSpec>) -> Self {
         let wall = Stamp("2026-11-23T12:00:00Z".parse().expect("a good timestamp"));
         let now = Now { instant: Instant::now(), wall };
-        let (machine, effects) = Machine::new(spec, None, 7, now);
+        let (machine, effects) = Machine::new(spec, (None, None), 7, now);
         let mut life = Self { machine, now, begun: now.instant, effects };
         life.tell(Event::Admitted);
         let (id, instance) = (RunId::new("i", 1), InstanceName::new("9"));

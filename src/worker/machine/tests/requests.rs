@@ -2,7 +2,7 @@
 
 use super::world::{Behaviour, World, spec};
 use crate::{
-    domain::{Command, Exit, OnChange, SchedulePolicy, State},
+    domain::{CatchUp, Command, Exit, OnChange, SchedulePolicy, State},
     worker::{Effect, Event},
 };
 
@@ -62,8 +62,12 @@ fn a_restart_does_not_take_the_input_from_a_run_that_is_about_to_begin() {
 
 #[test]
 fn an_edit_that_is_taken_up_without_a_person_does_not_show_as_changed() {
-    let schedule =
-        SchedulePolicy { expression: "every 10m".to_owned(), timezone: None, run_at_start: true };
+    let schedule = SchedulePolicy {
+        expression: "every 10m".to_owned(),
+        timezone: None,
+        run_at_start: true,
+        catch_up: CatchUp::None,
+    };
     let timed = |version| spec(version, |s| s.policy.schedule = Some(schedule.clone()));
     let brief = Behaviour::Ends(Exit::Code(0), 10);
     let mut world = World::new(timed(1), &[(1, brief), (2, brief)]);
@@ -92,6 +96,7 @@ fn a_run_that_is_left_alone_until_its_schedule_has_nothing_for_a_person_to_do() 
                 expression: "every 10m".to_owned(),
                 timezone: None,
                 run_at_start: true,
+                catch_up: CatchUp::None,
             });
             if !is_timed {
                 s.policy.schedule = None;

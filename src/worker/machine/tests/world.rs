@@ -55,7 +55,7 @@ impl World {
         let now = Now { instant: Instant::now(), wall };
         let on_change = spec.policy.reload;
         let schedule = schedule_of(&spec);
-        let (machine, effects) = Machine::new(spec, schedule, 7, now);
+        let (machine, effects) = Machine::new(spec, (schedule, None), 7, now);
         let mut world = Self {
             machine,
             now,
