@@ -58,4 +58,4 @@ pub use sample::sample;
 pub use schema::schema;
 pub use secret::{NamedSecret, Secret};
 pub(crate) use wording::nearest;
-pub use zone::{local_zone_problem, zone};
+pub use zone::{lacks_zones, zone};

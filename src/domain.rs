@@ -12,6 +12,7 @@ mod id;
 pub mod os_text;
 mod plan;
 mod probe;
+mod schedule;
 mod spec;
 mod stamp;
 mod state;
@@ -28,10 +29,11 @@ pub use plan::{
     Cause, Change, KeptBy, PlanEntry, PlanList, PlanSummary, ReloadReport, ReloadResult,
 };
 pub use probe::{Probe, ProbeAnswer, ProbeCommand, ProbeTarget};
+pub use schedule::{CatchUp, ScheduleMark, SchedulePolicy};
 pub use spec::{
-    Argument, Attempts, Backoff, CatchUp, Concurrency, ExitCodes, Fingerprint, Launch, Limits,
-    Mode, OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, ScheduleMark, SchedulePolicy,
-    StartPolicy, StopMessage, StopPolicy, StopTarget, WorkerSpec,
+    Argument, Attempts, Backoff, Concurrency, ExitCodes, Fingerprint, Launch, Limits, Mode,
+    OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, StartPolicy, StopMessage, StopPolicy,
+    StopTarget, WorkerSpec,
 };
 pub use stamp::{Stamp, human_delay, human_uptime};
 pub use state::State;

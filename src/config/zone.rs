@@ -1,10 +1,6 @@
-//! Time zones: by name, and that of this machine; and why one cannot be used.
-
-use std::env;
+//! Time zones by name, and why one cannot be used.
 
 use jiff::tz::{self, TimeZone};
-
-use crate::domain::os_text;
 
 /// What lacks where no zone is known.
 const NO_DATA: &str = "this machine has no time zone data; install the package `tzdata`";
@@ -14,28 +10,16 @@ const NO_DATA: &str = "this machine has no time zone data; install the package `
 /// # Errors
 /// Why there is none, as what follows the name.
 pub fn zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).map_err(|_| {
-        if tz::db().is_definitively_empty() {
-            format!("cannot be looked up: {NO_DATA}")
-        } else {
-            "is no time zone, expected an IANA name, like \"Europe/Berlin\"".to_owned()
-        }
+    TimeZone::get(name).map_err(|_| match lacks_zones() {
+        Some(why) => format!("cannot be looked up: {why}"),
+        None => "is no time zone, expected an IANA name, like \"Europe/Berlin\"".to_owned(),
     })
 }
 
-/// Why the variable `TZ` of this process cannot be used, if it is set and cannot. Schedules in local
-/// time are then read in UTC.
+/// What this machine lacks, if it knows no time zone at all.
 #[must_use]
-pub fn local_zone_problem() -> Option<String> {
-    let name = env::var_os("TZ")?;
-    let shown = os_text::shown(&os_text::kept_os(&name)).into_owned();
-    TimeZone::try_system().err()?;
-    let why = if tz::db().is_definitively_empty() {
-        NO_DATA
-    } else {
-        "there is no such time zone, expected an IANA name, like `Europe/Berlin`"
-    };
-    Some(format!("TZ: `{shown}` cannot be used ({why}), so local time is UTC"))
+pub fn lacks_zones() -> Option<&'static str> {
+    tz::db().is_definitively_empty().then_some(NO_DATA)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{EnvMap, Exit, Probe, Stamp, WorkerId, os_text};
+use super::{EnvMap, Exit, Probe, SchedulePolicy, WorkerId, os_text};
 
 /// A worker as it should run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -344,41 +344,6 @@ pub enum OnChange {
     Overlap,
     /// The run is left alone until a person restarts it.
     Manual,
-}
-
-/// When a worker runs by the clock.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SchedulePolicy {
-    /// The cron expression, or `every 10m`; checked.
-    pub expression: String,
-    /// The IANA name of the zone that a cron expression is read in; `None` is local time.
-    pub timezone: Option<String>,
-    /// Whether it also runs when arcanos or the worker first comes up.
-    pub run_at_start: bool,
-    /// What follows cron ticks that were missed.
-    pub catch_up: CatchUp,
-}
-
-/// What follows when cron ticks were missed while arcanos was down or the machine slept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CatchUp {
-    /// Nothing: the next tick counts.
-    #[default]
-    None,
-    /// One run, however many were missed.
-    One,
-}
-
-/// How far a schedule has come. It outlives arcanos.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScheduleMark {
-    /// The expression it belongs to.
-    pub expression: String,
-    /// The last run; before the first one, when the schedule was first followed.
-    pub counted_from: Stamp,
-    /// All ticks until then were followed.
-    pub seen: Stamp,
 }
 
 #[cfg(test)]

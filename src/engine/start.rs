@@ -19,6 +19,7 @@ use super::{
     clock,
     handle::{Handle, Request, Shared},
     local,
+    local_zone::local_zone_problem,
     observe::{
         config_source::Source,
         observer::Observer,
@@ -32,7 +33,7 @@ use super::{
     runtime::{Runtime, RuntimeContext},
 };
 use crate::{
-    config::{Config, Loaded, local_zone_problem},
+    config::{Config, Loaded},
     domain::{AiStatus, ConfigStatus, DiscoveryStatus, Generation, Snapshot, Stamp},
     files::{Watcher, logs::Logs, state::StateDir},
     sync::lock,

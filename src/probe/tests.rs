@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Question, ask};
 use crate::{
-    domain::{EnvMap, Probe, ProbeAnswer, ProbeCommand, ProbeTarget, RunId},
+    domain::{EnvMap, Probe, ProbeAnswer, ProbeCommand, ProbeTarget, RunId, os_text},
     process::Spawner,
 };
 
@@ -24,7 +24,10 @@ fn probe(target: ProbeTarget, timeout: Duration) -> Probe {
 
 fn command(words: &[&str], cwd: &Path) -> ProbeTarget {
     let mut env = BTreeMap::from([("GREETING".to_owned(), "hello".to_owned())]);
-    env.insert("PATH".to_owned(), std::env::var("PATH").unwrap_or_default());
+    env.insert(
+        "PATH".to_owned(),
+        std::env::var_os("PATH").map(|path| os_text::kept_os(&path)).unwrap_or_default(),
+    );
     ProbeTarget::Command(ProbeCommand {
         command: words.iter().map(|word| (*word).to_owned()).collect(),
         env: EnvMap(env),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    hash::{BuildHasher as _, RandomState},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -31,6 +32,11 @@ pub(super) enum Phase {
     Stopping,
     /// All runs are killed.
     Killing,
+}
+
+/// A seed that differs between workers and between starts, so that restarts of many workers spread.
+pub(super) fn seed_of(worker: &WorkerId) -> u64 {
+    RandomState::new().hash_one(worker.as_str())
 }
 
 /// What the tasks share.

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    context::{Context, Phase, Request, Target},
+    context::{Context, Phase, Request, Target, seed_of},
     gate::Gate,
     launch_limiter::Permit,
     live_run::{Delivery, LiveRun, RunEvent, StopRequest},
@@ -87,7 +87,7 @@ impl Task {
         target: Arc<Latest<Target>>,
         requests: Arc<Mailbox<Request>>,
     ) -> Self {
-        let seed = Self::seed(&spec.id);
+        let seed = seed_of(&spec.id);
         let id = spec.id.clone();
         let schedule = schedule_of(&spec);
         let (keeper, mark) = ScheduleKeeper::read(&context, &id);
@@ -114,13 +114,6 @@ impl Task {
         };
         task.carry_out(first);
         task
-    }
-
-    /// A seed that differs between workers and between starts, so that restarts of many workers
-    /// spread.
-    fn seed(id: &WorkerId) -> u64 {
-        use std::hash::{BuildHasher, RandomState};
-        RandomState::new().hash_one(id.as_str())
     }
 
     /// Runs until the worker is gone. `self` is boxed, since a future keeps its arguments twice.
