@@ -61,3 +61,13 @@ impl LiveRun {
         self.ready_line.expect(start.ready_line.as_deref().filter(|_| by_line));
     }
 }
+
+/// The next message of the run; never without a channel.
+pub(super) async fn next_message(
+    channel: &mut Option<crate::process::Channel>,
+) -> Option<crate::process::Incoming> {
+    match channel {
+        Some(channel) => channel.recv().await,
+        None => std::future::pending().await,
+    }
+}

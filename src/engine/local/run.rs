@@ -238,7 +238,7 @@ impl RunningChild<'_> {
             () = self.launch.stop_request.changed() => Wake::StopRequest,
             delivery = self.launch.deliveries.take() => Wake::Delivery(delivery),
             () = self.launch.ready_line.found() => Wake::ReadyLine,
-            message = next_message(channel) => Wake::Message(message),
+            message = super::live_run::next_message(channel) => Wake::Message(message),
             () = until(signal) => Wake::GraceOver,
         }
     }
@@ -394,13 +394,5 @@ impl RunningChild<'_> {
         let lines = logs.tail(Some(&self.launch.spec.id), &query).await;
         let is_own = |line: &LogLine| line.run.as_ref().is_some_and(|run| *run == self.launch.id);
         lines.into_iter().filter(is_own).map(|line| line.text).collect()
-    }
-}
-
-/// The next message of the run; never without a channel.
-async fn next_message(channel: &mut Option<Channel>) -> Option<Incoming> {
-    match channel {
-        Some(channel) => channel.recv().await,
-        None => std::future::pending().await,
     }
 }
