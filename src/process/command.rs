@@ -10,7 +10,8 @@ use crate::domain::{Limits, RunId};
 /// A process to be spawned. Not `Debug`: its environment holds secrets.
 #[derive(Clone)]
 pub struct Command {
-    /// A path, or a name to be looked up on the `PATH` of [`Self::env`].
+    /// A path, or a name to be looked up on the `PATH` of [`Self::env`]. This, the arguments and the
+    /// environment are as [`os_text`](crate::domain::os_text) keeps them.
     pub program: String,
     /// Its arguments, without the program.
     pub args: Vec<String>,
@@ -47,6 +48,18 @@ pub enum SpawnError {
         step: String,
         /// The system's number of the reason.
         errno: i32,
+    },
+    /// The system user of the run may not do it.
+    #[error("{step} `{path}` as user {user}: {reason}")]
+    Forbidden {
+        /// What was tried.
+        step: &'static str,
+        /// With which file or folder.
+        path: String,
+        /// As whom.
+        user: String,
+        /// The system's words.
+        reason: String,
     },
     /// It fails again until somebody mends the cause.
     #[error("{step} `{path}`: {reason}")]
@@ -92,6 +105,13 @@ impl SpawnError {
         if is_shortage(errno) {
             let step = format!("{step} `{path}`");
             return Self::ResourceShortage { step, errno: errno.raw_os_error() };
+        }
+        let is_barred = errno == Errno::ACCESS && !std::path::Path::new(program).is_dir();
+        if let (Step::Exec | Step::Directory, true, Some(user)) =
+            (failure.step, is_barred, &command.user)
+        {
+            let reason = format!("{}; may this user read all folders above it?", words(errno));
+            return Self::Forbidden { step, path, user: user.clone(), reason };
         }
         let reason = match (failure.step, errno) {
             (Step::Exec, Errno::NOENT) => {

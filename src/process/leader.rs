@@ -77,12 +77,17 @@ impl Leader {
         }
     }
 
+    /// Signals the leader alone. Does nothing once it is reaped.
+    pub(super) fn signal_alone(&self, signal: Signal) {
+        if !self.is_reaped.load(Ordering::Acquire) {
+            let _ = pidfd_send_signal(&*self.pidfd, signal);
+        }
+    }
+
     /// Kills its group, itself and its cgroup. What has left all of these is the reaper's.
     pub(super) fn kill(&self) {
         self.signal(Signal::KILL);
-        if !self.is_reaped.load(Ordering::Acquire) {
-            let _ = pidfd_send_signal(&*self.pidfd, Signal::KILL);
-        }
+        self.signal_alone(Signal::KILL);
         if let Some(cgroup) = &self.cgroup {
             cgroup.kill();
         }

@@ -33,7 +33,7 @@ use super::{
     rlimit_tag::RlimitTag,
     sys::{self, CHANNEL_FD, Stack},
 };
-use crate::procfs;
+use crate::{domain::os_text, procfs};
 
 /// Bytes a pipe of output is asked to hold: Node loses what is beyond at `process.exit`, and the
 /// logs read it in fewer turns. The most that Linux grants without privilege, by default.
@@ -156,7 +156,7 @@ fn last_value<'a>(env: &'a [(String, String)], name: &str) -> Option<&'a str> {
 fn arguments(command: &Command) -> Result<Vec<CString>, SpawnError> {
     std::iter::once(&command.program)
         .chain(&command.args)
-        .map(|argument| c_string(command, argument.as_bytes()))
+        .map(|argument| c_string(command, &os_text::bytes(argument)))
         .collect()
 }
 
@@ -175,14 +175,14 @@ fn environment(command: &Command) -> Result<Vec<CString>, SpawnError> {
     let theirs = theirs.map(|(_, (name, value))| (name.as_str(), value.as_str()));
     let ours = ours.iter().map(|(name, value)| (*name, value.as_str()));
     ours.chain(theirs)
-        .map(|(name, value)| c_string(command, format!("{name}={value}").as_bytes()))
+        .map(|(name, value)| c_string(command, &os_text::bytes(&format!("{name}={value}"))))
         .collect()
 }
 
 fn c_string(command: &Command, bytes: &[u8]) -> Result<CString, SpawnError> {
     CString::new(bytes).map_err(|_: NulError| SpawnError::Failed {
         step: "hand its arguments and environment to",
-        path: command.program.clone(),
+        path: os_text::shown(&command.program).into_owned(),
         reason: "one of them holds a NUL byte".to_owned(),
     })
 }

@@ -28,7 +28,9 @@ const DEADLINE: Duration = Duration::from_secs(30);
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
 fn command(program: &str, args: &[&str]) -> Command {
-    let path = std::env::var("PATH").unwrap_or_default();
+    let path = std::env::var_os("PATH")
+        .map(|path| crate::domain::os_text::kept_os(&path))
+        .unwrap_or_default();
     let instance = format!("test{}", std::process::id());
     Command {
         program: program.to_owned(),

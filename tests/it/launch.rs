@@ -1,6 +1,6 @@
 //! What a run is given: environment, folder, descriptors, a process group, arguments.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ffi::OsString, os::unix::ffi::OsStringExt as _};
 
 use crate::site::{Setup, Site};
 
@@ -46,6 +46,32 @@ fn a_worker_has_what_env_says_and_the_marks_and_nothing_else() {
     assert_eq!(a["ARCANOS_URL"], format!("http://{}", site.address().unwrap()));
     assert_ne!(a["ARCANOS_RUN_ID"], b["ARCANOS_RUN_ID"]);
     assert_eq!(site.wait_state("b", "running").at("/model"), "gpt-of-b");
+}
+
+#[test]
+fn variables_and_paths_that_are_not_utf8_reach_a_worker_as_they_are() {
+    let latin = |text: &[u8]| OsString::from_vec(text.to_vec());
+    let site = Setup::new()
+        .set("env.inherit", "['*']")
+        .set("env.set", "{ COPY = 'x${JUNK}' }")
+        .set("workers.a.cwd", "'${FOLDER}'")
+        .set("workers.a.args", "['${JUNK}']")
+        .env("JUNK", latin(b"caf\xe9"))
+        .env("FOLDER", latin(b"d\xe9p\xf4t"))
+        .env(latin(b"N\xc4ME"), "named")
+        .worker("a.sh", "{ cat /proc/$$/environ; pwd; printf %s \"$1\"; } > $HOME/draft; mv $HOME/draft $HOME/seen; exec sleep 86400")
+        .lay();
+    std::fs::create_dir(site.root().join(latin(b"d\xe9p\xf4t"))).unwrap();
+    let mut site = site;
+    site.start();
+    site.wait_state("a", "running");
+    let seen = site.wait_until("its environment", |site| std::fs::read(site.path("seen")).ok());
+    for part in
+        [&b"JUNK=caf\xe9\0"[..], b"COPY=xcaf\xe9\0", b"N\xc4ME=named\0", b"/d\xe9p\xf4t\ncaf\xe9"]
+    {
+        let shown = String::from_utf8_lossy(&seen);
+        assert!(seen.windows(part.len()).any(|at| at == part), "{part:?} in {shown}");
+    }
 }
 
 #[test]

@@ -22,9 +22,14 @@ impl Checker<'_> {
     /// Reports each regex of a list that does not compile.
     pub(super) fn regexes(&mut self, list: &[String], key: &KeyPath) {
         for (index, pattern) in list.iter().enumerate() {
-            if let Err(error) = compile(pattern) {
-                self.error_of_value(&key.index(index), &format!("is no regex: {}", reason(&error)));
-            }
+            self.regex(pattern, &key.index(index));
+        }
+    }
+
+    /// Reports a regex that does not compile.
+    pub(super) fn regex(&mut self, pattern: &str, key: &KeyPath) {
+        if let Err(error) = compile(pattern) {
+            self.error_of_value(key, &format!("is no regex: {}", reason(&error)));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The task of one run: spawns its process, moves what comes out of it, waits for its end.
 //!
-//! Channels: `stop_request`, a [`Latest`], and `inputs`, a [`Mailbox`], from the worker's task;
+//! Channels: `stop_request`, a [`Latest`], and `deliveries`, a [`Mailbox`], from the worker's task;
 //! `events` to it. What the run sends on its own channel is logged here; the worker's task gets
 //! only what may change the worker's state.
 
@@ -10,29 +10,33 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     context::Context,
-    live_run::{RunEvent, StopRequest},
+    end_facts,
+    live_run::{Delivery, RunEvent, StopRequest},
     panic_cleanup,
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
     domain::{
-        ActivityKind, Evidence, Exit, InstanceName, LastActivity, RunId, Stamp, WorkerSpec,
-        reachable_address,
+        ActivityKind, Evidence, Exit, InstanceName, LastActivity, RunId, Stamp, StopMessage,
+        StopPolicy, WorkerSpec, os_text, reachable_address,
     },
     failpoint::failpoint,
     files::{
         self,
-        logs::{LogLine, Stream, TailQuery, WorkerLog},
+        logs::{LineWatch, LogLine, Source, Stream, TailQuery, WorkerLog},
     },
     process::{self, Channel, Command, Incoming, Process, SpawnError, Spawned},
     text,
     timer::until,
-    worker::{Event, RunKey, diagnose, telling},
+    worker::{Event, Report, RunKey, telling},
 };
 
 /// How long a run's channel is read after the run has ended. The figure is the contract's.
@@ -49,6 +53,9 @@ const SHOWN: usize = 1024;
 /// An error of the SDK with its causes takes up to forty.
 const LAST_LINES: usize = 80;
 
+/// How long the project's folders may take to be searched for what a failure is about.
+const FACTS_LIMIT: Duration = Duration::from_secs(1);
+
 /// How many of them are kept for people to see.
 const KEPT_LINES: usize = 20;
 
@@ -63,9 +70,10 @@ pub(super) struct Launch {
     pub(super) spec: Arc<WorkerSpec>,
     pub(super) input: Option<String>,
     pub(super) stop_request: Arc<Latest<StopRequest>>,
-    pub(super) inputs: Arc<Mailbox<String>>,
+    pub(super) deliveries: Arc<Mailbox<Delivery>>,
     pub(super) events: Arc<Mailbox<RunEvent>>,
     pub(super) activity: Arc<Latest<Option<LastActivity>>>,
+    pub(super) ready_line: Arc<LineWatch>,
     pub(super) log: WorkerLog,
 }
 
@@ -74,7 +82,8 @@ enum Wake {
     Exited(Exit),
     Message(Option<Incoming>),
     StopRequest,
-    Input(String),
+    Delivery(Delivery),
+    ReadyLine,
     /// The run has had the shutdown message for long enough.
     GraceOver,
 }
@@ -106,8 +115,10 @@ impl Launch {
         let instance = InstanceName::new(&process.pid().to_string());
         self.send(Event::Spawned { run, id: self.id.clone(), instance }).await;
         let ended = CancellationToken::new();
-        let out = self.log.capture(stdout, Stream::Stdout, &self.id, &ended);
-        let err = self.log.capture(stderr, Stream::Stderr, &self.id, &ended);
+        let watch = Some(&*self.ready_line);
+        let source = |stream| Source { stream, run: &self.id, ended: &ended, watch };
+        let out = self.log.capture(stdout, source(Stream::Stdout));
+        let err = self.log.capture(stderr, source(Stream::Stderr));
         let channel = channel.and_then(|fd| match Channel::new(fd) {
             Ok(channel) => Some(channel),
             Err(error) => {
@@ -152,7 +163,8 @@ impl Launch {
         }
         // Check the mode anew: a restart after a crash may come before the observer sees that the
         // file was opened to others.
-        let open = files::open_to_all(&launch.file);
+        let is_asked = !self.spec.accepts_open;
+        let open = is_asked.then(|| files::open_to_all(&launch.file)).flatten();
         if let Some(reason) = open.or_else(|| self.spec.untrusted.clone()) {
             let path = launch.file.display().to_string();
             return Err(SpawnError::Failed { step: "run", path, reason });
@@ -164,7 +176,7 @@ impl Launch {
         // Node resolves the links of the main file but not those of `process.argv[1]`; the idioms
         // that compare the two hold only for a path without links.
         let real = std::fs::canonicalize(&launch.file).unwrap_or_else(|_| launch.file.clone());
-        let real = real.to_string_lossy();
+        let real = os_text::kept_path(&real);
         let mut command = Command {
             program: launch.program.clone(),
             args: launch.args.iter().map(|arg| arg.for_file(&real)).collect(),
@@ -193,8 +205,8 @@ struct RunningChild<'a> {
     since: Stamp,
     process: Process,
     channel: Option<Channel>,
-    /// When the signal that asks it to end is due, and which.
-    signal: Option<(Instant, i32)>,
+    /// When the signal that asks it to end is due, and how it is sent.
+    signal: Option<(Instant, StopPolicy)>,
 }
 
 impl RunningChild<'_> {
@@ -206,7 +218,11 @@ impl RunningChild<'_> {
                 Wake::Message(Some(message)) => Box::pin(self.on_message(message)).await,
                 Wake::Message(None) => self.channel = None,
                 Wake::StopRequest => self.apply(),
-                Wake::Input(input) => self.pass_on(&input),
+                Wake::Delivery(Delivery::Input(input)) => self.pass_on(&input),
+                Wake::Delivery(Delivery::Signal(signal)) => self.process.signal_leader(signal),
+                Wake::ReadyLine => {
+                    self.launch.send(Event::PrintedReadyLine(self.launch.key)).await;
+                }
                 Wake::GraceOver => self.ask_to_stop(),
             }
         }
@@ -220,8 +236,9 @@ impl RunningChild<'_> {
         tokio::select! {
             exit = self.process.exited() => Wake::Exited(exit),
             () = self.launch.stop_request.changed() => Wake::StopRequest,
-            input = self.launch.inputs.take() => Wake::Input(input),
-            message = next_message(channel) => Wake::Message(message),
+            delivery = self.launch.deliveries.take() => Wake::Delivery(delivery),
+            () = self.launch.ready_line.found() => Wake::ReadyLine,
+            message = super::live_run::next_message(channel) => Wake::Message(message),
             () = until(signal) => Wake::GraceOver,
         }
     }
@@ -230,22 +247,40 @@ impl RunningChild<'_> {
         let request = self.launch.stop_request.get();
         if request.is_kill {
             self.process.kill();
-        } else if let Some((signal, timeout)) = request.stop {
-            let speaker = self.channel.as_mut().filter(|channel| channel.has_spoken());
-            // A run that does not read its channel gets the signal at once.
-            let has_message = speaker.is_some_and(|channel| channel.shutdown(timeout).is_ok());
-            let grace =
-                if has_message { SHUTDOWN_MESSAGE_GRACE.min(timeout / 2) } else { Duration::ZERO };
-            self.signal = Some((Instant::now() + grace, signal));
-            if !has_message {
+        } else if let Some(policy) = request.stop {
+            self.process.begin_stop();
+            let grace = self.send_shutdown(policy);
+            self.signal = Some((Instant::now() + grace, policy));
+            if grace.is_zero() {
                 self.ask_to_stop();
             }
         }
     }
 
+    /// Sends the run the shutdown message, if it is for it. Returns how long the signal waits.
+    fn send_shutdown(&mut self, policy: StopPolicy) -> Duration {
+        let StopPolicy { message, timeout, .. } = policy;
+        let is_for = |channel: &&mut Channel| match message {
+            StopMessage::Object => channel.has_spoken(),
+            // A worker of PM2 may only listen.
+            StopMessage::String => true,
+        };
+        let channel = self.channel.as_mut().filter(is_for);
+        // A run that does not read its channel gets the signal at once.
+        if channel.is_none_or(|channel| channel.shutdown(message, timeout).is_err()) {
+            return Duration::ZERO;
+        }
+        match message {
+            StopMessage::Object => SHUTDOWN_MESSAGE_GRACE.min(timeout / 2),
+            // PM2 sends such a worker no signal, so it may have no handler for one, and would die
+            // of it in the middle of its end.
+            StopMessage::String => timeout / 2,
+        }
+    }
+
     fn ask_to_stop(&mut self) {
-        if let Some((_, signal)) = self.signal.take() {
-            self.process.ask_to_stop(signal);
+        if let Some((_, policy)) = self.signal.take() {
+            self.process.ask_to_stop(policy.signal, policy.to);
         }
     }
 
@@ -316,17 +351,36 @@ impl RunningChild<'_> {
     /// Collects what may explain the end of the run.
     async fn evidence(&self, exit: Exit) -> Evidence {
         let peak_memory = self.process.peak_memory();
-        if exit.is_success() || self.launch.stop_request.get().stop.is_some() {
-            return Evidence { peak_memory, ..Evidence::default() };
+        let killed_remains = self.process.killed_remains();
+        let is_success = self.launch.spec.policy.restart.success_codes.includes(exit);
+        // Only an end with 0 may need an explanation though it is a success.
+        let is_own_code = is_success && exit != Exit::Code(0);
+        if is_own_code || self.launch.stop_request.get().stop.is_some() {
+            return Evidence { peak_memory, killed_remains, ..Evidence::default() };
         }
         let lines = self.last_lines().await;
         let diagnosis = match self.process.ran_out_of_memory() {
             true => Some("it met its `limits.memory`, and the kernel killed it".to_owned()),
-            false => diagnose(exit, &lines),
+            false => self.diagnosis(exit, &lines).await,
         };
+        if is_success {
+            return Evidence { diagnosis, peak_memory, killed_remains, ..Evidence::default() };
+        }
         let cut = |line: &String| line.chars().take(KEPT_WIDTH).collect();
         let last_lines = telling(&lines, KEPT_LINES).iter().map(cut).collect();
-        Evidence { diagnosis, last_lines, peak_memory }
+        Evidence { diagnosis, last_lines, peak_memory, killed_remains }
+    }
+
+    /// Why the run ended, by its own last words.
+    async fn diagnosis(&self, exit: Exit, lines: &[String]) -> Option<String> {
+        let report = Report::new(exit, lines);
+        let questions = report.questions();
+        let spec = Arc::clone(&self.launch.spec);
+        let address = *self.launch.context.address.borrow();
+        // The folders of the project may lie on a disk that hangs.
+        let asked = spawn_blocking(move || end_facts::look_up(&questions, &spec.launch, address));
+        let facts = timeout(FACTS_LIMIT, asked).await;
+        report.reason(&facts.ok().and_then(Result::ok).unwrap_or_default())
     }
 
     /// The run's last lines on stderr, oldest first.
@@ -340,13 +394,5 @@ impl RunningChild<'_> {
         let lines = logs.tail(Some(&self.launch.spec.id), &query).await;
         let is_own = |line: &LogLine| line.run.as_ref().is_some_and(|run| *run == self.launch.id);
         lines.into_iter().filter(is_own).map(|line| line.text).collect()
-    }
-}
-
-/// The next message of the run; never without a channel.
-async fn next_message(channel: &mut Option<Channel>) -> Option<Incoming> {
-    match channel {
-        Some(channel) => channel.recv().await,
-        None => std::future::pending().await,
     }
 }

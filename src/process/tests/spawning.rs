@@ -206,6 +206,20 @@ fn what_the_machine_refuses_for_the_moment_names_the_program() {
     assert!(error.to_string().starts_with("make a process for `/bin/sh`: "), "{error}");
 }
 
+#[test]
+fn what_a_user_may_not_do_names_the_user() {
+    let mut command = sh("true");
+    command.user = Some("nobody".to_owned());
+    let failure = Failure { step: Step::Exec, errno: Errno::ACCESS };
+    let error = SpawnError::in_child(failure, &command, "/root/bin/node");
+    let said = error.to_string();
+    assert!(
+        said.starts_with("execute `/root/bin/node` as user nobody: Permission denied"),
+        "{said}"
+    );
+    assert!(!error.is_transient());
+}
+
 /// Plays an arcanos that is short of descriptors: a process of its own, as the limit is too.
 #[tokio::test]
 #[ignore = "run by another test as a process of its own"]
