@@ -7,9 +7,22 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 /// The longest id, in bytes (all of its characters are ASCII).
 const MAX_LENGTH: usize = 64;
 
-/// Words that the command line and the routes use for themselves.
-const RESERVED: [&str; 8] =
-    ["arcanos", "status", "logs", "start", "stop", "restart", "restart-all", "run"];
+/// Words that the command line, the routes and the logs use for themselves.
+const RESERVED: [&str; 13] = [
+    "arcanos",
+    "status",
+    "logs",
+    "start",
+    "stop",
+    "restart",
+    "restart-all",
+    "run",
+    "pause",
+    "resume",
+    "all",
+    "prepare",
+    "WorkerManager",
+];
 
 /// The name of a worker: its file name without the last extension.
 ///
@@ -236,6 +249,18 @@ mod tests {
             assert_eq!(WorkerId::of_file_name(name), Err(reason), "{name}");
         }
         assert!(WorkerId::parse(&"x".repeat(64)).is_ok());
+    }
+
+    #[test]
+    fn the_words_of_arcanos_are_no_ids_and_others_like_them_are() {
+        let words = "arcanos status logs start stop restart restart-all run pause resume all \
+                     prepare WorkerManager";
+        for word in words.split_whitespace() {
+            let reserved = Err(InvalidId::Reserved(word.to_owned()));
+            assert_eq!(WorkerId::of_file_name(&format!("{word}.py")), reserved);
+            assert!(WorkerId::parse(&format!("{word}2")).is_ok(), "{word}2");
+        }
+        assert!(WorkerId::parse("workermanager").is_ok() && WorkerId::parse("All").is_ok());
     }
 
     proptest! {
