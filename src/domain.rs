@@ -32,8 +32,8 @@ pub use probe::{Probe, ProbeAnswer, ProbeCommand, ProbeTarget};
 pub use schedule::{CatchUp, ScheduleMark, SchedulePolicy};
 pub use spec::{
     Argument, Attempts, Backoff, Concurrency, ExitCodes, Fingerprint, Launch, Limits, Mode,
-    OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, StartPolicy, StopMessage, StopPolicy,
-    StopTarget, WorkerSpec,
+    OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, StartPolicy, Stdin, StopMessage,
+    StopPolicy, StopTarget, WorkerSpec,
 };
 pub use stamp::{Stamp, human_delay, human_uptime};
 pub use state::State;

@@ -12,7 +12,7 @@ use std::{
 use super::secret::{NamedSecret, Secret};
 use crate::domain::{
     Attempts, Concurrency, EnvMap, Limits, Mode, OnChange, Policy, Probe, RestartPolicy,
-    SchedulePolicy, StartPolicy, StopPolicy, WorkerId,
+    SchedulePolicy, StartPolicy, Stdin, StopPolicy, WorkerId,
 };
 
 /// Everything `arcanos.toml` and the layers above it say, checked.
@@ -271,6 +271,8 @@ pub struct WorkerSettings {
     pub mode: Option<Mode>,
     /// Instead of the rule's.
     pub command: Option<Vec<String>>,
+    /// What its runs find on stdin.
+    pub stdin: Stdin,
     /// Limits on its runs.
     pub limits: Limits,
     /// The system user it runs as.
@@ -307,6 +309,7 @@ impl Config {
             on_change: self.on_change,
             mode: None,
             command: None,
+            stdin: Stdin::default(),
             limits: Limits::default(),
             user: None,
         }

@@ -16,7 +16,7 @@ use super::{
     },
 };
 use crate::domain::{
-    Backoff, CatchUp, Mode, OnChange, ReadyRule, RestartWhen, StopMessage, StopTarget,
+    Backoff, CatchUp, Mode, OnChange, ReadyRule, RestartWhen, Stdin, StopMessage, StopTarget,
 };
 
 /// A table that can lie over another one.
@@ -346,6 +346,8 @@ table! {
         mode: Mode,
         /// Instead of its rule's command.
         command: Vec<String>,
+        /// What its runs find on stdin: its end, or a pipe that stays open and empty.
+        stdin: Stdin,
         /// What its runs may use at most.
         limits: RawLimits,
         /// The system user it runs as; needs root.

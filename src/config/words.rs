@@ -8,7 +8,7 @@ use super::{
     values::{REFERENCE, Reading},
 };
 use crate::domain::{
-    Backoff, CatchUp, Mode, OnChange, ReadyRule, RestartWhen, StopMessage, StopTarget,
+    Backoff, CatchUp, Mode, OnChange, ReadyRule, RestartWhen, Stdin, StopMessage, StopTarget,
 };
 
 /// Makes a type readable from these words, with its schema.
@@ -50,6 +50,7 @@ words!(Watch: "auto" => Auto, "native" => Native, "poll" => Poll);
 words!(WorldWritable: "reject" => Reject, "warn" => Warn);
 words!(View: "code" => Code, "raw" => Raw);
 words!(Mode: "auto" => Auto, "script" => Script, "task" => Task);
+words!(Stdin: "null" => Null, "open" => Open);
 words!(RestartWhen: "on-failure" => OnFailure, "always" => Always, "never" => Never);
 words!(Backoff: "exponential" => Exponential, "fixed" => Fixed);
 words!(CatchUp: "none" => None, "one" => One);

@@ -58,6 +58,9 @@ pub struct Launch {
     pub ipc: bool,
     /// Whether the file's default export is called.
     pub mode: Mode,
+    /// What the run finds on its stdin.
+    #[serde(default)]
+    pub stdin: Stdin,
     /// Limits on what the run may use.
     pub limits: Limits,
     /// The system user to run as; `None` is the user of arcanos.
@@ -152,6 +155,17 @@ impl Mode {
             Self::Task => "task",
         }
     }
+}
+
+/// What a run finds on its stdin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stdin {
+    /// Its end.
+    #[default]
+    Null,
+    /// Nothing, and no end while the run lasts.
+    Open,
 }
 
 /// What a run may use at most; `None` is no limit of ours.

@@ -178,6 +178,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
             cwd: settings.cwd.clone().unwrap_or_else(|| surroundings.base.clone()),
             ipc,
             mode,
+            stdin: settings.stdin,
             limits: settings.limits,
             user: settings.user.clone(),
             fingerprint: Fingerprint(candidate.fingerprint.0 ^ packages),

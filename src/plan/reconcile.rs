@@ -119,6 +119,7 @@ fn launch_difference(old: &Launch, new: &Launch, sources: &Sources<'_>) -> Vec<C
     causes.extend(keys(&[
         ("cwd", old.cwd != new.cwd),
         ("mode", old.mode != new.mode),
+        ("stdin", old.stdin != new.stdin),
         ("limits.memory", old.limits.memory != new.limits.memory),
         ("limits.open_files", old.limits.open_files != new.limits.open_files),
         ("limits.cpu", old.limits.cpu != new.limits.cpu),

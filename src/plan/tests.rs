@@ -213,6 +213,8 @@ fn an_unchanged_candidate_keeps_its_spec_and_a_restart_names_its_cause() {
     assert_eq!(reason("[workers.a]\nenv = { E = \"1\" }\n", 1), "env E");
     assert_eq!(reason("[stop]\ntimeout = \"1s\"\n", 1), "stop.timeout");
     assert_eq!(reason("[workers.a]\nargs = [\"x\"]\nlimits.cpu = 1.0\n", 1), "args, limits.cpu");
+    assert_eq!(reason("[workers.a]\nstdin = \"open\"\n", 1), "stdin");
+    assert_eq!(reason("[workers.a]\nstdin = \"null\"\n", 1), "");
     assert_eq!(reason("[workers.a]\ncommand = [\"deno\", \"{file}\"]\n", 1), "command");
     let policies = "restart = { delay = \"1s\", backoff = \"fixed\" }\nschedule = \"@daily\"\n\
                     timezone = \"Asia/Tokyo\"\n";

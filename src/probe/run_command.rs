@@ -6,7 +6,7 @@ use tokio::{io, net::unix::pipe, time::sleep};
 
 use super::question::Question;
 use crate::{
-    domain::{Exit, Limits, ProbeAnswer, ProbeCommand, human_delay},
+    domain::{Exit, Limits, ProbeAnswer, ProbeCommand, Stdin, human_delay},
     process::{Command, Process, Spawned, Spawner},
 };
 
@@ -32,6 +32,7 @@ pub(super) async fn run_command(
         env: command.env.0.clone().into_iter().collect(),
         cwd: command.cwd.clone(),
         ipc: false,
+        stdin: Stdin::Null,
         limits: Limits::default(),
         user: None,
         run: question.id.clone(),

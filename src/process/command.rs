@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use rustix::io::Errno;
 
 use super::plan::{Failure, Step};
-use crate::domain::{Limits, RunId};
+use crate::domain::{Limits, RunId, Stdin};
 
 /// A process to be spawned. Not `Debug`: its environment holds secrets.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct Command {
     pub cwd: PathBuf,
     /// Whether it gets a Node channel.
     pub ipc: bool,
+    /// What it finds on its stdin.
+    pub stdin: Stdin,
     /// What it may use.
     pub limits: Limits,
     /// The system user it runs as; `None` is ours. Another one needs root.

@@ -48,6 +48,8 @@ pub(super) struct Launched {
 
 /// One side of all that a run is connected by.
 pub(super) struct Ends {
+    /// Ours is written to by nobody; `None` is `/dev/null`.
+    pub(super) stdin: Option<OwnedFd>,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
     pub(super) channel: Option<OwnedFd>,

@@ -80,7 +80,7 @@ fn bare(source: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Limits, RunId};
+    use crate::domain::{Limits, RunId, Stdin};
 
     fn command(program: &str) -> Command {
         Command {
@@ -89,6 +89,7 @@ mod tests {
             env: Vec::new(),
             cwd: "/".into(),
             ipc: true,
+            stdin: Stdin::Null,
             limits: Limits::default(),
             user: None,
             run: RunId::new("test", 1),

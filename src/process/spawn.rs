@@ -38,6 +38,9 @@ pub struct Spawner {
 pub struct Spawned {
     /// Its handle.
     pub process: Process,
+    /// What keeps its stdin from ending, to be held until it has exited; `None` if that is
+    /// `/dev/null`. Nothing is ever written to it.
+    pub stdin: Option<OwnedFd>,
     /// What it writes to stdout.
     pub stdout: OwnedFd,
     /// What it writes to stderr.
@@ -100,6 +103,7 @@ impl Spawner {
         })?;
         Ok(Spawned {
             process,
+            stdin: launched.ends.stdin,
             stdout: launched.ends.stdout,
             stderr: launched.ends.stderr,
             channel: launched.ends.channel,

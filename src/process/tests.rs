@@ -18,7 +18,7 @@ use tokio::{io::AsyncReadExt, net::unix::pipe::Receiver};
 
 use super::{Channel, Command, Incoming, Spawned, Spawner, prepare_node, proc};
 use crate::{
-    domain::{Exit, Limits, Mode, RunId},
+    domain::{Exit, Limits, Mode, RunId, Stdin},
     procfs,
 };
 
@@ -38,6 +38,7 @@ fn command(program: &str, args: &[&str]) -> Command {
         env: vec![("PATH".to_owned(), path)],
         cwd: PathBuf::from("/"),
         ipc: false,
+        stdin: Stdin::Null,
         limits: Limits::default(),
         user: None,
         run: RunId::new(&instance, RUNS.fetch_add(1, Ordering::Relaxed)),

@@ -197,3 +197,21 @@ fn a_limit_that_the_machine_cannot_hold_is_a_warning_in_the_status() {
     let is_shown = a.at("/warnings").to_string().contains("limits.memory");
     assert_eq!(is_shown, was_told, "{}\n{}", a.at("/warnings"), site.session());
 }
+
+#[test]
+fn stdin_ends_at_once_or_stays_open_until_the_run_ends() {
+    let reader = "cat; echo over >> $HOME/$ARCANOS_WORKER_ID.over";
+    let mut site = Setup::new()
+        .set("workers.b.stdin", "'open'")
+        .worker("a.sh", reader)
+        .worker("b.sh", reader)
+        .start();
+    site.wait_state("a", "completed");
+    let open = site.wait_state("b", "running");
+    assert!(!site.path("b.over").exists());
+    // It is part of the launch: the edit replaces the run.
+    site.unset("workers.b.stdin");
+    let closed = site.wait_state("b", "completed");
+    assert_eq!(closed.starts(), open.starts() + 1);
+    assert_eq!(site.read("b.over"), "over\n");
+}

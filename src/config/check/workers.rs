@@ -134,6 +134,7 @@ impl Checker<'_> {
             on_change: on_change.on_change?,
             mode: raw.mode,
             command: raw.command,
+            stdin: raw.stdin.unwrap_or_default(),
             limits: limits(&raw.limits.unwrap_or_default()),
             user: raw.user.filter(|user| !user.is_empty()),
         })

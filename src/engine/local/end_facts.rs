@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    domain,
+    domain::{self, Stdin},
     worker::{Facts, Questions, VariableState},
 };
 
@@ -32,7 +32,7 @@ pub(super) fn look_up(
         variable: variable.map_or(VariableState::Unset, |name| variable_state(name, launch)),
         is_port_ours: questions.port.is_some() && questions.port == address.map(|a| a.port()),
         user: launch.user.clone(),
-        is_stdin_empty: true,
+        is_stdin_empty: launch.stdin == Stdin::Null,
     }
 }
 

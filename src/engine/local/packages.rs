@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::context::{Context, Phase};
 use crate::{
-    domain::{Exit, Limits, WorkerId, human_delay, os_text},
+    domain::{Exit, Limits, Stdin, WorkerId, human_delay, os_text},
     engine::runtime::{Packages, Preparation},
     files::{
         logs::{Source, Stream, TailQuery},
@@ -250,6 +250,7 @@ impl Preparer {
             env: self.environment.clone(),
             cwd,
             ipc: false,
+            stdin: Stdin::Null,
             limits: Limits::default(),
             user: None,
             // Recorded like any run, so that the next start ends what a killed arcanos left of it.

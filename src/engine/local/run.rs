@@ -95,7 +95,7 @@ impl Launch {
         let run = self.key;
         let since = Stamp::now();
         let spawned = Box::pin(self.spawn()).await;
-        let Spawned { process, stdout, stderr, channel, warnings } = match spawned {
+        let Spawned { process, stdin, stdout, stderr, channel, warnings } = match spawned {
             Ok(spawned) => spawned,
             Err(error) => {
                 let is_transient = error.is_transient();
@@ -134,6 +134,7 @@ impl Launch {
             exit
         };
         let (exit, (), ()) = tokio::join!(watched, out, err);
+        drop(stdin);
         child.log_survivors();
         let evidence = Box::pin(child.evidence(exit)).await;
         self.send(Event::Exited { run, exit, evidence }).await;
@@ -183,6 +184,7 @@ impl Launch {
             env: env.into_iter().collect(),
             cwd: launch.cwd.clone(),
             ipc: launch.ipc,
+            stdin: launch.stdin,
             limits: launch.limits,
             user: launch.user.clone(),
             run: self.id.clone(),

@@ -11,6 +11,7 @@ use super::{
     Done, Duration, Exit, Instant, Receiver, Spawner, command, finish, first_line, run, sh, spawn,
     text, within,
 };
+use crate::domain::Stdin;
 use crate::process::{
     SpawnError,
     plan::{Failure, Step},
@@ -120,6 +121,21 @@ async fn what_cannot_be_spawned_says_why_with_the_path() {
     }
     let missing = within(spawner.spawn(command("no-such-program", &[]))).await.err();
     assert_eq!(missing, Some(SpawnError::Missing { path: "no-such-program".to_owned() }));
+}
+
+#[tokio::test]
+async fn an_open_stdin_is_empty_and_ends_only_when_it_is_let_go() {
+    let spawner = Spawner::start().expect("threads");
+    let mut command = sh("exec cat");
+    command.stdin = Stdin::Open;
+    let mut reader = spawn(&spawner, command.clone()).await;
+    // A run that began later holds no end of it either, nor does the reader itself.
+    let _other = spawn(&spawner, command).await;
+    let early = tokio::time::timeout(Duration::from_millis(200), reader.process.exited()).await;
+    assert!(early.is_err(), "{early:?}");
+    drop(reader.stdin);
+    assert_eq!(within(reader.process.exited()).await, Exit::Code(0));
+    assert_eq!(text(reader.stdout).await, "");
 }
 
 #[tokio::test]

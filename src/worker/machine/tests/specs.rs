@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use crate::{
     domain::{
         Attempts, Backoff, EnvMap, Fingerprint, Launch, Limits, Mode, OnChange, Policy, ReadyRule,
-        RestartPolicy, RestartWhen, StartPolicy, StopMessage, StopPolicy, StopTarget, WorkerId,
-        WorkerSpec,
+        RestartPolicy, RestartWhen, StartPolicy, Stdin, StopMessage, StopPolicy, StopTarget,
+        WorkerId, WorkerSpec,
     },
     worker::Schedule,
 };
@@ -32,6 +32,7 @@ pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<Wo
             cwd: PathBuf::from("/"),
             ipc: true,
             mode: Mode::Script,
+            stdin: Stdin::default(),
             limits: Limits::default(),
             user: None,
             fingerprint: Fingerprint(version.into()),
