@@ -358,7 +358,7 @@ table! {
 table! {
     /// What a worker's runs may use at most.
     RawLimits {
-        /// Memory of all its processes together; needs a writable cgroup v2.
+        /// Memory of all its processes together; without a writable cgroup v2 it is looked at every 2 s.
         memory: ByteSize,
         /// Open files of each of its processes.
         open_files: Count,

@@ -41,6 +41,9 @@ const SIGNALS: [(i32, &str); 31] = [
     (31, "SIGSYS"),
 ];
 
+/// A mebibyte.
+const MIB: u64 = 1 << 20;
+
 /// How a process ended: by itself with a code, or by a signal. Never both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Exit {
@@ -90,6 +93,13 @@ pub enum ExitCause {
     /// It was stopped since its probe failed so many times in a row, the last time with this
     /// reason.
     Unresponsive(u32, String),
+    /// It was stopped since it had more memory than `limits.memory`; both in bytes.
+    OverMemory {
+        /// What it had.
+        used: u64,
+        /// What it may have.
+        limit: u64,
+    },
     /// It gave the cause itself, on its channel.
     Said(String),
     /// Its output or the way of its end shows the cause; a sentence of the diagnosis.
@@ -110,6 +120,13 @@ impl fmt::Display for ExitCause {
             Self::RunTimeout(limit) => {
                 write!(f, "it ran longer than `start.run_timeout` = {}", human_delay(*limit))
             }
+            // Rounded apart: what is more also reads as more.
+            Self::OverMemory { used, limit } => write!(
+                f,
+                "it used {} MiB, more than its limits.memory of {} MiB",
+                used.div_ceil(MIB),
+                limit / MIB
+            ),
             Self::KilledRemains(1) => f.write_str(
                 "a process that it had started did not end within `stop.timeout` and was killed",
             ),
@@ -221,6 +238,10 @@ mod tests {
             (
                 ExitReason::Cause(ExitCause::Unresponsive(1, "GET x answered 503".to_owned())),
                 "unresponsive: its probe failed: GET x answered 503",
+            ),
+            (
+                ExitReason::Cause(ExitCause::OverMemory { used: (64 << 20) + 1, limit: 64 << 20 }),
+                "it used 65 MiB, more than its limits.memory of 64 MiB",
             ),
         ] {
             assert_eq!(reason.to_string(), text);

@@ -10,6 +10,7 @@
 
 mod context;
 mod end_facts;
+mod evidence;
 mod gate;
 mod launch_limiter;
 mod live_run;

@@ -18,6 +18,7 @@ use tokio::{
 use super::{
     cgroup::RunGroup,
     command::{Command, SpawnError},
+    memory::MemoryWatch,
     reaper::Reaper,
     sys::{self, Ending},
 };
@@ -43,6 +44,7 @@ pub(super) struct Request {
 pub(super) struct Launched {
     pub(super) leader: Leader,
     pub(super) ends: Ends,
+    pub(super) memory: Option<MemoryWatch>,
     pub(super) warnings: Vec<String>,
 }
 

@@ -11,6 +11,7 @@ use tokio::{
 use super::{
     command::{Command, SpawnError},
     leader::{Launched, Request, SpawnerInner},
+    memory::MemoryWatch,
     proc,
     reaper::Reaper,
     run::Process,
@@ -47,6 +48,8 @@ pub struct Spawned {
     pub stderr: OwnedFd,
     /// Our end of the Node channel, for [`Channel::new`](super::Channel::new).
     pub channel: Option<OwnedFd>,
+    /// Its memory, if that has a limit which the kernel does not hold.
+    pub memory: Option<MemoryWatch>,
     /// What could not be done for it, in words: a limit that this machine cannot hold.
     pub warnings: Vec<String>,
 }
@@ -107,6 +110,7 @@ impl Spawner {
             stdout: launched.ends.stdout,
             stderr: launched.ends.stderr,
             channel: launched.ends.channel,
+            memory: launched.memory,
             warnings: launched.warnings,
         })
     }

@@ -28,6 +28,7 @@ use super::{
     identity,
     leader::{Ends, Launched, Leader, Request, SpawnerInner},
     lookup,
+    memory::MemoryWatch,
     plan::{Identity, Plan},
     proc, rlimit,
     rlimit_tag::RlimitTag,
@@ -115,6 +116,10 @@ impl SpawnThread {
         let (pid, pidfd) = sys::clone_process(&plan, &mut self.stack).map_err(|failure| {
             SpawnError::in_child(failure, command, &program.display().to_string())
         })?;
+        let unheld = command.limits.memory.filter(|_| cgroup.is_none());
+        let memory = unheld.map(|limit| {
+            MemoryWatch::new(command.run.clone(), pid.as_raw_pid().cast_unsigned(), limit)
+        });
         let leader = Leader {
             run: command.run.clone(),
             pid,
@@ -123,7 +128,7 @@ impl SpawnThread {
             spawner: Arc::clone(spawner),
             is_reaped: AtomicBool::new(false),
         };
-        Ok(Launched { leader, ends: ours, warnings })
+        Ok(Launched { leader, ends: ours, memory, warnings })
     }
 
     /// The pipes and the channel of a run: our ends and its own.

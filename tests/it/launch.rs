@@ -187,14 +187,12 @@ fn a_variable_that_is_read_and_set_but_not_passed_on_is_warned_of() {
 
 #[test]
 fn a_limit_that_the_machine_cannot_hold_is_a_warning_in_the_status() {
-    let site = Setup::new()
-        .set("workers.a.limits.memory", "'64MB'")
-        .worker("a.sh", "exec sleep 86400")
-        .start();
+    let site =
+        Setup::new().set("workers.a.limits.cpu", "0.5").worker("a.sh", "exec sleep 86400").start();
     let a = site.wait_state("a", "running");
     // Where there is a cgroup v2 to be written to, the limit holds and nothing is said.
-    let was_told = site.session().contains("limits.memory and limits.cpu are not applied");
-    let is_shown = a.at("/warnings").to_string().contains("limits.memory");
+    let was_told = site.session().contains("limits.cpu is not applied");
+    let is_shown = a.at("/warnings").to_string().contains("limits.cpu");
     assert_eq!(is_shown, was_told, "{}\n{}", a.at("/warnings"), site.session());
 }
 
@@ -214,4 +212,24 @@ fn stdin_ends_at_once_or_stays_open_until_the_run_ends() {
     let closed = site.wait_state("b", "completed");
     assert_eq!(closed.starts(), open.starts() + 1);
     assert_eq!(site.read("b.over"), "over\n");
+}
+
+#[test]
+fn a_run_over_its_memory_limit_is_ended_and_has_failed_whoever_holds_the_limit() {
+    let grows = "sh -c 'x=$(head -c 60000000 /dev/zero | tr \"\\0\" a); sleep 86400' & wait";
+    let site = Setup::new()
+        .set("workers.a.limits.memory", "'32MiB'")
+        .set("workers.a.restart.policy", "'never'")
+        .set("workers.b.limits.memory", "'512MiB'")
+        .worker("a.sh", grows)
+        .worker("b.sh", "exec sleep 86400")
+        .start();
+    let a = site.wait_state("a", "failed");
+    let reason = a.at("/reason").to_string();
+    assert!(reason.contains("limits.memory"), "{reason}");
+    // Said by arcanos, if there is no cgroup v2 to be written to.
+    let is_ours = reason.contains("more than its limits.memory of 32 MiB");
+    assert!(is_ours || reason.contains("the kernel killed it"), "{reason}");
+    let b = site.wait_state("b", "running");
+    assert_eq!((b.starts(), b.at("/warnings")), (1, serde_json::json!([])), "{b:?}");
 }

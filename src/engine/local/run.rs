@@ -10,33 +10,30 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    task::spawn_blocking,
-    time::{Instant, timeout},
-};
+use tokio::{task::spawn_blocking, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     context::Context,
-    end_facts,
+    evidence,
     live_run::{Delivery, RunEvent, StopRequest},
     panic_cleanup,
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
     domain::{
-        ActivityKind, Evidence, Exit, InstanceName, LastActivity, RunId, Stamp, StopMessage,
-        StopPolicy, WorkerSpec, os_text, reachable_address,
+        ActivityKind, Exit, InstanceName, LastActivity, RunId, Stamp, StopMessage, StopPolicy,
+        WorkerSpec, os_text, reachable_address,
     },
     failpoint::failpoint,
     files::{
         self,
-        logs::{LineWatch, LogLine, Source, Stream, TailQuery, WorkerLog},
+        logs::{LineWatch, Source, Stream, WorkerLog},
     },
-    process::{self, Channel, Command, Incoming, Process, SpawnError, Spawned},
+    process::{self, Channel, Command, Incoming, MemoryWatch, Process, SpawnError, Spawned},
     text,
     timer::until,
-    worker::{Event, Report, RunKey, telling},
+    worker::{Event, RunKey},
 };
 
 /// How long a run's channel is read after the run has ended. The figure is the contract's.
@@ -46,21 +43,12 @@ const DRAIN: Duration = Duration::from_millis(200);
 /// comes: the signal ends a run that has no handler for it at once.
 const SHUTDOWN_MESSAGE_GRACE: Duration = Duration::from_millis(200);
 
+/// How often the memory of a run is looked at whose limit the kernel does not hold. The figure is
+/// the contract's.
+const MEMORY_LOOK: Duration = Duration::from_secs(2);
+
 /// Bytes of an activity that the status shows.
 const SHOWN: usize = 1024;
-
-/// The last lines of stderr that are looked at for the cause of a failure.
-/// An error of the SDK with its causes takes up to forty.
-const LAST_LINES: usize = 80;
-
-/// How long the project's folders may take to be searched for what a failure is about.
-const FACTS_LIMIT: Duration = Duration::from_secs(1);
-
-/// How many of them are kept for people to see.
-const KEPT_LINES: usize = 20;
-
-/// Characters of each that are kept: with the above, what a failed worker costs.
-const KEPT_WIDTH: usize = 200;
 
 /// A run that is to be launched, with all that its task needs.
 pub(super) struct Launch {
@@ -86,6 +74,8 @@ enum Wake {
     ReadyLine,
     /// The run has had the shutdown message for long enough.
     GraceOver,
+    /// The run's memory is to be looked at.
+    MemoryLook,
 }
 
 impl Launch {
@@ -95,7 +85,7 @@ impl Launch {
         let run = self.key;
         let since = Stamp::now();
         let spawned = Box::pin(self.spawn()).await;
-        let Spawned { process, stdin, stdout, stderr, channel, warnings } = match spawned {
+        let Spawned { process, stdin, stdout, stderr, channel, memory, warnings } = match spawned {
             Ok(spawned) => spawned,
             Err(error) => {
                 let is_transient = error.is_transient();
@@ -126,7 +116,8 @@ impl Launch {
                 None
             }
         });
-        let mut child = RunningChild { launch: &self, since, process, channel, signal: None };
+        let memory = memory.map(|watch| (Instant::now() + MEMORY_LOOK, watch));
+        let mut child = RunningChild { launch: &self, process, channel, memory, signal: None };
         let watched = async {
             let exit = child.watch().await;
             ended.cancel();
@@ -136,7 +127,7 @@ impl Launch {
         let (exit, (), ()) = tokio::join!(watched, out, err);
         drop(stdin);
         child.log_survivors();
-        let evidence = Box::pin(child.evidence(exit)).await;
+        let evidence = Box::pin(evidence::collect(&self, &child.process, since, exit)).await;
         self.send(Event::Exited { run, exit, evidence }).await;
     }
 
@@ -203,10 +194,10 @@ impl Drop for Launch {
 /// A run with a process.
 struct RunningChild<'a> {
     launch: &'a Launch,
-    /// When it was launched: no line of it is older.
-    since: Stamp,
     process: Process,
     channel: Option<Channel>,
+    /// The memory that is to be looked at, and when; `None` as long as nobody has to.
+    memory: Option<(Instant, MemoryWatch)>,
     /// When the signal that asks it to end is due, and how it is sent.
     signal: Option<(Instant, StopPolicy)>,
 }
@@ -226,6 +217,7 @@ impl RunningChild<'_> {
                     self.launch.send(Event::PrintedReadyLine(self.launch.key)).await;
                 }
                 Wake::GraceOver => self.ask_to_stop(),
+                Wake::MemoryLook => Box::pin(self.look_at_memory()).await,
             }
         }
     }
@@ -235,6 +227,7 @@ impl RunningChild<'_> {
     async fn next(&mut self) -> Wake {
         let channel = &mut self.channel;
         let signal = self.signal.map(|(at, _)| at);
+        let look = self.memory.as_ref().map(|(at, _)| *at);
         tokio::select! {
             exit = self.process.exited() => Wake::Exited(exit),
             () = self.launch.stop_request.changed() => Wake::StopRequest,
@@ -242,6 +235,7 @@ impl RunningChild<'_> {
             () = self.launch.ready_line.found() => Wake::ReadyLine,
             message = super::live_run::next_message(channel) => Wake::Message(message),
             () = until(signal) => Wake::GraceOver,
+            () = until(look) => Wake::MemoryLook,
         }
     }
 
@@ -251,6 +245,7 @@ impl RunningChild<'_> {
             self.process.kill();
         } else if let Some(policy) = request.stop {
             self.process.begin_stop();
+            self.memory = None;
             let grace = self.send_shutdown(policy);
             self.signal = Some((Instant::now() + grace, policy));
             if grace.is_zero() {
@@ -284,6 +279,24 @@ impl RunningChild<'_> {
         if let Some((_, policy)) = self.signal.take() {
             self.process.ask_to_stop(policy.signal, policy.to);
         }
+    }
+
+    /// Looks at what the run has resident. Its leader is not reaped meanwhile: only
+    /// [`RunningChild::next`] does that.
+    async fn look_at_memory(&mut self) {
+        let Some((_, watch)) = self.memory.take() else {
+            return;
+        };
+        let (run, limit) = (self.launch.key, watch.limit());
+        // Many small files, if the run has many processes.
+        let looked = spawn_blocking(move || (watch.resident(), watch)).await;
+        let Ok((used, watch)) = looked else {
+            return;
+        };
+        if used > limit {
+            self.launch.send(Event::MemorySeen { run, used, limit }).await;
+        }
+        self.memory = Some((Instant::now() + MEMORY_LOOK, watch));
     }
 
     fn pass_on(&mut self, input: &str) {
@@ -348,53 +361,5 @@ impl RunningChild<'_> {
             let text = format!("Warning: {left} processes that it started cannot be killed");
             self.launch.log.lifecycle(Some(&self.launch.id), &text);
         }
-    }
-
-    /// Collects what may explain the end of the run.
-    async fn evidence(&self, exit: Exit) -> Evidence {
-        let peak_memory = self.process.peak_memory();
-        let killed_remains = self.process.killed_remains();
-        let is_success = self.launch.spec.policy.restart.success_codes.includes(exit);
-        // Only an end with 0 may need an explanation though it is a success.
-        let is_own_code = is_success && exit != Exit::Code(0);
-        if is_own_code || self.launch.stop_request.get().stop.is_some() {
-            return Evidence { peak_memory, killed_remains, ..Evidence::default() };
-        }
-        let lines = self.last_lines().await;
-        let diagnosis = match self.process.ran_out_of_memory() {
-            true => Some("it met its `limits.memory`, and the kernel killed it".to_owned()),
-            false => self.diagnosis(exit, &lines).await,
-        };
-        if is_success {
-            return Evidence { diagnosis, peak_memory, killed_remains, ..Evidence::default() };
-        }
-        let cut = |line: &String| line.chars().take(KEPT_WIDTH).collect();
-        let last_lines = telling(&lines, KEPT_LINES).iter().map(cut).collect();
-        Evidence { diagnosis, last_lines, peak_memory, killed_remains }
-    }
-
-    /// Why the run ended, by its own last words.
-    async fn diagnosis(&self, exit: Exit, lines: &[String]) -> Option<String> {
-        let report = Report::new(exit, lines);
-        let questions = report.questions();
-        let spec = Arc::clone(&self.launch.spec);
-        let address = *self.launch.context.address.borrow();
-        // The folders of the project may lie on a disk that hangs.
-        let asked = spawn_blocking(move || end_facts::look_up(&questions, &spec.launch, address));
-        let facts = timeout(FACTS_LIMIT, asked).await;
-        report.reason(&facts.ok().and_then(Result::ok).unwrap_or_default())
-    }
-
-    /// The run's last lines on stderr, oldest first.
-    async fn last_lines(&self) -> Vec<String> {
-        let query = TailQuery {
-            stream: Some(Stream::Stderr),
-            since: Some(self.since.in_milliseconds()),
-            ..TailQuery::last(LAST_LINES)
-        };
-        let logs = &self.launch.context.logs;
-        let lines = logs.tail(Some(&self.launch.spec.id), &query).await;
-        let is_own = |line: &LogLine| line.run.as_ref().is_some_and(|run| *run == self.launch.id);
-        lines.into_iter().filter(is_own).map(|line| line.text).collect()
     }
 }

@@ -142,13 +142,39 @@ async fn an_open_stdin_is_empty_and_ends_only_when_it_is_let_go() {
 async fn a_limit_that_cannot_be_held_is_a_warning() {
     let mut limited = sh("ulimit -n; sleep 0.01");
     limited.limits.open_files = Some(77);
-    limited.limits.memory = Some(64 << 20);
+    limited.limits.cpu = Some(0.5);
     let spawner = Spawner::start().expect("threads");
     let spawned = spawn(&spawner, limited).await;
     let is_limited = spawned.warnings.is_empty();
     let warned = spawned.warnings.iter().any(|w| w.contains("cgroup"));
     assert!(is_limited || warned, "{:?}", spawned.warnings);
     assert_eq!(finish(spawned).await.stdout, "77\n");
+}
+
+#[tokio::test]
+async fn memory_that_no_cgroup_limits_is_added_up_over_all_that_the_run_started() {
+    // In the group, out of it, and an orphan out of it; `head` keeps the bytes of its one line.
+    for wrap in ["", "setsid ", "(setsid setsid -f "] {
+        let close = if wrap.starts_with('(') { ")" } else { "" };
+        let script = format!(
+            "{wrap}sh -c 'x=$(head -c 30000000 /dev/zero | tr \"\\0\" a); echo; sleep 300' {close} \
+             & exec sleep 300"
+        );
+        let mut command = sh(&script);
+        command.limits.memory = Some(1 << 30);
+        let spawner = Spawner::start().expect("threads");
+        let mut spawned = spawn(&spawner, command).await;
+        assert!(spawned.warnings.is_empty(), "{:?}", spawned.warnings);
+        let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
+        first_line(&mut stdout).await;
+        // Where there is a cgroup v2 to be written to, the kernel holds the limit.
+        if let Some(watch) = &spawned.memory {
+            let used = watch.resident();
+            assert!((30_000_000..300_000_000).contains(&used), "{wrap}: {used}");
+        }
+        spawned.process.kill();
+        within(spawned.process.exited()).await;
+    }
 }
 
 #[tokio::test]

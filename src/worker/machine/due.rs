@@ -81,7 +81,7 @@ impl MachineState {
         Some(run.started.moment.after(self.spec.policy.restart.reset_after))
     }
 
-    /// A run took too long or is unresponsive: it is stopped, and has failed.
+    /// A run took too long or too much, or is unresponsive: it is stopped, and has failed.
     pub(super) fn stop_as_failed(
         &mut self,
         key: RunKey,
@@ -91,6 +91,21 @@ impl MachineState {
     ) {
         let stop = self.spec.policy.stop;
         self.with_run(key, |run| run.stop(AfterStop::Fail(cause), stop, now, out));
+    }
+
+    /// A run that is over its memory limit is stopped, and has failed; one that is being stopped
+    /// already just ends.
+    pub(super) fn on_memory(
+        &mut self,
+        key: RunKey,
+        (used, limit): (u64, u64),
+        now: Present,
+        out: &mut Vec<Effect>,
+    ) {
+        let is_over = used > limit;
+        if is_over && self.runs.iter().any(|run| run.key == key && !run.is_stopping()) {
+            self.stop_as_failed(key, ExitCause::OverMemory { used, limit }, now, out);
+        }
     }
 
     /// A run did not end though it was asked to.

@@ -66,6 +66,15 @@ pub enum Event {
         /// How long the next attempt is to wait at least.
         retry_after: Option<Duration>,
     },
+    /// A run has so much memory resident, in bytes, under this limit that the kernel does not hold.
+    MemorySeen {
+        /// Which run.
+        run: RunKey,
+        /// What it has.
+        used: u64,
+        /// What it may have.
+        limit: u64,
+    },
     /// A run is gone, with everything it started.
     Exited {
         /// Which run.

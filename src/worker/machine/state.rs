@@ -229,6 +229,9 @@ impl MachineState {
                 run.exit_reason = Some(reason);
                 run.retry_after = retry_after;
             }),
+            Event::MemorySeen { run, used, limit } => {
+                self.on_memory(run, (used, limit), now, &mut out);
+            }
             Event::Exited { run, exit, evidence } => {
                 self.on_exited(run, (exit, evidence), now, &mut out);
             }

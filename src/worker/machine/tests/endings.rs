@@ -35,6 +35,32 @@ fn an_exit_with_0_is_a_failure_where_success_codes_lack_it() {
 }
 
 #[test]
+fn a_run_over_its_memory_limit_is_stopped_and_has_failed() {
+    let seen = |used| Event::MemorySeen { run: RunKey(0), used, limit: 64 << 20 };
+    let mut world = World::new(spec(1, |_| ()), &[(1, Behaviour::Lives)]);
+    world.pass(2000);
+    world.tell(seen(64 << 20));
+    assert_eq!(world.state(), State::Running, "at the limit is not over it");
+    world.tell(seen(80 << 20));
+    world.pass(100);
+    let view = world.view();
+    assert_eq!((view.state, view.attempts), (State::Backoff, 1));
+    assert_eq!(view.past[0].outcome, RunOutcome::Failed);
+    let said = "Worker a failed: it used 80 MiB, more than its limits.memory of 64 MiB";
+    assert!(world.lines.iter().any(|line| line == said), "{:?}", world.lines);
+}
+
+#[test]
+fn a_run_that_a_person_stops_has_not_failed_for_its_memory() {
+    let mut world = World::new(spec(1, |_| ()), &[(1, Behaviour::Stubborn)]);
+    world.pass(2000);
+    assert!(world.ask(Command::Stop));
+    world.tell(Event::MemorySeen { run: RunKey(0), used: 2, limit: 1 });
+    world.pass(60_000);
+    assert_eq!((world.state(), world.view().attempts), (State::Stopped, 0));
+}
+
+#[test]
 fn a_note_says_that_descendants_were_killed_and_the_exit_is_that_of_the_first_process() {
     let mut world = World::new(spec(2, |_| ()), &[(2, Behaviour::Stubborn)]);
     world.pass(2000);
