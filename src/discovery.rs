@@ -25,6 +25,7 @@ mod reads;
 mod resolve;
 mod rules;
 mod verdict;
+mod watch_globs;
 
 #[cfg(test)]
 mod tests;
@@ -37,5 +38,6 @@ pub use listing::{Content, Distrust, Entry, Listing};
 pub use local::{Local, Way};
 pub use manifest::Manifest;
 pub use resolve::{Installed, Packages, Sites, resolve};
-pub use rules::{Rules, RulesError, is_javascript};
+pub use rules::{Rules, RulesError, is_javascript, way_to};
 pub use verdict::{Candidate, Discovered, Verdict, VerdictKind};
+pub use watch_globs::WatchGlobs;

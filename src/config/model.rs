@@ -251,6 +251,8 @@ pub struct WorkerSettings {
     pub schedule: Option<SchedulePolicy>,
     /// The ids of the workers that it is launched after.
     pub after: Vec<WorkerId>,
+    /// Globs of other files whose change replaces its run, from the folder of the config.
+    pub watch: Vec<String>,
     /// Arguments after the rule's command.
     pub args: Vec<String>,
     /// The working directory, absolute; `None` is the folder of the config.
@@ -299,6 +301,7 @@ impl Config {
             file: None,
             schedule: None,
             after: Vec::new(),
+            watch: Vec::new(),
             args: Vec::new(),
             cwd: None,
             env: EnvMap::default(),

@@ -326,6 +326,8 @@ table! {
         catch_up: CatchUp,
         /// Ids of workers that must be running or completed before it is launched; at the end it is stopped before them.
         after: Vec<String>,
+        /// Globs below the folder of the config of other files whose change replaces its run.
+        watch: Vec<String>,
         /// Arguments after the command of its rule.
         args: Vec<String>,
         /// Its working directory, relative to the folder of the config.

@@ -17,6 +17,28 @@ use super::{
 };
 use crate::domain::{Fingerprint, WorkerId};
 
+impl Candidate {
+    /// The same, made of these files too: their paths from the folder of workers, each with the
+    /// digest of its content.
+    #[must_use]
+    pub fn with_watched(
+        &self,
+        files: impl Iterator<Item = (PathBuf, Fingerprint)>,
+        warnings: &[String],
+    ) -> Self {
+        let mut candidate = self.clone();
+        let own = candidate.uses.len();
+        candidate.uses.extend(files);
+        let watched = candidate.uses[own..].iter();
+        let watched = watched.map(|(path, content)| (path.as_path(), *content));
+        if candidate.uses.len() > own {
+            candidate.fingerprint = fingerprint_of_all(Some(self.fingerprint), watched);
+        }
+        candidate.warnings.extend_from_slice(warnings);
+        candidate
+    }
+}
+
 impl Classifier<'_> {
     pub(super) fn candidate(&self, id: WorkerId, file: &Path, matched: &Match<'_>) -> Candidate {
         let analysis = |path: &Path| self.listing.files.get(path).and_then(Entry::analysis);

@@ -273,7 +273,8 @@ impl Rule {
 }
 
 /// The way from a folder to a file, both absolute and plain.
-fn way_to(folder: &Path, file: &Path) -> PathBuf {
+#[must_use]
+pub fn way_to(folder: &Path, file: &Path) -> PathBuf {
     let common = folder.components().zip(file.components());
     let common = common.take_while(|(one, other)| one == other).count();
     let up = folder.components().skip(common).map(|_| Component::ParentDir);

@@ -6,3 +6,4 @@ pub(super) mod observer;
 pub(super) mod permissions;
 pub(super) mod preview;
 pub(super) mod thread;
+mod watches;

@@ -1,5 +1,7 @@
 //! From config and candidates to specs and differences.
 
+mod watched;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},

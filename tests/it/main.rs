@@ -35,3 +35,4 @@ mod streams;
 mod support;
 mod systemd;
 mod tasks;
+mod watch;

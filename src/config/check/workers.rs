@@ -95,6 +95,8 @@ impl Checker<'_> {
     ) -> Option<WorkerSettings> {
         let schedule = self.schedule(&raw, key);
         let file = raw.file.take().map(|file| self.declared_file(&file, &key.key("file")));
+        let watch = raw.watch.take().unwrap_or_default();
+        self.globs_below(&watch, &key.key("watch"));
         if raw.command.as_ref().is_some_and(|command| !has_program(command)) {
             let text = "empty, expected program and arguments, like [\"node\", \"{file}\"]";
             self.error(&key.key("command"), text);
@@ -124,6 +126,7 @@ impl Checker<'_> {
             file,
             schedule,
             after: self.after(&raw.after.unwrap_or_default(), &key.key("after")),
+            watch,
             args: raw.args.unwrap_or_default(),
             cwd: raw.cwd.map(|cwd| absolute(self.inputs.folder(), &cwd)),
             env: EnvMap(raw.env.unwrap_or_default()),

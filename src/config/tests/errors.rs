@@ -162,6 +162,24 @@ fn a_worker_is_not_launched_after_itself() {
 }
 
 #[test]
+fn a_worker_watches_files_below_the_folder_of_the_config() {
+    let text =
+        "leads out of the folder of the config, expected a glob below it, like \"prompts/**\"";
+    check(
+        "[workers.a]\nwatch = [\"/etc/*\", \"a/../../b\", \"{a,..}/*.md\", \"./\", \"[\", \"a..b/*\"]\n",
+        &[
+            &format!("arcanos.toml:2:10: workers.a.watch[0]: `/etc/*` {text}"),
+            &format!("arcanos.toml:2:20: workers.a.watch[1]: `a/../../b` {text}"),
+            &format!("arcanos.toml:2:33: workers.a.watch[2]: `{{a,..}}/*.md` {text}"),
+            "arcanos.toml:2:48: workers.a.watch[3]: `./` names no file, expected a glob, like \
+             \"prompts/**\"",
+            "arcanos.toml:2:54: workers.a.watch[4]: `[` is no glob: unclosed character class; \
+             missing ']'",
+        ],
+    );
+}
+
+#[test]
 fn workers_have_good_ids_schedules_and_zones() {
     check(
         "[workers.restart]\n[workers.\"a b\"]\n[workers.a]\nschedule = \"sometimes\"\n\

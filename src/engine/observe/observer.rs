@@ -12,6 +12,7 @@ use super::{
     config_source::{ConfigFault, LoadOutcome, Source},
     lock_file::{self, LockFile},
     permissions::PermissionReport,
+    watches::Watches,
 };
 use crate::{
     config::{Config, Loaded},
@@ -33,6 +34,7 @@ pub(in crate::engine) struct Observer {
     config: Arc<Config>,
     rules: Arc<Rules>,
     judged: Option<Judged>,
+    watches: Watches,
     lock: LockFile,
     /// The identities of the single files as they were last read; `None` if one of them may have
     /// changed since unseen.
@@ -80,12 +82,14 @@ impl Observer {
     pub(in crate::engine) fn new(source: Source, config: Arc<Config>) -> Result<Self, String> {
         let rules = Rules::of(&config).map_err(|error| error.to_string())?;
         let scanner = Scanner::new(source.base());
+        let watches = Watches::of(&config, source.base());
         Ok(Self {
             source,
             scanner,
             config,
             rules: Arc::new(rules),
             judged: None,
+            watches,
             lock: LockFile::default(),
             file_snapshot: None,
             is_fresh: false,
@@ -127,14 +131,18 @@ impl Observer {
         let directory = &self.config.discovery.directory;
         let changed = changed.without(|path| self.is_of_config(path));
         let folder = self.scanner.scan(&self.rules, directory, Instant::now(), &changed);
+        let settled_in = self.watches.look(Instant::now());
         let watch = self.watch_list(folder.as_ref().ok());
         let wake = folder.as_ref().ok().and_then(|scan| scan.wake);
         // A new config may name further files, which were not read this time.
         let is_whole = self.single_files() == files;
         let is_fresh = file_snapshot.is_fresh() || folder.as_ref().is_ok_and(|scan| scan.fresh);
-        self.is_fresh = is_fresh || !is_whole;
+        self.is_fresh = is_fresh || !is_whole || self.watches.is_fresh();
         let judged = match folder {
-            Ok(scan) => Some(Ok(self.judge(scan.listing, running))),
+            Ok(scan) => {
+                let discovered = self.judge(scan.listing, running);
+                Some(Ok(self.watches.join(discovered, &self.config)))
+            }
             Err(ScanError::Busy(_)) => {
                 look_again = Some(HELD_PAUSE);
                 None
@@ -148,7 +156,7 @@ impl Observer {
             packages: self.lock.packages(&self.config.discovery.prepare),
             unlocked: self.lock.unlocked(&self.config.discovery.prepare),
             permissions: self.source.permissions(),
-            look_again: [look_again, wake].into_iter().flatten().min(),
+            look_again: [look_again, wake, settled_in].into_iter().flatten().min(),
             watch,
             folder: judged,
         }
@@ -158,6 +166,7 @@ impl Observer {
     pub(in crate::engine) fn is_as_left(&self) -> bool {
         self.file_snapshot.as_ref().is_some_and(FileSnapshot::is_unchanged)
             && self.scanner.is_as_left(&self.rules, &self.config.discovery.directory)
+            && self.watches.is_as_left()
     }
 
     /// Whether the last look read something that had changed so lately that another write may hide
@@ -226,6 +235,7 @@ impl Observer {
             }
         }
         self.config = Arc::new(loaded.config.clone());
+        self.watches.adopt(&self.config, self.source.base());
         ConfigObservation::New(loaded, Arc::clone(&self.config), refused)
     }
 
@@ -240,6 +250,7 @@ impl Observer {
         let directory = &self.config.discovery.directory;
         list.workers(directory, &self.rules, scan);
         self.watch_above(&mut list, directory);
+        self.watches.list(&mut list);
         let locks = lock_file::watched(directory, self.base());
         let modules = lock_file::modules(directory, self.base());
         locks.iter().chain(&modules).for_each(|path| list.file(path));
