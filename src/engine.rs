@@ -17,7 +17,6 @@ mod clock;
 mod command;
 mod handle;
 mod local;
-mod local_zone;
 mod observe;
 mod reconcile;
 mod report;
@@ -27,7 +26,6 @@ mod start;
 pub use command::{CommandError, PreviewError, WorkerFailed};
 pub use handle::{Handle, Ticket};
 pub use local::end_leftovers;
-pub use local_zone::local_zone_problem;
 pub use observe::config_source::{ConfigFault, LoadOutcome, Source};
 pub use report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings};
 pub use start::{Engine, EngineError, Options};
@@ -36,5 +34,5 @@ pub use start::{Engine, EngineError, Options};
 pub(crate) use {
     board::Board,
     handle::{Request, Shared},
-    runtime::{Packages, Pending, Preparation, Runtime},
+    runtime::{Packages, Pending, Runtime},
 };

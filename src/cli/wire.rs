@@ -68,8 +68,7 @@ pub(crate) struct Worker {
     pub(crate) reason: Option<String>,
     pub(crate) changed: Option<bool>,
     pub(crate) warnings: Option<Vec<String>>,
-    #[serde(deserialize_with = "moment")]
-    pub(crate) last_run_at: Option<Timestamp>,
+    pub(crate) last_activity: Option<LastActivity>,
 }
 
 /// How a worker's last run ended.
@@ -87,20 +86,12 @@ pub(crate) struct LastExit {
     pub(crate) last_lines: Option<Vec<String>>,
 }
 
-/// The answer of `GET /workers/logs/ID?format=json`.
+/// What a worker said last.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Lines {
-    pub(crate) logs: Vec<Line>,
-}
-
-/// One line of a log.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Line {
-    #[serde(deserialize_with = "moment")]
-    pub(crate) ts: Option<Timestamp>,
-    pub(crate) message: String,
+pub(crate) struct LastActivity {
+    pub(crate) kind: Option<String>,
+    pub(crate) message: Option<String>,
 }
 
 /// The plan in the answer to `POST /reload`.

@@ -2,7 +2,6 @@
 
 mod checker;
 mod listen;
-mod liveness;
 mod model;
 mod paths;
 mod patterns;
@@ -14,4 +13,3 @@ mod sections;
 mod workers;
 
 pub(super) use checker::Checker;
-pub use paths::program_from;

@@ -3,8 +3,6 @@
 use figment::value::Value;
 use serde_json::json;
 
-use crate::domain::os_text;
-
 use super::{hidden::Hidden, key::KeyPath, model::Config, secret::NamedSecret};
 
 /// What stands in place of a secret.
@@ -58,7 +56,7 @@ impl Rendering<'_> {
                 shown = shown.replace(value, REDACTED);
             }
         }
-        os_text::shown(&shown).into_owned()
+        shown
     }
 
     fn is_secret(&self, path: &KeyPath) -> bool {

@@ -4,12 +4,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    model::{LogFormat, LogKind, View, Watch, WorldWritable},
+    model::{LogFormat, LogKind, View, Watch},
     values::{REFERENCE, Reading},
 };
-use crate::domain::{
-    Backoff, CatchUp, Mode, OnChange, ReadyRule, RestartWhen, Stdin, StopMessage, StopTarget,
-};
+use crate::domain::{Backoff, Mode, OnChange, ReadyRule, RestartWhen};
 
 /// Makes a type readable from these words, with its schema.
 macro_rules! words {
@@ -47,16 +45,11 @@ macro_rules! words {
 }
 
 words!(Watch: "auto" => Auto, "native" => Native, "poll" => Poll);
-words!(WorldWritable: "reject" => Reject, "warn" => Warn);
 words!(View: "code" => Code, "raw" => Raw);
 words!(Mode: "auto" => Auto, "script" => Script, "task" => Task);
-words!(Stdin: "null" => Null, "open" => Open);
 words!(RestartWhen: "on-failure" => OnFailure, "always" => Always, "never" => Never);
 words!(Backoff: "exponential" => Exponential, "fixed" => Fixed);
-words!(CatchUp: "none" => None, "one" => One);
-words!(ReadyRule: "alive" => Alive, "message" => Message, "probe" => Probe, "line" => Line);
-words!(StopTarget: "group" => Group, "main" => Main);
-words!(StopMessage: "object" => Object, "string" => String);
+words!(ReadyRule: "alive" => Alive, "message" => Message);
 words!(OnChange: "replace" => Replace, "overlap" => Overlap, "manual" => Manual);
 words!(LogKind: "lifecycle" => Lifecycle, "activity" => Activity, "output" => Output);
 words!(LogFormat: "text" => Text, "json" => Json);

@@ -1,8 +1,7 @@
 //! Limits on memory and processor time, by a cgroup v2 of each limited run.
 //!
 //! Needs a cgroup v2 that we may write to, as systemd gives with `Delegate=yes`. Where there is
-//! none, processor time is not limited and a warning says so, and memory is for a
-//! [`MemoryWatch`](super::MemoryWatch) to look at. Runs without such limits never touch this.
+//! none, runs are not limited and a warning says so. Runs without such limits never touch this.
 
 use std::{
     fs, io,
@@ -55,9 +54,7 @@ impl Cgroups {
         match made {
             Ok(group) => Some(group),
             Err(reason) => {
-                if limits.cpu.is_some() {
-                    warnings.push(format!("limits.cpu is not applied: {reason}"));
-                }
+                warnings.push(format!("limits.memory and limits.cpu are not applied: {reason}"));
                 None
             }
         }

@@ -50,19 +50,14 @@ async function begin(file, input) {
 // The default export of the file that has been run: the loaded instance, not another one.
 async function find(file) {
   const main = process.mainModule;
-  if (main) return exported(main.exports);
+  if (main) return [main.exports, main.exports?.default].find(isTask);
   try {
     const loaded = await import(pathToFileURL(fs.realpathSync(file)).href);
-    return exported(loaded.default) ?? exported(loaded['module.exports']);
+    return [loaded.default].find(isTask);
   } catch {
     // It failed by itself, and has said so.
     return undefined;
   }
-}
-
-// Compilers write an ES module's default export as `exports.default`.
-function exported(value) {
-  return [value, value?.default].find(isTask);
 }
 
 // A class cannot be called: a file that exports one is a script.
@@ -147,7 +142,7 @@ function stopping() {
     setTimeout(die, grace);
   };
   const onMessage = (message) => {
-    if (message !== 'shutdown' && message?.type !== 'shutdown') return;
+    if (message?.type !== 'shutdown') return;
     // The rest is for the signal to work.
     if (message.timeoutMs > 0) grace = message.timeoutMs * 0.75;
     controller.abort();

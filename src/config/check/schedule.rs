@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::checker::Checker;
 use crate::{
-    config::{key::KeyPath, raw::RawWorker, values::positive, zone::zone},
+    config::{key::KeyPath, raw::RawWorker, values::positive},
     domain::SchedulePolicy,
 };
 
@@ -21,17 +21,16 @@ impl Checker<'_> {
     pub(super) fn schedule(&mut self, raw: &RawWorker, key: &KeyPath) -> Option<SchedulePolicy> {
         let timezone = raw.timezone.clone().filter(|name| !name.is_empty());
         if let Some(name) = &timezone
-            && let Err(text) = zone(name)
+            && TimeZone::get(name).is_err()
         {
-            self.error_of_value(&key.key("timezone"), &text);
+            let text = "is no time zone, expected an IANA name, like \"Europe/Berlin\"";
+            self.error_of_value(&key.key("timezone"), text);
         }
         let expression = raw.schedule.as_deref().map(str::trim).filter(|s| !s.is_empty());
         let Some(expression) = expression else {
-            for (part, is_set) in [
-                ("timezone", timezone.is_some()),
-                ("run_at_start", raw.run_at_start == Some(true)),
-                ("catch_up", raw.catch_up.is_some()),
-            ] {
+            for (part, is_set) in
+                [("timezone", timezone.is_some()), ("run_at_start", raw.run_at_start == Some(true))]
+            {
                 if is_set {
                     self.warn(&key.key(part), "has no effect without `schedule`");
                 }
@@ -48,7 +47,6 @@ impl Checker<'_> {
             expression: expression.to_owned(),
             timezone,
             run_at_start: raw.run_at_start.unwrap_or(false),
-            catch_up: raw.catch_up.unwrap_or_default(),
         })
     }
 }

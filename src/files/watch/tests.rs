@@ -253,8 +253,7 @@ fn config() -> crate::config::Discovery {
         recursive: false,
         scan_interval: Duration::from_secs(30),
         watch: Watch::Auto,
-        world_writable: crate::config::WorldWritable::Reject,
-        prepare: crate::config::Prepare::Auto,
+        prepare: Vec::new(),
         rules: vec![crate::config::Rule {
             name: "py".to_owned(),
             files: vec!["*.py".to_owned()],

@@ -3,10 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    refusal::Refusal,
-    tool::{self, Call},
-};
+use super::refusal::Refusal;
 
 /// The question of a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +16,6 @@ pub(super) struct Question {
     pub(super) digest: u64,
     /// The format of the answer.
     pub(super) format: Format,
-    /// The call of a tool that must be the answer.
-    pub(super) call: Option<Call>,
 }
 
 /// The format of an answer.
@@ -50,7 +45,7 @@ impl Question {
         }
         let format =
             answer_format(body.get("response_format"), "response_format", "/json_schema/schema")?;
-        Ok(gathered.question(format, tool::demanded(body)?))
+        Ok(gathered.question(format))
     }
 
     /// Reads the body of a response.
@@ -75,8 +70,7 @@ impl Question {
             }
         }
         let format = body.get("text").and_then(|text| text.get("format"));
-        let format = answer_format(format, "text.format", "/schema")?;
-        Ok(gathered.question(format, tool::demanded(body)?))
+        Ok(gathered.question(answer_format(format, "text.format", "/schema")?))
     }
 }
 
@@ -121,13 +115,12 @@ impl Gathered {
         Ok(())
     }
 
-    fn question(self, format: Format, call: Option<Call>) -> Question {
+    fn question(self, format: Format) -> Question {
         Question {
             last: self.last_of_user.unwrap_or(self.last),
             words: self.words,
             digest: self.digest.value(),
             format,
-            call,
         }
     }
 }

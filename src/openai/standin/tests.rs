@@ -3,7 +3,6 @@
 mod chat;
 mod others;
 mod refusals;
-mod tools;
 
 use axum::{
     body::Body,
