@@ -31,8 +31,8 @@ mod why;
 mod wire;
 
 pub use args::{
-    Cli, Command, Globals, Logs, Restart, RunTask, StartWorkers, Status, StreamName,
-    SupportedShell, Why, Workers,
+    Cli, Command, Globals, Logs, RunTask, Signal, StartWorkers, Status, StreamName, SupportedShell,
+    Why, Workers,
 };
 pub use dispatch::{dispatch, report};
 pub use exit::Failure;

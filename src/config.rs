@@ -15,6 +15,7 @@ mod check;
 mod command_line;
 mod defaults;
 mod document;
+mod dotenv;
 mod effective;
 mod environment;
 mod error;
@@ -38,19 +39,23 @@ mod values;
 mod variables;
 mod wording;
 mod words;
+mod zone;
 
 #[cfg(test)]
 mod tests;
 
+pub use check::program_from;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use inputs::{Inputs, Override};
 pub use layers::Source;
 pub use load::{Loaded, load};
 pub use locate::InstanceLocator;
 pub use model::{
-    Config, Discovery, Env, Log, LogFormat, LogKind, Model, Rule, Server, Upstream, View, Watch,
-    WorkerSettings,
+    Config, Discovery, Env, Log, LogFormat, LogKind, Model, Prepare, Rule, Server, Upstream, View,
+    Watch, WorkerSettings, WorldWritable,
 };
 pub use sample::sample;
 pub use schema::schema;
 pub use secret::{NamedSecret, Secret};
+pub(crate) use wording::nearest;
+pub use zone::{lacks_zones, zone};

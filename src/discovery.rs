@@ -11,23 +11,33 @@ mod accept;
 mod analysis;
 mod candidate;
 mod code;
+mod constants;
+mod declared;
 mod digest;
 mod graph;
 mod imports;
 mod judge;
 mod listing;
+mod local;
+mod manifest;
+mod python;
 mod reads;
+mod resolve;
 mod rules;
 mod verdict;
+mod watch_globs;
 
 #[cfg(test)]
 mod tests;
 
 pub use analysis::{Analysis, Marker, analyse};
 pub(crate) use digest::fingerprint;
-pub use graph::{ImportClosure, ImportRoots, import_closure, is_beside};
-pub use imports::Local;
+pub use graph::{ImportClosure, ImportRoots, MAX_DEPTH, MAX_FILES, import_closure, is_beside};
 pub use judge::judge;
 pub use listing::{Content, Distrust, Entry, Listing};
-pub use rules::{Rules, RulesError, is_javascript};
+pub use local::{Local, Way};
+pub use manifest::Manifest;
+pub use resolve::{Installed, Packages, Sites, resolve};
+pub use rules::{Rules, RulesError, is_javascript, way_to};
 pub use verdict::{Candidate, Discovered, Verdict, VerdictKind};
+pub use watch_globs::WatchGlobs;

@@ -17,6 +17,7 @@ mod clock;
 mod command;
 mod handle;
 mod local;
+mod local_zone;
 mod observe;
 mod reconcile;
 mod report;
@@ -26,6 +27,7 @@ mod start;
 pub use command::{CommandError, PreviewError, WorkerFailed};
 pub use handle::{Handle, Ticket};
 pub use local::end_leftovers;
+pub use local_zone::local_zone_problem;
 pub use observe::config_source::{ConfigFault, LoadOutcome, Source};
 pub use report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings};
 pub use start::{Engine, EngineError, Options};
@@ -34,5 +36,5 @@ pub use start::{Engine, EngineError, Options};
 pub(crate) use {
     board::Board,
     handle::{Request, Shared},
-    runtime::{Packages, Pending, Runtime},
+    runtime::{Packages, Pending, Preparation, Runtime},
 };

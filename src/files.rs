@@ -13,6 +13,7 @@ mod retry_delay;
 mod scan;
 pub mod state;
 mod watch;
+mod watched;
 mod writable;
 
 pub(crate) use file_id::QUIET;
@@ -22,4 +23,5 @@ use retry_delay::RetryDelay;
 pub(crate) use scan::REMOVED_AFTER;
 pub use scan::{Scan, ScanError, Scanner};
 pub use watch::{ChangedPaths, Rescan, WatchList, WatchMode, Watcher};
+pub use watched::{Watched, WatchedFiles, WatchedSet};
 pub(crate) use writable::{anyone_may_write, open_to_all};

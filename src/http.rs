@@ -1,4 +1,5 @@
-//! The HTTP server that arcanos listens with: sockets, connections and their deadlines.
+//! The HTTP server that arcanos listens with: sockets, connections and their deadlines. And the
+//! client that it asks with.
 //!
 //! It is generic over a [`Service`] and knows none of the answers. Each user (the status server,
 //! the stand-in) makes an [`Acceptor`] with its own [`Settings`], and so has its own pool of
@@ -9,6 +10,7 @@
 //! - `deadlines` holds what one connection does now, and until when it may.
 //! - `connection` drives one connection by hyper; `socket` reports its bytes; `exchange` takes
 //!   one request to the service; `body` bounds what a request sends.
+//! - `client` makes the client for one address; it shares nothing with the server.
 //! - `host` reads `Host` and `Origin`, by which a page of another site is known.
 //!
 //! Tasks: one a listener, one a connection, one a rejected client; all owned by the acceptor's
@@ -17,6 +19,7 @@
 mod accept;
 mod bind;
 mod body;
+mod client;
 mod connection;
 mod connections;
 mod deadlines;
@@ -31,6 +34,7 @@ mod tests;
 pub(crate) use accept::Acceptor;
 pub(crate) use bind::Listener;
 pub(crate) use body::{BodyError, RequestBody};
+pub(crate) use client::{ClientError, client, is_loopback, last_cause};
 pub(crate) use deadlines::Timeouts;
 pub(crate) use host::{HeaderError, HostError, Origin, only_value, target};
 pub(crate) use service::{ConnectionInfo, Service};

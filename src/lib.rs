@@ -37,6 +37,7 @@
 //! | policy | the half of a spec that changes in place: restarts, schedule, timeouts |
 //! | fingerprint | a digest of the files that a worker is made of |
 //! | desired | the specs of all workers that should run |
+//! | probe | a question that a run is asked again and again, to know that it works |
 //! | plan | the difference between desired and what runs: entries, each with a change and its causes |
 //! | pass | observe, plan, act and publish, once |
 //! | generation | counts the passes that changed something |
@@ -68,7 +69,8 @@
 //! | 2 | `procfs` | what `/proc` says about a process (for process and files) |
 //! | 2 | [`process`] | spawn, groups, descendants, the Node channel, the task runner, limits |
 //! | 2 | [`files`] | scan, watch, bounded reads, logs, the state directory |
-//! | 2 | `http` | accept loop, connections, deadlines: what each HTTP server of arcanos listens with |
+//! | 2 | `http` | what each HTTP server of arcanos listens with: accept loop, connections, deadlines; the client |
+//! | 2 | `probe` | asks once whether a run works (uses process, http) |
 //! | 2 | [`openai`] | the preflight and the stand-in: all use of async-openai (uses http) |
 //! | 3 | [`engine`] | the tokio tasks that join the floors |
 //! | 4 | [`server`] | guard, routes, streams, dashboard, metrics |
@@ -107,6 +109,7 @@ pub mod files;
 pub(crate) mod http;
 pub mod openai;
 pub mod plan;
+pub(crate) mod probe;
 pub mod process;
 pub(crate) mod procfs;
 pub mod server;

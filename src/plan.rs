@@ -7,7 +7,9 @@ mod environment;
 mod reconcile;
 #[cfg(test)]
 mod tests;
+mod unmatched;
 
-pub use desired::{Desired, Surroundings, desired};
+pub use desired::{Desired, Installed, Surroundings, desired};
 pub(crate) use environment::PLACEHOLDER_KEY;
 pub use reconcile::{Action, Plan, reconcile};
+pub use unmatched::{Unmatched, unmatched_settings};

@@ -60,6 +60,16 @@ pub(crate) fn own_capabilities() -> u64 {
     bits.and_then(|bits| u64::from_str_radix(bits, 16).ok()).unwrap_or(0)
 }
 
+/// How many threads of the machine run or wait for a processor, the caller's among them; the
+/// fourth field of proc_loadavg(5). `None` if the system does not say.
+pub(crate) fn runnable() -> Option<usize> {
+    parse_runnable(&fs::read_to_string("/proc/loadavg").ok()?)
+}
+
+fn parse_runnable(text: &str) -> Option<usize> {
+    text.split_ascii_whitespace().nth(3)?.split_once('/')?.0.parse().ok()
+}
+
 /// The name in parentheses may hold anything, so the fields are counted from the last one.
 fn parse_stat(text: &str) -> Option<Stat> {
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
@@ -100,6 +110,13 @@ mod tests {
             Stat { state: 'R', parent: 7, group: 41, ticks: 18, start: 777, is_bare: false };
         assert_eq!(parse_stat(text), Some(expected));
         assert_eq!(parse_stat("42 (sh"), None);
+    }
+
+    #[test]
+    fn the_runnable_threads_are_read_from_the_load() {
+        assert_eq!(parse_runnable("0.20 0.18 0.12 3/80 11206\n"), Some(3));
+        assert_eq!(parse_runnable("0.20 0.18 0.12"), None);
+        assert!(runnable().is_some_and(|count| count >= 1), "this one runs");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod encodings;
 mod escape;
+mod line_finder;
 mod lines;
 mod literals;
 mod open_end;
@@ -14,6 +15,7 @@ mod redact_error;
 
 pub use encodings::is_worth_hiding;
 pub use escape::{escape, is_clean, push_json, push_shown, shown};
+pub use line_finder::LineFinder;
 pub use lines::{Line, Lines, lines};
 pub use redact::Redactor;
 pub use redact_error::RedactError;

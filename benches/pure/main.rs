@@ -109,7 +109,7 @@ fn plans() {
         black_box(judge(&rules, &listing, &|_| None));
     });
     let candidates = judge(&rules, &listing, &|_| None).candidates;
-    let around = Surroundings { base: "/site".into(), upstream: None };
+    let around = Surroundings { base: "/site".into(), upstream: None, packages: None };
     let first = desired(&config, &candidates, &around, &Desired::default());
     row("specs of 10,000 new workers", amount, || {
         black_box(desired(&config, &candidates, &around, &Desired::default()));
@@ -144,7 +144,12 @@ fn site(text: &str) -> Config {
 }
 
 fn listing(files: BTreeMap<PathBuf, Entry>) -> Listing {
-    Listing { directory: "/site/workers".into(), import_roots: ImportRoots::default(), files }
+    Listing {
+        directory: "/site/workers".into(),
+        import_roots: ImportRoots::default(),
+        packages: Default::default(),
+        files,
+    }
 }
 
 fn entry(rules: &Rules, path: &Path, text: &str) -> Entry {

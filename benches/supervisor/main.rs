@@ -75,7 +75,11 @@ fn statuses(ground: &Ground) -> Vec<Figure> {
 }
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .filter_map(|word| word.into_string().ok())
+        .filter(|word| word != "--bench")
+        .collect();
     if let [word, bytes] = words.as_slice()
         && word == floor::SERVE
     {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::config::Override;
 pub(super) use values::parse_override;
-use values::{parse_duration, parse_since};
+use values::{parse_duration, parse_signal, parse_since};
 
 /// The config file where `--config` names none.
 pub(crate) const DEFAULT_CONFIG: &str = "arcanos.toml";
@@ -119,7 +119,9 @@ Examples:
     /// Stop workers until they are started again
     Stop(Workers),
     /// Stop workers and start them anew
-    Restart(Restart),
+    Restart(Workers),
+    /// Send a signal to the first process of a worker's run
+    Signal(Signal),
     /// Run a worker once, now, with an input
     RunTask(RunTask),
     /// Make the running arcanos look at config and folder now
@@ -152,7 +154,10 @@ They complete the ids of workers, too.")]
         shell: SupportedShell,
     },
     /// Print the man page
-    #[command(hide = true)]
+    #[command(after_help = "\
+Examples:
+  arcanos man | man -l -
+  arcanos man > /usr/local/share/man/man1/arcanos.1")]
     Man,
     /// Print the ids of all workers, for completions
     #[command(name = "__ids", hide = true)]
@@ -227,7 +232,10 @@ Examples:
   arcanos logs goalWatcher
   arcanos logs goalWatcher -f -n 200
   arcanos logs goalWatcher --stream stderr --since 10m
-  arcanos logs --all -f")]
+  arcanos logs --all -f
+
+Where no arcanos runs, and for workers that are gone, the last lines come from
+the files of the logs.")]
 pub struct Logs {
     /// The worker
     #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
@@ -279,36 +287,45 @@ impl StreamName {
     }
 }
 
-/// `arcanos start` and `arcanos stop`.
+/// `arcanos start`, `arcanos stop` and `arcanos restart`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  arcanos stop goalWatcher planner
+  arcanos restart --all
+
+Waits until it is done; exits with 1 and the reason if it does not come about.
+`start --all` leaves out workers that wait for their schedule, `restart --all`
+those that a person has stopped, both those with `enabled = false`.")]
 pub struct Workers {
     /// The workers
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
     pub workers: Vec<String>,
-    /// Do not wait until it has come about
+    /// Every worker
+    #[arg(long)]
+    pub all: bool,
+    /// Do not wait until it is done
     #[arg(long)]
     pub no_wait: bool,
 }
 
-/// `arcanos restart`.
+/// `arcanos signal`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
-  arcanos restart goalWatcher
-  arcanos restart goalWatcher planner
-  arcanos restart --all
+  arcanos signal goalWatcher SIGUSR2
+  arcanos signal goalWatcher hup
 
-Waits until the workers run again; exits with 1 and the reason if one does not.")]
-pub struct Restart {
-    /// The workers
-    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
-    pub workers: Vec<String>,
-    /// Every worker that is not stopped by a person
-    #[arg(long)]
-    pub all: bool,
-    /// Do not wait until they run again
-    #[arg(long)]
-    pub no_wait: bool,
+The signal goes to the run's first process alone. An end by it is an end like
+any other: the worker is restarted as its settings say. To stop a worker, use
+`arcanos stop`.")]
+pub struct Signal {
+    /// The worker
+    #[arg(value_name = "ID")]
+    pub worker: String,
+    /// The signal: SIGUSR2, usr2 or 12
+    #[arg(value_name = "SIGNAL", value_parser = parse_signal)]
+    pub signal: i32,
 }
 
 /// `arcanos run-task`.

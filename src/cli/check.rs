@@ -21,8 +21,9 @@ use crate::{
     },
     config::{InstanceLocator, Loaded},
     domain::{RestartWhen, WorkerSpec},
+    engine::local_zone_problem,
     files::state::Draft,
-    plan::Desired,
+    plan::{Desired, unmatched_settings},
     text::escape,
 };
 
@@ -174,7 +175,20 @@ fn warnings(loaded: &Loaded, folder: &Folder, specs: &Desired) -> Vec<String> {
         .values()
         .flat_map(|spec| spec.warnings.iter().map(|warning| format!("{}: {warning}", spec.id)));
     let of_config = loaded.warnings.iter().cloned();
-    of_config.chain(folder.note.clone()).chain(of_workers).collect()
+    let unmatched = match folder.note {
+        Some(_) => Vec::new(),
+        None => {
+            let unmatched = unmatched_settings(&loaded.config, &folder.discovered);
+            unmatched.into_iter().map(|unmatched| unmatched.text).collect()
+        }
+    };
+    let of_machine = local_zone_problem();
+    of_config
+        .chain(of_machine)
+        .chain(unmatched)
+        .chain(folder.note.clone())
+        .chain(of_workers)
+        .collect()
 }
 
 fn print_verdict(

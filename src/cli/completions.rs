@@ -10,7 +10,7 @@ use crate::cli::{
 };
 
 /// The commands that take ids of workers.
-const TAKES_IDS: [&str; 6] = ["logs", "restart", "run-task", "start", "stop", "why"];
+const TAKES_IDS: [&str; 7] = ["logs", "restart", "run-task", "signal", "start", "stop", "why"];
 
 /// Prints the script for a shell.
 ///

@@ -22,6 +22,8 @@ use crate::{
 };
 
 const HELLO: &str = include_str!("init/hello.js");
+/// What a repository should not hold: state, logs, secrets and installed packages.
+const GITIGNORE: &str = ".arcanos/\nmemory/\nnode_modules/\n.env\n";
 const PACKAGE: &str = include_str!("init/package.json");
 
 /// Pins the SDK by version and digest, without the address of any registry: npm asks the one it
@@ -52,6 +54,9 @@ pub(crate) fn run(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
         let fate = if has_workers { Fate::WasThere } else { put(&path, text)? };
         fates.push((path, fate));
     }
+    let ignored = file.with_file_name(".gitignore");
+    let fate = put(&ignored, GITIGNORE)?;
+    fates.push((ignored, fate));
     if globals.json {
         let list = |wanted: Fate| -> Vec<_> {
             fates.iter().filter(|(_, fate)| *fate == wanted).map(|(path, _)| path).collect()

@@ -19,7 +19,7 @@ use crate::{
     },
     config::{self, Config, ConfigErrors, Inputs, InstanceLocator, Loaded, Override},
     discovery::{Discovered, Rules, judge},
-    domain::WorkerId,
+    domain::{WorkerId, os_text},
     engine::Source,
     files::{ChangedPaths, ScanError, Scanner, Settled, read_when_settled},
     plan::{Desired, Surroundings, desired},
@@ -38,7 +38,7 @@ pub(crate) struct Site {
     pub(crate) file: PathBuf,
     /// What the file says.
     pub(crate) text: String,
-    /// The environment of this process, as far as it is text.
+    /// The environment of this process, as [`os_text`] keeps it.
     pub(crate) environment: BTreeMap<String, String>,
     profile: Option<String>,
     overrides: Vec<Override>,
@@ -91,8 +91,8 @@ impl Site {
     /// The config of this text, in the surroundings of this process.
     fn of(globals: &Globals, text: String) -> Self {
         let pairs = env::vars_os().filter_map(|(name, value)| {
-            let pair = (name.into_string().ok()?, value.into_string().ok()?);
-            (!OWN_VARIABLES.contains(&pair.0.as_str())).then_some(pair)
+            let name = os_text::kept_os(&name);
+            (!OWN_VARIABLES.contains(&name.as_str())).then(|| (name, os_text::kept_os(&value)))
         });
         Self {
             file: config_file(globals),
@@ -116,7 +116,7 @@ impl Site {
             file: &self.file,
             text: &self.text,
             environment: &self.environment,
-            read: &read_text,
+            read: &settled,
             profile: self.profile.as_deref(),
             overrides: &self.overrides,
         }
@@ -125,6 +125,7 @@ impl Site {
     /// The same config, to be followed while arcanos runs.
     pub(crate) fn into_source(self) -> Source {
         Source::new(self.file, self.profile, self.overrides, self.environment)
+            .with_first_text(&self.text)
     }
 
     /// The failure that shows these errors with their lines.
@@ -134,14 +135,6 @@ impl Site {
         let message = format!("`{}` has {n} error{plural}", self.file.display());
         Failure::new(exit::BAD_USAGE, message).with_details(errors.pretty(&self.text))
     }
-}
-
-/// A dotenv or token file; `None` if there is none.
-fn read_text(path: &Path) -> Result<Option<String>, String> {
-    let Some(content) = settled(path)? else {
-        return Ok(None);
-    };
-    String::from_utf8(content).map(Some).map_err(|_| "it is no UTF-8 text".to_owned())
 }
 
 /// The content of a file, once no program writes to it; `None` if there is none.
@@ -180,7 +173,7 @@ pub(crate) fn folder(
     };
     let failed = |error: &dyn Error| Failure::new(exit::FAILED, chain(error));
     let directory = &config.discovery.directory;
-    let rules = Rules::compile(&config.discovery).map_err(|error| failed(&error))?;
+    let rules = Rules::of(config).map_err(|error| failed(&error))?;
     let file = config_file(globals);
     let mut scanner = Scanner::new(file.parent().unwrap_or(&file));
     let begin = Instant::now();
@@ -206,7 +199,7 @@ pub(crate) fn folder(
 pub(crate) fn specs(site: &Site, config: &Config, folder: &Folder) -> Desired {
     let upstream = config.model.upstream.base_url(None);
     let base = site.file.parent().map(Path::to_owned).unwrap_or_default();
-    let surroundings = Surroundings { base, upstream };
+    let surroundings = Surroundings { base, upstream, packages: None };
     let config = Arc::new(config.clone());
     desired(&config, &folder.discovered.candidates, &surroundings, &Desired::default())
 }

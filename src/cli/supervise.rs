@@ -6,6 +6,7 @@
 use std::{
     future::Future,
     io,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,7 +29,7 @@ use crate::{
     engine::{self, Engine, Options},
     files::{
         logs::Logs,
-        state::{Instance, Lock, StateDir},
+        state::{Instance, Keeper, Lock, StateDir},
     },
     process,
     text::Redactor,
@@ -39,6 +40,10 @@ const THREADS: usize = 2;
 
 /// How often those that hold a shutdown up are named.
 const NUDGE: Duration = Duration::from_secs(2);
+
+/// How soon after the first signal a further one still belongs to the same stop: `timeout`, a
+/// terminal and a parent each pass on what they got. The figure is the contract's.
+const ONE_STOP: Duration = Duration::from_millis(500);
 
 /// How many of them are named.
 const NAMED: usize = 8;
@@ -57,7 +62,7 @@ pub(super) struct Supervision {
     telemetry: Telemetry,
     systemd: Systemd,
     signals: Signals,
-    _lock: Lock,
+    _keeper: Keeper,
 }
 
 /// Runs a supervisor to its end. Two threads are enough, for they never wait for a disk or a
@@ -98,6 +103,7 @@ pub(super) async fn supervise(preflight: Preflight) -> Result<Supervision, Failu
         redactor_of(&loaded.config).map_err(|text| Failure::new(exit::BAD_USAGE, text))?;
     let logs = Logs::open(&loaded.config.log, redactor).map_err(|e| failed(&e))?;
     follow_config(&telemetry, &logs);
+    say(&logs, &started(&loaded.config, &site.file));
     // By way of the redactor: what a panic tells may hold anything.
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("Internal error, a bug in arcanos: {panic}")
@@ -118,10 +124,35 @@ pub(super) async fn supervise(preflight: Preflight) -> Result<Supervision, Failu
         logs,
         on_config,
     };
-    let engine =
-        Engine::start(options).await.map_err(|error| Failure::new(exit::FAILED, chain(&error)))?;
+    let own_logs = options.logs.clone();
+    let engine = match Engine::start(options).await {
+        Ok(engine) => engine,
+        Err(error) => {
+            let failure = Failure::new(exit::FAILED, chain(&error));
+            say(&own_logs, &format!("arcanos stopped: {}", failure.message()));
+            own_logs.flush(FLUSH).await;
+            return Err(failure);
+        }
+    };
+    let keeper = keep(&engine, &state, lock).map_err(|e| failed(&e))?;
     let systemd = Systemd::from_environment();
-    Ok(Supervision { engine: Arc::new(engine), state, telemetry, systemd, signals, _lock: lock })
+    let engine = Arc::new(engine);
+    Ok(Supervision { engine, state, telemetry, systemd, signals, _keeper: keeper })
+}
+
+/// Keeps the state directory in place, and shows where that fails.
+fn keep(engine: &Engine, state: &Arc<StateDir>, lock: Lock) -> io::Result<Keeper> {
+    let handle = engine.handle();
+    let path = state.path().display().to_string();
+    let report = Box::new(move |outcome: Result<(), String>| {
+        match &outcome {
+            Ok(()) => tracing::warn!("State directory `{path}` was gone or changed; made anew."),
+            Err(error) => tracing::error!("State directory `{path}` cannot be made anew: {error}"),
+        }
+        let problem = outcome.err().map(|error| format!("state.directory: {error}"));
+        handle.set_problem("state", problem);
+    });
+    Keeper::start(Arc::clone(state), lock, report)
 }
 
 impl Supervision {
@@ -140,8 +171,9 @@ impl Supervision {
         let (end, hurry) = (CancellationToken::new(), CancellationToken::new());
         let signals = &mut self.signals;
         let ended = async {
-            signals.first(&engine, systemd).await;
+            let first = signals.first(&engine, systemd).await;
             let code = shut_down(&engine, signals, systemd).await;
+            say(engine.handle().logs(), &format!("arcanos stopped: {}", reason(first, code)));
             if code == exit::DONE {
                 ending();
                 engine.handle().logs().flush(FLUSH).await;
@@ -175,7 +207,7 @@ async fn shut_down(engine: &Arc<Engine>, signals: &mut Signals, systemd: &System
     loop {
         tokio::select! {
             () = &mut down => return code,
-            second = signals.end() => {
+            second = signals.second() => {
                 tracing::warn!("Second signal: killing every worker.");
                 engine.kill();
                 code = second;
@@ -207,6 +239,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// When the first signal came that ends.
+    asked: Option<Instant>,
 }
 
 impl Signals {
@@ -215,16 +249,18 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            asked: None,
         })
     }
 
-    /// Waits for the first signal that ends; looks at the disk for each SIGHUP until then.
-    async fn first(&mut self, engine: &Engine, systemd: &Systemd) {
+    /// Waits for the first signal that ends, and returns its name; looks at the disk for each
+    /// SIGHUP until then.
+    async fn first(&mut self, engine: &Engine, systemd: &Systemd) -> &'static str {
         let handle = engine.handle();
-        loop {
+        let first = loop {
             tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => break "SIGTERM",
+                _ = self.interrupt.recv() => break "SIGINT",
                 Some(()) = self.hangup.recv() => {
                     systemd.reloading().await;
                     handle.logs().reopen();
@@ -233,21 +269,58 @@ impl Signals {
                     systemd.ready(&handle.snapshot()).await;
                 }
             }
-        }
+        };
+        self.asked = Some(Instant::now());
+        first
     }
 
-    /// Waits for a further one; its exit code.
-    async fn end(&mut self) -> u8 {
-        tokio::select! {
-            _ = self.terminate.recv() => exit::SECOND_TERMINATE,
-            _ = self.interrupt.recv() => exit::SECOND_INTERRUPT,
+    /// Waits for a further one that is not part of the first stop; its exit code.
+    ///
+    /// # Cancel safety
+    /// A signal is lost only if it does not count.
+    async fn second(&mut self) -> u8 {
+        loop {
+            let code = tokio::select! {
+                _ = self.terminate.recv() => exit::SECOND_TERMINATE,
+                _ = self.interrupt.recv() => exit::SECOND_INTERRUPT,
+            };
+            if self.asked.is_none_or(|asked| asked.elapsed() >= ONE_STOP) {
+                return code;
+            }
         }
+    }
+}
+
+/// Writes a line about arcanos itself to the session log and to stderr.
+fn say(logs: &Logs, line: &str) {
+    tracing::info!("{line}");
+    logs.arcanos(line);
+}
+
+/// The line that says which arcanos has started.
+fn started(config: &Config, file: &Path) -> String {
+    format!(
+        "arcanos {} started: pid {}, profile {}, config {}",
+        env!("CARGO_PKG_VERSION"),
+        std::process::id(),
+        config.profile,
+        file.display()
+    )
+}
+
+/// Why arcanos ended: the first signal, and the second one if there was one.
+fn reason(first: &str, code: u8) -> String {
+    match code {
+        exit::SECOND_INTERRUPT => format!("{first}, then SIGINT; every worker was killed"),
+        exit::SECOND_TERMINATE => format!("{first}, then SIGTERM; every worker was killed"),
+        _ => first.to_owned(),
     }
 }
 
 /// Ends what the last arcanos here left running, if it died.
 async fn end_leftovers(last: Option<Instance>) {
-    let Some(last) = last else { return };
+    // The record may be of one that lives: its directory was copied or moved here.
+    let Some(last) = last.filter(|last| !last.is_alive()) else { return };
     let count = engine::end_leftovers(last.id).await;
     if count > 0 {
         tracing::warn!("Ended {count} processes that the last arcanos had left.");
@@ -261,7 +334,7 @@ fn follow_config(telemetry: &Telemetry, logs: &Logs) {
 }
 
 /// The redactor that a config asks for.
-fn redactor_of(config: &Config) -> Result<Arc<Redactor>, String> {
+pub(super) fn redactor_of(config: &Config) -> Result<Arc<Redactor>, String> {
     let secrets: Vec<(String, String)> = config
         .secrets
         .iter()

@@ -25,6 +25,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    domain::os_text,
     domain::{Generation, Snapshot},
     engine::Handle,
     process,
@@ -59,7 +60,7 @@ pub(super) struct Systemd {
 impl Systemd {
     /// The connection that the environment names. Must be called within a tokio runtime.
     pub(super) fn from_environment() -> Self {
-        Self::of(|name| std::env::var(name).ok())
+        Self::of(|name| std::env::var_os(name).map(|value| os_text::kept_os(&value)))
     }
 
     /// The connection that these variables name.
@@ -189,8 +190,8 @@ pub(super) fn handed_over() -> Result<Option<TcpListener>, String> {
 
 fn connect(address: &str) -> io::Result<tokio::net::UnixDatagram> {
     let to = match address.strip_prefix('@') {
-        Some(name) => SocketAddr::from_abstract_name(name)?,
-        None if address.starts_with('/') => SocketAddr::from_pathname(address)?,
+        Some(name) => SocketAddr::from_abstract_name(os_text::bytes(name))?,
+        None if address.starts_with('/') => SocketAddr::from_pathname(os_text::os_string(address))?,
         None => return Err(io::ErrorKind::Unsupported.into()),
     };
     let socket = UnixDatagram::unbound()?;

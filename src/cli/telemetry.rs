@@ -90,7 +90,9 @@ impl Telemetry {
 }
 
 fn filter(level: &str) -> EnvFilter {
-    let own = env::var(VARIABLE).ok().filter(|text| !text.is_empty());
+    let own = env::var_os(VARIABLE)
+        .and_then(|text| text.into_string().ok())
+        .filter(|text| !text.is_empty());
     let directives = own.as_deref().unwrap_or(level);
     EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new("info"))
 }

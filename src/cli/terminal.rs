@@ -150,7 +150,7 @@ impl Output {
 
 /// The columns of the terminal, or what `COLUMNS` says, or 80.
 fn width() -> u16 {
-    let told = || env::var("COLUMNS").ok()?.parse().ok();
+    let told = || env::var_os("COLUMNS")?.to_str()?.parse().ok();
     let measured = tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col);
     measured.filter(|columns| *columns > 0).or_else(told).unwrap_or(DEFAULT_WIDTH).max(MIN_WIDTH)
 }

@@ -1,18 +1,21 @@
-//! `start`, `stop`, `restart`, `run-task`, `reload`: commands to the running arcanos.
+//! `start`, `stop`, `restart`, `signal`, `run-task`, `reload`: commands to the running arcanos.
 
 use std::{
     io::{self, Read, Write},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hyper::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use crate::{
     cli::{
-        args::{Globals, Restart, RunTask, Workers},
+        args::{Globals, RunTask, Signal, Workers},
         client::{Answer, Client, ClientError, Wait, find},
         exit::{self, Failure},
         json::{pretty, understand},
@@ -20,6 +23,7 @@ use crate::{
         terminal::{Colours, Output, Tone},
         wire,
     },
+    domain::signal_name,
     text::escape,
 };
 
@@ -28,6 +32,16 @@ const WORTH_A_WORD: Duration = Duration::from_secs(2);
 
 /// The most of stdin that is taken as an input, in bytes; the server takes 64 KiB.
 const MAX_INPUT: u64 = 64 * 1024 + 1;
+
+/// How many of a worker's last messages are searched for its result, which is the last one, but for
+/// what the task left behind to be said.
+const LAST_MESSAGES: usize = 50;
+
+/// How long a run that is up may take until it shows that it is a task: loading its modules.
+const TASK_BEGINS: Duration = Duration::from_secs(5);
+
+/// How often a task is asked for its end.
+const TASK_POLL: Duration = Duration::from_millis(100);
 
 /// What is asked of workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +79,9 @@ pub(crate) async fn workers(
     args: &Workers,
     out: &mut Output,
 ) -> Result<(), Failure> {
+    if args.all {
+        return all(globals, verb, args, out).await;
+    }
     let client = find::find(globals)?.client;
     let wait = if args.no_wait { "" } else { "?wait=1" };
     let mut requests = JoinSet::new();
@@ -120,22 +137,38 @@ fn print_answers(
     }
 }
 
-/// Restarts some workers, or all.
-///
-/// # Errors
-/// As [`workers`].
-pub(crate) async fn restart(
+/// Asks the same of all workers.
+async fn all(
     globals: &Globals,
-    args: Restart,
+    verb: Verb,
+    args: &Workers,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    if !args.all {
-        let args = Workers { workers: args.workers, no_wait: args.no_wait };
-        return workers(globals, Verb::Restart, &args, out).await;
-    }
     let client = find::find(globals)?.client;
-    let answer = client.ask(Method::POST, "/workers/restart-all", None, Wait::Short).await?;
-    say(globals, &answer.good()?, out)
+    let wait = if args.no_wait { "" } else { "?wait=1" };
+    let path = format!("/workers/{}-all{wait}", verb.route());
+    let body = patiently(&client, &path, None, "all workers").await?.good()?;
+    if globals.json || args.no_wait {
+        return say(globals, &body, out);
+    }
+    out.line(&format!("all workers: {}", verb.done()))?;
+    Ok(out.flush()?)
+}
+
+/// Sends a signal to the first process of a worker's run.
+///
+/// # Errors
+/// None runs, or the worker has no process.
+pub(crate) async fn signal(
+    globals: &Globals,
+    args: &Signal,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let client = find::find(globals)?.client;
+    let (id, name) = (segment(&args.worker), signal_name(args.signal));
+    let path = format!("/workers/signal/{id}?signal={name}");
+    let answer = client.ask(Method::POST, &path, None, Wait::Short).await?.good()?;
+    say(globals, &answer, out)
 }
 
 /// Runs one worker once.
@@ -156,16 +189,43 @@ pub(crate) async fn run_task(
     if globals.json || args.no_wait {
         return say(globals, &answer, out);
     }
-    let worker: wire::Worker = understand(client.read(&format!("/workers/{id}")).await?)?;
-    // A task's result is the last thing it says.
-    let is_completed = worker.state == "completed";
-    let said = worker.last_activity.filter(|said| said.kind.as_deref() == Some("result"));
-    let result = said.filter(|_| is_completed).and_then(|said| said.message);
-    out.line(&format!("{}: {}", args.worker, escape(worker.state.as_bytes())))?;
-    if let Some(result) = result {
+    let worker = when_done(&client, &id).await?;
+    if !matches!(worker.state.as_str(), "completed" | "scheduled") {
+        out.line(&format!("{}: {}", args.worker, escape(worker.state.as_bytes())))?;
+        return Ok(out.flush()?);
+    }
+    out.line(&format!("{}: completed", args.worker))?;
+    let path = format!("/workers/logs/{id}?stream=activity&lines={LAST_MESSAGES}&format=json");
+    let lines: wire::Lines = understand(client.read(&path).await?)?;
+    if let Some(result) = result_of(&worker, &lines) {
         out.line(&escape(result.as_bytes()))?;
     }
     Ok(out.flush()?)
+}
+
+/// The worker once its task has ended; at once if it runs no task. A run with `mode = "auto"` has
+/// [`TASK_BEGINS`] to show that it is a task.
+async fn when_done(client: &Client, id: &str) -> Result<wire::Worker, Failure> {
+    let begin = Instant::now();
+    loop {
+        let worker: wire::Worker = understand(client.read(&format!("/workers/{id}")).await?)?;
+        let may_be_task = match worker.mode.as_deref() {
+            Some("task") => true,
+            Some("auto") => begin.elapsed() < TASK_BEGINS,
+            _ => false,
+        };
+        if !may_be_task || !matches!(worker.state.as_str(), "starting" | "running") {
+            return Ok(worker);
+        }
+        sleep(TASK_POLL).await;
+    }
+}
+
+/// The result that the worker's last run gave: the last one that came since its start.
+fn result_of<'a>(worker: &wire::Worker, lines: &'a wire::Lines) -> Option<&'a str> {
+    let is_of_last_run = |line: &&wire::Line| line.ts >= worker.last_run_at;
+    let of_last_run = lines.logs.iter().rev().take_while(is_of_last_run);
+    of_last_run.map(|line| line.message.as_str()).find(|text| text.starts_with("result: "))
 }
 
 /// Makes the running arcanos look at the disk.

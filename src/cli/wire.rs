@@ -68,7 +68,8 @@ pub(crate) struct Worker {
     pub(crate) reason: Option<String>,
     pub(crate) changed: Option<bool>,
     pub(crate) warnings: Option<Vec<String>>,
-    pub(crate) last_activity: Option<LastActivity>,
+    #[serde(deserialize_with = "moment")]
+    pub(crate) last_run_at: Option<Timestamp>,
 }
 
 /// How a worker's last run ended.
@@ -86,12 +87,20 @@ pub(crate) struct LastExit {
     pub(crate) last_lines: Option<Vec<String>>,
 }
 
-/// What a worker said last.
+/// The answer of `GET /workers/logs/ID?format=json`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct LastActivity {
-    pub(crate) kind: Option<String>,
-    pub(crate) message: Option<String>,
+pub(crate) struct Lines {
+    pub(crate) logs: Vec<Line>,
+}
+
+/// One line of a log.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Line {
+    #[serde(deserialize_with = "moment")]
+    pub(crate) ts: Option<Timestamp>,
+    pub(crate) message: String,
 }
 
 /// The plan in the answer to `POST /reload`.

@@ -2,6 +2,7 @@
 
 mod checker;
 mod listen;
+mod liveness;
 mod model;
 mod paths;
 mod patterns;
@@ -13,3 +14,4 @@ mod sections;
 mod workers;
 
 pub(super) use checker::Checker;
+pub use paths::program_from;

@@ -12,6 +12,7 @@ use super::{
     error::{ConfigError, Place},
     key::KeyPath,
 };
+use crate::domain::os_text;
 
 /// The most mistakes told of a text that is no TOML: behind the first few, most follow from them.
 const MAX_FAULTS: usize = 20;
@@ -195,7 +196,7 @@ fn owned(value: &DeValue<'_>) -> Option<Value> {
 /// A date is text: no key takes dates, and text is what a variable of that form would be.
 fn plain(value: &DeValue<'_>) -> Option<Value> {
     match value {
-        DeValue::String(text) => Some(Value::from(text.as_ref())),
+        DeValue::String(text) => Some(Value::from(os_text::kept(text.as_bytes()))),
         DeValue::Boolean(truth) => Some(Value::from(*truth)),
         DeValue::Datetime(date) => Some(Value::from(date.to_string())),
         DeValue::Integer(number) => {

@@ -3,6 +3,8 @@
 use figment::value::Value;
 use serde_json::json;
 
+use crate::domain::os_text;
+
 use super::{hidden::Hidden, key::KeyPath, model::Config, secret::NamedSecret};
 
 /// What stands in place of a secret.
@@ -56,7 +58,7 @@ impl Rendering<'_> {
                 shown = shown.replace(value, REDACTED);
             }
         }
-        shown
+        os_text::shown(&shown).into_owned()
     }
 
     fn is_secret(&self, path: &KeyPath) -> bool {

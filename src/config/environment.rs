@@ -1,22 +1,16 @@
 //! The environment of arcanos over its dotenv files.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Read},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use figment::value::Value;
 
 use super::{
-    error::{ConfigError, Place},
-    inputs::Inputs,
-    interpolate,
-    key::KeyPath,
-    layers::Layers,
-    report::Report,
-    wording,
+    dotenv, inputs::Inputs, interpolate, key::KeyPath, layers::Layers, report::Report, wording,
 };
+use crate::domain::os_text;
+
+/// Lines of one dotenv file that are warned of one by one: behind the first few, it is no dotenv file.
+const MAX_BAD_LINES: usize = 10;
 
 /// All variables there are, and the files they come from.
 #[derive(Clone, Debug, Default)]
@@ -48,12 +42,13 @@ pub(super) fn variables(
         let Ok(name) = interpolate::filled(file, inputs.environment) else {
             continue;
         };
-        let path = inputs.folder().join(name.as_ref());
+        let path = inputs.folder().join(os_text::os_string(&name));
         match (inputs.read)(&path) {
-            Ok(Some(text)) => match parse(&text) {
-                Ok(read) => variables.available.extend(read),
-                Err(line) => report.push(broken_line(&name, line)),
-            },
+            Ok(Some(text)) => {
+                let read = dotenv::parse(&os_text::kept(&text));
+                variables.available.extend(read.variables);
+                report.warnings.extend(passed_over(&name, &read.bad_lines));
+            }
             Ok(None) => {}
             Err(reason) => report.about(
                 layers,
@@ -68,79 +63,16 @@ pub(super) fn variables(
     variables
 }
 
-fn broken_line(file: &str, line: usize) -> ConfigError {
-    ConfigError::new(
-        Place::Dotenv { name: file.to_owned(), line },
-        String::new(),
-        "cannot read this line, expected NAME=value, with quotes around a value that holds spaces"
-            .to_owned(),
-    )
-}
-
-/// The variables of a dotenv text, or the first line, from 1, that cannot be read.
-fn parse(text: &str) -> Result<Vec<(String, String)>, usize> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut read = 0;
-    let lines = LineByLine {
-        lines: text.split_inclusive('\n').map(str::as_bytes),
-        rest: &[],
-        read: &mut read,
+/// A warning for each line of a dotenv file that cannot be read. None is shown: it may be a key
+/// without its name.
+fn passed_over(file: &str, lines: &[usize]) -> Vec<String> {
+    let file = os_text::shown(file);
+    let warning = |line: &usize| {
+        format!("{file}:{line}: cannot read this line, expected NAME=value; it is passed over")
     };
-    let parsed: Result<Vec<_>, _> = dotenvy::Iter::new(lines).collect();
-    match parsed {
-        Ok(variables) => Ok(variables),
-        // A value in quotes may span lines: the mistake is where it begins.
-        Err(dotenvy::Error::LineParse(logical, _)) => {
-            let breaks = logical.matches('\n').count();
-            let first = read + usize::from(logical.ends_with('\n'));
-            Err(first.saturating_sub(breaks).max(1))
-        }
-        Err(_) => Err(read.max(1)),
+    let mut warnings: Vec<String> = lines.iter().take(MAX_BAD_LINES).map(warning).collect();
+    if let Some(more) = lines.len().checked_sub(MAX_BAD_LINES).filter(|more| *more > 0) {
+        warnings.push(format!("{file}: {more} more lines cannot be read; they are passed over"));
     }
-}
-
-/// Hands out one line a read, so that its count tells which line the parser is at.
-struct LineByLine<'t, I> {
-    lines: I,
-    rest: &'t [u8],
-    read: &'t mut usize,
-}
-
-impl<'t, I: Iterator<Item = &'t [u8]>> Read for LineByLine<'t, I> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.rest.is_empty() {
-            let Some(line) = self.lines.next() else {
-                return Ok(0);
-            };
-            self.rest = line;
-            *self.read += 1;
-        }
-        self.rest.read(buffer)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dotenv_text_is_read_as_people_write_it() {
-        let text = "\u{feff}# a comment\nA=1\nexport B=\"two words\"\n\nC='x\ny'\nA=3 # later\n";
-        let seen: BTreeMap<String, String> = parse(text).expect("good").into_iter().collect();
-        let expected = [("A", "3"), ("B", "two words"), ("C", "x\ny")];
-        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(seen, BTreeMap::from(expected));
-    }
-
-    #[test]
-    fn a_broken_line_is_told_by_its_number() {
-        for (text, line) in [
-            ("A=1\nnonsense\nB=2\n", 2),
-            ("A=1\n\n# x\nB=two words\n", 4),
-            ("A=1\nB=\"open\nmore\n\n", 2),
-            ("=x", 1),
-        ] {
-            assert_eq!(parse(text), Err(line), "{text:?}");
-        }
-    }
+    warnings
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::Range, path::Path};
 
+use crate::domain::os_text;
+
 /// Everything that is wrong with a config; never empty.
 ///
 /// `Display` has one line for each. Values of secret keys are never part of it.
@@ -35,13 +37,6 @@ pub enum Place {
     },
     /// In the config file as a whole; holds its name.
     Whole(String),
-    /// In a dotenv file.
-    Dotenv {
-        /// The file as the config names it.
-        name: String,
-        /// The line, from 1.
-        line: usize,
-    },
     /// In this environment variable.
     Environment(String),
     /// In this option or key of the command line.
@@ -126,8 +121,7 @@ fn line_of(text: &str, line: usize) -> Option<(usize, &str)> {
 
 /// The name by which errors call a file.
 pub(super) fn file_name(file: &Path) -> String {
-    let name = file.file_name().unwrap_or(file.as_os_str());
-    name.to_string_lossy().into_owned()
+    os_text::shown_path(Path::new(file.file_name().unwrap_or(file.as_os_str())))
 }
 
 impl fmt::Display for ConfigErrors {
@@ -158,8 +152,7 @@ impl fmt::Display for Place {
         match self {
             Self::File { name, line, column } => write!(f, "{name}:{line}:{column}"),
             Self::Whole(name) => f.write_str(name),
-            Self::Dotenv { name, line } => write!(f, "{name}:{line}"),
-            Self::Environment(variable) => write!(f, "environment {variable}"),
+            Self::Environment(variable) => write!(f, "environment {}", os_text::shown(variable)),
             Self::CommandLine(key) => write!(f, "command line {key}"),
         }
     }

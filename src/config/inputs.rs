@@ -12,10 +12,11 @@ pub struct Inputs<'a> {
     pub file: &'a Path,
     /// What the file says.
     pub text: &'a str,
-    /// The environment of arcanos's process.
+    /// The environment of arcanos's process, as [`os_text`](crate::domain::os_text) keeps it.
     pub environment: &'a BTreeMap<String, String>,
     /// Reads a dotenv or token file by its absolute path; `None` if there is none.
-    pub read: &'a dyn Fn(&Path) -> Result<Option<String>, String>,
+    #[expect(clippy::type_complexity, reason = "said in full, it needs no other name")]
+    pub read: &'a dyn Fn(&Path) -> Result<Option<Vec<u8>>, String>,
     /// The profile the command line names.
     pub profile: Option<&'a str>,
     /// What the command line sets, in its order; the last layers.

@@ -15,10 +15,21 @@ pub(super) enum InterpolationError {
     /// A `${` without `}`.
     #[error("a `${{` without `}}`; write `$${{` for a plain `${{`")]
     Open,
+    /// A reference within another one.
+    #[error("a `${{…}}` within another one; references are not nested")]
+    Nested,
+    /// What the references stand for is too much.
+    #[error("longer than {} MiB with all that the references stand for", MAX_FILLED >> 20)]
+    TooLong,
     /// What stands in the braces is no name.
     #[error("a `${{…}}` that holds no name; write `$${{` for a plain `${{`")]
     Name,
 }
+
+/// The most that all texts with references come to in one config, in bytes. Linux takes 128 KiB in
+/// one variable or argument and 6 MiB in all; without a bound, 1 MiB of `${X}` of a long variable
+/// would take tens of GiB.
+const MAX_FILLED: usize = 4 << 20;
 
 /// A text that could not be filled in.
 #[derive(Debug)]
@@ -31,8 +42,9 @@ pub(super) struct Unfilled {
 
 /// Fills in every text of a tree; what cannot be is taken out of its table and returned.
 pub(super) fn fill_in(tree: &mut Value, variables: &BTreeMap<String, String>) -> Vec<Unfilled> {
-    let mut unfilled = Vec::new();
-    walk(tree, &KeyPath::default(), variables, &mut unfilled);
+    let mut walk = Walk { variables, room: MAX_FILLED, unfilled: Vec::new() };
+    walk.at(tree, &KeyPath::default());
+    let unfilled = walk.unfilled;
     for Unfilled { path, .. } in &unfilled {
         // An element goes with its list, so that no other one changes its index.
         let whole =
@@ -42,29 +54,37 @@ pub(super) fn fill_in(tree: &mut Value, variables: &BTreeMap<String, String>) ->
     unfilled
 }
 
-fn walk(
-    at: &mut Value,
-    path: &KeyPath,
-    variables: &BTreeMap<String, String>,
-    unfilled: &mut Vec<Unfilled>,
-) {
-    match at {
-        Value::Dict(_, table) => {
-            for (key, value) in table {
-                walk(value, &path.key(key), variables, unfilled);
+/// Goes through a tree and fills in its texts.
+struct Walk<'v> {
+    variables: &'v BTreeMap<String, String>,
+    /// How much the texts that are still to come may hold, in bytes.
+    room: usize,
+    unfilled: Vec<Unfilled>,
+}
+
+impl Walk<'_> {
+    fn at(&mut self, at: &mut Value, path: &KeyPath) {
+        match at {
+            Value::Dict(_, table) => {
+                for (key, value) in table {
+                    self.at(value, &path.key(key));
+                }
             }
-        }
-        Value::Array(_, list) => {
-            for (index, element) in list.iter_mut().enumerate() {
-                walk(element, &path.index(index), variables, unfilled);
+            Value::Array(_, list) => {
+                for (index, element) in list.iter_mut().enumerate() {
+                    self.at(element, &path.index(index));
+                }
             }
+            Value::String(_, text) => match filled_within(text, self.variables, self.room) {
+                Ok(Cow::Borrowed(_)) => {}
+                Ok(Cow::Owned(filled)) => {
+                    self.room -= filled.len();
+                    *text = filled;
+                }
+                Err(fault) => self.unfilled.push(Unfilled { path: path.clone(), fault }),
+            },
+            Value::Char(..) | Value::Bool(..) | Value::Num(..) | Value::Empty(..) => {}
         }
-        Value::String(_, text) => match filled(text, variables) {
-            Ok(Cow::Borrowed(_)) => {}
-            Ok(Cow::Owned(filled)) => *text = filled,
-            Err(fault) => unfilled.push(Unfilled { path: path.clone(), fault }),
-        },
-        Value::Char(..) | Value::Bool(..) | Value::Num(..) | Value::Empty(..) => {}
     }
 }
 
@@ -75,6 +95,15 @@ fn walk(
 pub(super) fn filled<'t>(
     text: &'t str,
     variables: &BTreeMap<String, String>,
+) -> Result<Cow<'t, str>, InterpolationError> {
+    filled_within(text, variables, MAX_FILLED)
+}
+
+/// As [`filled`], if it comes to no more than `room` bytes.
+fn filled_within<'t>(
+    text: &'t str,
+    variables: &BTreeMap<String, String>,
+    room: usize,
 ) -> Result<Cow<'t, str>, InterpolationError> {
     if !text.contains("${") {
         return Ok(Cow::Borrowed(text));
@@ -91,10 +120,19 @@ pub(super) fn filled<'t>(
         }
         filled.push_str(before);
         let (reference, after) = inner.split_once('}').ok_or(InterpolationError::Open)?;
+        if reference.contains("${") {
+            return Err(InterpolationError::Nested);
+        }
         filled.push_str(value_of(reference, variables)?);
+        if filled.len() > room {
+            return Err(InterpolationError::TooLong);
+        }
         rest = after;
     }
     filled.push_str(rest);
+    if filled.len() > room {
+        return Err(InterpolationError::TooLong);
+    }
     Ok(Cow::Owned(filled))
 }
 
@@ -117,9 +155,9 @@ fn value_of<'t>(
     }
 }
 
+/// Whether it is a name that a dotenv file may give: also one that no shell would take.
 fn is_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
 }
 
 #[cfg(test)]
@@ -144,10 +182,24 @@ mod tests {
             ("${WHO", Err(InterpolationError::Open)),
             ("${}", Err(InterpolationError::Name)),
             ("${A B}", Err(InterpolationError::Name)),
+            ("${MY-VAR:-x}${1A.b:-y}", Ok("xy")),
+            ("${ABSENT:-${WHO}}", Err(InterpolationError::Nested)),
         ] {
             let seen = filled(text, &variables);
             assert_eq!(seen.as_deref(), expected.as_deref(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_the_references_of_a_config_come_to_is_bounded() {
+        let variables = BTreeMap::from([("X".to_owned(), "x".repeat(1 << 16))]);
+        let bomb = "${X}".repeat(200);
+        assert_eq!(filled(&bomb, &variables), Err(InterpolationError::TooLong));
+        // So is the sum over all texts.
+        let mut tree = Value::from(vec!["${X}".to_owned(); 200]);
+        let unfilled = fill_in(&mut tree, &variables);
+        assert_eq!(unfilled.len(), 200 - (MAX_FILLED >> 16));
+        assert!(unfilled.iter().all(|u| u.fault == InterpolationError::TooLong));
     }
 
     #[test]

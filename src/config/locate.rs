@@ -16,6 +16,7 @@ use super::{
     model::Config,
     secret::Secret,
 };
+use crate::domain::os_text;
 
 /// Where the running arcanos is found, and what it wants to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,12 +59,16 @@ impl InstanceLocator {
             .or_else(|| text(&DEFAULT_TREE, "state.directory"))
             .unwrap_or_default();
         let from_file = || {
-            let path = inputs.folder().join(text(&tree, "server.token_file")?);
-            let token = (inputs.read)(&path).ok()??;
+            let path = inputs.folder().join(os_text::os_string(&text(&tree, "server.token_file")?));
+            let token = String::from_utf8((inputs.read)(&path).ok()??).ok()?;
             Some(token.trim().to_owned())
         };
         Self {
-            state_directory: inputs.folder().join(directory).components().collect(),
+            state_directory: inputs
+                .folder()
+                .join(os_text::os_string(&directory))
+                .components()
+                .collect(),
             token: text(&tree, "server.token").or_else(from_file).map(Secret::from),
         }
     }

@@ -5,13 +5,14 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
 use super::secret::{NamedSecret, Secret};
 use crate::domain::{
-    Attempts, EnvMap, Limits, Mode, OnChange, Policy, RestartPolicy, SchedulePolicy, StartPolicy,
-    StopPolicy,
+    Attempts, Concurrency, EnvMap, Limits, Mode, OnChange, Policy, Probe, RestartPolicy,
+    SchedulePolicy, StartPolicy, Stdin, StopPolicy, WorkerId,
 };
 
 /// Everything `arcanos.toml` and the layers above it say, checked.
@@ -29,8 +30,10 @@ pub struct Config {
     pub restart: RestartPolicy,
     /// `[start]`, but for `concurrency`.
     pub start: StartPolicy,
-    /// `start.concurrency`; `None` is unlimited.
-    pub concurrency: Option<usize>,
+    /// `liveness.probe`, if it has something to ask; the environment of its command is still empty.
+    pub probe: Option<Arc<Probe>>,
+    /// `start.concurrency`.
+    pub concurrency: Concurrency,
     /// `[stop]`.
     pub stop: StopPolicy,
     /// `reload.on_change`.
@@ -62,10 +65,21 @@ pub struct Discovery {
     pub scan_interval: Duration,
     /// How changes are noticed.
     pub watch: Watch,
-    /// The command that prepares the folder; empty is never.
-    pub prepare: Vec<String>,
+    /// What becomes of what anyone may write to.
+    pub world_writable: WorldWritable,
+    /// How packages are installed.
+    pub prepare: Prepare,
     /// The rules, in order.
     pub rules: Vec<Rule>,
+}
+
+/// How packages are installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prepare {
+    /// By the package manager that the lock file belongs to.
+    Auto,
+    /// By this command, whatever the lock file; an empty one is never.
+    Command(Vec<String>),
 }
 
 /// How changes are noticed.
@@ -77,6 +91,15 @@ pub enum Watch {
     Native,
     /// Only by looking.
     Poll,
+}
+
+/// What becomes of a file or folder that anyone may write to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WorldWritable {
+    /// Nothing new starts from it.
+    Reject,
+    /// It runs, with a warning.
+    Warn,
 }
 
 /// One of `[[discovery.rules]]`. Globs and regexes are known to compile.
@@ -222,8 +245,14 @@ pub struct Server {
 pub struct WorkerSettings {
     /// Whether it should run.
     pub enabled: bool,
+    /// The file that it is by declaration, absolute.
+    pub file: Option<PathBuf>,
     /// When it runs by the clock.
     pub schedule: Option<SchedulePolicy>,
+    /// The ids of the workers that it is launched after.
+    pub after: Vec<WorkerId>,
+    /// Globs of other files whose change replaces its run, from the folder of the config.
+    pub watch: Vec<String>,
     /// Arguments after the rule's command.
     pub args: Vec<String>,
     /// The working directory, absolute; `None` is the folder of the config.
@@ -234,6 +263,8 @@ pub struct WorkerSettings {
     pub restart: RestartPolicy,
     /// `[start]` with this worker's changes.
     pub start: StartPolicy,
+    /// `liveness.probe` with this worker's changes.
+    pub probe: Option<Arc<Probe>>,
     /// `[stop]` with this worker's changes.
     pub stop: StopPolicy,
     /// `[reload]` with this worker's changes.
@@ -242,6 +273,8 @@ pub struct WorkerSettings {
     pub mode: Option<Mode>,
     /// Instead of the rule's.
     pub command: Option<Vec<String>>,
+    /// What its runs find on stdin.
+    pub stdin: Stdin,
     /// Limits on its runs.
     pub limits: Limits,
     /// The system user it runs as.
@@ -265,16 +298,21 @@ impl Config {
     pub fn default_worker(&self) -> WorkerSettings {
         WorkerSettings {
             enabled: true,
+            file: None,
             schedule: None,
+            after: Vec::new(),
+            watch: Vec::new(),
             args: Vec::new(),
             cwd: None,
             env: EnvMap::default(),
             restart: self.restart,
-            start: self.start,
+            start: self.start.clone(),
+            probe: self.probe.clone(),
             stop: self.stop,
             on_change: self.on_change,
             mode: None,
             command: None,
+            stdin: Stdin::default(),
             limits: Limits::default(),
             user: None,
         }
@@ -282,16 +320,19 @@ impl Config {
 }
 
 impl WorkerSettings {
-    /// The half that changes in place.
+    /// The half that changes in place; without `after`, of which only the ids of workers that are
+    /// there count.
     #[must_use]
     pub fn policy(&self) -> Policy {
         Policy {
             enabled: self.enabled,
             restart: self.restart,
-            start: self.start,
+            start: self.start.clone(),
+            probe: self.probe.clone(),
             stop: self.stop,
             reload: self.on_change,
             schedule: self.schedule.clone(),
+            after: Vec::new(),
         }
     }
 }

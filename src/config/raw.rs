@@ -9,13 +9,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    model::{LogFormat, LogKind, View, Watch},
+    model::{LogFormat, LogKind, Prepare, View, Watch, WorldWritable},
     values::{
-        AttemptLimit, ByteSize, Count, HumanDuration, LaunchLimit, PositiveDuration, Processors,
-        Share, Signal, TimeLimit,
+        AttemptLimit, ByteSize, Count, ExitCode, HumanDuration, LaunchLimit, PositiveDuration,
+        Processors, Share, Signal, TimeLimit,
     },
 };
-use crate::domain::{Backoff, Mode, OnChange, ReadyRule, RestartWhen};
+use crate::domain::{
+    Backoff, CatchUp, Mode, OnChange, ReadyRule, RestartWhen, Stdin, StopMessage, StopTarget,
+};
 
 /// A table that can lie over another one.
 pub(super) trait Overlay {
@@ -57,6 +59,8 @@ macro_rules! sections {
                 restart: RawRestart,
                 /// When a started worker counts as running.
                 start: RawStart,
+                /// Whether a worker that runs still works.
+                liveness: RawLiveness,
                 /// How a worker is stopped.
                 stop: RawStop,
                 /// What an edit of a worker's file or settings does to it.
@@ -102,9 +106,12 @@ table! {
         scan_interval: PositiveDuration,
         /// How changes are noticed: by the system's events, by looking, or by what works.
         watch: Watch,
-        /// A command run in the folder when its package-lock.json is new or changed, before
-        /// the workers start; an empty list is none.
-        prepare: Vec<String>,
+        /// How packages are installed before workers start: `auto`, by the lock file in the
+        /// folder or above it, or a command as a list; an empty list is never.
+        prepare: Prepare,
+        /// Whether what anyone may write to is rejected, or runs with a warning: on mounts
+        /// without modes.
+        world_writable: WorldWritable,
         /// The rules that accept files, the first match wins. A list here replaces the default.
         rules: Vec<RawRule>,
     }
@@ -117,7 +124,8 @@ table! {
         name: String,
         /// Globs on the file name.
         files: Vec<String>,
-        /// JavaScript packages, one of which the file, or a local file it imports, must import.
+        /// Packages of JavaScript, TypeScript or Python, one of which the file, or a local file it
+        /// imports, must import.
         imports: Vec<String>,
         /// Regexes, one of which must match.
         any: Vec<String>,
@@ -125,7 +133,8 @@ table! {
         all: Vec<String>,
         /// Regexes none of which may match.
         none: Vec<String>,
-        /// What the regexes look at: the text as it is, or its code only (JavaScript).
+        /// What the regexes look at: the text as it is, or its code only (JavaScript,
+        /// TypeScript, Python).
         on: View,
         /// Program and arguments; `{file}`, `{id}` and `{dir}` are filled in.
         command: Vec<String>,
@@ -141,7 +150,8 @@ table! {
     RawEnv {
         /// Names and globs of variables that are passed on; `["*"]` is all of them.
         inherit: Vec<String>,
-        /// Dotenv files, followed like the config; the environment of arcanos wins over them.
+        /// Dotenv files, read as `node --env-file` reads them: no `$` is expanded. Followed
+        /// like the config; the environment of arcanos wins over them.
         files: Vec<String>,
         /// Globs of names of variables whose values are never shown, in upper or lower case.
         secret: Vec<String>,
@@ -179,22 +189,52 @@ table! {
         jitter: Share,
         /// A run that lasted this long clears the count of attempts.
         reset_after: HumanDuration,
+        /// Exit codes that are no failure. A list here replaces the default.
+        success_codes: Vec<ExitCode>,
     }
 }
 
 table! {
     /// When a started worker counts as running.
     RawStart {
-        /// What shows that it is ready: being alive, or its message on the channel.
+        /// What shows that it is ready: being alive, its message on the channel, a success of the
+        /// probe of `[liveness]`, or a line it prints.
         ready: ReadyRule,
+        /// The regex that finds this line, on stdout or stderr, for `ready = "line"`.
+        ready_line: String,
         /// How long it must have been up, for `ready = "alive"`.
         alive_after: HumanDuration,
         /// A run that is not ready by then is stopped and counts as failed.
         timeout: PositiveDuration,
-        /// How many launched runs may not have shown life yet, over all workers.
+        /// How many launched runs may not be up yet (ready, exited or `alive_after` old), over all workers; `auto` launches one after the other, every 250 ms while no processor is free.
         concurrency: LaunchLimit,
         /// The longest time for one run; a longer one is stopped and counts as failed.
         run_timeout: TimeLimit,
+    }
+}
+
+table! {
+    /// Whether a worker that runs still works.
+    RawLiveness {
+        /// What a run is asked again and again. It needs `http` or `command`.
+        probe: RawProbe,
+    }
+}
+
+table! {
+    /// What a run is asked again and again: a URL or a command.
+    RawProbe {
+        /// A URL whose status must be 200 to 399, as `http://127.0.0.1:8080/healthz`.
+        http: String,
+        /// Program and arguments, whose exit code must be 0. It runs in the folder of the config
+        /// with the environment of `[env]`.
+        command: Vec<String>,
+        /// How often it is asked.
+        every: PositiveDuration,
+        /// How long the answer may take.
+        timeout: PositiveDuration,
+        /// After so many failures in a row the run is stopped and counts as failed.
+        failures: Count,
     }
 }
 
@@ -203,7 +243,11 @@ table! {
     RawStop {
         /// The signal that asks it to end.
         signal: Signal,
-        /// How long it may take before everything it started is killed.
+        /// Who gets the signal: everything that the run started, or its first process alone.
+        to: StopTarget,
+        /// The message before the signal on a Node channel: an object, for workers that have spoken, or PM2's string "shutdown", after which the signal waits for half of the timeout.
+        message: StopMessage,
+        /// How long everything that it started may take before it is killed.
         timeout: HumanDuration,
     }
 }
@@ -269,12 +313,21 @@ table! {
     RawWorker {
         /// Whether it should run.
         enabled: bool,
+        /// The file that it is, below the folder of the config, whatever rules say of it.
+        file: String,
         /// When it runs: a cron expression, or `every 10m`.
         schedule: String,
         /// The time zone of the cron expression, as `Europe/Berlin`; local time without one.
         timezone: String,
         /// Whether it also runs at the start, beside its schedule.
         run_at_start: bool,
+        /// Whether one run makes up for the cron ticks that were missed while arcanos was down or
+        /// the machine slept.
+        catch_up: CatchUp,
+        /// Ids of workers that must be running or completed before it is launched; at the end it is stopped before them.
+        after: Vec<String>,
+        /// Globs below the folder of the config of other files whose change replaces its run.
+        watch: Vec<String>,
         /// Arguments after the command of its rule.
         args: Vec<String>,
         /// Its working directory, relative to the folder of the config.
@@ -285,6 +338,8 @@ table! {
         restart: RawRestart,
         /// When it counts as running.
         start: RawStart,
+        /// Whether it still works while it runs.
+        liveness: RawLiveness,
         /// How it is stopped.
         stop: RawStop,
         /// What an edit of its file or settings does to it.
@@ -293,6 +348,8 @@ table! {
         mode: Mode,
         /// Instead of its rule's command.
         command: Vec<String>,
+        /// What its runs find on stdin: its end, or a pipe that stays open and empty.
+        stdin: Stdin,
         /// What its runs may use at most.
         limits: RawLimits,
         /// The system user it runs as; needs root.
@@ -303,7 +360,7 @@ table! {
 table! {
     /// What a worker's runs may use at most.
     RawLimits {
-        /// Memory of all its processes together; needs a writable cgroup v2.
+        /// Memory of all its processes together; without a writable cgroup v2 it is looked at every 2 s.
         memory: ByteSize,
         /// Open files of each of its processes.
         open_files: Count,

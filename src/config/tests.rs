@@ -4,6 +4,7 @@ mod effective;
 mod environment;
 mod errors;
 mod layers;
+mod liveness;
 mod readme;
 mod schema;
 mod secrets;
@@ -58,7 +59,7 @@ impl Site {
             if path.ends_with("denied") {
                 return Err("permission denied".to_owned());
             }
-            Ok(self.files.get(path).cloned())
+            Ok(self.files.get(path).map(|text| text.clone().into_bytes()))
         };
         ask(&Inputs {
             file: Path::new("/site/arcanos.toml"),

@@ -7,10 +7,11 @@ use std::{fmt, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, Unexpected, Visitor},
+    de::{Error, SeqAccess, Unexpected, Visitor},
 };
 
-use crate::domain::{Attempts, signal_number};
+use super::model::Prepare;
+use crate::domain::{Attempts, Concurrency, signal_number};
 
 /// What a duration looks like; part of patterns.
 const DURATION: &str = r"(\s*\d+(\.\d+)?\s*(nsec|ns|usec|us|msec|ms|seconds|second|secs|sec|s|minutes|minute|mins|min|m|hours|hour|hrs|hr|h|days|day|d|weeks|week|wks|wk|w))+\s*";
@@ -37,9 +38,13 @@ pub(super) struct ByteSize(pub(super) u64);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct AttemptLimit(pub(super) Attempts);
 
-/// How many at once: a number from 1, or `"unlimited"`, which is `None`.
+/// How many launches at once: a number from 1, `"auto"` or `"unlimited"`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct LaunchLimit(pub(super) Option<usize>);
+pub(super) struct LaunchLimit(pub(super) Concurrency);
+
+/// An exit code: a number from 0 to 255.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct ExitCode(pub(super) u8);
 
 /// A number from 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,6 +57,54 @@ pub(super) struct Share(pub(super) f64);
 /// Processors, more than none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Processors(pub(super) f64);
+
+/// `"auto"`, or a command as a list of strings.
+impl<'de> Deserialize<'de> for Prepare {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(PrepareVisitor)
+    }
+}
+
+struct PrepareVisitor;
+
+impl<'de> Visitor<'de> for PrepareVisitor {
+    type Value = Prepare;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(r#""auto", or a command as a list, like ["npm", "ci"]"#)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Prepare, E> {
+        let invalid = || E::invalid_value(Unexpected::Str(text), &self);
+        (text == "auto").then_some(Prepare::Auto).ok_or_else(invalid)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<Prepare, A::Error> {
+        let mut command = Vec::new();
+        while let Some(word) = words.next_element()? {
+            command.push(word);
+        }
+        Ok(Prepare::Command(command))
+    }
+}
+
+impl JsonSchema for Prepare {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Prepare".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [
+            { "const": "auto" },
+            { "type": "string", "pattern": REFERENCE },
+            { "type": "array", "items": { "type": "string" } },
+        ] })
+    }
+}
 
 /// A signal by its name.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -156,17 +209,41 @@ value!(
         integer: |number| u32::try_from(number).ok().map(Attempts::Max),
         float: |_| None,
     },
-    unlimited_or(0)
+    json_schema!({ "anyOf": [
+        { "type": "integer", "minimum": 0, "maximum": u32::MAX },
+        { "const": "unlimited" },
+        { "type": "string", "pattern": REFERENCE },
+    ] })
 );
 value!(
     LaunchLimit,
     Reading {
-        expected: r#"a whole number from 1, or "unlimited""#,
-        text: |text| (text == "unlimited").then_some(None),
-        integer: |number| usize::try_from(number).ok().filter(|n| *n > 0).map(Some),
+        expected: r#"a whole number from 1, "auto" or "unlimited""#,
+        text: |text| match text {
+            "auto" => Some(Concurrency::Auto),
+            "unlimited" => Some(Concurrency::Unlimited),
+            _ => None,
+        },
+        integer: |number| {
+            usize::try_from(number).ok().filter(|n| *n > 0).map(Concurrency::AtMost)
+        },
         float: |_| None,
     },
-    unlimited_or(1)
+    json_schema!({ "anyOf": [
+        { "type": "integer", "minimum": 1, "maximum": u32::MAX },
+        { "enum": ["auto", "unlimited"] },
+        { "type": "string", "pattern": REFERENCE },
+    ] })
+);
+value!(
+    ExitCode,
+    Reading {
+        expected: "an exit code, a whole number from 0 to 255",
+        text: |_| None,
+        integer: |number| u8::try_from(number).ok(),
+        float: |_| None,
+    },
+    json_schema!({ "type": "integer", "minimum": 0, "maximum": 255 })
 );
 value!(
     Count,
@@ -203,14 +280,6 @@ value!(
     Reading::text(r#"the name of a signal, like "SIGTERM""#, signal_number),
     json_schema!({ "type": "string", "pattern": format!(r"^[A-Za-z]+\d*$|{REFERENCE}") })
 );
-
-fn unlimited_or(least: u32) -> Schema {
-    json_schema!({ "anyOf": [
-        { "type": "integer", "minimum": least, "maximum": u32::MAX },
-        { "const": "unlimited" },
-        { "type": "string", "pattern": REFERENCE },
-    ] })
-}
 
 /// The longest duration, a century: a moment so far ahead can still be counted.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);

@@ -61,7 +61,7 @@ pub(super) fn unknown_key(key: &str, known: &[&str]) -> String {
 }
 
 /// The known word that a mistyped one was probably meant to be.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], "");
     let word = plain(word);
     known

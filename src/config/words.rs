@@ -4,10 +4,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    model::{LogFormat, LogKind, View, Watch},
+    model::{LogFormat, LogKind, View, Watch, WorldWritable},
     values::{REFERENCE, Reading},
 };
-use crate::domain::{Backoff, Mode, OnChange, ReadyRule, RestartWhen};
+use crate::domain::{
+    Backoff, CatchUp, Mode, OnChange, ReadyRule, RestartWhen, Stdin, StopMessage, StopTarget,
+};
 
 /// Makes a type readable from these words, with its schema.
 macro_rules! words {
@@ -45,11 +47,16 @@ macro_rules! words {
 }
 
 words!(Watch: "auto" => Auto, "native" => Native, "poll" => Poll);
+words!(WorldWritable: "reject" => Reject, "warn" => Warn);
 words!(View: "code" => Code, "raw" => Raw);
 words!(Mode: "auto" => Auto, "script" => Script, "task" => Task);
+words!(Stdin: "null" => Null, "open" => Open);
 words!(RestartWhen: "on-failure" => OnFailure, "always" => Always, "never" => Never);
 words!(Backoff: "exponential" => Exponential, "fixed" => Fixed);
-words!(ReadyRule: "alive" => Alive, "message" => Message);
+words!(CatchUp: "none" => None, "one" => One);
+words!(ReadyRule: "alive" => Alive, "message" => Message, "probe" => Probe, "line" => Line);
+words!(StopTarget: "group" => Group, "main" => Main);
+words!(StopMessage: "object" => Object, "string" => String);
 words!(OnChange: "replace" => Replace, "overlap" => Overlap, "manual" => Manual);
 words!(LogKind: "lifecycle" => Lifecycle, "activity" => Activity, "output" => Output);
 words!(LogFormat: "text" => Text, "json" => Json);

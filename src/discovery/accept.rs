@@ -1,11 +1,11 @@
 //! Finds the rule that accepts a file, by its content and that of the local files it imports.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use super::{
     analysis::{Analysis, Marker, Outcome},
     code::ImportKind,
-    graph::{ImportClosure, import_closure},
+    graph::{ImportClosure, MAX_DEPTH, MAX_FILES, first_step},
     listing::{Entry, Listing},
     rules::{Rule, Rules},
     verdict::VerdictKind,
@@ -14,8 +14,8 @@ use super::{
 /// Why a file is a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Accepted {
-    /// The rule's place in the config.
-    pub(super) rule: usize,
+    /// The rule's place in the config; `None` for a worker by declaration that fits none.
+    pub(super) rule: Option<usize>,
     /// The line that decided.
     pub(super) line: Option<u32>,
     /// What the line does not say.
@@ -43,7 +43,7 @@ pub(super) fn accept(
         (analysis.marker, rules.fitting(file).next())
     {
         return Ok(Accepted {
-            rule,
+            rule: Some(rule),
             line: Some(line),
             reason: Some("marked `@arcanos worker`".to_owned()),
             is_marked: true,
@@ -56,7 +56,7 @@ pub(super) fn accept(
         let check = RuleCheck { rules, listing, rule, file, analysis, closure };
         match check.decide(*outcome) {
             Ok((line, reason)) => {
-                return Ok(Accepted { rule: *at, line, reason, is_marked: false });
+                return Ok(Accepted { rule: Some(*at), line, reason, is_marked: false });
             }
             Err(reason) => reasons.push(format!("rule `{}`: {reason}", rule.name)),
         }
@@ -119,15 +119,10 @@ impl RuleCheck<'_> {
             let named = named.or_else(|| self.names_package(analysis, ImportKind::Reexport));
             Some((path, named?.0))
         })?;
-        let leads = |target: &Path| {
-            target == source
-                || import_closure(target, |file| self.listing.imports_of(file))
-                    .files
-                    .contains(source)
-        };
+        let step = first_step(self.file, source, |file| self.listing.imports_of(file));
         let line = self.analysis.locals.iter().find_map(|local| {
-            let target = self.listing.resolve(self.file, &local.specifier)?;
-            leads(&target).then_some(local.line)
+            let target = self.listing.resolve(self.file, local)?;
+            (Some(target) == step).then_some(local.line)
         });
         let source = source.display();
         Some((line, format!("imports `{package}` through `{source}`")))
@@ -147,6 +142,13 @@ impl RuleCheck<'_> {
             Some(format!("; of what it imports, `{}` is not followed: {fault}", path.display()))
         });
         reason.push_str(&broken.unwrap_or_default());
+        if self.closure.is_cut {
+            let _ = write!(
+                reason,
+                "; it imports more local files than are followed ({MAX_DEPTH} deep, {MAX_FILES} in \
+                 all)"
+            );
+        }
         reason
     }
 }

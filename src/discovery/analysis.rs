@@ -1,13 +1,16 @@
 //! The analysis of one file: what the rules need of its content, kept instead of the content.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use regex::Regex;
 
 use super::{
-    code::{CodeView, code_view},
+    code::code_view,
     digest::fingerprint,
-    imports::{Lines, Local, PackageUse, module_uses},
+    imports::{Lines, PackageUse, javascript_names, module_uses},
+    local::Local,
+    manifest::Manifest,
+    python::{is_python, python_names, python_view},
     reads::env_reads,
     rules::{Rule, Rules, is_javascript},
 };
@@ -27,6 +30,8 @@ pub struct Analysis {
     pub locals: Vec<Local>,
     /// The variables that its code reads from `process.env`, sorted.
     pub env_reads: Vec<String>,
+    /// What it says about modules, if it is a `package.json` or a `tsconfig.json`.
+    pub manifest: Option<Arc<Manifest>>,
     /// The packages that it names, of those that any rule asks for.
     pub(super) packages: Vec<PackageUse>,
     /// What the regexes of each rule found, of those whose `files` fits the name.
@@ -66,25 +71,36 @@ pub fn analyse(rules: &Rules, rel: &Path, bytes: &[u8]) -> Analysis {
     let fitting: Vec<(usize, &Rule)> = rules.fitting(rel).collect();
     let wants_code = |rule: &Rule| !rule.packages.is_empty() || rule.on == View::Code;
     let is_code = is_javascript(rel) || fitting.iter().any(|(_, rule)| wants_code(rule));
-    let view = is_code.then(|| code_view(text));
-    let (packages, locals) = view
-        .as_ref()
-        .map_or_else(Default::default, |view| module_uses(text, view, &rules.packages));
-    let outcome = |(at, rule): (usize, &Rule)| (at, ask(rule, text, view.as_ref()));
+    let mut env = Vec::new();
+    let (view, names) = if is_python(rel) {
+        let view = python_view(text);
+        let names = python_names(&view);
+        (Some(view), names)
+    } else if is_code {
+        let view = code_view(text);
+        env = env_reads(text, &view.text);
+        let names = javascript_names(text, &view);
+        (Some(view.text), names)
+    } else {
+        (None, Vec::new())
+    };
+    let (packages, locals) = module_uses(text, names, &rules.packages);
+    let outcome = |(at, rule): (usize, &Rule)| (at, ask(rule, text, view.as_deref()));
     Analysis {
         fingerprint: fingerprint(bytes),
         marker: marker(text),
         packages,
         locals,
-        env_reads: view.as_ref().map_or_else(Vec::new, |view| env_reads(text, &view.text)),
+        env_reads: env,
+        manifest: Manifest::read(rel, text).map(Arc::new),
         outcomes: fitting.into_iter().map(outcome).collect(),
     }
 }
 
 /// Asks the regexes of a rule.
-fn ask(rule: &Rule, raw: &str, view: Option<&CodeView>) -> Outcome {
+fn ask(rule: &Rule, raw: &str, view: Option<&str>) -> Outcome {
     let text = match (rule.on, view) {
-        (View::Code, Some(view)) => &view.text,
+        (View::Code, Some(view)) => view,
         (View::Code, None) | (View::Raw, _) => raw,
     };
     let place = |regex: &Regex| regex.find(text).map(|found| found.start());
@@ -118,7 +134,7 @@ fn marker(text: &str) -> Option<(Marker, u32)> {
             .trim_start()
             .strip_prefix("@arcanos")?;
         let word = words.strip_prefix([' ', '\t'])?.split_whitespace().next()?;
-        let marker = match word {
+        let marker = match word.trim_end_matches("*/") {
             "worker" => Marker::Worker,
             "ignore" => Marker::Ignore,
             _ => return None,

@@ -1,17 +1,43 @@
 //! Makes the candidate of an accepted file: all that a run of it depends on.
 
 use std::{
+    collections::BTreeSet,
     iter,
     path::{Path, PathBuf},
 };
 
 use super::{
     digest::fingerprint_of_all,
+    graph::{MAX_DEPTH, MAX_FILES},
     judge::{Classifier, Match},
     listing::{Content, Distrust, Entry},
+    local::{Local, Way},
+    resolve::{Installed, is_path, package_of},
     verdict::Candidate,
 };
 use crate::domain::{Fingerprint, WorkerId};
+
+impl Candidate {
+    /// The same, made of these files too: their paths from the folder of workers, each with the
+    /// digest of its content.
+    #[must_use]
+    pub fn with_watched(
+        &self,
+        files: impl Iterator<Item = (PathBuf, Fingerprint)>,
+        warnings: &[String],
+    ) -> Self {
+        let mut candidate = self.clone();
+        let own = candidate.uses.len();
+        candidate.uses.extend(files);
+        let watched = candidate.uses[own..].iter();
+        let watched = watched.map(|(path, content)| (path.as_path(), *content));
+        if candidate.uses.len() > own {
+            candidate.fingerprint = fingerprint_of_all(Some(self.fingerprint), watched);
+        }
+        candidate.warnings.extend_from_slice(warnings);
+        candidate
+    }
+}
 
 impl Classifier<'_> {
     pub(super) fn candidate(&self, id: WorkerId, file: &Path, matched: &Match<'_>) -> Candidate {
@@ -37,7 +63,10 @@ impl Classifier<'_> {
             untrusted: self.untrusted(file, matched),
             id,
             file: file.to_path_buf(),
-            rule: self.rules.rules[matched.accepted.rule].name.clone(),
+            rule: matched
+                .accepted
+                .rule
+                .map_or_else(|| "declared".to_owned(), |rule| self.rules.rules[rule].name.clone()),
             rule_index: matched.accepted.rule,
             fingerprint,
             uses,
@@ -69,14 +98,36 @@ impl Classifier<'_> {
             warnings.extend(said.map(|text| format!("imports `{}`: {text}", used.display())));
         }
         warnings.extend(self.missing_imports(file, matched));
+        warnings.extend(self.open_packages(file, matched));
         if matched.closure.is_cut {
             let followed = matched.closure.files.len();
             warnings.push(format!(
-                "imports more local files than are followed; changes of others than the nearest \
-                 {followed} restart nothing"
+                "imports more local files than are followed ({MAX_DEPTH} deep, {MAX_FILES} in \
+                 all); changes of others than the nearest {followed} restart nothing"
             ));
         }
         warnings
+    }
+
+    /// Packages in `node_modules` that it imports and that anyone may write to.
+    fn open_packages(&self, file: &Path, matched: &Match<'_>) -> BTreeSet<String> {
+        let listing = self.listing;
+        let open = |from: &Path, local: &Local| match package_of(
+            &listing.import_roots,
+            from,
+            local,
+            &mut &*listing,
+        )? {
+            Installed::Open(reason) => Some(reason),
+            Installed::Copy | Installed::Linked(_) => None,
+        };
+        let files = iter::once(file).chain(matched.closure.files.iter().map(PathBuf::as_path));
+        let analysed = files.filter_map(|from| Some((from, listing.files.get(from)?.analysis()?)));
+        analysed
+            .flat_map(|(from, analysis)| {
+                analysis.locals.iter().filter_map(move |local| open(from, local))
+            })
+            .collect()
     }
 
     /// Local files that are imported by their whole names and are not there.
@@ -88,12 +139,14 @@ impl Classifier<'_> {
         for from in iter::once(file).chain(matched.closure.files.iter().map(PathBuf::as_path)) {
             let analysis = files.get(from).and_then(Entry::analysis);
             for local in analysis.map_or(&[][..], |analysis| &analysis.locals) {
-                if ![".js", ".mjs", ".cjs"].iter().any(|end| local.specifier.ends_with(end)) {
+                let is_whole =
+                    [".js", ".mjs", ".cjs"].iter().any(|end| local.specifier.ends_with(end));
+                if local.way == Way::Python || !is_whole || !is_path(&local.specifier) {
                     continue;
                 }
                 let is_followed =
-                    !self.listing.import_roots.local_paths(from, &local.specifier).is_empty();
-                if is_followed && self.listing.resolve(from, &local.specifier).is_none() {
+                    self.listing.import_roots.follow(from, &local.specifier).is_some();
+                if is_followed && self.listing.resolve(from, local).is_none() {
                     missing.push(format!(
                         "imports `{}`, which is missing (line {} of `{}`)",
                         local.specifier,

@@ -28,6 +28,9 @@ pub(super) struct CodeView {
     pub(super) text: String,
     /// In order of appearance.
     pub(super) imports: Vec<Import>,
+    /// Where constant strings stand, in order, without their quotes: literals, templates without
+    /// `${}`, and what follows the last `${}` of a template.
+    pub(super) strings: Vec<Range<usize>>,
 }
 
 /// A module that the code names.
@@ -56,11 +59,13 @@ pub(super) fn code_view(text: &str) -> CodeView {
         no_regex_before: 0,
         word_at: 0,
         imports: Vec::new(),
+        strings: Vec::new(),
     };
     lexer.run();
     CodeView {
         text: String::from_utf8(lexer.view).expect("only whole characters are made blank"),
         imports: lexer.imports,
+        strings: lexer.strings,
     }
 }
 
@@ -81,6 +86,7 @@ struct Lexer<'a> {
     /// Where the last word begins.
     word_at: usize,
     imports: Vec<Import>,
+    strings: Vec<Range<usize>>,
 }
 
 impl Lexer<'_> {
@@ -179,6 +185,7 @@ impl Lexer<'_> {
             }
             None => self.blank(start..end),
         }
+        self.strings.push(start..end);
         self.at = end + 1;
         self.token(Token::Value);
     }
@@ -220,7 +227,10 @@ impl Lexer<'_> {
             };
             self.at += found;
             match (self.text[self.at], self.text.get(self.at + 1)) {
-                (b'`', _) => break,
+                (b'`', _) => {
+                    self.strings.push(start..self.at);
+                    break;
+                }
                 (b'\\', _) => self.at = (self.at + 2).min(self.text.len()),
                 (_, Some(b'{')) => {
                     self.blank(start..self.at);

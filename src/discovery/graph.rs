@@ -1,22 +1,18 @@
 //! The import graph: which local files a file imports, directly and through others.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     path::{Component, Path, PathBuf},
 };
 
+use percent_encoding::percent_decode_str;
+
 /// Imports are followed so many steps from a worker.
-const MAX_DEPTH: usize = 8;
+pub const MAX_DEPTH: usize = 64;
 
-/// So many files are followed for one worker. Real ones have a handful; this ends a walk into an
-/// unpacked library.
-pub(super) const MAX_FILES: usize = 256;
-
-/// What Node tries after the bare path, in its order.
-const ENDINGS: [&str; 4] = ["js", "mjs", "cjs", "json"];
-
-/// What Node tries in a folder.
-const INDEXES: [&str; 3] = ["index.js", "index.mjs", "index.cjs"];
+/// So many files are followed for one worker. A large application has some hundred; this ends a
+/// walk into an unpacked library.
+pub const MAX_FILES: usize = 4096;
 
 /// The files that belong to one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,7 +29,9 @@ pub struct ImportClosure {
 /// is one way only to write a path, so that a file is one file whoever imports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportRoots {
-    /// The way from the outermost folder down to that of the workers.
+    /// The outermost folder, absolute.
+    outermost: PathBuf,
+    /// The way from there down to the folder of workers.
     above: PathBuf,
 }
 
@@ -44,52 +42,50 @@ impl ImportRoots {
     pub fn new(outermost: &Path, directory: &Path) -> Self {
         let above = directory.strip_prefix(outermost).ok();
         let is_plain = |path: &&Path| path.components().all(|p| matches!(p, Component::Normal(_)));
-        Self { above: above.filter(is_plain).map(Path::to_path_buf).unwrap_or_default() }
+        match above.filter(is_plain) {
+            Some(above) => Self { outermost: outermost.to_owned(), above: above.to_owned() },
+            None => Self { outermost: directory.to_owned(), above: PathBuf::new() },
+        }
     }
 
-    /// The paths that `specifier` may mean in the file `from`, in the order in which Node tries
-    /// them. None if the specifier leads out of these folders.
+    /// Where a path or a `file:` address leads that stands in the file `from`, if not out of these
+    /// folders.
     #[must_use]
-    pub fn local_paths(&self, from: &Path, specifier: &str) -> Vec<PathBuf> {
-        let plain = specifier.split(['?', '#']).next().unwrap_or_default();
-        let Some(path) = self.resolve_relative(from, plain) else { return Vec::new() };
-        let is_folder = plain.ends_with('/') || plain.ends_with("..") || path.file_name().is_none();
-        let mut paths = Vec::with_capacity(1 + ENDINGS.len() + INDEXES.len());
-        if !is_folder && plain != "." {
-            paths.push(path.clone());
-            for ending in ENDINGS {
-                let mut name = path.clone().into_os_string();
-                name.push(".");
-                name.push(ending);
-                paths.push(name.into());
-            }
+    pub fn follow(&self, from: &Path, way: &str) -> Option<PathBuf> {
+        let way = way.split(['?', '#']).next().unwrap_or_default();
+        let address = way.strip_prefix("file:").map(|path| path.strip_prefix("//").unwrap_or(path));
+        let decoded = address.map(|path| percent_decode_str(path).decode_utf8_lossy());
+        let way = Path::new(decoded.as_deref().unwrap_or(way));
+        if way.is_absolute() {
+            return self.in_outermost(way.strip_prefix(&self.outermost).ok()?);
         }
-        paths.extend(INDEXES.map(|index| path.join(index)));
-        paths
+        self.plain(from.parent().unwrap_or(from), way)
     }
 
-    /// The file that `specifier` means in the file `from`, by what there is.
-    pub fn resolve(
-        &self,
-        from: &Path,
-        specifier: &str,
-        mut is_file: impl FnMut(&Path) -> bool,
-    ) -> Option<PathBuf> {
-        self.local_paths(from, specifier).into_iter().find(|path| is_file(path))
+    /// Where a path from the outermost folder leads.
+    #[must_use]
+    pub fn in_outermost(&self, way: &Path) -> Option<PathBuf> {
+        let up: PathBuf = self.above.components().map(|_| Component::ParentDir).collect();
+        self.plain(&up, way)
     }
 
-    /// Where a relative path leads from the folder of a file.
-    fn resolve_relative(&self, from: &Path, way: &str) -> Option<PathBuf> {
-        let mut path = self.above.clone();
-        let folder = from.parent().into_iter().flat_map(Path::components);
-        for part in folder.chain(Path::new(way).components()) {
-            match part {
-                Component::Normal(name) => path.push(name),
-                Component::ParentDir if !path.pop() => return None,
-                Component::ParentDir | Component::CurDir => {}
-                Component::RootDir | Component::Prefix(_) => return None,
-            }
-        }
+    /// The path from the outermost folder of a path from the folder of workers.
+    #[must_use]
+    pub fn from_outermost(&self, path: &Path) -> Option<PathBuf> {
+        self.descend(path, Path::new(""))
+    }
+
+    /// The folder of a file, and those above it, up to the outermost one.
+    #[must_use]
+    pub fn upward(&self, file: &Path) -> Vec<PathBuf> {
+        let inner = self.from_outermost(file).unwrap_or_default();
+        let folders = inner.ancestors().skip(1);
+        folders.filter_map(|folder| self.in_outermost(folder)).collect()
+    }
+
+    /// The one way to write where a relative path leads from a folder.
+    fn plain(&self, folder: &Path, way: &Path) -> Option<PathBuf> {
+        let path = self.descend(folder, way)?;
         if let Ok(inner) = path.strip_prefix(&self.above) {
             return Some(inner.to_path_buf());
         }
@@ -97,6 +93,19 @@ impl ImportRoots {
         let common = common.take_while(|(one, other)| one == other).count();
         let up = self.above.components().skip(common).map(|_| Component::ParentDir);
         Some(up.chain(path.components().skip(common)).collect())
+    }
+
+    fn descend(&self, folder: &Path, way: &Path) -> Option<PathBuf> {
+        let mut path = self.above.clone();
+        for part in folder.components().chain(way.components()) {
+            match part {
+                Component::Normal(name) => path.push(name),
+                Component::ParentDir if !path.pop() => return None,
+                Component::ParentDir | Component::CurDir => {}
+                Component::RootDir | Component::Prefix(_) => return None,
+            }
+        }
+        Some(path)
     }
 }
 
@@ -131,4 +140,30 @@ pub fn import_closure(
     }
     closure.files.sort();
     closure
+}
+
+/// The file of `root`'s own imports by which it comes to `target`.
+pub(super) fn first_step(
+    root: &Path,
+    target: &Path,
+    mut imports: impl FnMut(&Path) -> Vec<PathBuf>,
+) -> Option<PathBuf> {
+    let mut importers = BTreeMap::from([(root.to_path_buf(), PathBuf::new())]);
+    let mut queue = VecDeque::from([root.to_path_buf()]);
+    while let Some(file) = queue.pop_front() {
+        if file == target {
+            let mut step = file;
+            while importers.get(&step).is_some_and(|importer| importer != root) {
+                step.clone_from(importers.get(&step)?);
+            }
+            return Some(step);
+        }
+        for import in imports(&file) {
+            if !importers.contains_key(&import) && importers.len() <= MAX_FILES {
+                importers.insert(import.clone(), file.clone());
+                queue.push_back(import);
+            }
+        }
+    }
+    None
 }

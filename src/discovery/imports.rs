@@ -1,22 +1,15 @@
 //! Sorts the imports of a file into packages that a rule asks for, and local files.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use memchr::memchr_iter;
 
 use super::{
     code::{CodeView, Import, ImportKind},
+    constants::{Constant, constants},
     graph::MAX_FILES,
+    local::{Local, Named, Way},
 };
-
-/// A local file that a file imports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Local {
-    /// As the code spells it: `./shared/client`.
-    pub specifier: String,
-    /// The line of the import, from 1.
-    pub line: u32,
-}
 
 /// A package that a rule asks for and the file names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,42 +20,68 @@ pub(super) struct PackageUse {
     pub(super) line: u32,
 }
 
-/// The packages and the local files that the code names, each once, where it first does.
+/// What the code of a JavaScript file names, in order.
+pub(super) fn javascript_names<'a>(text: &'a str, view: &CodeView) -> Vec<Named<'a>> {
+    let of_import = |import: &Import| Named {
+        specifier: Cow::Borrowed(&text[import.specifier.clone()]),
+        at: import.at,
+        kind: import.kind,
+        way: if text[import.at..].starts_with("import") || import.kind == ImportKind::Reexport {
+            Way::Import
+        } else {
+            Way::Require
+        },
+        is_local_only: false,
+    };
+    let of_constant = |constant: Constant| Named {
+        specifier: Cow::Owned(constant.specifier),
+        at: constant.at,
+        kind: ImportKind::Use,
+        way: constant.way,
+        is_local_only: constant.is_local_only,
+    };
+    let mut names: Vec<Named<'_>> = view.imports.iter().map(of_import).collect();
+    names.extend(constants(text, view).into_iter().map(of_constant));
+    names.sort_by_key(|named| named.at);
+    names
+}
+
+/// The packages and the local files that the code names, each once, where it first does. `names`
+/// are in order.
 pub(super) fn module_uses(
     text: &str,
-    view: &CodeView,
+    names: Vec<Named<'_>>,
     packages: &[String],
 ) -> (Vec<PackageUse>, Vec<Local>) {
     let (mut uses, mut locals) = (Vec::<PackageUse>::new(), Vec::new());
     let mut seen = BTreeSet::new();
     let mut lines = Lines::of(text);
-    let mut imports: Vec<&Import> = view.imports.iter().collect();
-    imports.sort_by_key(|import| import.at);
-    for import in imports {
-        let specifier = &text[import.specifier.clone()];
-        if is_local(specifier) {
-            // More than a graph may hold are never followed, so they need not be kept either.
-            if locals.len() <= MAX_FILES && seen.insert(specifier) {
-                locals.push(Local { specifier: specifier.to_owned(), line: lines.at(import.at) });
-            }
-            continue;
+    for named in names {
+        let Named { specifier, at, kind, way, is_local_only } = named;
+        let package =
+            packages.iter().position(|p| !is_local_only && is_of_package(&specifier, way, p));
+        let known = |package| uses.iter().any(|u| u.package == package && u.kind == kind);
+        if let Some(package) = package.filter(|package| !known(*package)) {
+            uses.push(PackageUse { package, kind, line: lines.at(at) });
         }
-        let named = packages.iter().position(|p| is_of_package(specifier, p));
-        let known = |package| uses.iter().any(|u| u.package == package && u.kind == import.kind);
-        if let Some(package) = named.filter(|package| !known(*package)) {
-            uses.push(PackageUse { package, kind: import.kind, line: lines.at(import.at) });
+        // More than a graph may hold are never followed, so they need not be kept either.
+        let is_new = locals.len() <= MAX_FILES && !specifier.starts_with("node:");
+        if is_new && seen.insert((specifier.clone(), way)) {
+            locals.push(Local { specifier: specifier.into_owned(), line: lines.at(at), way });
         }
     }
     (uses, locals)
 }
 
-/// Whether a module's name is this package or a path in it.
-fn is_of_package(specifier: &str, package: &str) -> bool {
-    specifier.strip_prefix(package).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-fn is_local(specifier: &str) -> bool {
-    matches!(specifier, "." | "..") || specifier.starts_with("./") || specifier.starts_with("../")
+/// Whether a module's name is this package or a path in it. Python writes an underscore where the
+/// name of a package has a hyphen, and a dot where a path goes on.
+fn is_of_package(specifier: &str, way: Way, package: &str) -> bool {
+    let is_python = way == Way::Python;
+    let package = if is_python { Cow::Owned(package.replace('-', "_")) } else { package.into() };
+    let separator = if is_python { '.' } else { '/' };
+    specifier
+        .strip_prefix(&*package)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(separator))
 }
 
 /// Counts lines up to places that are asked for in rising order, so that all of them together

@@ -11,7 +11,10 @@ use super::{
     analysis::Marker,
     graph::{ImportClosure, import_closure},
     listing::{Content, Distrust, Entry, Listing},
-    rules::Rules,
+    local::Local,
+    manifest::Manifest,
+    resolve::{Installed, Sites, resolve},
+    rules::{Declared, Rules},
     verdict::{Candidate, Discovered, Verdict, VerdictKind},
 };
 use crate::domain::WorkerId;
@@ -34,19 +37,27 @@ pub fn judge(
         refused: HashMap::new(),
         importers: HashMap::new(),
         taken: BTreeMap::new(),
+        declared: Vec::new(),
     };
-    classifier.match_rules();
+    let mut resolved = BTreeMap::new();
+    classifier.declare(&mut resolved);
+    classifier.match_rules(&mut resolved);
     classifier.find_helpers();
     classifier.give_ids();
     let (mut verdicts, mut candidates) = (Vec::new(), Vec::new());
     for (file, entry) in &listing.files {
-        if is_hidden(file) {
+        if is_hidden(file) || classifier.is_aside(file, entry) {
             continue;
         }
         let (verdict, candidate) = classifier.judge_file(file, entry);
         verdicts.push(verdict);
         candidates.extend(candidate.map(Arc::new));
     }
+    let (declared, others) = classifier.judge_declared();
+    verdicts.retain(|verdict| declared.iter().all(|other| other.file != verdict.file));
+    verdicts.extend(declared);
+    verdicts.sort_by(|a, b| a.file.cmp(&b.file));
+    candidates.extend(others.into_iter().map(Arc::new));
     candidates.sort_by(|a, b| a.id.cmp(&b.id));
     Discovered { verdicts: Arc::new(verdicts), candidates }
 }
@@ -54,7 +65,7 @@ pub fn judge(
 pub(super) struct Classifier<'a> {
     pub(super) rules: &'a Rules,
     pub(super) listing: &'a Listing,
-    running: &'a dyn Fn(&WorkerId) -> Option<PathBuf>,
+    pub(super) running: &'a dyn Fn(&WorkerId) -> Option<PathBuf>,
     /// Files that a rule accepts. By hash, as the others: comparing paths for an order costs a walk
     /// over their parts, and there may be thousands.
     accepted: HashMap<&'a Path, Match<'a>>,
@@ -64,6 +75,8 @@ pub(super) struct Classifier<'a> {
     importers: HashMap<PathBuf, &'a Path>,
     /// Who has an id.
     taken: BTreeMap<WorkerId, &'a Path>,
+    /// Workers by declaration.
+    pub(super) declared: Vec<(&'a Declared, Match<'a>)>,
 }
 
 /// A file that a rule accepts.
@@ -71,22 +84,22 @@ pub(super) struct Match<'a> {
     pub(super) entry: &'a Entry,
     pub(super) accepted: Accepted,
     /// The name it asks for.
-    id: Result<WorkerId, String>,
+    pub(super) id: Result<WorkerId, String>,
     /// Whether it runs by that name now.
-    runs: bool,
+    pub(super) runs: bool,
     pub(super) closure: ImportClosure,
     /// The accepted file that makes this one a helper.
-    helper_of: Option<PathBuf>,
+    pub(super) helper_of: Option<PathBuf>,
 }
 
 impl<'a> Classifier<'a> {
-    fn match_rules(&mut self) {
-        let mut resolved = BTreeMap::new();
+    fn match_rules(&mut self, resolved: &mut BTreeMap<PathBuf, Vec<PathBuf>>) {
         for (file, entry) in &self.listing.files {
             let Some(analysis) = entry.analysis() else {
                 continue;
             };
-            if !self.rules.is_eligible(file) {
+            let is_declared = self.rules.declared_files().any(|declared| declared == file);
+            if is_declared || !self.rules.is_eligible(file) {
                 continue;
             }
             if let Some((Marker::Ignore, line)) = analysis.marker {
@@ -100,7 +113,7 @@ impl<'a> Classifier<'a> {
             let closure = if analysis.locals.is_empty() {
                 ImportClosure::default()
             } else {
-                import_closure(file, |file| self.imports(file, &mut resolved))
+                import_closure(file, |file| self.imports(file, resolved))
             };
             match accept(self.rules, self.listing, (file, analysis), &closure) {
                 Ok(accepted) => {
@@ -118,7 +131,11 @@ impl<'a> Classifier<'a> {
     }
 
     /// The local files that a file imports, of those that there are.
-    fn imports(&self, file: &Path, resolved: &mut BTreeMap<PathBuf, Vec<PathBuf>>) -> Vec<PathBuf> {
+    pub(super) fn imports(
+        &self,
+        file: &Path,
+        resolved: &mut BTreeMap<PathBuf, Vec<PathBuf>>,
+    ) -> Vec<PathBuf> {
         let resolve_all = || self.listing.imports_of(file);
         match resolved.entry(file.to_path_buf()) {
             btree_map::Entry::Occupied(known) => known.get().clone(),
@@ -130,7 +147,8 @@ impl<'a> Classifier<'a> {
     fn find_helpers(&mut self) {
         let mut helpers = Vec::new();
         let mut importers = HashMap::new();
-        for (file, matched) in self.in_order() {
+        let declared = self.declared.iter().map(|(worker, matched)| (&*worker.file, matched));
+        for (file, matched) in self.in_order().chain(declared) {
             for used in &matched.closure.files {
                 importers.entry(used.clone()).or_insert(file);
                 let Some(other) = self.accepted.get(used.as_path()) else {
@@ -152,14 +170,16 @@ impl<'a> Classifier<'a> {
 
     /// The file that runs by an id keeps it; else the first by name has it.
     fn give_ids(&mut self) {
-        let mut taken = BTreeMap::new();
+        let declared = self.declared.iter();
+        let mut taken: BTreeMap<WorkerId, &'a Path> =
+            declared.map(|(worker, _)| (worker.id.clone(), &*worker.file)).collect();
         for (file, matched) in self.in_order() {
             let Ok(id) = &matched.id else { continue };
             if matched.helper_of.is_some() || self.obstacle(matched).is_some() {
                 continue;
             }
             match taken.entry(id.clone()) {
-                btree_map::Entry::Occupied(mut other) if matched.runs => {
+                btree_map::Entry::Occupied(mut other) if matched.runs && !self.is_declared(id) => {
                     other.insert(file);
                 }
                 btree_map::Entry::Occupied(_) => {}
@@ -186,7 +206,7 @@ impl<'a> Classifier<'a> {
             file: file.to_path_buf(),
             verdict: VerdictKind::Rejected,
             id: matched.id.as_ref().ok().cloned(),
-            rule: Some(self.rules.rules[accepted.rule].name.clone()),
+            rule: accepted.rule.map(|rule| self.rules.rules[rule].name.clone()),
             line: accepted.line,
             reason: accepted.reason.clone(),
         };
@@ -221,7 +241,7 @@ impl<'a> Classifier<'a> {
     }
 
     /// What keeps an accepted file from starting, unless it runs already.
-    fn obstacle(&self, matched: &Match<'_>) -> Option<(VerdictKind, String)> {
+    pub(super) fn obstacle(&self, matched: &Match<'_>) -> Option<(VerdictKind, String)> {
         if matched.runs || matched.id.is_err() {
             return None;
         }
@@ -241,6 +261,12 @@ impl<'a> Classifier<'a> {
                 _ => None,
             }
         })
+    }
+
+    /// Whether a file was read for what it says of others only, and is none of the folder's own.
+    fn is_aside(&self, file: &Path, entry: &Entry) -> bool {
+        let is_plain = matches!(entry.content, Content::Analysed(_) | Content::Held);
+        is_plain && !self.rules.is_in_place(file) && !self.importers.contains_key(file)
     }
 
     /// The verdict on a file that no rule accepts.
@@ -284,25 +310,34 @@ impl Listing {
     pub fn imports_of(&self, file: &Path) -> Vec<PathBuf> {
         let analysis = self.files.get(file).and_then(Entry::analysis);
         let locals = analysis.map_or(&[][..], |analysis| &analysis.locals);
-        locals.iter().filter_map(|local| self.resolve(file, &local.specifier)).collect()
+        locals.iter().filter_map(|local| self.resolve(file, local)).collect()
     }
 
-    /// The local file that `specifier` means in a file, if it is there.
+    /// The local file that an import of a file means, if it is there.
     #[must_use]
-    pub fn resolve(&self, file: &Path, specifier: &str) -> Option<PathBuf> {
-        self.import_roots.resolve(file, specifier, |path| self.is_module(path))
+    pub fn resolve(&self, file: &Path, local: &Local) -> Option<PathBuf> {
+        resolve(&self.import_roots, file, local, &mut &*self)
+    }
+}
+
+impl Sites for &Listing {
+    /// What is imported has been looked at: a name that nothing asked about may be a link to a
+    /// folder, and then its `index.js` is meant.
+    fn is_file(&mut self, path: &Path) -> bool {
+        self.files.get(path).is_some_and(|entry| entry.content != Content::Unread)
     }
 
-    /// Whether an import may mean what is at a path. What is imported has been looked at: a name
-    /// that nothing asked about may be a link to a folder, and then its `index.js` is meant.
-    fn is_module(&self, path: &Path) -> bool {
-        self.files.get(path).is_some_and(|entry| entry.content != Content::Unread)
+    fn manifest(&mut self, path: &Path) -> Option<Arc<Manifest>> {
+        self.files.get(path).and_then(Entry::analysis)?.manifest.clone()
+    }
+
+    fn installed(&mut self, path: &Path) -> Option<Installed> {
+        self.packages.get(path).cloned()
     }
 }
 
 fn id_of(file: &Path) -> Result<WorkerId, String> {
-    let name = file.file_name().and_then(|name| name.to_str());
-    WorkerId::of_file_name(name.unwrap_or_default()).map_err(|fault| fault.to_string())
+    WorkerId::of_path(file).map_err(|fault| fault.to_string())
 }
 
 /// Whether a verdict on this file would be noise.

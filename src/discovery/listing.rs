@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use super::{analysis::Analysis, graph::ImportRoots};
+use super::{analysis::Analysis, graph::ImportRoots, resolve::Packages};
 
 /// The files of a folder and what is known of each.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,6 +11,8 @@ pub struct Listing {
     pub directory: PathBuf,
     /// Where what they import is looked for.
     pub import_roots: ImportRoots,
+    /// What is in `node_modules`, of what they import.
+    pub packages: Packages,
     /// By path from the folder: the files that may be workers, those that are passed over beside
     /// them, and all that the former import locally.
     pub files: BTreeMap<PathBuf, Entry>,

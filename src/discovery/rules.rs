@@ -6,14 +6,17 @@
 use std::{
     ffi::OsStr,
     hash::{DefaultHasher, Hash, Hasher},
-    path::{Component, Path},
+    path::{Component, Path, PathBuf},
 };
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use regex::{Regex, RegexBuilder};
 
-use super::graph::is_beside;
-use crate::config::{self, View};
+use super::{graph::is_beside, python::is_python};
+use crate::{
+    config::{self, Config, View, WorldWritable},
+    domain::{WorkerId, is_main_module},
+};
 
 /// Endings of names that editors and copying tools give to what is not finished.
 const UNFINISHED: [&str; 3] = ["~", ".swp", ".tmp"];
@@ -27,10 +30,23 @@ pub struct Rules {
     ignore: GlobSet,
     ignore_text: Vec<String>,
     recursive: bool,
+    world_writable: WorldWritable,
     pub(super) rules: Vec<Rule>,
+    /// Workers by declaration.
+    declared: Vec<Declared>,
     /// Every package that some rule asks for, once.
     pub(super) packages: Vec<String>,
     digest: u64,
+}
+
+/// A worker that `[workers.ID] file` declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Declared {
+    pub(super) id: WorkerId,
+    /// From the folder of workers.
+    pub(super) file: PathBuf,
+    /// Whether it needs no rule to say how it is run.
+    pub(super) has_command: bool,
 }
 
 /// One rule, compiled.
@@ -79,6 +95,12 @@ pub fn is_javascript(name: &Path) -> bool {
         .is_some_and(|extension| JAVASCRIPT.contains(&extension))
 }
 
+/// Whether a file of this name holds TypeScript.
+pub(super) fn is_typescript(name: &Path) -> bool {
+    let extension = name.extension().and_then(OsStr::to_str);
+    matches!(extension, Some("ts" | "mts" | "cts" | "tsx"))
+}
+
 impl Rules {
     /// Compiles what the config says about discovery.
     ///
@@ -92,7 +114,7 @@ impl Rules {
             .map(|rule| Rule::compile(rule, &mut packages))
             .collect::<Result<_, _>>()?;
         let mut hasher = DefaultHasher::new();
-        (&discovery.ignore, discovery.recursive).hash(&mut hasher);
+        (&discovery.ignore, discovery.recursive, discovery.world_writable).hash(&mut hasher);
         for rule in &discovery.rules {
             (&rule.files, &rule.imports, &rule.any, &rule.all, &rule.none).hash(&mut hasher);
             (rule.on == View::Code).hash(&mut hasher);
@@ -101,16 +123,53 @@ impl Rules {
             ignore: globs(&discovery.ignore)?,
             ignore_text: discovery.ignore.clone(),
             recursive: discovery.recursive,
+            world_writable: discovery.world_writable,
             rules,
+            declared: Vec::new(),
             packages,
             digest: hasher.finish(),
         })
+    }
+
+    /// Compiles what a config says about discovery, with the workers that it declares.
+    ///
+    /// # Errors
+    /// As [`Rules::compile`].
+    pub fn of(config: &Config) -> Result<Self, RulesError> {
+        let mut rules = Self::compile(&config.discovery)?;
+        for (id, settings) in &config.workers {
+            if let (Ok(id), Some(file)) = (WorkerId::parse(id), &settings.file) {
+                let file = way_to(&config.discovery.directory, file);
+                let has_command = settings.command.is_some();
+                rules.declared.push(Declared { id, file, has_command });
+            }
+        }
+        let mut hasher = DefaultHasher::new();
+        rules.declared.iter().for_each(|declared| declared.file.hash(&mut hasher));
+        rules.digest ^= if rules.declared.is_empty() { 0 } else { hasher.finish() };
+        Ok(rules)
+    }
+
+    /// The workers by declaration, by id.
+    pub(super) fn declared(&self) -> &[Declared] {
+        &self.declared
+    }
+
+    /// The files of workers by declaration, from the folder of workers.
+    pub fn declared_files(&self) -> impl Iterator<Item = &Path> {
+        self.declared.iter().map(|declared| declared.file.as_path())
     }
 
     /// Whether files in folders of the folder are workers too.
     #[must_use]
     pub const fn is_recursive(&self) -> bool {
         self.recursive
+    }
+
+    /// Whether what anyone may write to runs, with a warning.
+    #[must_use]
+    pub fn accepts_open(&self) -> bool {
+        self.world_writable == WorldWritable::Warn
     }
 
     /// A number that differs where these rules may judge a file differently than others.
@@ -124,7 +183,7 @@ impl Rules {
     /// A file that is passed over is no worker. It may still be a helper of one.
     #[must_use]
     pub fn is_ignored(&self, rel: &Path) -> bool {
-        rel.components().any(|part| unfit_name(part).is_some()) || self.ignore.is_match(rel)
+        unfit_part(rel).is_some() || self.ignore.is_match(rel)
     }
 
     /// Whether a folder is not entered in search of workers.
@@ -142,12 +201,16 @@ impl Rules {
         self.fitting(rel).next().is_some()
     }
 
+    /// Whether a file is where workers may be.
+    pub(super) fn is_in_place(&self, rel: &Path) -> bool {
+        if self.recursive { !is_beside(rel) } else { rel.components().count() == 1 }
+    }
+
     /// Whether this file may be a worker, as far as its path says.
     #[must_use]
     pub fn is_eligible(&self, rel: &Path) -> bool {
-        let is_in_place =
-            if self.recursive { !is_beside(rel) } else { rel.components().count() == 1 };
-        is_in_place && !self.is_ignored(rel) && self.fits(rel)
+        (self.is_in_place(rel) && !self.is_ignored(rel) && self.fits(rel))
+            || self.declared_files().any(|file| file == rel)
     }
 
     /// Whether a change of a file of this name in a folder of workers can matter.
@@ -158,6 +221,7 @@ impl Rules {
         let path = Path::new(name);
         !name.as_encoded_bytes().starts_with(b".")
             && (is_javascript(path)
+                || is_python(path)
                 || path.extension() == Some(OsStr::new("json"))
                 || self.fits(path))
     }
@@ -171,7 +235,7 @@ impl Rules {
 
     /// Why this path is no worker whatever it holds.
     pub(super) fn refusal(&self, rel: &Path) -> Option<String> {
-        if let Some(reason) = rel.components().find_map(unfit_name) {
+        if let Some(reason) = unfit_part(rel) {
             return Some(reason);
         }
         if let Some(at) = self.ignore.matches(rel).first() {
@@ -208,6 +272,15 @@ impl Rule {
     }
 }
 
+/// The way from a folder to a file, both absolute and plain.
+#[must_use]
+pub fn way_to(folder: &Path, file: &Path) -> PathBuf {
+    let common = folder.components().zip(file.components());
+    let common = common.take_while(|(one, other)| one == other).count();
+    let up = folder.components().skip(common).map(|_| Component::ParentDir);
+    up.chain(file.components().skip(common)).collect()
+}
+
 /// Lines count: `^` and `$` match at each.
 fn compile_regex(rule: &str, pattern: &str) -> Result<Regex, RulesError> {
     RegexBuilder::new(pattern).multi_line(true).build().map_err(|source| RulesError::Regex {
@@ -228,6 +301,13 @@ fn globs(patterns: &[String]) -> Result<GlobSet, RulesError> {
         set.add(glob);
     }
     set.build().map_err(|source| fault("", source))
+}
+
+/// Why a path is passed over by a name in it, if it is. The name that Python gives to what runs a
+/// package begins with `_` and is none of those.
+fn unfit_part(rel: &Path) -> Option<String> {
+    let named = if is_main_module(rel) { rel.parent().unwrap_or(rel) } else { rel };
+    named.components().find_map(unfit_name)
 }
 
 /// Why a file or folder of this name is passed over, if it is.

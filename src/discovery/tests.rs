@@ -1,8 +1,10 @@
 //! Folders made of words, and what is found in them.
 
 mod code;
+mod declared;
 mod folder;
 mod labelled;
+mod ways;
 
 use std::{
     collections::BTreeMap,
@@ -12,8 +14,8 @@ use std::{
 };
 
 use super::{
-    Candidate, Content, Discovered, Entry, ImportRoots, Listing, Rules, Verdict, VerdictKind,
-    analyse, judge,
+    Candidate, Content, Discovered, Entry, ImportRoots, Listing, Packages, Rules, Verdict,
+    VerdictKind, analyse, judge,
 };
 use crate::{
     config::{self, View, Watch},
@@ -46,16 +48,24 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 fn rules(rules: Vec<config::Rule>) -> Rules {
-    let discovery = config::Discovery {
+    compile(&discovery(rules))
+}
+
+fn compile(discovery: &config::Discovery) -> Rules {
+    Rules::compile(discovery).expect("good rules")
+}
+
+fn discovery(rules: Vec<config::Rule>) -> config::Discovery {
+    config::Discovery {
         directory: PathBuf::from("/site/workers"),
         ignore: words(&["shared/**", "lib/**", "node_modules/**", "**/*.test.*"]),
         recursive: false,
         scan_interval: Duration::from_secs(30),
         watch: Watch::Auto,
-        prepare: Vec::new(),
+        world_writable: config::WorldWritable::Reject,
+        prepare: crate::config::Prepare::Auto,
         rules,
-    };
-    Rules::compile(&discovery).expect("good rules")
+    }
 }
 
 /// A folder in which everything has been read.
@@ -68,6 +78,7 @@ fn folder(rules: &Rules, files: &[(&str, &str)]) -> Listing {
     Listing {
         directory: PathBuf::from("/site/workers"),
         import_roots: ImportRoots::new(Path::new("/site"), Path::new("/site/workers")),
+        packages: Packages::default(),
         files: files.iter().map(entry).collect(),
     }
 }

@@ -55,8 +55,8 @@ pub struct Candidate {
     pub file: PathBuf,
     /// The name of the rule that accepts it.
     pub rule: String,
-    /// The rule's place in the config.
-    pub rule_index: usize,
+    /// The rule's place in the config; `None` for a worker by declaration whose name fits none.
+    pub rule_index: Option<usize>,
     /// The content of the file and of all that it imports locally.
     pub fingerprint: Fingerprint,
     /// What it imports locally, directly or through others, by path, each with the digest of its

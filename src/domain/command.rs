@@ -12,4 +12,6 @@ pub enum Command {
     /// Run once now with this input: a JSON text, or nothing. A script that runs already gets the
     /// input as a message.
     Run(Option<String>),
+    /// Send this signal, a number, to the first process of its run.
+    Signal(i32),
 }

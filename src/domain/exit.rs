@@ -41,6 +41,9 @@ const SIGNALS: [(i32, &str); 31] = [
     (31, "SIGSYS"),
 ];
 
+/// A mebibyte.
+const MIB: u64 = 1 << 20;
+
 /// How a process ended: by itself with a code, or by a signal. Never both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Exit {
@@ -51,12 +54,6 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Whether the run did what it was for.
-    #[must_use]
-    pub const fn is_success(self) -> bool {
-        matches!(self, Self::Code(0))
-    }
-
     /// The exit code, if it had one.
     #[must_use]
     pub const fn code(self) -> Option<i32> {
@@ -93,12 +90,25 @@ pub enum ExitCause {
     StartTimeout(Duration),
     /// It was stopped since it ran longer than `start.run_timeout`, which was this.
     RunTimeout(Duration),
+    /// It was stopped since its probe failed so many times in a row, the last time with this
+    /// reason.
+    Unresponsive(u32, String),
+    /// It was stopped since it had more memory than `limits.memory`; both in bytes.
+    OverMemory {
+        /// What it had.
+        used: u64,
+        /// What it may have.
+        limit: u64,
+    },
     /// It gave the cause itself, on its channel.
     Said(String),
     /// Its output or the way of its end shows the cause; a sentence of the diagnosis.
     Diagnosed(String),
     /// There was no process: the operating system or the state of the disk forbade it.
     NotLaunched(String),
+    /// It ended when it was asked to, but so many processes that it had started did not, and were
+    /// killed.
+    KilledRemains(usize),
 }
 
 impl fmt::Display for ExitCause {
@@ -109,6 +119,25 @@ impl fmt::Display for ExitCause {
             }
             Self::RunTimeout(limit) => {
                 write!(f, "it ran longer than `start.run_timeout` = {}", human_delay(*limit))
+            }
+            // Rounded apart: what is more also reads as more.
+            Self::OverMemory { used, limit } => write!(
+                f,
+                "it used {} MiB, more than its limits.memory of {} MiB",
+                used.div_ceil(MIB),
+                limit / MIB
+            ),
+            Self::KilledRemains(1) => f.write_str(
+                "a process that it had started did not end within `stop.timeout` and was killed",
+            ),
+            Self::KilledRemains(count) => write!(
+                f,
+                "{count} processes that it had started did not end within `stop.timeout` and were \
+                 killed"
+            ),
+            Self::Unresponsive(1, last) => write!(f, "unresponsive: its probe failed: {last}"),
+            Self::Unresponsive(count, last) => {
+                write!(f, "unresponsive: its probe failed {count} times in a row, last: {last}")
             }
             Self::Said(text) | Self::Diagnosed(text) | Self::NotLaunched(text) => f.write_str(text),
         }
@@ -168,6 +197,13 @@ pub fn signal_number(name: &str) -> Option<i32> {
     SIGNALS.iter().find(|(_, known)| known.strip_prefix("SIG") == Some(bare)).map(|(n, _)| *n)
 }
 
+/// The number of a signal that a person names, as `SIGUSR2`, `usr2` or `12`.
+#[must_use]
+pub fn signal_named(text: &str) -> Option<i32> {
+    let known = |number: &i32| SIGNALS.iter().any(|(n, _)| n == number);
+    signal_number(text).or_else(|| text.parse().ok().filter(known))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +231,18 @@ mod tests {
                 ExitReason::Cause(ExitCause::RunTimeout(minute)),
                 "it ran longer than `start.run_timeout` = 1m",
             ),
+            (
+                ExitReason::Cause(ExitCause::Unresponsive(3, "GET x answered 503".to_owned())),
+                "unresponsive: its probe failed 3 times in a row, last: GET x answered 503",
+            ),
+            (
+                ExitReason::Cause(ExitCause::Unresponsive(1, "GET x answered 503".to_owned())),
+                "unresponsive: its probe failed: GET x answered 503",
+            ),
+            (
+                ExitReason::Cause(ExitCause::OverMemory { used: (64 << 20) + 1, limit: 64 << 20 }),
+                "it used 65 MiB, more than its limits.memory of 64 MiB",
+            ),
         ] {
             assert_eq!(reason.to_string(), text);
         }
@@ -206,6 +254,18 @@ mod tests {
             assert_eq!(signal_number(name), Some(15));
         }
         assert_eq!(signal_number("SIGNONSENSE"), None);
+        for (text, expect) in [
+            ("SIGUSR2", Some(12)),
+            ("usr2", Some(12)),
+            ("12", Some(12)),
+            ("0", None),
+            ("-9", None),
+            ("32", None),
+            ("", None),
+            ("SIG", None),
+        ] {
+            assert_eq!(signal_named(text), expect, "{text}");
+        }
         assert_eq!(signal_name(40), "SIG40");
     }
 }

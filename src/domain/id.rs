@@ -1,15 +1,28 @@
 //! Identifiers: of a worker, of a run, and of a generation of config and workers.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{borrow::Borrow, ffi::OsStr, fmt, path::Path, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// The longest id, in bytes (all of its characters are ASCII).
 const MAX_LENGTH: usize = 64;
 
-/// Words that the command line and the routes use for themselves.
-const RESERVED: [&str; 8] =
-    ["arcanos", "status", "logs", "start", "stop", "restart", "restart-all", "run"];
+/// Words that the command line, the routes and the logs use for themselves.
+const RESERVED: [&str; 13] = [
+    "arcanos",
+    "status",
+    "logs",
+    "start",
+    "stop",
+    "restart",
+    "restart-all",
+    "run",
+    "pause",
+    "resume",
+    "all",
+    "prepare",
+    "WorkerManager",
+];
 
 /// The name of a worker: its file name without the last extension.
 ///
@@ -52,11 +65,34 @@ impl WorkerId {
         Self::parse(stem)
     }
 
+    /// The id that a file at this path in the folder of workers has: that of its name, or, for
+    /// `NAME/index.js` and `NAME/__main__.py`, that of its folder, since in both languages the
+    /// folder is what people call the program.
+    ///
+    /// # Errors
+    /// As [`WorkerId::parse`].
+    pub fn of_path(path: &Path) -> Result<Self, InvalidId> {
+        let text =
+            |name: Option<&OsStr>| name.and_then(OsStr::to_str).unwrap_or_default().to_owned();
+        let is_entry = path.file_stem() == Some(OsStr::new("index")) || is_main_module(path);
+        match path.parent().and_then(Path::file_name).filter(|_| is_entry) {
+            Some(folder) => Self::parse(&text(Some(folder))),
+            None => Self::of_file_name(&text(path.file_name())),
+        }
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a path is `NAME/__main__.py`, what `python NAME` runs.
+#[must_use]
+pub fn is_main_module(path: &Path) -> bool {
+    path.file_name() == Some(OsStr::new("__main__.py"))
+        && path.parent().and_then(Path::file_name).is_some()
 }
 
 impl fmt::Display for WorkerId {
@@ -174,6 +210,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_that_stands_for_its_folder_has_the_folders_id() {
+        for (path, id) in [
+            ("a.js", "a"),
+            ("index.js", "index"),
+            ("alpha/index.js", "alpha"),
+            ("deep/beta/index.mts", "beta"),
+            ("gamma/__main__.py", "gamma"),
+            ("gamma/main.py", "main"),
+        ] {
+            let found = WorkerId::of_path(Path::new(path)).map(|id| id.to_string());
+            assert_eq!(found, Ok(id.to_owned()), "{path}");
+        }
+        assert!(WorkerId::of_path(Path::new("__main__.py")).is_err(), "it has no folder");
+    }
+
+    #[test]
     fn an_id_is_the_file_name_without_its_last_extension() {
         for (name, id) in
             [("goalWatcher.js", "goalWatcher"), ("a.b-c_d.sh", "a.b-c_d"), ("9.sh", "9")]
@@ -197,6 +249,18 @@ mod tests {
             assert_eq!(WorkerId::of_file_name(name), Err(reason), "{name}");
         }
         assert!(WorkerId::parse(&"x".repeat(64)).is_ok());
+    }
+
+    #[test]
+    fn the_words_of_arcanos_are_no_ids_and_others_like_them_are() {
+        let words = "arcanos status logs start stop restart restart-all run pause resume all \
+                     prepare WorkerManager";
+        for word in words.split_whitespace() {
+            let reserved = Err(InvalidId::Reserved(word.to_owned()));
+            assert_eq!(WorkerId::of_file_name(&format!("{word}.py")), reserved);
+            assert!(WorkerId::parse(&format!("{word}2")).is_ok(), "{word}2");
+        }
+        assert!(WorkerId::parse("workermanager").is_ok() && WorkerId::parse("All").is_ok());
     }
 
     proptest! {

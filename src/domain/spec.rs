@@ -6,11 +6,11 @@
 //! A spec can be serialized, to be handed to the next program of arcanos. Its words, such as those
 //! of [`OnChange`], are the words of `arcanos.toml`; `config::words` reads both.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::WorkerId;
+use super::{EnvMap, Exit, Probe, SchedulePolicy, WorkerId, os_text};
 
 /// A worker as it should run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,7 @@ pub struct WorkerSpec {
     /// Its name.
     pub id: WorkerId,
     /// Its file, relative to the folder of workers.
+    #[serde(with = "os_text")]
     pub file: PathBuf,
     /// The name of the discovery rule that accepted the file.
     pub rule: String,
@@ -31,6 +32,9 @@ pub struct WorkerSpec {
     pub lacks_key: bool,
     /// What its owner should know; changes restart nobody.
     pub warnings: Vec<String>,
+    /// Whether a run may begin though anyone may write to its file: `discovery.world_writable`.
+    #[serde(default)]
+    pub accepts_open: bool,
     /// Why no run may begin, though one that runs goes on: anyone may write to what it runs.
     pub untrusted: Option<String>,
 }
@@ -43,15 +47,20 @@ pub struct Launch {
     /// Its arguments.
     pub args: Vec<Argument>,
     /// The worker's file, absolute, links not followed.
+    #[serde(with = "os_text")]
     pub file: PathBuf,
     /// The environment, but for what differs from run to run.
     pub env: EnvMap,
     /// The working directory, absolute.
+    #[serde(with = "os_text")]
     pub cwd: PathBuf,
     /// Whether the run gets a Node channel.
     pub ipc: bool,
     /// Whether the file's default export is called.
     pub mode: Mode,
+    /// What the run finds on its stdin.
+    #[serde(default)]
+    pub stdin: Stdin,
     /// Limits on what the run may use.
     pub limits: Limits,
     /// The system user to run as; `None` is the user of arcanos.
@@ -60,7 +69,8 @@ pub struct Launch {
     pub fingerprint: Fingerprint,
 }
 
-/// One argument of a command, with every placeholder filled in but `{file}`.
+/// One argument of a command, with every placeholder filled in but `{file}`, as [`os_text`] keeps
+/// it.
 ///
 /// The path that a program gets for `{file}` has no symbolic links in it, and links are followed
 /// only when a run is spawned: so the places where it belongs are kept.
@@ -123,19 +133,6 @@ impl<'de> Deserialize<'de> for Fingerprint {
     }
 }
 
-/// Environment variables. `Debug` shows their names only: a value may be a secret.
-///
-/// Serialized with their values, as part of a spec that is handed to the next program of arcanos.
-/// Nothing that is serialized to be shown may hold them.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EnvMap(pub BTreeMap<String, String>);
-
-impl fmt::Debug for EnvMap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
 /// How a worker's file is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -160,6 +157,17 @@ impl Mode {
     }
 }
 
+/// What a run finds on its stdin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stdin {
+    /// Its end.
+    #[default]
+    Null,
+    /// Nothing, and no end while the run lasts.
+    Open,
+}
+
 /// What a run may use at most; `None` is no limit of ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
@@ -180,12 +188,16 @@ pub struct Policy {
     pub restart: RestartPolicy,
     /// When a run counts as ready.
     pub start: StartPolicy,
+    /// How a run is asked whether it works, if it is.
+    pub probe: Option<Arc<Probe>>,
     /// How a run is ended.
     pub stop: StopPolicy,
     /// What an edit of its launch does to a run.
     pub reload: OnChange,
     /// When it runs by the clock.
     pub schedule: Option<SchedulePolicy>,
+    /// The workers that must be up, or done, before it is launched. All of them are known.
+    pub after: Vec<WorkerId>,
 }
 
 /// What follows an exit.
@@ -205,6 +217,42 @@ pub struct RestartPolicy {
     pub jitter: f64,
     /// A run that lasted this long clears the count.
     pub reset_after: Duration,
+    /// The exit codes that are no failure.
+    pub success_codes: ExitCodes,
+}
+
+/// A set of exit codes, a bit for each from 0 to 255.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitCodes([u64; 4]);
+
+impl ExitCodes {
+    /// Whether this exit is by one of the codes. No signal is.
+    #[must_use]
+    pub fn includes(self, exit: Exit) -> bool {
+        let code = exit.code().and_then(|code| u8::try_from(code).ok());
+        code.is_some_and(|code| self.0[usize::from(code / 64)] & (1 << (code % 64)) != 0)
+    }
+}
+
+impl FromIterator<u8> for ExitCodes {
+    fn from_iter<I: IntoIterator<Item = u8>>(codes: I) -> Self {
+        let mut set = [0; 4];
+        for code in codes {
+            set[usize::from(code / 64)] |= 1 << (code % 64);
+        }
+        Self(set)
+    }
+}
+
+/// How many runs may launch at once, over all workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concurrency {
+    /// One after the other: at once while a processor is free, else after a pause.
+    Auto,
+    /// So many that are not up yet.
+    AtMost(usize),
+    /// All.
+    Unlimited,
 }
 
 /// After which exits a worker runs again.
@@ -239,10 +287,12 @@ pub enum Backoff {
 }
 
 /// When a run counts as ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StartPolicy {
     /// The rule.
     pub ready: ReadyRule,
+    /// For [`ReadyRule::Line`]: the regex, known to compile.
+    pub ready_line: Option<String>,
     /// For [`ReadyRule::Alive`]: ready once it has been up so long.
     pub alive_after: Duration,
     /// Not ready by then: stopped, and counted as failed.
@@ -259,6 +309,10 @@ pub enum ReadyRule {
     Alive,
     /// That it says so on its channel.
     Message,
+    /// That its probe succeeds.
+    Probe,
+    /// That it prints a line that `ready_line` matches.
+    Line,
 }
 
 /// How a run is ended.
@@ -266,8 +320,32 @@ pub enum ReadyRule {
 pub struct StopPolicy {
     /// The signal that asks, as a number.
     pub signal: i32,
+    /// Which processes get the signal.
+    pub to: StopTarget,
+    /// The form of the message that precedes the signal on a Node channel.
+    pub message: StopMessage,
     /// How long it may take before everything is killed.
     pub timeout: Duration,
+}
+
+/// Which processes of a run get the signal that asks it to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopTarget {
+    /// Everything that the run started.
+    Group,
+    /// Its first process alone.
+    Main,
+}
+
+/// The form of the message on a Node channel that asks a run to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopMessage {
+    /// `{"type":"shutdown","timeoutMs":N}`, to a run that has spoken on its channel.
+    Object,
+    /// The string `"shutdown"` of PM2, to every run with a channel.
+    String,
 }
 
 /// What an edit does to a run.
@@ -282,20 +360,23 @@ pub enum OnChange {
     Manual,
 }
 
-/// When a worker runs by the clock.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SchedulePolicy {
-    /// The cron expression, or `every 10m`; checked.
-    pub expression: String,
-    /// The IANA name of the zone that a cron expression is read in; `None` is local time.
-    pub timezone: Option<String>,
-    /// Whether it also runs when arcanos or the worker first comes up.
-    pub run_at_start: bool,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_of_exit_codes_includes_its_codes_and_no_signal() {
+        let codes: ExitCodes = [0, 63, 64, 255].into_iter().collect();
+        for code in 0..=300 {
+            assert_eq!(
+                codes.includes(Exit::Code(code)),
+                [0, 63, 64, 255].contains(&code),
+                "{code}"
+            );
+        }
+        assert!(!codes.includes(Exit::Signal(0)) && !codes.includes(Exit::Code(-1)));
+        assert!(!ExitCodes::default().includes(Exit::Code(0)));
+    }
 
     #[test]
     fn the_file_is_filled_in_where_the_config_names_it_and_nowhere_else() {

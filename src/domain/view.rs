@@ -253,6 +253,8 @@ pub struct Evidence {
     /// The most memory that one of its processes ever held, in bytes; `None` where that is less
     /// than arcanos itself uses, which hides it.
     pub peak_memory: Option<u64>,
+    /// How many processes outlived its first one until they were killed, as it was stopped.
+    pub killed_remains: usize,
 }
 
 /// What kind of message a worker sent on its channel.

@@ -22,6 +22,9 @@ pub enum CommandError {
     /// A task is already at work and cannot take another input.
     #[error("worker {0} already runs; stop it first or wait until its run has ended")]
     AlreadyRunning(WorkerId),
+    /// There is no process that could get a signal.
+    #[error("worker {0} is not running; there is no process to send a signal to")]
+    NotRunning(WorkerId),
     /// The worker's channel is full: the worker does not read it.
     #[error("worker {0} does not read its channel; the input was not delivered")]
     NotReading(WorkerId),

@@ -138,12 +138,24 @@ impl Handle {
         Ok(Ticket { handle: self.clone(), worker: id, epoch })
     }
 
-    /// Restarts every worker that is enabled and not stopped by a person.
+    /// Sends a command to every worker that it concerns: a start to those that are at rest and do
+    /// not wait for their schedule, a stop to those that are not stopped, a restart to those that
+    /// are not stopped. A worker that was removed, disabled or barred has nothing to carry out.
     ///
     /// # Errors
     /// [`CommandError::Stopping`].
-    pub async fn restart_all(&self) -> Result<(), CommandError> {
-        self.0.runtime.restart_all().await
+    pub async fn command_all(&self, command: &Command) -> Result<Vec<Ticket>, CommandError> {
+        let mut tickets = Vec::new();
+        let snapshot = self.snapshot();
+        let concerned = snapshot.workers.values().filter(|view| concerns(command, view.state));
+        for view in concerned {
+            match self.command(view.id.as_str(), command.clone()).await {
+                Ok(ticket) => tickets.push(ticket),
+                Err(CommandError::Stopping) => return Err(CommandError::Stopping),
+                Err(_) => {}
+            }
+        }
+        Ok(tickets)
     }
 
     /// Reads config and folder now, and applies them.
@@ -203,6 +215,16 @@ impl Handle {
     /// Sets where the status server listens; runs launched from now on get it as `ARCANOS_URL`.
     pub fn set_address(&self, address: Option<SocketAddr>) {
         self.0.address.send_replace(address);
+    }
+}
+
+/// Whether a command to all workers is one to a worker in this state.
+const fn concerns(command: &Command, state: State) -> bool {
+    match command {
+        Command::Start => !matches!(state, State::Running | State::Starting | State::Scheduled),
+        Command::Stop | Command::Restart | Command::Run(_) | Command::Signal(_) => {
+            !matches!(state, State::Stopped)
+        }
     }
 }
 

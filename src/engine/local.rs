@@ -9,12 +9,18 @@
 //! of how often the wall clock was set.
 
 mod context;
+mod end_facts;
+mod evidence;
+mod gate;
 mod launch_limiter;
 mod live_run;
 mod packages;
 mod panic_cleanup;
+mod probing;
 mod run;
 mod runtime;
+mod schedule;
+mod schedule_keeper;
 mod sync;
 mod task;
 

@@ -1,7 +1,9 @@
 //! Observation: reads config and folder from the disk, changes nothing.
 
 pub(super) mod config_source;
+mod lock_file;
 pub(super) mod observer;
 pub(super) mod permissions;
 pub(super) mod preview;
 pub(super) mod thread;
+mod watches;

@@ -9,9 +9,10 @@ use std::{future::Future, net::SocketAddr, path::PathBuf, pin::Pin, sync::Arc};
 use tokio::sync::watch;
 
 use crate::{
-    domain::{Command, Usage, WorkerId, WorkerSpec},
+    domain::{Command, Concurrency, Fingerprint, Usage, WorkerId, WorkerSpec},
     engine::{board::Board, command::CommandError},
     files::{Rescan, logs::Logs, state::StateDir},
+    plan::Installed,
 };
 
 /// A future that a runtime returns.
@@ -37,19 +38,22 @@ pub(crate) trait Runtime: Send + Sync {
         command: Command,
     ) -> Pending<'a, Result<u64, CommandError>>;
 
-    /// Restarts all workers that should run.
-    fn restart_all(&self) -> Pending<'_, Result<(), CommandError>>;
-
     /// What the run of each of these workers uses now, in their order; `None` for a worker without
     /// a run.
     fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>>;
 
-    /// How many runs may launch at once from now on; `None` is no limit.
-    fn set_concurrency(&self, limit: Option<usize>);
+    /// How many runs may launch at once from now on.
+    fn set_concurrency(&self, limit: Concurrency);
 
-    /// Installs the packages of the folder of workers, unless that was done for this digest. Runs
-    /// launch only after it. Returns at once; a failure is shown on the board.
-    fn prepare(&self, packages: Packages);
+    /// Installs packages where they are not installed, and holds launches back until
+    /// [`Runtime::admit`]. Returns at once; a failure is shown on the board, and tried again later.
+    fn prepare(&self, packages: Option<Packages>) -> Preparation;
+
+    /// Packages that could not be installed are tried at once: a person asked for it.
+    fn retry_packages(&self);
+
+    /// Lets runs launch that waited for packages, unless those are still being installed.
+    fn admit(&self);
 
     /// Asks all runs to end and waits until they are gone. No request is carried out any more.
     fn shut_down(&self) -> Pending<'_, ()>;
@@ -58,15 +62,37 @@ pub(crate) trait Runtime: Send + Sync {
     fn kill(&self);
 }
 
-/// Packages that the folder of workers needs.
+/// How far the installation of packages has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Preparation {
+    /// They are there, or there are none to install.
+    Done,
+    /// They are being installed, or it is found out whether they must be.
+    UnderWay,
+    /// It failed.
+    Failed,
+}
+
+/// Packages that the workers need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Packages {
-    /// The program that installs them, with its arguments; `discovery.prepare`.
+    /// The program that installs them, with its arguments.
     pub(crate) command: Vec<String>,
-    /// The folder of workers, absolute.
+    /// The folder of the lock file, absolute: where the command runs.
     pub(crate) folder: PathBuf,
-    /// A digest of the folder's lock file.
-    pub(crate) digest: String,
+    /// Where they come to be.
+    pub(crate) modules: PathBuf,
+    /// The lock file.
+    pub(crate) lock_file: PathBuf,
+    /// A digest of it.
+    pub(crate) digest: Fingerprint,
+}
+
+impl Packages {
+    /// What is installed once these are.
+    pub(crate) fn installed(&self) -> Installed {
+        Installed { lock_file: self.lock_file.clone(), digest: self.digest }
+    }
 }
 
 /// What the engine gives a runtime to work with.
@@ -85,6 +111,6 @@ pub(crate) struct RuntimeContext {
     pub(crate) clock_jumps: watch::Receiver<u64>,
     /// Makes the reconciler compare again what should run with what does.
     pub(crate) rescan: Rescan,
-    /// How many runs may launch at once; `None` is no limit.
-    pub(crate) concurrency: Option<usize>,
+    /// How many runs may launch at once.
+    pub(crate) concurrency: Concurrency,
 }

@@ -19,6 +19,7 @@ use super::{
     clock,
     handle::{Handle, Request, Shared},
     local,
+    local_zone::local_zone_problem,
     observe::{
         config_source::Source,
         observer::Observer,
@@ -111,6 +112,7 @@ impl Engine {
         let (address, address_seen) = watch::channel(None);
         let board = Board::new(first_snapshot(&options.loaded.config, options.source.file()));
         let board = Arc::new(board);
+        report_zone(&board, &options.logs);
         let runtime = runtime(RuntimeContext {
             board: Arc::clone(&board),
             logs: options.logs.clone(),
@@ -210,6 +212,16 @@ async fn inputs(
         model,
         on_config,
     })
+}
+
+/// Says and shows that `TZ` cannot be used.
+fn report_zone(board: &Board, logs: &Logs) {
+    let problem = local_zone_problem();
+    if let Some(text) = &problem {
+        tracing::warn!("{text}");
+        logs.arcanos(&format!("Warning: {text}"));
+    }
+    board.set_problem("TZ", problem);
 }
 
 async fn follow_clock(jumps: watch::Sender<u64>) {

@@ -4,7 +4,7 @@
 //! owns every log file. Between them is one queue, bounded in bytes: a disk that hangs makes a
 //! worker wait for a second at most, then output is dropped and counted. The history, a bounded
 //! memory of the latest chunks, answers `tail` and `follow`; older lines are read back from the
-//! session log.
+//! session log, as all are where no arcanos runs.
 //!
 //! Nothing here knows about processes or decides what is worth a line. At rest, a worker costs one
 //! sleeping task for each pipe: buffers, open files and timers belong to the busy ones.
@@ -19,11 +19,13 @@ mod form;
 mod history;
 mod hub;
 mod line;
+mod line_watch;
 mod log_errors;
 mod log_file;
 mod open_files;
 mod open_log;
 mod partial_secret;
+mod past;
 mod query;
 mod queue;
 mod recall;
@@ -35,8 +37,11 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use capture::Source;
 pub use follow::{FollowItem, Follower};
 pub use hub::{LogError, Logs};
 pub use line::{LogLine, Stream, UnknownStream};
+pub use line_watch::LineWatch;
+pub use past::past_lines;
 pub use query::TailQuery;
 pub use worker_log::WorkerLog;

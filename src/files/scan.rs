@@ -7,6 +7,7 @@
 //! It never waits; where something cannot be read yet, it says when to scan again.
 
 mod check;
+mod follow;
 mod known;
 mod list;
 mod outcome;

@@ -9,27 +9,38 @@
 //! | `instance.json` | the record of the arcanos that runs, or that was killed |
 //! | `last_instance.json` | the record of the one before |
 //! | `prepared.json` | the lock files that folders were prepared for |
+//! | `schedule-ID.json` | how far the schedule of a worker has come |
 //! | `draft-NAME.json` | a config that the running one is being asked about |
 //!
-//! Invariant: a record alone never means that something runs. Only the lock does, which the kernel
-//! releases when its holder dies.
+//! Invariant: a record alone never means that something runs: its process must be alive. The lock
+//! and the guard (see `guard`) are released by the kernel when their holder dies.
+//!
+//! The directory may be removed or replaced while arcanos runs. Then the [`Keeper`] makes it anew,
+//! with the lock and with the records that this arcanos has written.
 
 mod draft;
+mod guard;
+mod keeper;
 mod lock;
 mod record;
 
 use std::{
+    collections::BTreeMap,
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex},
 };
 
 use rustix::process::geteuid;
 
 pub use draft::{Draft, LaidDraft};
+pub use keeper::Keeper;
 pub use lock::{Lock, LockError};
-pub use record::Instance;
+pub use record::{Instance, Prepared};
+
+use crate::sync::lock;
 
 /// Only the owner may read it: the records hold where arcanos listens.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -79,9 +90,17 @@ pub enum StateError {
 }
 
 /// A state directory that is ours alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct StateDir {
     path: PathBuf,
+    /// The records as they should be, by file name; written again if they go.
+    records: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+}
+
+impl PartialEq for StateDir {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
 }
 
 impl StateDir {
@@ -126,7 +145,7 @@ impl StateDir {
         if found.uid() != geteuid().as_raw() {
             return Err(StateError::Foreign { path: path.to_owned(), owner: found.uid() });
         }
-        Ok(Self { path: path.to_owned() })
+        Ok(Self { path: path.to_owned(), records: Arc::default() })
     }
 
     /// Where it is.
@@ -172,6 +191,24 @@ impl StateDir {
             let _ = fs::remove_file(&draft);
             failed("write", &path, source)
         })
+    }
+}
+
+impl StateDir {
+    /// Makes the directory and the records of this arcanos anew where they are gone or changed.
+    /// Returns whether anything was.
+    fn restore(&self) -> Result<bool, StateError> {
+        Self::open(&self.path)?;
+        let mut is_changed = false;
+        for (name, content) in &*lock(&self.records) {
+            let path = self.file(name);
+            let is_file = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
+            if !is_file || self.read(name)?.as_ref() != Some(content) {
+                self.write(name, content)?;
+                is_changed = true;
+            }
+        }
+        Ok(is_changed)
     }
 }
 

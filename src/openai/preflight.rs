@@ -1,6 +1,7 @@
 //! The preflight: asks an upstream once whether it knows the model and accepts the key.
 //!
-//! One request (`GET /models/ID`), never repeated. A bad answer is a finding to show, not a
+//! One request (`GET /models/ID`), and where the upstream has no such route a second
+//! (`GET /models`), which answers for the key; none is repeated. A bad answer is a finding to show, not a
 //! failure: nothing waits for it. The preflight does not try a completion, which would cost money, so a key
 //! without credit passes.
 

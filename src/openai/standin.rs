@@ -2,8 +2,8 @@
 //!
 //! It answers chat completions, responses, embeddings and models over plain HTTP on a loopback
 //! port, streaming or not, and names itself in each answer. The same question always gets the same
-//! answer. It asks no model, keeps nothing between requests, runs no tools, and ignores sampling
-//! settings and token limits.
+//! answer. A tool is called where `tool_choice` demands it. It asks no model, keeps nothing between
+//! requests, runs no tools, and ignores sampling settings and token limits.
 
 mod answer;
 mod body;
@@ -20,6 +20,7 @@ mod schema;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tool;
 
 pub use identity::MODEL;
 pub use listener::StandIn;

@@ -54,6 +54,14 @@ pub(super) fn environment(
     Environment { vars: EnvMap(vars), lacks_key }
 }
 
+/// The environment of a worker's probe: that of `[env]`, and whom the probe is about.
+pub(super) fn of_probe(config: &Config, id: &WorkerId) -> EnvMap {
+    let mut vars = config.env.inherited.0.clone();
+    vars.extend(config.env.set.0.clone());
+    vars.insert("ARCANOS_WORKER_ID".to_owned(), id.to_string());
+    EnvMap(vars)
+}
+
 fn spare_loopback(vars: &mut BTreeMap<String, String>, name: &str) {
     let value = match vars.get(name).map(|value| value.trim()) {
         None | Some("") => LOOPBACK.to_owned(),

@@ -119,6 +119,7 @@ fn launch_difference(old: &Launch, new: &Launch, sources: &Sources<'_>) -> Vec<C
     causes.extend(keys(&[
         ("cwd", old.cwd != new.cwd),
         ("mode", old.mode != new.mode),
+        ("stdin", old.stdin != new.stdin),
         ("limits.memory", old.limits.memory != new.limits.memory),
         ("limits.open_files", old.limits.open_files != new.limits.open_files),
         ("limits.cpu", old.limits.cpu != new.limits.cpu),
@@ -148,6 +149,7 @@ fn policy_difference(old: &Policy, new: &Policy) -> Vec<Cause> {
     let schedule = (old.schedule.as_ref(), new.schedule.as_ref());
     let zone = |policy: Option<&'_ SchedulePolicy>| policy.and_then(|s| s.timezone.clone());
     let is_at_start = |policy: Option<&SchedulePolicy>| policy.is_some_and(|s| s.run_at_start);
+    let catch_up = |policy: Option<&SchedulePolicy>| policy.map(|s| s.catch_up).unwrap_or_default();
     keys(&[
         ("restart.policy", restart.0.policy != restart.1.policy),
         ("restart.max_attempts", restart.0.max_attempts != restart.1.max_attempts),
@@ -156,15 +158,22 @@ fn policy_difference(old: &Policy, new: &Policy) -> Vec<Cause> {
         ("restart.max_delay", restart.0.max_delay != restart.1.max_delay),
         ("restart.jitter", restart.0.jitter != restart.1.jitter),
         ("restart.reset_after", restart.0.reset_after != restart.1.reset_after),
+        ("restart.success_codes", restart.0.success_codes != restart.1.success_codes),
         ("start.ready", start.0.ready != start.1.ready),
+        ("start.ready_line", start.0.ready_line != start.1.ready_line),
         ("start.alive_after", start.0.alive_after != start.1.alive_after),
         ("start.timeout", start.0.timeout != start.1.timeout),
         ("start.run_timeout", start.0.run_timeout != start.1.run_timeout),
+        ("liveness.probe", old.probe != new.probe),
         ("stop.signal", old.stop.signal != new.stop.signal),
+        ("stop.to", old.stop.to != new.stop.to),
+        ("stop.message", old.stop.message != new.stop.message),
         ("stop.timeout", old.stop.timeout != new.stop.timeout),
         ("reload.on_change", old.reload != new.reload),
         ("schedule", schedule.0.map(|s| &s.expression) != schedule.1.map(|s| &s.expression)),
         ("timezone", zone(schedule.0) != zone(schedule.1)),
+        ("after", old.after != new.after),
+        ("catch_up", catch_up(schedule.0) != catch_up(schedule.1)),
         ("run_at_start", is_at_start(schedule.0) != is_at_start(schedule.1)),
     ])
 }
@@ -182,14 +191,22 @@ impl Sources<'_> {
 
     /// The files whose content differs, of those the worker is made of.
     fn changed_files(&self) -> Vec<Cause> {
+        let packages = self.desired.packages().filter(|new| self.before.packages() != Some(new));
+        let packages = packages.map(|new| Cause::File(new.lock_file.clone()));
         let (old, new) = (self.before.source(self.id), self.desired.source(self.id));
-        let (Some(old), Some(new)) = (old, new) else { return vec![Cause::Content] };
+        let (Some(old), Some(new)) = (old, new) else {
+            return vec![packages.unwrap_or(Cause::Content)];
+        };
+        if let Some(packages) = packages.clone().filter(|_| old.fingerprint == new.fingerprint) {
+            return vec![packages];
+        }
         let is_changed = |file: &PathBuf, print| !old.uses.contains(&(file.clone(), print));
         let changed = new.uses.iter().filter(|(file, print)| is_changed(file, *print));
         let is_kept = |file: &PathBuf| new.uses.iter().any(|(other, _)| other == file);
         let lost = old.uses.iter().filter(|(file, _)| !is_kept(file));
         let mut causes: Vec<Cause> =
             changed.chain(lost).map(|(file, _)| Cause::File(file.clone())).collect();
+        causes.extend(packages);
         if causes.is_empty() {
             causes.push(Cause::File(new.file.clone()));
         }

@@ -1,5 +1,7 @@
 //! From config and candidates to specs and differences.
 
+mod watched;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -8,11 +10,11 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::{Action, Desired, Surroundings, desired, reconcile};
+use super::{Action, Desired, Installed, Surroundings, desired, reconcile, unmatched_settings};
 use crate::{
     config::{self, Config, Inputs},
-    discovery::Candidate,
-    domain::{Fingerprint, PlanList, WorkerId, WorkerSpec},
+    discovery::{Candidate, Discovered},
+    domain::{Cause, Change, Fingerprint, PlanList, ProbeTarget, WorkerId, WorkerSpec},
 };
 
 fn config(text: &str, environment: &[(&str, &str)]) -> Arc<Config> {
@@ -37,7 +39,7 @@ fn candidate(name: &str, content: u128) -> Arc<Candidate> {
         id: WorkerId::parse(name).expect("a good id"),
         file: PathBuf::from(format!("{name}.js")),
         rule: "openai-node".to_owned(),
-        rule_index: 0,
+        rule_index: Some(0),
         fingerprint: Fingerprint(content),
         uses: vec![(PathBuf::from("shared/util.js"), Fingerprint(content / 10))],
         env_reads: vec!["DATABASE_URL".to_owned(), "PATH".to_owned()],
@@ -47,7 +49,11 @@ fn candidate(name: &str, content: u128) -> Arc<Candidate> {
 }
 
 fn around(upstream: Option<&str>) -> Surroundings {
-    Surroundings { base: PathBuf::from("/site"), upstream: upstream.map(str::to_owned) }
+    Surroundings {
+        base: PathBuf::from("/site"),
+        upstream: upstream.map(str::to_owned),
+        packages: None,
+    }
 }
 
 fn spec(text: &str, environment: &[(&str, &str)], upstream: Option<&str>) -> Arc<WorkerSpec> {
@@ -58,6 +64,46 @@ fn spec(text: &str, environment: &[(&str, &str)], upstream: Option<&str>) -> Arc
 
 fn var<'a>(spec: &'a WorkerSpec, name: &str) -> Option<&'a str> {
     spec.launch.env.0.get(name).map(String::as_str)
+}
+
+#[test]
+fn settings_of_no_worker_are_a_warning_with_the_nearest_id() {
+    let found = |names: &[&str]| Discovered {
+        candidates: names.iter().map(|name| candidate(name, 1)).collect(),
+        ..Discovered::default()
+    };
+    let text = "[workers.goalWatchr]\nenabled = false\n[workers.b]\nenabled = true\n";
+    let config = config(text, &[("ARCANOS__WORKERS__OTHER__ENABLED", "true")]);
+    let expected = [
+        "workers.b: there is no such worker, so these settings have no effect",
+        "workers.goalWatchr: there is no such worker, so these settings have no effect; did you mean \
+         `goalWatcher`?",
+    ];
+    let unmatched = unmatched_settings(&config, &found(&["goalWatcher", "other"]));
+    let seen: Vec<&str> = unmatched.iter().map(|unmatched| unmatched.text.as_str()).collect();
+    assert_eq!(seen, expected);
+    assert!(!unmatched[0].is_mistyped && unmatched[1].is_mistyped);
+    assert_eq!(unmatched_settings(&EMPTY, &found(&["a"])), []);
+}
+
+#[test]
+fn a_relative_program_starts_at_the_folder_of_the_config_whatever_the_cwd() {
+    let rule = "[[discovery.rules]]\nname = \"r\"\nfiles = [\"*.js\"]\n";
+    for (text, expected) in [
+        (format!("{rule}command = [\"venv/bin/python\", \"{{file}}\"]\n"), "/site/venv/bin/python"),
+        (format!("{rule}command = [\"{{dir}}/tool\"]\n"), "/site/workers/tool"),
+        (format!("{rule}command = [\"{{file}}\"]\n"), "/site/workers/a.js"),
+        ("[workers.a]\ncommand = [\"./tool\"]\n".to_owned(), "/site/tool"),
+    ] {
+        let cwd = "[workers.a]\ncwd = \"elsewhere\"\n";
+        let text = match text.contains("[workers.a]") {
+            true => text.replace("[workers.a]\n", cwd),
+            false => format!("{text}{cwd}"),
+        };
+        let spec = spec(&text, &[], None);
+        assert_eq!(spec.launch.program, expected);
+        assert_eq!(spec.launch.cwd, Path::new("/site/elsewhere"));
+    }
 }
 
 #[test]
@@ -96,10 +142,52 @@ fn with_openai_itself_nothing_is_added_and_a_missing_key_is_known() {
 }
 
 #[test]
+fn a_file_whose_kind_is_never_a_task_says_so_unless_somebody_chose() {
+    let told = |text: &str, file: &str| {
+        let config = config(text, &[]);
+        let odd = Candidate { file: PathBuf::from(file), ..(*candidate("a", 1)).clone() };
+        let all = desired(&config, &[Arc::new(odd)], &around(None), &Desired::default());
+        let spec = Arc::clone(all.workers.values().next().expect("one worker"));
+        spec.warnings.iter().any(|warning| warning.contains("mode = \"auto\""))
+    };
+    let loader = "workers.a.command = [\"node\", \"--import\", \"tsx\", \"{file}\"]";
+    for (text, file, expected) in [
+        ("", "a.js", false),
+        ("", "a.cts", true),
+        ("", "a.prompt", true),
+        (loader, "a.tsx", false),
+        (loader, "a.prompt", true),
+        ("workers.a.mode = \"script\"", "a.cts", false),
+        ("workers.a.command = [\"tsx\", \"{file}\"]", "a.cts", false),
+        ("env.set.NODE_OPTIONS = \"--import=tsx\"", "a.cts", false),
+    ] {
+        assert_eq!(told(text, file), expected, "{text} {file}");
+    }
+}
+
+#[test]
 fn a_variable_that_is_read_and_not_passed_on_is_named() {
     let spec = spec("", &[("DATABASE_URL", "x"), ("PATH", "/bin")], None);
     assert_eq!(spec.warnings.len(), 1, "{:?}", spec.warnings);
     assert!(spec.warnings[0].contains("DATABASE_URL"));
+}
+
+#[test]
+fn after_counts_the_workers_that_are_there_and_warns_of_the_others() {
+    let config = config("[workers.web]\nafter = [\"db\"]\n", &[]);
+    let [web, db, dc] = ["web", "db", "dc"].map(|id| candidate(id, 1));
+    let id = |text| WorkerId::parse(text).expect("a good id");
+    let with = |candidates: &[_], before: &Desired| {
+        let next = desired(&config, candidates, &around(None), before);
+        let spec = Arc::clone(&next.workers[&id("web")]);
+        (next, spec)
+    };
+    let (first, spec) = with(&[dc, web.clone()], &Desired::default());
+    assert_eq!((&spec.policy.after[..], spec.warnings.len()), (&[][..], 1));
+    assert!(spec.warnings[0].contains("db") && spec.warnings[0].ends_with("did you mean `dc`?"));
+    // The other one comes, though nothing of this one has changed.
+    let (_, spec) = with(&[db, web], &first);
+    assert_eq!((&spec.policy.after[..], spec.warnings.len()), (&[id("db")][..], 0));
 }
 
 #[test]
@@ -127,6 +215,8 @@ fn an_unchanged_candidate_keeps_its_spec_and_a_restart_names_its_cause() {
     assert_eq!(reason("[workers.a]\nenv = { E = \"1\" }\n", 1), "env E");
     assert_eq!(reason("[stop]\ntimeout = \"1s\"\n", 1), "stop.timeout");
     assert_eq!(reason("[workers.a]\nargs = [\"x\"]\nlimits.cpu = 1.0\n", 1), "args, limits.cpu");
+    assert_eq!(reason("[workers.a]\nstdin = \"open\"\n", 1), "stdin");
+    assert_eq!(reason("[workers.a]\nstdin = \"null\"\n", 1), "");
     assert_eq!(reason("[workers.a]\ncommand = [\"deno\", \"{file}\"]\n", 1), "command");
     let policies = "restart = { delay = \"1s\", backoff = \"fixed\" }\nschedule = \"@daily\"\n\
                     timezone = \"Asia/Tokyo\"\n";
@@ -242,4 +332,61 @@ proptest! {
             prop_assert_eq!(new.get(name) == Some(content), !touched.contains(name));
         }
     }
+}
+
+#[test]
+fn while_packages_are_installed_what_runs_is_held_and_then_replaced_for_the_lock_file() {
+    let with = |digest: u128| Surroundings {
+        packages: Some(Installed {
+            lock_file: PathBuf::from("/site/yarn.lock"),
+            digest: Fingerprint(digest),
+        }),
+        ..around(None)
+    };
+    let config = config("", &[]);
+    let first = desired(&config, &[candidate("a", 1)], &with(1), &Desired::default());
+    let running: Vec<_> = first.workers.values().cloned().collect();
+    let edited = [candidate("a", 2), candidate("b", 1)];
+    let mut held = desired(&config, &edited, &with(1), &first);
+    held.hold(&running);
+    let plan = reconcile(&held, &running, &first);
+    assert_eq!(plan.actions.len(), 1, "b alone, which is new: {:?}", plan.actions);
+    let running: Vec<_> = held.workers.values().cloned().collect();
+    let freed = desired(&config, &edited, &with(1), &held);
+    let plan = reconcile(&freed, &running, &held);
+    assert_eq!(plan.summary.entries.len(), 1, "the edit of a: {:?}", plan.summary);
+    let running: Vec<_> = freed.workers.values().cloned().collect();
+    let other = desired(&config, &edited, &with(2), &freed);
+    let plan = reconcile(&other, &running, &freed);
+    let causes: Vec<_> = plan.summary.entries.iter().map(|entry| entry.causes.clone()).collect();
+    assert_eq!(causes, vec![vec![Cause::File(PathBuf::from("/site/yarn.lock"))]; 2]);
+}
+
+#[test]
+fn the_command_of_a_probe_gets_the_environment_of_the_section_and_not_that_of_the_worker() {
+    let text = "[liveness]\nprobe = { command = [\"./up\"] }\n[env.set]\nA = \"1\"\n\
+                [workers.a]\nenv = { B = \"2\" }\n";
+    let spec = spec(text, &[("PATH", "/bin"), ("OTHER", "x")], None);
+    let probe = spec.policy.probe.as_deref().map(|probe| &probe.target);
+    let Some(ProbeTarget::Command(command)) = probe else { panic!("{probe:?}") };
+    let vars = ["A", "B", "PATH", "OTHER", "ARCANOS_WORKER_ID"]
+        .map(|name| command.env.0.get(name).map(String::as_str));
+    assert_eq!(vars, [Some("1"), None, Some("/bin"), None, Some("a")]);
+    assert_eq!(command.cwd, Path::new("/site"));
+}
+
+#[test]
+fn readiness_and_the_probe_change_in_place() {
+    let make = |text: &str| {
+        desired(&config(text, &[]), &[candidate("a", 1)], &around(None), &Desired::default())
+    };
+    let before = make("");
+    let after = make(
+        "[start]\nready = \"line\"\nready_line = \"up\"\n[liveness]\nprobe = { http = \"http://a/\" }",
+    );
+    let actual: Vec<Arc<WorkerSpec>> = before.workers.values().cloned().collect();
+    let plan = reconcile(&after, &actual, &before);
+    assert_eq!(plan.summary.entries[0].change, Change::Update);
+    let causes = ["start.ready", "start.ready_line", "liveness.probe"].map(Cause::Key);
+    assert_eq!(plan.summary.entries[0].causes, causes);
 }

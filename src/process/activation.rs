@@ -11,7 +11,7 @@ const MAX_SOCKETS: u32 = 16;
 /// gets any. Call it before anything else is opened.
 #[must_use]
 pub fn adopt_sockets() -> Vec<OwnedFd> {
-    let count = handed_over(|name| std::env::var(name).ok());
+    let count = handed_over(|name| std::env::var_os(name)?.into_string().ok());
     if count == 0 { Vec::new() } else { sys::inherited(count) }
 }
 

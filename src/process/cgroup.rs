@@ -1,7 +1,8 @@
 //! Limits on memory and processor time, by a cgroup v2 of each limited run.
 //!
 //! Needs a cgroup v2 that we may write to, as systemd gives with `Delegate=yes`. Where there is
-//! none, runs are not limited and a warning says so. Runs without such limits never touch this.
+//! none, processor time is not limited and a warning says so, and memory is for a
+//! [`MemoryWatch`](super::MemoryWatch) to look at. Runs without such limits never touch this.
 
 use std::{
     fs, io,
@@ -54,7 +55,9 @@ impl Cgroups {
         match made {
             Ok(group) => Some(group),
             Err(reason) => {
-                warnings.push(format!("limits.memory and limits.cpu are not applied: {reason}"));
+                if limits.cpu.is_some() {
+                    warnings.push(format!("limits.cpu is not applied: {reason}"));
+                }
                 None
             }
         }

@@ -5,12 +5,13 @@ use std::{io, path::PathBuf};
 use rustix::io::Errno;
 
 use super::plan::{Failure, Step};
-use crate::domain::{Limits, RunId};
+use crate::domain::{Limits, RunId, Stdin};
 
 /// A process to be spawned. Not `Debug`: its environment holds secrets.
 #[derive(Clone)]
 pub struct Command {
-    /// A path, or a name to be looked up on the `PATH` of [`Self::env`].
+    /// A path, or a name to be looked up on the `PATH` of [`Self::env`]. This, the arguments and the
+    /// environment are as [`os_text`](crate::domain::os_text) keeps them.
     pub program: String,
     /// Its arguments, without the program.
     pub args: Vec<String>,
@@ -22,6 +23,8 @@ pub struct Command {
     pub cwd: PathBuf,
     /// Whether it gets a Node channel.
     pub ipc: bool,
+    /// What it finds on its stdin.
+    pub stdin: Stdin,
     /// What it may use.
     pub limits: Limits,
     /// The system user it runs as; `None` is ours. Another one needs root.
@@ -47,6 +50,18 @@ pub enum SpawnError {
         step: String,
         /// The system's number of the reason.
         errno: i32,
+    },
+    /// The system user of the run may not do it.
+    #[error("{step} `{path}` as user {user}: {reason}")]
+    Forbidden {
+        /// What was tried.
+        step: &'static str,
+        /// With which file or folder.
+        path: String,
+        /// As whom.
+        user: String,
+        /// The system's words.
+        reason: String,
     },
     /// It fails again until somebody mends the cause.
     #[error("{step} `{path}`: {reason}")]
@@ -92,6 +107,13 @@ impl SpawnError {
         if is_shortage(errno) {
             let step = format!("{step} `{path}`");
             return Self::ResourceShortage { step, errno: errno.raw_os_error() };
+        }
+        let is_barred = errno == Errno::ACCESS && !std::path::Path::new(program).is_dir();
+        if let (Step::Exec | Step::Directory, true, Some(user)) =
+            (failure.step, is_barred, &command.user)
+        {
+            let reason = format!("{}; may this user read all folders above it?", words(errno));
+            return Self::Forbidden { step, path, user: user.clone(), reason };
         }
         let reason = match (failure.step, errno) {
             (Step::Exec, Errno::NOENT) => {

@@ -18,6 +18,7 @@ use tokio::{
 use super::{
     cgroup::RunGroup,
     command::{Command, SpawnError},
+    memory::MemoryWatch,
     reaper::Reaper,
     sys::{self, Ending},
 };
@@ -43,11 +44,14 @@ pub(super) struct Request {
 pub(super) struct Launched {
     pub(super) leader: Leader,
     pub(super) ends: Ends,
+    pub(super) memory: Option<MemoryWatch>,
     pub(super) warnings: Vec<String>,
 }
 
 /// One side of all that a run is connected by.
 pub(super) struct Ends {
+    /// Ours is written to by nobody; `None` is `/dev/null`.
+    pub(super) stdin: Option<OwnedFd>,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
     pub(super) channel: Option<OwnedFd>,
@@ -77,12 +81,17 @@ impl Leader {
         }
     }
 
+    /// Signals the leader alone. Does nothing once it is reaped.
+    pub(super) fn signal_alone(&self, signal: Signal) {
+        if !self.is_reaped.load(Ordering::Acquire) {
+            let _ = pidfd_send_signal(&*self.pidfd, signal);
+        }
+    }
+
     /// Kills its group, itself and its cgroup. What has left all of these is the reaper's.
     pub(super) fn kill(&self) {
         self.signal(Signal::KILL);
-        if !self.is_reaped.load(Ordering::Acquire) {
-            let _ = pidfd_send_signal(&*self.pidfd, Signal::KILL);
-        }
+        self.signal_alone(Signal::KILL);
         if let Some(cgroup) = &self.cgroup {
             cgroup.kill();
         }

@@ -10,9 +10,11 @@ use std::{
     time::Instant,
 };
 
+use rustix::process::Signal;
+
 use super::{
     proc::{self, Mark},
-    reaper::{SWEEP_LIMIT, await_death, kill_process},
+    reaper::{SWEEP_LIMIT, await_death, signal_process},
     rlimit_tag::RlimitTag,
 };
 use crate::procfs::{self, Stat};
@@ -29,7 +31,7 @@ pub fn end_leftovers(instance: &str) -> usize {
     loop {
         let mut dying: Vec<OwnedFd> = Vec::new();
         for (pid, start) in find(instance) {
-            if let Some(pidfd) = kill_process(pid, start) {
+            if let Some(pidfd) = signal_process(pid, start, Signal::KILL) {
                 killed.insert((pid, start));
                 dying.push(pidfd);
             }

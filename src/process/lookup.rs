@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::command::SpawnError;
+use crate::domain::os_text;
 
 /// The `PATH` of a worker that has none, as in `execvp(3)` but for the current folder.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -20,7 +21,7 @@ pub(super) fn resolve(
     cwd: &Path,
 ) -> Result<PathBuf, SpawnError> {
     if program.contains('/') {
-        let found = cwd.join(program);
+        let found = cwd.join(os_text::os_string(program));
         return match fs::metadata(&found) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(missing(&found)),
             _ => Ok(found),
@@ -28,7 +29,7 @@ pub(super) fn resolve(
     }
     let mut not_executable = None;
     for folder in path.unwrap_or(DEFAULT_PATH).split(':') {
-        let candidate = cwd.join(folder).join(program);
+        let candidate = cwd.join(os_text::os_string(folder)).join(os_text::os_string(program));
         match fs::metadata(&candidate) {
             Ok(m) if m.is_file() && m.permissions().mode() & 0o111 != 0 => return Ok(candidate),
             Ok(m) if m.is_file() => not_executable = not_executable.or(Some(candidate)),
@@ -36,11 +37,11 @@ pub(super) fn resolve(
         }
     }
     // Exec will say what is wrong with it.
-    not_executable.ok_or_else(|| SpawnError::Missing { path: program.to_owned() })
+    not_executable.ok_or_else(|| SpawnError::Missing { path: os_text::shown(program).into_owned() })
 }
 
 fn missing(path: &Path) -> SpawnError {
-    SpawnError::Missing { path: path.display().to_string() }
+    SpawnError::Missing { path: os_text::shown_path(path) }
 }
 
 #[cfg(test)]

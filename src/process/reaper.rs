@@ -73,9 +73,10 @@ struct State {
     abandoned: Vec<Abandoned>,
 }
 
-/// A run whose remains are to be ended.
+/// A run whose remains are looked for.
 struct Sweep {
     run: RunId,
+    purpose: Purpose,
     /// Its group, if the zombie of its leader still keeps the id from being anybody else's.
     group: Option<Pid>,
     start: Instant,
@@ -83,6 +84,15 @@ struct Sweep {
     left: usize,
     /// Who waits for the end of the sweep and gets the number of processes that are left.
     done: Option<oneshot::Sender<usize>>,
+}
+
+/// What is done with the remains of a run.
+#[derive(Clone, Copy)]
+enum Purpose {
+    /// They are killed.
+    Kill,
+    /// They are counted, and those outside the group are sent this signal.
+    Count(Option<Signal>),
 }
 
 /// A killed leader that nobody waits for.
@@ -112,8 +122,22 @@ impl Reaper {
     /// Ends what is left of a run whose leader is dead but not reaped, so that its group cannot be
     /// anybody else's. The answer is how many processes are still there after [`SWEEP_LIMIT`].
     pub(super) fn sweep(&self, run: &RunId, group: Pid) -> oneshot::Receiver<usize> {
+        self.search_for(run, group, Purpose::Kill)
+    }
+
+    /// Counts what is left of such a run, and sends this signal to what has left its group.
+    pub(super) fn count(
+        &self,
+        run: &RunId,
+        group: Pid,
+        signal: Option<Signal>,
+    ) -> oneshot::Receiver<usize> {
+        self.search_for(run, group, Purpose::Count(signal))
+    }
+
+    fn search_for(&self, run: &RunId, group: Pid, purpose: Purpose) -> oneshot::Receiver<usize> {
         let (done, answer) = oneshot::channel();
-        let sweep = Sweep::new(run.clone(), Some(group), Some(done));
+        let sweep = Sweep { purpose, done: Some(done), ..Sweep::new(run.clone(), Some(group)) };
         self.lock().sweeps.push(sweep);
         self.wake.notify_one();
         answer
@@ -170,8 +194,8 @@ impl Reaper {
 }
 
 impl Sweep {
-    fn new(run: RunId, group: Option<Pid>, done: Option<oneshot::Sender<usize>>) -> Self {
-        Self { run, group, start: Instant::now(), left: 0, done }
+    fn new(run: RunId, group: Option<Pid>) -> Self {
+        Self { run, purpose: Purpose::Kill, group, start: Instant::now(), left: 0, done: None }
     }
 
     /// Whether this search shows that nothing is left of the run, or it is time to give up.
@@ -182,7 +206,8 @@ impl Sweep {
         // next search can say that nothing is left.
         let is_clear = self.left == 0 && scan.is_whole && (!scan.has_unknown || age > EXEC_LIMIT);
         let is_unwanted = self.done.as_ref().is_some_and(oneshot::Sender::is_closed);
-        is_clear || is_unwanted || age > SWEEP_LIMIT
+        let is_counted = matches!(self.purpose, Purpose::Count(_)) && self.left > 0;
+        is_clear || is_counted || is_unwanted || age > SWEEP_LIMIT
     }
 
     fn end(self) {
@@ -198,7 +223,7 @@ impl Abandoned {
         if matches!(waitid(WaitId::PidFd(self.leader.as_fd()), options), Ok(None)) {
             return false;
         }
-        sweeps.push(Sweep::new(self.run.clone(), None, None));
+        sweeps.push(Sweep::new(self.run.clone(), None));
         true
     }
 }
@@ -214,8 +239,8 @@ struct OrphanScan {
     has_unknown: bool,
 }
 
-/// One search among the orphans: reaps the dead ones, kills those of the runs that are swept, and
-/// returns the sweeps that need another search.
+/// One search among the orphans: reaps the dead ones, kills or counts those of the runs that are
+/// swept, and returns the sweeps that need another search.
 fn search(mut sweeps: Vec<Sweep>) -> Vec<Sweep> {
     let mut orphans = proc::adopted().unwrap_or_default();
     let seen: HashSet<u32> = orphans.iter().copied().collect();
@@ -241,7 +266,8 @@ fn reap_orphan(pid: u32) -> bool {
     proc::as_pid(pid).is_some_and(|pid| !matches!(waitid(WaitId::Pid(pid), options), Ok(None)))
 }
 
-/// Kills all processes of the sweeps, and counts them in [`Sweep::left`].
+/// Finds all processes of the sweeps, counts them in [`Sweep::left`], and does with them what the
+/// sweep is for.
 fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> OrphanScan {
     let runs: HashMap<String, usize> = by(sweeps, |sweep| Some(sweep.run.to_string()));
     let tags: HashMap<RlimitTag, usize> = by(sweeps, |sweep| RlimitTag::of(&sweep.run));
@@ -279,9 +305,16 @@ fn kill_remains(orphans: &[u32], sweeps: &mut [Sweep]) -> OrphanScan {
             continue;
         };
         sweep.left += 1;
-        // More than a batch are left for the next search, which finds them again.
-        if scan.dying.len() < BATCH {
-            scan.dying.extend(kill_process(pid, stat.start));
+        match sweep.purpose {
+            // More than a batch are left for the next search, which finds them again.
+            Purpose::Kill if scan.dying.len() < BATCH => {
+                scan.dying.extend(signal_process(pid, stat.start, Signal::KILL));
+            }
+            Purpose::Count(Some(signal)) if !groups.contains_key(&stat.group) => {
+                signal_process(pid, stat.start, signal);
+                signal_process(pid, stat.start, Signal::CONT);
+            }
+            Purpose::Kill | Purpose::Count(_) => {}
         }
     }
     scan
@@ -292,14 +325,14 @@ fn by<K: Hash + Eq>(sweeps: &[Sweep], key: impl Fn(&Sweep) -> Option<K>) -> Hash
     keys.filter_map(|(index, sweep)| Some((key(sweep)?, index))).collect()
 }
 
-/// Kills the process that has this id and started at this time, and returns its pidfd.
-pub(super) fn kill_process(pid: u32, start: u64) -> Option<OwnedFd> {
+/// Signals the process that has this id and started at this time, and returns its pidfd.
+pub(super) fn signal_process(pid: u32, start: u64, signal: Signal) -> Option<OwnedFd> {
     let pidfd = pidfd_open(proc::as_pid(pid)?, PidfdFlags::empty()).ok()?;
     // The id may have passed to another process before the pidfd was open, but not since.
     if procfs::stat(pid).is_none_or(|stat| stat.start != start) {
         return None;
     }
-    pidfd_send_signal(&pidfd, Signal::KILL).ok()?;
+    pidfd_send_signal(&pidfd, signal).ok()?;
     Some(pidfd)
 }
 

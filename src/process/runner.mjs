@@ -50,14 +50,19 @@ async function begin(file, input) {
 // The default export of the file that has been run: the loaded instance, not another one.
 async function find(file) {
   const main = process.mainModule;
-  if (main) return [main.exports, main.exports?.default].find(isTask);
+  if (main) return exported(main.exports);
   try {
     const loaded = await import(pathToFileURL(fs.realpathSync(file)).href);
-    return [loaded.default].find(isTask);
+    return exported(loaded.default) ?? exported(loaded['module.exports']);
   } catch {
     // It failed by itself, and has said so.
     return undefined;
   }
+}
+
+// Compilers write an ES module's default export as `exports.default`.
+function exported(value) {
+  return [value, value?.default].find(isTask);
 }
 
 // A class cannot be called: a file that exports one is a script.
@@ -142,7 +147,7 @@ function stopping() {
     setTimeout(die, grace);
   };
   const onMessage = (message) => {
-    if (message?.type !== 'shutdown') return;
+    if (message !== 'shutdown' && message?.type !== 'shutdown') return;
     // The rest is for the signal to work.
     if (message.timeoutMs > 0) grace = message.timeoutMs * 0.75;
     controller.abort();

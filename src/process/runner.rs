@@ -8,17 +8,10 @@ use std::{path::Path, sync::LazyLock};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::command::{Command, SpawnError};
-use crate::domain::Mode;
+use crate::domain::{Mode, is_node, may_be_task};
 
 /// The module. It takes its own traces away before the file is loaded.
 const RUNNER: &str = include_str!("runner.mjs");
-
-/// The programs that it is for.
-const PROGRAMS: [&str; 2] = ["node", "nodejs"];
-
-/// Extensions that Node's loader of modules knows. With `--import` it is that one that loads the
-/// file, and it refuses all others, which Node alone would run.
-const EXTENSIONS: [&str; 5] = ["js", "mjs", "cjs", "ts", "mts"];
 
 /// The variable that turns the runner on; holds the mode.
 const TASK: &str = "ARCANOS_TASK";
@@ -53,12 +46,10 @@ pub fn prepare_node(
 }
 
 fn is_called(command: &Command, file: &Path, mode: Mode) -> Result<bool, SpawnError> {
-    let program = Path::new(&command.program).file_name();
-    let is_node = PROGRAMS.iter().any(|name| program == Some(name.as_ref()));
-    let extension = file.extension().and_then(|e| e.to_str()).unwrap_or("");
+    let is_node = is_node(&command.program);
     match mode {
         Mode::Script => Ok(false),
-        Mode::Auto => Ok(is_node && EXTENSIONS.contains(&extension)),
+        Mode::Auto => Ok(is_node && may_be_task(file, node_options(command, file))),
         Mode::Task if is_node => Ok(true),
         Mode::Task => Err(SpawnError::Failed {
             step: "run as a task",
@@ -71,6 +62,14 @@ fn is_called(command: &Command, file: &Path, mode: Mode) -> Result<bool, SpawnEr
     }
 }
 
+/// The options that Node gets: those before the file, and those of its environment.
+fn node_options<'a>(command: &'a Command, file: &'a Path) -> impl Iterator<Item = &'a str> {
+    let own = command.args.iter().take_while(move |word| Path::new(word) != file);
+    let set = command.env.iter().rfind(|(name, _)| name == "NODE_OPTIONS");
+    let set = set.into_iter().flat_map(|(_, value)| value.split_whitespace());
+    own.map(String::as_str).chain(set)
+}
+
 /// The module without its comments and indentation: it is in every command line.
 fn bare(source: &str) -> String {
     let lines = source.lines().map(str::trim);
@@ -81,7 +80,7 @@ fn bare(source: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Limits, RunId};
+    use crate::domain::{Limits, RunId, Stdin};
 
     fn command(program: &str) -> Command {
         Command {
@@ -90,6 +89,7 @@ mod tests {
             env: Vec::new(),
             cwd: "/".into(),
             ipc: true,
+            stdin: Stdin::Null,
             limits: Limits::default(),
             user: None,
             run: RunId::new("test", 1),

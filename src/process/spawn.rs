@@ -11,6 +11,7 @@ use tokio::{
 use super::{
     command::{Command, SpawnError},
     leader::{Launched, Request, SpawnerInner},
+    memory::MemoryWatch,
     proc,
     reaper::Reaper,
     run::Process,
@@ -38,12 +39,17 @@ pub struct Spawner {
 pub struct Spawned {
     /// Its handle.
     pub process: Process,
+    /// What keeps its stdin from ending, to be held until it has exited; `None` if that is
+    /// `/dev/null`. Nothing is ever written to it.
+    pub stdin: Option<OwnedFd>,
     /// What it writes to stdout.
     pub stdout: OwnedFd,
     /// What it writes to stderr.
     pub stderr: OwnedFd,
     /// Our end of the Node channel, for [`Channel::new`](super::Channel::new).
     pub channel: Option<OwnedFd>,
+    /// Its memory, if that has a limit which the kernel does not hold.
+    pub memory: Option<MemoryWatch>,
     /// What could not be done for it, in words: a limit that this machine cannot hold.
     pub warnings: Vec<String>,
 }
@@ -100,9 +106,11 @@ impl Spawner {
         })?;
         Ok(Spawned {
             process,
+            stdin: launched.ends.stdin,
             stdout: launched.ends.stdout,
             stderr: launched.ends.stderr,
             channel: launched.ends.channel,
+            memory: launched.memory,
             warnings: launched.warnings,
         })
     }

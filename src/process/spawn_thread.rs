@@ -28,12 +28,16 @@ use super::{
     identity,
     leader::{Ends, Launched, Leader, Request, SpawnerInner},
     lookup,
+    memory::MemoryWatch,
     plan::{Identity, Plan},
     proc, rlimit,
     rlimit_tag::RlimitTag,
     sys::{self, CHANNEL_FD, Stack},
 };
-use crate::procfs;
+use crate::{
+    domain::{Stdin, os_text},
+    procfs,
+};
 
 /// Bytes a pipe of output is asked to hold: Node loses what is beyond at `process.exit`, and the
 /// logs read it in fewer turns. The most that Linux grants without privilege, by default.
@@ -94,13 +98,14 @@ impl SpawnThread {
         let program = lookup::resolve(&command.program, path, &command.cwd)?;
         let mut warnings = Vec::new();
         let cgroup = self.cgroups.limit(command, &mut warnings);
-        let (ours, theirs) = self.ends(command.ipc, spawner)?;
+        let (ours, theirs) = self.ends(command, spawner)?;
+        let stdin = theirs.stdin.as_ref().unwrap_or(&self.null);
         let plan = Plan {
             program: c_string(command, program.as_os_str().as_bytes())?,
             args: arguments(command)?,
             env: environment(command)?,
             cwd: c_string(command, command.cwd.as_os_str().as_bytes())?,
-            stdio: [&self.null, &theirs.stdout, &theirs.stderr].map(AsRawFd::as_raw_fd),
+            stdio: [stdin, &theirs.stdout, &theirs.stderr].map(AsRawFd::as_raw_fd),
             channel: theirs.channel.as_ref().map(AsRawFd::as_raw_fd),
             cgroup: cgroup.as_ref().map(|group| group.procs.as_raw_fd()),
             open_files: rlimit::for_worker(command.limits.open_files),
@@ -111,6 +116,10 @@ impl SpawnThread {
         let (pid, pidfd) = sys::clone_process(&plan, &mut self.stack).map_err(|failure| {
             SpawnError::in_child(failure, command, &program.display().to_string())
         })?;
+        let unheld = command.limits.memory.filter(|_| cgroup.is_none());
+        let memory = unheld.map(|limit| {
+            MemoryWatch::new(command.run.clone(), pid.as_raw_pid().cast_unsigned(), limit)
+        });
         let leader = Leader {
             run: command.run.clone(),
             pid,
@@ -119,20 +128,31 @@ impl SpawnThread {
             spawner: Arc::clone(spawner),
             is_reaped: AtomicBool::new(false),
         };
-        Ok(Launched { leader, ends: ours, warnings })
+        Ok(Launched { leader, ends: ours, memory, warnings })
     }
 
     /// The pipes and the channel of a run: our ends and its own.
-    fn ends(&self, ipc: bool, spawner: &Arc<SpawnerInner>) -> Result<(Ends, Ends), SpawnError> {
+    fn ends(
+        &self,
+        command: &Command,
+        spawner: &Arc<SpawnerInner>,
+    ) -> Result<(Ends, Ends), SpawnError> {
         // Each run holds the spawner once, and so do a few handles: near enough.
         let runs = Arc::strong_count(spawner);
         let size = (self.has_pipe_privilege || runs <= RUNS_WITH_LARGE_PIPES).then_some(PIPE_SIZE);
+        let stdin = if command.stdin == Stdin::Open { Some(input_pipe()?) } else { None };
+        let (stdin, their_stdin) = stdin.unzip();
         let (stdout, their_stdout) = output_pipe(size)?;
         let (stderr, their_stderr) = output_pipe(size)?;
-        let channel = if ipc { Some(channel_pair()?) } else { None };
+        let channel = if command.ipc { Some(channel_pair()?) } else { None };
         let (channel, their_channel) = channel.unzip();
-        let ours = Ends { stdout, stderr, channel };
-        let theirs = Ends { stdout: their_stdout, stderr: their_stderr, channel: their_channel };
+        let ours = Ends { stdin, stdout, stderr, channel };
+        let theirs = Ends {
+            stdin: their_stdin,
+            stdout: their_stdout,
+            stderr: their_stderr,
+            channel: their_channel,
+        };
         Ok((ours, theirs))
     }
 }
@@ -156,7 +176,7 @@ fn last_value<'a>(env: &'a [(String, String)], name: &str) -> Option<&'a str> {
 fn arguments(command: &Command) -> Result<Vec<CString>, SpawnError> {
     std::iter::once(&command.program)
         .chain(&command.args)
-        .map(|argument| c_string(command, argument.as_bytes()))
+        .map(|argument| c_string(command, &os_text::bytes(argument)))
         .collect()
 }
 
@@ -175,16 +195,23 @@ fn environment(command: &Command) -> Result<Vec<CString>, SpawnError> {
     let theirs = theirs.map(|(_, (name, value))| (name.as_str(), value.as_str()));
     let ours = ours.iter().map(|(name, value)| (*name, value.as_str()));
     ours.chain(theirs)
-        .map(|(name, value)| c_string(command, format!("{name}={value}").as_bytes()))
+        .map(|(name, value)| c_string(command, &os_text::bytes(&format!("{name}={value}"))))
         .collect()
 }
 
 fn c_string(command: &Command, bytes: &[u8]) -> Result<CString, SpawnError> {
     CString::new(bytes).map_err(|_: NulError| SpawnError::Failed {
         step: "hand its arguments and environment to",
-        path: command.program.clone(),
+        path: os_text::shown(&command.program).into_owned(),
         reason: "one of them holds a NUL byte".to_owned(),
     })
+}
+
+/// A pipe that nothing is written to: our end, which keeps it open, and the child's.
+fn input_pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
+    let starved = |errno| SpawnError::before("make a pipe", errno);
+    let (theirs, ours) = pipe_with(PipeFlags::CLOEXEC).map_err(starved)?;
+    Ok((ours, above_stdio(theirs).map_err(starved)?))
 }
 
 /// A pipe: our end to read, that does not block, and the child's.

@@ -18,7 +18,7 @@ use tokio::{io::AsyncReadExt, net::unix::pipe::Receiver};
 
 use super::{Channel, Command, Incoming, Spawned, Spawner, prepare_node, proc};
 use crate::{
-    domain::{Exit, Limits, Mode, RunId},
+    domain::{Exit, Limits, Mode, RunId, Stdin},
     procfs,
 };
 
@@ -28,7 +28,9 @@ const DEADLINE: Duration = Duration::from_secs(30);
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
 fn command(program: &str, args: &[&str]) -> Command {
-    let path = std::env::var("PATH").unwrap_or_default();
+    let path = std::env::var_os("PATH")
+        .map(|path| crate::domain::os_text::kept_os(&path))
+        .unwrap_or_default();
     let instance = format!("test{}", std::process::id());
     Command {
         program: program.to_owned(),
@@ -36,6 +38,7 @@ fn command(program: &str, args: &[&str]) -> Command {
         env: vec![("PATH".to_owned(), path)],
         cwd: PathBuf::from("/"),
         ipc: false,
+        stdin: Stdin::Null,
         limits: Limits::default(),
         user: None,
         run: RunId::new(&instance, RUNS.fetch_add(1, Ordering::Relaxed)),

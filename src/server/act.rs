@@ -1,4 +1,4 @@
-//! Routes that command: start, stop, restart and run a worker, and reload.
+//! Routes that command: start, stop, restart, run and signal workers, and reload.
 //!
 //! A command that the engine has accepted is carried out once, whether its client waits for the
 //! response or not.
@@ -13,12 +13,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::domain::Command;
+use crate::{
+    domain::{Command, signal_name, signal_named},
+    engine::Ticket,
+};
 
 use super::{
     api_error::ApiError,
     app::App,
-    query::Query,
+    query::{Query, QueryError},
     read,
     wire::{Done, Reloaded},
 };
@@ -62,10 +65,49 @@ pub(super) async fn run(
     ask(&app, &name, &uri, Command::Run(input(&body)?)).await
 }
 
+/// Answers `POST /workers/signal/ID?signal=SIGNAL`.
+pub(super) async fn signal(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Result<Json<Done>, ApiError> {
+    read::find(&app, &name)?;
+    let expected = "a signal as `SIGUSR2`";
+    let query = Query::of(&uri)?;
+    let missing = || ApiError::bad_request(format!("`signal` is missing; write {expected}"));
+    let value = query.value("signal")?.ok_or_else(missing)?;
+    let number = signal_named(value).ok_or_else(|| QueryError::Value {
+        name: "signal",
+        value: value.to_owned(),
+        expected,
+    })?;
+    app.handle.command(&name, Command::Signal(number)).await?;
+    let message = format!("Worker {name} signal {} sent", signal_name(number));
+    Ok(Json(Done::new(message, Some(app.handle.generation()))))
+}
+
+/// Answers `POST /workers/start-all`.
+pub(super) async fn start_all(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+) -> Result<Json<Done>, ApiError> {
+    ask_all(&app, &uri, Command::Start).await
+}
+
+/// Answers `POST /workers/stop-all`.
+pub(super) async fn stop_all(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+) -> Result<Json<Done>, ApiError> {
+    ask_all(&app, &uri, Command::Stop).await
+}
+
 /// Answers `POST /workers/restart-all`.
-pub(super) async fn restart_all(State(app): State<Arc<App>>) -> Result<Json<Done>, ApiError> {
-    app.handle.restart_all().await?;
-    Ok(Json(Done::new("All workers restart initiated".to_owned(), None)))
+pub(super) async fn restart_all(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+) -> Result<Json<Done>, ApiError> {
+    ask_all(&app, &uri, Command::Restart).await
 }
 
 /// Answers `POST /reload`.
@@ -77,21 +119,49 @@ async fn ask(app: &App, name: &str, uri: &Uri, command: Command) -> Result<Json<
     let must_wait = Query::of(uri)?.asks("wait")?;
     let ticket = app.handle.command(name, command.clone()).await?;
     if must_wait {
+        settle(app, vec![ticket], &command).await?;
+    }
+    let message = format!("Worker {name} {} initiated", word(&command));
+    Ok(Json(Done::new(message, Some(app.handle.generation()))))
+}
+
+async fn ask_all(app: &App, uri: &Uri, command: Command) -> Result<Json<Done>, ApiError> {
+    let must_wait = Query::of(uri)?.asks("wait")?;
+    let tickets = app.handle.command_all(&command).await?;
+    if must_wait {
+        settle(app, tickets, &command).await?;
+    }
+    Ok(Json(Done::new(format!("All workers {} initiated", word(&command)), None)))
+}
+
+/// Waits until all of these are carried out.
+///
+/// # Errors
+/// One or more did not come about, or arcanos ends.
+async fn settle(app: &App, tickets: Vec<Ticket>, command: &Command) -> Result<(), ApiError> {
+    let mut failures = Vec::new();
+    for ticket in tickets {
         tokio::select! {
             // Cancel-safe: the engine carries the command out; this only watches it.
-            settled = ticket.settled(&command) => settled?,
+            settled = ticket.settled(command) => failures.extend(settled.err()),
             // Cancel-safe: a cancelled token stays cancelled.
             () = app.ending.cancelled() => return Err(ApiError::stopping()),
         }
     }
-    let word = match command {
+    match failures.is_empty() {
+        true => Ok(()),
+        false => Err(ApiError::workers_failed(&failures)),
+    }
+}
+
+const fn word(command: &Command) -> &'static str {
+    match command {
         Command::Start => "start",
         Command::Stop => "stop",
         Command::Restart => "restart",
         Command::Run(_) => "run",
-    };
-    let message = format!("Worker {name} {word} initiated");
-    Ok(Json(Done::new(message, Some(app.handle.generation()))))
+        Command::Signal(_) => "signal",
+    }
 }
 
 /// The JSON text of a body on one line; `None` for an empty body.

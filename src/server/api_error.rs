@@ -126,6 +126,17 @@ impl ApiError {
         Self::new(status, "internal_error", "Internal error", message)
     }
 
+    /// What was asked of workers did not come about with these; there is at least one.
+    pub(super) fn workers_failed(failures: &[WorkerFailed]) -> Self {
+        let title = match failures {
+            [only] => format!("Worker {} failed", only.worker),
+            several => format!("{} workers failed", several.len()),
+        };
+        let texts: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Self::new(status, "worker_failed", title, texts.join("; "))
+    }
+
     pub(super) fn bad_config(errors: Vec<String>) -> Self {
         let message = match errors.as_slice() {
             [only] => only.clone(),
@@ -182,6 +193,7 @@ impl From<CommandError> for ApiError {
             CommandError::AlreadyRunning(_) => {
                 conflict("already_running", "Worker is already running")
             }
+            CommandError::NotRunning(_) => conflict("not_running", "Worker is not running"),
             CommandError::NotReading(_) => conflict("worker_not_reading", "Worker does not read"),
             CommandError::Stopping => Self::stopping(),
         }
@@ -218,13 +230,6 @@ impl From<BodyError> for ApiError {
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         Self::bad_request(error.to_string())
-    }
-}
-
-impl From<WorkerFailed> for ApiError {
-    fn from(failed: WorkerFailed) -> Self {
-        let title = format!("Worker {} failed", failed.worker);
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "worker_failed", title, failed.to_string())
     }
 }
 

@@ -14,23 +14,23 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::domain::{Stamp, WorkerId, WorkerView};
+use crate::domain::{self, Snapshot, Stamp, WorkerId, WorkerView};
 
 use super::{
     api_error::ApiError,
     app::App,
     process,
-    query::Query,
+    query::{Query, QueryError},
     response_cache::Large,
     wire::{self, Own},
 };
 
 /// Answers `GET /health`.
 pub(super) async fn health(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, ApiError> {
-    let is_strict = Query::of(&uri)?.asks("strict")?;
+    let strictness = Strictness::read(&Query::of(&uri)?)?;
     let snapshot = app.handle.snapshot();
     let own = Own { uptime: uptime(&app), memory_bytes: process::resident_bytes() };
-    let status = match is_strict && snapshot.is_degraded() {
+    let status = match strictness.is_bad(&snapshot) {
         true => StatusCode::SERVICE_UNAVAILABLE,
         false => StatusCode::OK,
     };
@@ -74,6 +74,41 @@ pub(super) async fn config(State(app): State<Arc<App>>) -> Response {
 pub(super) async fn plan(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, ApiError> {
     let draft = Query::of(&uri)?.value("draft")?.map(str::to_owned);
     Ok(Json(wire::Reloaded::of(app.handle.preview(draft).await?)?).into_response())
+}
+
+/// What makes `/health` answer with 503.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Strictness {
+    /// Nothing.
+    None,
+    /// arcanos is degraded.
+    Degraded,
+    /// arcanos is degraded, or a worker has failed.
+    Workers,
+}
+
+impl Strictness {
+    fn read(query: &Query) -> Result<Self, QueryError> {
+        match query.value("strict")? {
+            None | Some("0" | "false") => Ok(Self::None),
+            Some("" | "1" | "true") => Ok(Self::Degraded),
+            Some("workers") => Ok(Self::Workers),
+            Some(other) => {
+                let value = other.to_owned();
+                Err(QueryError::Value { name: "strict", value, expected: "1, 0 or workers" })
+            }
+        }
+    }
+
+    fn is_bad(self, snapshot: &Snapshot) -> bool {
+        let has_failed =
+            || snapshot.workers.values().any(|view| view.state == domain::State::Failed);
+        match self {
+            Self::None => false,
+            Self::Degraded => snapshot.is_degraded(),
+            Self::Workers => snapshot.is_degraded() || has_failed(),
+        }
+    }
 }
 
 /// The worker of this name.

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::os_text;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 /// The shortest secret that is looked for, in characters; a shorter one would be found in ordinary
@@ -30,8 +32,10 @@ pub(super) fn encodings(secret: &str) -> BTreeSet<Vec<u8>> {
         return encodings;
     }
     let text = secret;
-    let secret = text.as_bytes();
+    let secret = &*os_text::bytes(text);
     encodings.insert(secret.to_vec());
+    // Where it is not UTF-8, messages may hold it as it is kept or shown.
+    encodings.extend([text, &os_text::shown(text)].map(|form| form.as_bytes().to_vec()));
     for alphabet in [STANDARD, URL_SAFE] {
         encodings.extend((0..3).flat_map(|offset| base64(secret, offset, alphabet)));
     }

@@ -6,7 +6,7 @@
 //!
 //! [`Machine`] is the clock and the state. Everything that is decided is decided in
 //! [`MachineState`], whose methods are in the files of this folder: [`launch`], [`due`],
-//! [`ending`], [`change`] and [`request`] change it, [`view`] shows it.
+//! [`ending`], [`change`], [`probed`] and [`request`] change it, [`view`] shows it.
 //!
 //! Invariant: a new main run is spawned only while no run lives, and a candidate only beside one
 //! main run. Every run that was spawned is reported to have exited exactly once.
@@ -18,6 +18,8 @@ mod event;
 mod jitter;
 mod launch;
 mod past;
+mod probed;
+mod probing;
 mod request;
 mod run;
 mod state;
@@ -32,7 +34,9 @@ use super::{
     clock::{Clock, Moment, Now},
     schedule::Schedule,
 };
-use crate::domain::{Command, LastActivity, LogCounters, State, WorkerSpec, WorkerView};
+use crate::domain::{
+    Command, LastActivity, LogCounters, ScheduleMark, State, WorkerSpec, WorkerView,
+};
 use state::{Leaving, MachineState};
 
 pub use event::{Effect, Event, Level, RunKey};
@@ -57,15 +61,16 @@ pub struct SavedMachine {
 }
 
 impl Machine {
-    /// The machine of a worker that just appeared. `seed` decides the jitter of its delays.
+    /// The machine of a worker that just appeared. `mark` is how far its schedule had come when
+    /// it was last followed. `seed` decides the jitter of its delays.
     pub fn new(
         spec: Arc<WorkerSpec>,
-        schedule: Option<Schedule>,
+        (schedule, mark): (Option<Schedule>, Option<ScheduleMark>),
         seed: u64,
         now: Now,
     ) -> (Self, Vec<Effect>) {
         let clock = Clock::starting(now);
-        let (state, effects) = MachineState::new(spec, schedule, seed, clock.present(now));
+        let (state, effects) = MachineState::new(spec, (schedule, mark), seed, clock.present(now));
         (Self { clock, state }, effects)
     }
 
@@ -122,6 +127,12 @@ impl Machine {
     #[must_use]
     pub const fn spec(&self) -> &Arc<WorkerSpec> {
         &self.state.spec
+    }
+
+    /// How far its schedule has come; to be kept for the next arcanos.
+    #[must_use]
+    pub const fn schedule_mark(&self) -> Option<&ScheduleMark> {
+        self.state.mark.as_ref()
     }
 
     /// Where the worker is in its life.

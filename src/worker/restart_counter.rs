@@ -85,6 +85,7 @@ mod tests {
             max_delay: Duration::from_secs(300),
             jitter: 0.0,
             reset_after: Duration::from_secs(60),
+            success_codes: [0].into_iter().collect(),
         }
     }
 

@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::clock::{Moment, Present};
-use crate::domain::{SchedulePolicy, Stamp};
+use crate::domain::{CatchUp, ScheduleMark, SchedulePolicy, Stamp};
 
 /// The shortest `every`: a worker cannot sensibly be launched more often.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -18,6 +18,8 @@ pub struct Schedule {
     kind: Kind,
     /// Whether it also runs when the worker first comes up.
     pub run_at_start: bool,
+    /// What follows cron ticks that were missed.
+    pub catch_up: CatchUp,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +77,7 @@ impl Schedule {
                 Kind::Cron(Box::new(cron), zone)
             }
         };
-        Ok(Self { kind, run_at_start: policy.run_at_start })
+        Ok(Self { kind, run_at_start: policy.run_at_start, catch_up: policy.catch_up })
     }
 
     /// The first run after now; `last` is the tick before it, so that `every` keeps its beat.
@@ -98,6 +100,32 @@ impl Schedule {
         }
     }
 
+    /// The first tick of a schedule that has come as far as this mark: `every` counts from the last
+    /// run, also from that of an arcanos before this one.
+    pub(super) fn first(&self, now: Present, mark: Option<&ScheduleMark>) -> Option<Tick> {
+        if let (Kind::Every(every), Some(mark)) = (&self.kind, mark) {
+            let due = mark.counted_from.after(*every);
+            // A mark of the future is from a clock that was wrong.
+            if mark.counted_from <= now.wall && due > now.wall {
+                return Some(Tick { moment: now.moment.after(now.wall.until(due)), at: due });
+            }
+        }
+        self.next(now, None)
+    }
+
+    /// Whether a run is due that nobody launched, as arcanos was down or the machine slept.
+    pub(super) fn is_overdue(&self, now: Present, mark: &ScheduleMark) -> bool {
+        match &self.kind {
+            Kind::Every(every) => mark.counted_from.after(*every) <= now.wall,
+            Kind::Cron(cron, zone) => {
+                let seen = mark.seen.0.to_zoned(zone.clone());
+                let missed = cron.find_next_occurrence(&seen, false);
+                self.catch_up == CatchUp::One
+                    && missed.is_ok_and(|missed| missed.timestamp() <= now.wall.0)
+            }
+        }
+    }
+
     /// Whether a jump of the wall clock moves its next run.
     pub(super) const fn follows_the_wall(&self) -> bool {
         matches!(self.kind, Kind::Cron(..))
@@ -109,7 +137,12 @@ mod tests {
     use super::*;
 
     fn policy(expression: &str) -> SchedulePolicy {
-        SchedulePolicy { expression: expression.to_owned(), timezone: None, run_at_start: false }
+        SchedulePolicy {
+            expression: expression.to_owned(),
+            timezone: None,
+            run_at_start: false,
+            catch_up: CatchUp::None,
+        }
     }
 
     fn now(wall: &str) -> Present {

@@ -69,7 +69,7 @@ impl Site {
     }
 
     pub(crate) fn env(&mut self, name: &str, value: &str) -> &mut Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
+        self.environment.push((name.into(), value.into()));
         self
     }
 

@@ -36,7 +36,7 @@ const PATHS: [&str; 8] = [
 ];
 
 fn wish(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+    std::env::var_os(name).and_then(|text| text.to_str()?.parse().ok()).unwrap_or(otherwise)
 }
 
 /// What arcanos takes.

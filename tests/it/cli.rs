@@ -96,6 +96,11 @@ fn the_running_one_is_found_and_does_what_it_is_told() {
     stdout(&site.run(&["restart", "--all"]));
     let a = site.wait_replaced(&before.worker("a"));
     site.wait_replaced(&before.worker("b"));
+    stdout(&site.run(&["stop", "--all"]));
+    site.wait_state("b", "stopped");
+    stdout(&site.run(&["start", "--all"]));
+    let a = site.wait_replaced(&a);
+    site.wait_running(&["b"]);
     stdout(&site.run(&["stop", "a"]));
     site.wait_state("a", "stopped");
     stdout(&site.run(&["start", "a"]));
@@ -113,14 +118,80 @@ fn the_running_one_is_found_and_does_what_it_is_told() {
 }
 
 #[test]
+fn a_signal_goes_to_the_first_process_alone() {
+    let text = "trap 'echo GOT-USR2' USR2\n\
+        sh -c 'trap \"echo CHILD-GOT\" USR2; echo child-up; while :; do sleep 0.1; done' &\n\
+        while :; do sleep 0.1; done\n";
+    let site = Setup::new().worker("a.sh", text).worker("done.sh", "exit 0\n").start();
+    let before = site.wait_running(&["a"]);
+    site.wait_state("done", "completed");
+    site.wait_said("child-up");
+    stdout(&site.run(&["signal", "a", "SIGUSR2"]));
+    site.wait_said("GOT-USR2");
+    assert!(!site.session().contains("CHILD-GOT"), "{}", site.session());
+    site.assert_same_runs(&before);
+    let refused = site.run(&["signal", "done", "SIGUSR2"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("not running"));
+    assert_eq!(site.run(&["signal", "a", "SIGNOPE"]).status.code(), Some(2));
+    stdout(&site.run(&["signal", "a", "kill"]));
+    site.wait_replaced(&before.worker("a"));
+}
+
+#[test]
+fn the_last_lines_are_shown_without_an_arcanos_and_of_a_worker_that_is_gone() {
+    let mut site = Setup::new().worker("a.sh", STAYS).worker("gone.sh", STAYS).start();
+    site.wait_running(&["a", "gone"]);
+    site.wait_said("[gone] up");
+    site.remove("workers/gone.sh");
+    site.wait("gone to be gone", |picture| picture.ids() == ["a"]);
+    assert!(stdout(&site.run(&["logs", "gone"])).contains("[gone] up"));
+    assert_eq!(site.run(&["logs", "nobody"]).status.code(), Some(1));
+    site.stop();
+    for id in ["a", "gone"] {
+        let lines = stdout(&site.run(&["logs", id]));
+        assert!(lines.contains(&format!("[{id}] up")), "{lines}");
+    }
+    let all = json_of(&site, &["logs", "--all", "-n", "5000", "--json"]).to_string();
+    let config = site.path("arcanos.toml").display().to_string();
+    for part in [
+        "started: pid ",
+        &format!(", profile development, config {config}"),
+        "[arcanos] arcanos stopped: SIG",
+    ] {
+        assert!(all.contains(part), "{part}: {all}");
+    }
+    assert_eq!(site.run(&["logs", "nobody"]).status.code(), Some(5));
+}
+
+#[test]
 fn a_task_is_run_with_the_input_that_was_given() {
     let site = Setup::new()
         .openai()
         .worker("a.mjs", "import OpenAI from 'openai'; export default async (input) => ({ got: input ?? null });")
         .start();
     site.wait_state("a", "completed");
-    stdout(&site.run(&["run-task", "a", "--input", r#"{"n":4711}"#]));
+    let told = stdout(&site.run(&["run-task", "a", "--input", r#"{"n":4711}"#]));
+    assert_eq!(told, "a: completed\nresult: {\"got\":{\"n\":4711}}\n");
     site.wait_said(r#"result: {"got":{"n":4711}}"#);
+}
+
+#[test]
+fn a_scheduled_task_that_is_run_by_hand_prints_its_whole_result() {
+    let site = Setup::new()
+        .openai()
+        .set("workers.a.schedule", "'0 0 1 1 *'")
+        .worker(
+            "a.mjs",
+            "import OpenAI from 'openai';
+             export default async (input, { logger }) => { logger('at work'); return 'x'.repeat(2000) };",
+        )
+        .start();
+    site.wait_state("a", "scheduled");
+    let told = stdout(&site.run(&["run-task", "a"]));
+    assert_eq!(told, format!("a: completed\nresult: \"{}\"\n", "x".repeat(2000)));
+    let log = stdout(&site.run(&["logs", "a"]));
+    assert!(log.contains("at work") && log.contains("result: \"xxx"), "{log}");
 }
 
 #[test]

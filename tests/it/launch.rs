@@ -1,6 +1,6 @@
 //! What a run is given: environment, folder, descriptors, a process group, arguments.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ffi::OsString, os::unix::ffi::OsStringExt as _};
 
 use crate::site::{Setup, Site};
 
@@ -46,6 +46,32 @@ fn a_worker_has_what_env_says_and_the_marks_and_nothing_else() {
     assert_eq!(a["ARCANOS_URL"], format!("http://{}", site.address().unwrap()));
     assert_ne!(a["ARCANOS_RUN_ID"], b["ARCANOS_RUN_ID"]);
     assert_eq!(site.wait_state("b", "running").at("/model"), "gpt-of-b");
+}
+
+#[test]
+fn variables_and_paths_that_are_not_utf8_reach_a_worker_as_they_are() {
+    let latin = |text: &[u8]| OsString::from_vec(text.to_vec());
+    let site = Setup::new()
+        .set("env.inherit", "['*']")
+        .set("env.set", "{ COPY = 'x${JUNK}' }")
+        .set("workers.a.cwd", "'${FOLDER}'")
+        .set("workers.a.args", "['${JUNK}']")
+        .env("JUNK", latin(b"caf\xe9"))
+        .env("FOLDER", latin(b"d\xe9p\xf4t"))
+        .env(latin(b"N\xc4ME"), "named")
+        .worker("a.sh", "{ cat /proc/$$/environ; pwd; printf %s \"$1\"; } > $HOME/draft; mv $HOME/draft $HOME/seen; exec sleep 86400")
+        .lay();
+    std::fs::create_dir(site.root().join(latin(b"d\xe9p\xf4t"))).unwrap();
+    let mut site = site;
+    site.start();
+    site.wait_state("a", "running");
+    let seen = site.wait_until("its environment", |site| std::fs::read(site.path("seen")).ok());
+    for part in
+        [&b"JUNK=caf\xe9\0"[..], b"COPY=xcaf\xe9\0", b"N\xc4ME=named\0", b"/d\xe9p\xf4t\ncaf\xe9"]
+    {
+        let shown = String::from_utf8_lossy(&seen);
+        assert!(seen.windows(part.len()).any(|at| at == part), "{part:?} in {shown}");
+    }
 }
 
 #[test]
@@ -161,13 +187,49 @@ fn a_variable_that_is_read_and_set_but_not_passed_on_is_warned_of() {
 
 #[test]
 fn a_limit_that_the_machine_cannot_hold_is_a_warning_in_the_status() {
-    let site = Setup::new()
-        .set("workers.a.limits.memory", "'64MB'")
-        .worker("a.sh", "exec sleep 86400")
-        .start();
+    let site =
+        Setup::new().set("workers.a.limits.cpu", "0.5").worker("a.sh", "exec sleep 86400").start();
     let a = site.wait_state("a", "running");
     // Where there is a cgroup v2 to be written to, the limit holds and nothing is said.
-    let was_told = site.session().contains("limits.memory and limits.cpu are not applied");
-    let is_shown = a.at("/warnings").to_string().contains("limits.memory");
+    let was_told = site.session().contains("limits.cpu is not applied");
+    let is_shown = a.at("/warnings").to_string().contains("limits.cpu");
     assert_eq!(is_shown, was_told, "{}\n{}", a.at("/warnings"), site.session());
+}
+
+#[test]
+fn stdin_ends_at_once_or_stays_open_until_the_run_ends() {
+    let reader = "cat; echo over >> $HOME/$ARCANOS_WORKER_ID.over";
+    let mut site = Setup::new()
+        .set("workers.b.stdin", "'open'")
+        .worker("a.sh", reader)
+        .worker("b.sh", reader)
+        .start();
+    site.wait_state("a", "completed");
+    let open = site.wait_state("b", "running");
+    assert!(!site.path("b.over").exists());
+    // It is part of the launch: the edit replaces the run.
+    site.unset("workers.b.stdin");
+    let closed = site.wait_state("b", "completed");
+    assert_eq!(closed.starts(), open.starts() + 1);
+    assert_eq!(site.read("b.over"), "over\n");
+}
+
+#[test]
+fn a_run_over_its_memory_limit_is_ended_and_has_failed_whoever_holds_the_limit() {
+    let grows = "sh -c 'x=$(head -c 60000000 /dev/zero | tr \"\\0\" a); sleep 86400' & wait";
+    let site = Setup::new()
+        .set("workers.a.limits.memory", "'32MiB'")
+        .set("workers.a.restart.policy", "'never'")
+        .set("workers.b.limits.memory", "'512MiB'")
+        .worker("a.sh", grows)
+        .worker("b.sh", "exec sleep 86400")
+        .start();
+    let a = site.wait_state("a", "failed");
+    let reason = a.at("/reason").to_string();
+    assert!(reason.contains("limits.memory"), "{reason}");
+    // Said by arcanos, if there is no cgroup v2 to be written to.
+    let is_ours = reason.contains("more than its limits.memory of 32 MiB");
+    assert!(is_ours || reason.contains("the kernel killed it"), "{reason}");
+    let b = site.wait_state("b", "running");
+    assert_eq!((b.starts(), b.at("/warnings")), (1, serde_json::json!([])), "{b:?}");
 }

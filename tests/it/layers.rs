@@ -16,7 +16,7 @@ use self::{
 };
 
 /// Each room with its floor and the rooms of its own floor that it may use.
-const ROOMS: [(&str, u8, &[&str]); 17] = [
+const ROOMS: [(&str, u8, &[&str]); 18] = [
     ("domain", 0, &[]),
     ("sync", 0, &[]),
     ("text", 1, &[]),
@@ -31,6 +31,7 @@ const ROOMS: [(&str, u8, &[&str]); 17] = [
     ("files", 2, &["procfs", "timer"]),
     ("http", 2, &[]),
     ("openai", 2, &["http"]),
+    ("probe", 2, &["process", "http"]),
     ("engine", 3, &[]),
     ("server", 4, &[]),
     ("cli", 4, &["server"]),
@@ -63,7 +64,7 @@ const CLOCKS: [(&str, &str); 2] =
     [("domain/stamp.rs", "Timestamp::now"), ("worker/clock.rs", "Instant::now")];
 
 /// Exceptions: croner asks for the zone of a schedule, which the config names.
-const STILL_IMPURE: [(&str, &str); 1] = [("config/check/schedule.rs", "TimeZone::get")];
+const STILL_IMPURE: [(&str, &str); 1] = [("config/zone.rs", "TimeZone::get")];
 
 /// Where runs are processes; everything else above floor 2 knows runs only.
 const RUNTIMES: [&str; 2] = ["engine/local", "engine/handover"];

@@ -207,8 +207,27 @@ fn the_first_signal_ends_all_side_by_side_and_the_second_kills() {
         site.signal(signal);
         site.wait_said("Stopping worker: a");
         site.wait_said("Stopping worker: b");
-        site.signal(signal);
+        // One that comes too soon belongs to the first, so it is sent until one counts.
+        let gone = || {
+            site.signal(signal);
+            (!is_alive(site.pid())).then_some(())
+        };
+        until("the second signal to count", gone, String::new);
         assert_eq!(site.wait_end().code(), Some(code));
+    }
+}
+
+#[test]
+fn one_stop_that_arrives_twice_is_one() {
+    for (first, again) in [(Signal::TERM, Signal::TERM), (Signal::INT, Signal::TERM)] {
+        let drains =
+            "trap 'sleep 1; echo drained; exit 0' TERM; echo up; while :; do sleep 0.02; done";
+        let mut site = Setup::new().set("stop.timeout", "'1m'").worker("a.sh", drains).start();
+        site.wait_text("memory/logs/a.log", "up");
+        site.signal(first);
+        site.signal(again);
+        assert_eq!(site.wait_end().code(), Some(0));
+        assert!(site.log("a").contains("drained"));
     }
 }
 
@@ -240,6 +259,37 @@ fn a_second_arcanos_names_the_first_and_changes_nothing() {
 }
 
 #[test]
+fn without_its_state_directory_arcanos_is_found_and_what_a_killed_one_left_is_ended() {
+    let left = "setsid sh -c 'trap \"\" TERM HUP; echo $$ > $HOME/left; exec sleep 86400' & exec sleep 86400";
+    let mut site = Setup::new().worker("a.sh", left).start();
+    let a = site.wait_state("a", "running");
+    let left: u32 = site.wait_text("left", "\n").trim().parse().unwrap();
+    let directory = site.path(".arcanos");
+    for what in ["directory", "lock"] {
+        match what {
+            "lock" => std::fs::remove_file(directory.join("lock")).unwrap(),
+            _ => std::fs::remove_dir_all(&directory).unwrap(),
+        }
+        let second = site.run(&["run"]);
+        let said = String::from_utf8_lossy(&second.stderr).into_owned();
+        assert_eq!(second.status.code(), Some(3), "{what}: {said}");
+        assert!(said.contains(&site.pid().to_string()), "{said}");
+        let found = site.run(&["status"]);
+        assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+        assert_eq!(site.worker("a").pid(), a.pid());
+        until(
+            "lock and record",
+            || ["lock", "instance.json"].iter().all(|f| directory.join(f).exists()).then_some(()),
+            String::new,
+        );
+    }
+    site.kill();
+    site.start();
+    site.wait_state("a", "running");
+    assert!(!is_alive(left));
+}
+
+#[test]
 fn a_worker_that_is_not_enabled_is_not_started_by_anybody() {
     let site = Setup::new().set("workers.a.enabled", "false").worker("a.sh", STAYS).start();
     site.wait_state("a", "stopped");
@@ -264,4 +314,33 @@ fn a_last_line_without_newline_is_kept() {
     site.wait_said("[a] no newline");
     site.wait_until("its own log", |site| (site.log("a") == "no newline").then_some(()));
     assert_eq!(site.worker("a").at("/log/lines"), 1);
+}
+
+#[test]
+fn a_worker_is_launched_after_another_and_at_the_end_stopped_before_it() {
+    let text = "trap 'echo ended; exit 0' TERM; echo \"$ARCANOS_WORKER_ID\"; sleep 86400 & wait";
+    let mut site = Setup::new()
+        .set("workers.app.after", "['db']")
+        .set("workers.db.enabled", "false")
+        .worker("app.sh", text)
+        .worker("db.sh", text)
+        .start();
+    let is_waiting = |warnings: &serde_json::Value| {
+        warnings.to_string().contains("waits for db, which is stopped")
+    };
+    let app = site.wait_until("app to wait", |picture| {
+        let app = picture.worker("app");
+        is_waiting(&app.at("/warnings")).then_some(app)
+    });
+    assert_eq!((app.state(), app.pid(), app.starts()), ("starting", None, 0));
+    site.set("workers.db.enabled", "true");
+    let app = site.wait_state("app", "running");
+    assert!(!is_waiting(&app.at("/warnings")));
+    let log = site.session();
+    let place = |text: &str| log.find(text).unwrap_or_else(|| panic!("{text}: {log}"));
+    assert!(place("db running with model") < place("Launching worker: app"), "{log}");
+    site.stop();
+    let log = site.session();
+    let place = |text: &str| log.find(text).unwrap_or_else(|| panic!("{text}: {log}"));
+    assert!(place("Worker app exited") < place("Stopping worker: db"), "{log}");
 }

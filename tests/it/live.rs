@@ -80,6 +80,7 @@ fn a_config_that_is_applied_says_so_and_so_does_one_that_is_mended() {
     assert!(!site.session().contains("Config applied"), "a start is none");
     site.set("workers.a.stop.timeout", "'3s'");
     site.wait_said("Config applied: generation 2, 0 started, 0 stopped, 0 restarted, 1 updated");
+    site.wait_said("; updated a");
     site.write("arcanos.toml", "[log\n");
     site.wait_said("Config not applied: ");
     site.save();

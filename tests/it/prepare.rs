@@ -1,4 +1,4 @@
-//! `discovery.prepare`: packages are installed once for each lock file, before workers start.
+//! `discovery.prepare`: packages are installed for each lock file, before workers start.
 
 use crate::site::{Setup, Site};
 
@@ -73,4 +73,46 @@ fn a_long_one_says_that_it_goes_on() {
     assert_eq!(site.worker("a").state(), "starting");
     site.write("workers/go", "");
     site.wait_state("a", "running");
+}
+
+#[test]
+fn it_runs_again_when_the_modules_are_gone_or_the_setting_is_another() {
+    let mut site = setup("echo x >> prepared.ok; mkdir -p node_modules").start();
+    site.wait_state("a", "running");
+    site.stop();
+    std::fs::remove_dir(site.path("workers/node_modules")).unwrap();
+    site.start();
+    site.wait_state("a", "running");
+    assert_eq!(times(&site), 2);
+    site.set("discovery.prepare", "['sh', '-c', 'echo y >> prepared.ok']");
+    let a = site.worker("a");
+    site.wait_until("the other command", |site| (times(site) == 3).then_some(()));
+    assert_eq!(site.wait_state("a", "running").pid(), a.pid(), "the lock file is the same");
+}
+
+#[test]
+fn what_runs_goes_on_until_packages_are_there_and_is_kept_if_that_fails() {
+    let command =
+        "echo x >> prepared.ok; until test -e go; do sleep 0.02; done; rm go; test -e good";
+    let site = setup(command);
+    let site = site.worker("go", "").worker("good", "").start();
+    let a = site.wait_state("a", "running");
+    std::fs::remove_file(site.path("workers/good")).unwrap();
+    site.write("workers/package-lock.json", "{\"name\":\"other\"}");
+    site.wait_until("a second run", |site| (times(site) == 2).then_some(()));
+    site.write("workers/a.sh", "echo edited; exec sleep 86400");
+    site.write("workers/b.sh", "exec sleep 86400");
+    site.wait_state("b", "starting");
+    assert_eq!(site.worker("a").pid(), a.pid(), "an edit waits for the packages too");
+    site.write("workers/go", "");
+    site.wait_state("b", "running");
+    let edited = site.wait_replaced(&a);
+    site.wait_health("the failure", |health| health["problems"].to_string().contains("prepare"));
+    site.write("workers/good", "");
+    site.write("workers/go", "");
+    assert_eq!(site.post("/reload").status, 200);
+    site.wait_until("a third run", |site| (times(site) == 3).then_some(()));
+    let last = site.wait_replaced(&edited);
+    assert_eq!(last.starts(), edited.starts() + 1);
+    site.wait_health("no problem", |health| health["status"] == "OK");
 }

@@ -22,7 +22,7 @@ const RECIPES: &str = include_str!("../../docs/recipes.md");
 const ROUTES: &str = include_str!("../../src/server/routes.rs");
 
 /// Sections that may stand under `[workers.ID]` as they are.
-const SHARED: [&str; 4] = ["restart", "start", "stop", "reload"];
+const SHARED: [&str; 5] = ["restart", "start", "liveness", "stop", "reload"];
 
 fn said(args: &[&str]) -> String {
     let output = Command::new(ARCANOS).args(args).output().unwrap();
@@ -79,6 +79,9 @@ fn every_key_stands_in_the_docs_with_its_default() {
     }
     for (key, about) in schema["$defs"]["Rule"]["properties"].as_object().unwrap() {
         faults.extend(fault(&format!("discovery.rules[].{key}"), about));
+    }
+    for (key, about) in schema["$defs"]["Probe"]["properties"].as_object().unwrap() {
+        faults.extend(fault(&format!("liveness.probe.{key}"), about));
     }
     for (key, about) in schema["$defs"]["Worker"]["properties"].as_object().unwrap() {
         if SHARED.contains(&key.as_str()) {

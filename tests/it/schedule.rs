@@ -89,3 +89,40 @@ fn a_bad_schedule_is_an_error_with_its_place() {
     assert_eq!(check.status.code(), Some(2), "{said}");
     assert!(said.contains("workers.a.schedule:"), "{said}");
 }
+
+#[test]
+fn a_tz_that_cannot_be_used_and_a_mistyped_id_are_said_at_start_and_shown() {
+    let site = Setup::new()
+        .set("workers.report", "{ schedule = '0 7 * * *' }")
+        .set("workers.goalWatchr", "{ enabled = true }")
+        .env("TZ", "Europe/Berln")
+        .worker("report.sh", "exit 0")
+        .worker("goalWatcher.sh", "exec sleep 86400")
+        .start();
+    site.wait_said("TZ: `Europe/Berln` cannot be used");
+    site.wait_said("workers.goalWatchr: there is no such worker");
+    let problems = site.get("/health")["problems"].to_string();
+    assert!(problems.contains("Europe/Berln"), "{problems}");
+    assert!(problems.contains("did you mean `goalWatcher`?"), "{problems}");
+}
+
+#[test]
+fn every_counts_on_after_arcanos_was_killed() {
+    let mut site = Setup::new()
+        .set("workers.a", "{ schedule = 'every 1h', run_at_start = true }")
+        .worker("a.sh", "exit 0")
+        .start();
+    let before = site.wait("a run that is over", |picture| {
+        let a = picture.worker("a");
+        a.starts() == 1 && a.state() == "scheduled"
+    });
+    let ran = before.worker("a").at("/lastRunAt").as_str().unwrap().to_owned();
+    let file = ".arcanos/schedule-a.json";
+    site.wait_text(file, &ran);
+    site.set("workers.a", "{ schedule = 'every 1h' }");
+    site.kill();
+    site.start();
+    let next = site.wait_state("a", "scheduled").at("/nextStartAt").as_str().unwrap().to_owned();
+    // The same minute and second, an hour later.
+    assert_eq!(next[14..19], ran[14..19], "{next} after {ran}");
+}

@@ -32,7 +32,7 @@ pub(crate) struct Site {
     /// Tables that stand behind the keys.
     pub(crate) tables: String,
     /// The environment of arcanos, beside `PATH` and `HOME`.
-    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
     /// The arguments of arcanos.
     pub(crate) arguments: Vec<String>,
     /// The program, with its arguments, that executes arcanos: `prlimit --nofile=64`, say.

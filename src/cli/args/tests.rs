@@ -42,6 +42,29 @@ fn keys_are_set_before_and_behind_the_command_in_order() {
 }
 
 #[test]
+fn a_signal_has_a_name_or_a_number() {
+    for (words, expect) in [("SIGUSR2", 12), ("hup", 1), ("15", 15)] {
+        let cli = parse(&format!("signal a {words}")).expect("good usage");
+        let Some(Command::Signal(signal)) = cli.command else { panic!("not signal: {cli:?}") };
+        assert_eq!((signal.worker.as_str(), signal.signal), ("a", expect));
+    }
+    for words in ["signal a", "signal a SIGNOPE", "signal a 0", "signal a 99"] {
+        assert_eq!(parse(words).expect_err(words).exit_code(), 2, "{words}");
+    }
+}
+
+#[test]
+fn commands_take_workers_or_all() {
+    for verb in ["start", "stop", "restart"] {
+        assert!(parse(&format!("{verb} a b")).is_ok());
+        assert!(parse(&format!("{verb} --all")).is_ok());
+        for words in ["", "a --all"] {
+            assert!(parse(&format!("{verb} {words}")).is_err(), "{verb} {words}");
+        }
+    }
+}
+
+#[test]
 fn logs_take_one_worker_or_all() {
     let cli = parse("logs a -f -n 5 --stream stderr --since 10m").expect("good usage");
     let Some(Command::Logs(logs)) = cli.command else { panic!("not logs: {cli:?}") };

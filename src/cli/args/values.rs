@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::config::Override;
+use crate::{config::Override, domain::signal_named};
 
 /// `KEY=VALUE`. The key is read with the config, so that its errors name the option.
 pub(in crate::cli) fn parse_override(text: &str) -> Result<Override, String> {
@@ -21,6 +21,11 @@ pub(in crate::cli) fn parse_duration(text: &str) -> Result<Duration, String> {
         Ok(duration) => Ok(duration),
         Err(_) => Err("expected a duration with a unit, as in `500ms`, `30s` or `10m`".to_owned()),
     }
+}
+
+/// The name or number of a signal.
+pub(in crate::cli) fn parse_signal(text: &str) -> Result<i32, String> {
+    signal_named(text).ok_or_else(|| "expected a signal, as in `SIGUSR2`".to_owned())
 }
 
 /// A time, or an age before now.

@@ -2,7 +2,11 @@
 //!
 //! The config says where that is: see [`InstanceLocator`].
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use tokio::time::timeout;
 
@@ -21,6 +25,13 @@ use crate::{
 
 /// How long a command that could do without an answer waits for one.
 const BRIEF: Duration = Duration::from_secs(1);
+
+/// How long a record that an arcanos is about to write is waited for. It makes a directory that was
+/// removed anew within a second.
+const RECORD_WAIT: Duration = Duration::from_secs(2);
+
+/// The pause between two looks for it.
+const RECORD_PAUSE: Duration = Duration::from_millis(20);
 
 /// A running arcanos and the way to it.
 #[derive(Clone, Debug)]
@@ -59,11 +70,24 @@ pub(crate) fn by_locator(locator: InstanceLocator) -> Result<Found, Failure> {
     }
 }
 
-/// The record of the arcanos that holds this state directory, if one does.
+/// The record of the arcanos that holds this state directory, if one does. Waits for one that is
+/// about to write its record, as after a start or when the directory was removed.
 ///
 /// # Errors
 /// The directory is not ours, or cannot be read.
 pub(crate) fn running(state_directory: &Path) -> Result<Option<(StateDir, Instance)>, Failure> {
+    let deadline = Instant::now() + RECORD_WAIT;
+    loop {
+        let found = recorded(state_directory)?;
+        let is_soon = || Instant::now() < deadline && StateDir::is_guarded(state_directory);
+        if found.is_some() || !is_soon() {
+            return Ok(found);
+        }
+        thread::sleep(RECORD_PAUSE);
+    }
+}
+
+fn recorded(state_directory: &Path) -> Result<Option<(StateDir, Instance)>, Failure> {
     let failed = |error: StateError| Failure::new(exit::FAILED, load::chain(&error));
     let state = match StateDir::open_existing(state_directory) {
         Err(StateError::Missing(_)) => return Ok(None),

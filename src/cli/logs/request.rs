@@ -11,7 +11,10 @@ use crate::cli::{
 const DEFAULT_LINES: u16 = 50;
 
 /// The name under which the server gives the lines of all workers, and arcanos's own.
-const ALL: &str = "arcanos";
+pub(super) const ALL: &str = "arcanos";
+
+/// The name under which it gives what arcanos did with all workers.
+pub(super) const LIFECYCLE: &str = "WorkerManager";
 
 /// How many lines of the past are wanted.
 pub(super) fn n_lines(args: &Logs) -> u16 {

@@ -229,7 +229,8 @@ fn past(snapshot: &StatusSnapshot, worker: &Worker, now: Timestamp) -> Option<St
         let words = exit.filter(|exit| exit.is_unexplained()).and_then(|exit| exit.last_words());
         words.map_or_else(|| one_line(reason), |words| one_line(&format!("{reason}: {words}")))
     });
-    let is_success = exit.and_then(LastExit::exit).is_some_and(Exit::is_success);
+    let is_success = ["completed", "scheduled"].contains(&worker.state.as_str())
+        || exit.and_then(LastExit::exit) == Some(Exit::Code(0));
     match (reason, exit.and_then(|exit| exit.how())) {
         (Some(reason), _) if !worker.has_run() => Some(reason),
         (None, Some(how)) if !worker.has_run() => {

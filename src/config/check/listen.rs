@@ -51,9 +51,14 @@ impl Checker<'_> {
         });
         let address = local.or_else(|| text.parse().ok());
         if address.is_none() {
-            let text = "is no address, expected HOST:PORT, like \"127.0.0.1:3000\" or \
-                        \"[::1]:3000\"";
-            self.error_of_value(&KeyPath::of("server.listen"), text);
+            let mut wrong = "is no address, expected HOST:PORT, like \"127.0.0.1:3000\" or \
+                             \"[::1]:3000\""
+                .to_owned();
+            let port = self.inputs.environment.get("PORT").filter(|port| !port.is_empty());
+            if port.is_some_and(|port| text.ends_with(&format!(":{port}"))) {
+                wrong.push_str("; its port is the variable PORT of the environment");
+            }
+            self.error_of_value(&KeyPath::of("server.listen"), &wrong);
         }
         address
     }
@@ -73,7 +78,11 @@ impl Checker<'_> {
                     self.error(&key, text);
                     return (None, Some(path));
                 }
-                let token = match (self.inputs.read)(&path) {
+                let read = (self.inputs.read)(&path).and_then(|content| {
+                    let text = content.map(String::from_utf8).transpose();
+                    text.map_err(|_| "it is not UTF-8 text".to_owned())
+                });
+                let token = match read {
                     Ok(Some(text)) => Some(text.trim().to_owned()),
                     Ok(None) => {
                         self.error_of_value(&key, "does not exist");

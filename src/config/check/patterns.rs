@@ -19,12 +19,34 @@ impl Checker<'_> {
         }
     }
 
+    /// Reports, beside globs that do not compile, each that can match nothing below the folder of
+    /// the config.
+    pub(super) fn globs_below(&mut self, list: &[String], key: &KeyPath) {
+        self.globs(list, key);
+        for (index, glob) in list.iter().enumerate() {
+            let mut parts = glob.split(['/', '{', ',', '}']);
+            if glob.starts_with('/') || parts.any(|part| part == "..") {
+                let text = "leads out of the folder of the config, expected a glob below it, like \
+                            \"prompts/**\"";
+                self.error_of_value(&key.index(index), text);
+            } else if glob.split('/').all(|part| matches!(part, "" | ".")) {
+                let text = "names no file, expected a glob, like \"prompts/**\"";
+                self.error_of_value(&key.index(index), text);
+            }
+        }
+    }
+
     /// Reports each regex of a list that does not compile.
     pub(super) fn regexes(&mut self, list: &[String], key: &KeyPath) {
         for (index, pattern) in list.iter().enumerate() {
-            if let Err(error) = compile(pattern) {
-                self.error_of_value(&key.index(index), &format!("is no regex: {}", reason(&error)));
-            }
+            self.regex(pattern, &key.index(index));
+        }
+    }
+
+    /// Reports a regex that does not compile.
+    pub(super) fn regex(&mut self, pattern: &str, key: &KeyPath) {
+        if let Err(error) = compile(pattern) {
+            self.error_of_value(key, &format!("is no regex: {}", reason(&error)));
         }
     }
 

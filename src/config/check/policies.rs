@@ -6,7 +6,7 @@ use crate::{
         key::KeyPath,
         raw::{RawRestart, RawStart, RawStop},
     },
-    domain::{ReadyRule, RestartPolicy, StartPolicy, StopPolicy},
+    domain::{Exit, Probe, ReadyRule, RestartPolicy, StartPolicy, StopPolicy},
 };
 
 /// `[restart]`; `None` if a key is missing.
@@ -19,6 +19,7 @@ pub(super) fn restart(raw: &RawRestart) -> Option<RestartPolicy> {
         max_delay: raw.max_delay?.0,
         jitter: raw.jitter?.0,
         reset_after: raw.reset_after?.0,
+        success_codes: raw.success_codes.as_ref()?.iter().map(|code| code.0).collect(),
     })
 }
 
@@ -26,6 +27,7 @@ pub(super) fn restart(raw: &RawRestart) -> Option<RestartPolicy> {
 pub(super) fn start(raw: &RawStart) -> Option<StartPolicy> {
     Some(StartPolicy {
         ready: raw.ready?,
+        ready_line: raw.ready_line.clone().filter(|line| !line.is_empty()),
         alive_after: raw.alive_after?.0,
         timeout: raw.timeout?.0,
         run_timeout: raw.run_timeout?.0,
@@ -34,7 +36,12 @@ pub(super) fn start(raw: &RawStart) -> Option<StartPolicy> {
 
 /// `[stop]`; `None` if a key is missing.
 pub(super) fn stop(raw: &RawStop) -> Option<StopPolicy> {
-    Some(StopPolicy { signal: raw.signal?.0, timeout: raw.timeout?.0 })
+    Some(StopPolicy {
+        signal: raw.signal?.0,
+        to: raw.to?,
+        message: raw.message?,
+        timeout: raw.timeout?.0,
+    })
 }
 
 impl Checker<'_> {
@@ -44,13 +51,43 @@ impl Checker<'_> {
             let key = table.key("restart").key("delay");
             self.warn(&key, "longer than `max_delay`, which holds instead");
         }
+        if !restart.success_codes.includes(Exit::Code(0)) {
+            let key = table.key("restart").key("success_codes");
+            self.warn(&key, "without 0, so an exit with 0 is a failure");
+        }
     }
 
-    /// Warns of times in which no run could become ready. `table` holds `start`.
-    pub(super) fn warn_of_start(&mut self, start: &StartPolicy, table: &KeyPath) {
-        if start.ready == ReadyRule::Alive && start.alive_after >= start.timeout {
-            let key = table.key("start").key("alive_after");
-            self.warn(&key, "not shorter than `timeout`, so every run would fail its start");
+    /// Reports a rule by which no run could become ready. `table` holds `start`.
+    pub(super) fn start_fits(
+        &mut self,
+        start: &StartPolicy,
+        probe: Option<&Probe>,
+        table: &KeyPath,
+    ) {
+        let keys = table.key("start");
+        let missing = match start.ready {
+            ReadyRule::Alive if start.alive_after >= start.timeout => {
+                let text = "not shorter than `timeout`, so every run would fail its start";
+                return self.warn(&keys.key("alive_after"), text);
+            }
+            ReadyRule::Line if start.ready_line.is_none() => {
+                "`line` needs `start.ready_line`, a regex, like '''listening on port'''"
+            }
+            ReadyRule::Probe if probe.is_none() => {
+                "`probe` needs `liveness.probe`, like { http = \"http://127.0.0.1:8080/healthz\" }"
+            }
+            ReadyRule::Alive | ReadyRule::Message | ReadyRule::Probe | ReadyRule::Line => return,
+        };
+        // What a worker has from the section above is reported there.
+        if !self.has_error(&KeyPath::of("start.ready")) {
+            self.error(&keys.key("ready"), missing);
+        }
+    }
+
+    /// Reports a regex of lines that does not compile. `table` holds `start`.
+    pub(super) fn ready_line(&mut self, raw: Option<&RawStart>, table: &KeyPath) {
+        if let Some(pattern) = raw.and_then(|raw| raw.ready_line.as_deref()) {
+            self.regex(pattern, &table.key("start").key("ready_line"));
         }
     }
 }

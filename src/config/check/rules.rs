@@ -7,7 +7,7 @@ use crate::{
         model::{Rule, View},
         raw::RawRule,
     },
-    domain::Mode,
+    domain::{Mode, is_node},
 };
 
 impl Checker<'_> {
@@ -46,7 +46,7 @@ impl Checker<'_> {
             });
         let command = command?;
         Some(Rule {
-            ipc: raw.ipc.unwrap_or_else(|| is_node(&command)),
+            ipc: raw.ipc.unwrap_or_else(|| command.first().is_some_and(|p| is_node(p))),
             name: name?,
             files: files?,
             imports: raw.imports.unwrap_or_default(),
@@ -67,10 +67,4 @@ impl Checker<'_> {
 /// Whether the command names a program.
 pub(super) fn has_program(command: &[String]) -> bool {
     command.first().is_some_and(|program| !program.trim().is_empty())
-}
-
-/// Whether the command's program is Node itself, by whatever path.
-fn is_node(command: &[String]) -> bool {
-    let program = command.first().map_or("", String::as_str);
-    matches!(program.rsplit('/').next(), Some("node" | "nodejs"))
 }

@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::checker::Checker;
 use crate::{
-    config::{key::KeyPath, raw::RawWorker, values::positive},
+    config::{key::KeyPath, raw::RawWorker, values::positive, zone::zone},
     domain::SchedulePolicy,
 };
 
@@ -21,16 +21,17 @@ impl Checker<'_> {
     pub(super) fn schedule(&mut self, raw: &RawWorker, key: &KeyPath) -> Option<SchedulePolicy> {
         let timezone = raw.timezone.clone().filter(|name| !name.is_empty());
         if let Some(name) = &timezone
-            && TimeZone::get(name).is_err()
+            && let Err(text) = zone(name)
         {
-            let text = "is no time zone, expected an IANA name, like \"Europe/Berlin\"";
-            self.error_of_value(&key.key("timezone"), text);
+            self.error_of_value(&key.key("timezone"), &text);
         }
         let expression = raw.schedule.as_deref().map(str::trim).filter(|s| !s.is_empty());
         let Some(expression) = expression else {
-            for (part, is_set) in
-                [("timezone", timezone.is_some()), ("run_at_start", raw.run_at_start == Some(true))]
-            {
+            for (part, is_set) in [
+                ("timezone", timezone.is_some()),
+                ("run_at_start", raw.run_at_start == Some(true)),
+                ("catch_up", raw.catch_up.is_some()),
+            ] {
                 if is_set {
                     self.warn(&key.key(part), "has no effect without `schedule`");
                 }
@@ -47,6 +48,7 @@ impl Checker<'_> {
             expression: expression.to_owned(),
             timezone,
             run_at_start: raw.run_at_start.unwrap_or(false),
+            catch_up: raw.catch_up.unwrap_or_default(),
         })
     }
 }

@@ -6,14 +6,14 @@ use globset::{Glob, GlobSetBuilder};
 
 use super::{
     checker::Checker,
-    paths::absolute,
+    paths::{absolute, program_from},
     policies::{restart, start, stop},
     secrets::secrets,
 };
 use crate::{
     config::{
         key::KeyPath,
-        model::{Config, Discovery, Env, Log},
+        model::{Config, Discovery, Env, Log, Prepare},
         raw::{RawConfig, RawDiscovery, RawEnv, RawLog},
     },
     domain::EnvMap,
@@ -38,8 +38,10 @@ impl Checker<'_> {
         if let Some(restart) = &restart {
             self.warn_of_restart(restart, &root);
         }
+        let probe = self.probe(raw.liveness.as_ref(), None, &root);
+        self.ready_line(raw.start.as_ref(), &root);
         if let Some(start) = &start {
-            self.warn_of_start(start, &root);
+            self.start_fits(start, probe.as_deref(), &root);
         }
         let workers = self.workers(&mut raw);
         let state = raw.state.take().and_then(|state| state.directory);
@@ -51,6 +53,7 @@ impl Checker<'_> {
                 model: model?,
                 restart: restart?,
                 start: start?,
+                probe,
                 concurrency: raw.start.as_ref()?.concurrency?.0,
                 stop: stop(raw.stop.as_ref()?)?,
                 on_change: raw.reload.as_ref()?.on_change?,
@@ -76,9 +79,20 @@ impl Checker<'_> {
             recursive: raw.recursive?,
             scan_interval: raw.scan_interval?.0,
             watch: raw.watch?,
-            prepare: raw.prepare?,
+            world_writable: raw.world_writable?,
+            prepare: self.prepare(raw.prepare?),
             rules: rules?,
         })
+    }
+
+    /// The command that prepares packages. It runs in the folder of workers.
+    fn prepare(&self, mut prepare: Prepare) -> Prepare {
+        if let Prepare::Command(command) = &mut prepare
+            && let Some(program) = command.first_mut()
+        {
+            *program = program_from(self.inputs.folder(), program);
+        }
+        prepare
     }
 
     fn env(&mut self, raw: RawEnv) -> Option<Env> {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Site;
+use crate::domain::os_text;
 
 #[test]
 fn dotenv_files_feed_references_and_the_process_wins() {
@@ -23,13 +24,15 @@ fn dotenv_files_feed_references_and_the_process_wins() {
 }
 
 #[test]
-fn a_broken_dotenv_line_is_named_without_its_value() {
-    let site = Site::new("").file(".env", "A=1\nSECRET hush-hush\n");
-    assert_eq!(
-        site.said(),
-        ".env:2: cannot read this line, expected NAME=value, with quotes around a value that \
-         holds spaces"
-    );
+fn a_broken_dotenv_line_is_a_warning_without_its_value() {
+    let loaded = Site::new("").file(".env", "A=1\nSECRET hush-hush\nB=2\n").good();
+    let expected = ".env:2: cannot read this line, expected NAME=value; it is passed over";
+    assert_eq!(loaded.warnings, [expected]);
+    let available = loaded.config.env.available.0;
+    assert_eq!(available.into_keys().collect::<Vec<_>>(), ["A", "B"]);
+    let loaded = Site::new("").file(".env", &"nonsense\n".repeat(2000)).good();
+    assert_eq!(loaded.warnings.len(), 11);
+    assert!(loaded.warnings[10].contains("1990 more lines"), "{:?}", loaded.warnings);
     let said = Site::new("env.files = [\"denied\"]\n").said();
     assert_eq!(said, "arcanos.toml:1:14: env.files[0]: cannot read `denied`: permission denied");
 }
@@ -89,4 +92,26 @@ fn a_token_may_come_from_a_file() {
     let token = loaded.config.server.token.expect("a token");
     assert_eq!(token.expose(), "0123456789abcdef");
     assert_eq!(loaded.files[1], Path::new("/site/secrets/token"));
+}
+
+#[test]
+fn a_port_that_is_none_is_named_by_its_variable() {
+    for (port, names_it) in [("abc", true), ("70000", true), ("", false)] {
+        let said = Site::new("server.listen = \"127.0.0.1:${PORT}\"\n").env("PORT", port).said();
+        assert_eq!(said.contains("the variable PORT of the environment"), names_it, "{said}");
+    }
+}
+
+#[test]
+fn what_is_not_utf8_is_passed_on_as_it_is_and_shown_escaped() {
+    let latin = os_text::kept(b"caf\xe9 caf\xe9");
+    let text = "env.inherit = [\"JUNK\", \"N*\"]\n[env.set]\nA = \"x ${JUNK}\"\n\
+                [discovery]\ndirectory = \"/srv/${JUNK}\"\n";
+    let loaded = Site::new(text).env("JUNK", &latin).env(&os_text::kept(b"N\xc4ME"), "v").good();
+    let env = &loaded.config.env;
+    assert_eq!(&*os_text::bytes(&env.set.0["A"]), b"x caf\xe9 caf\xe9");
+    let names: Vec<_> = env.inherited.0.keys().map(|name| os_text::bytes(name)).collect();
+    assert_eq!(names, [&b"JUNK"[..], b"N\xc4ME"]);
+    assert_eq!(os_text::shown_path(&loaded.config.discovery.directory), "/srv/caf\\xe9 caf\\xe9");
+    assert_eq!(loaded.effective["env"]["set"]["A"], "x caf\\xe9 caf\\xe9");
 }

@@ -28,7 +28,10 @@ fn unknown_keys_name_the_nearest_known_one_wherever_they_stand() {
 fn an_unknown_key_like_no_other_lists_what_there_is() {
     check(
         "[stop]\ncolour = 1\n",
-        &["arcanos.toml:2:1: stop.colour: unknown key, expected one of `signal`, `timeout`"],
+        &[
+            "arcanos.toml:2:1: stop.colour: unknown key, expected one of `signal`, `to`, `message`, \
+          `timeout`",
+        ],
     );
 }
 
@@ -92,7 +95,7 @@ fn numbers_truths_lists_and_tables_are_asked_for_by_name() {
             "arcanos.toml:9:10: restart.jitter: found the number `2`, expected a number from 0 to \
              1, like 0.1",
             "arcanos.toml:11:15: start.concurrency: found the number `0`, expected a whole number \
-             from 1, or \"unlimited\"",
+             from 1, \"auto\" or \"unlimited\"",
             "arcanos.toml:13:5: env.set.A: expected text in quotes (what is there may be secret \
              and is not shown)",
         ],
@@ -139,6 +142,39 @@ fn rules_need_a_name_files_and_a_command() {
              arguments, like [\"node\", \"{file}\"]",
             "arcanos.toml:2:9: discovery.rules[0].files: missing or empty, expected globs on file \
              names, like [\"*.js\"]",
+        ],
+    );
+}
+
+#[test]
+fn a_worker_is_not_launched_after_itself() {
+    let circle = "leads in a circle back to this worker, so it would never start";
+    check(
+        "[workers.a]\nafter = [\"b\"]\n[workers.b]\nafter = [\"c\", \"x\"]\n[workers.c]\nafter = [\"a\"]\n\
+         [workers.d]\nafter = [\"d\"]\n[workers.e]\nafter = [\"a\"]\n",
+        &[
+            &format!("arcanos.toml:2:9: workers.a.after: {circle}"),
+            &format!("arcanos.toml:4:9: workers.b.after: {circle}"),
+            &format!("arcanos.toml:6:9: workers.c.after: {circle}"),
+            &format!("arcanos.toml:8:9: workers.d.after: {circle}"),
+        ],
+    );
+}
+
+#[test]
+fn a_worker_watches_files_below_the_folder_of_the_config() {
+    let text =
+        "leads out of the folder of the config, expected a glob below it, like \"prompts/**\"";
+    check(
+        "[workers.a]\nwatch = [\"/etc/*\", \"a/../../b\", \"{a,..}/*.md\", \"./\", \"[\", \"a..b/*\"]\n",
+        &[
+            &format!("arcanos.toml:2:10: workers.a.watch[0]: `/etc/*` {text}"),
+            &format!("arcanos.toml:2:20: workers.a.watch[1]: `a/../../b` {text}"),
+            &format!("arcanos.toml:2:33: workers.a.watch[2]: `{{a,..}}/*.md` {text}"),
+            "arcanos.toml:2:48: workers.a.watch[3]: `./` names no file, expected a glob, like \
+             \"prompts/**\"",
+            "arcanos.toml:2:54: workers.a.watch[4]: `[` is no glob: unclosed character class; \
+             missing ']'",
         ],
     );
 }

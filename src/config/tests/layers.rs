@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 use super::Site;
 use crate::{
     config::{InstanceLocator, Source, Upstream, Watch},
-    domain::{Attempts, Mode, OnChange},
+    domain::{Attempts, Concurrency, Mode, OnChange},
 };
 
 #[test]
@@ -19,7 +19,7 @@ fn an_empty_file_is_the_defaults() {
     assert_eq!((rule.name.as_str(), rule.ipc, rule.mode), ("openai-node", true, Mode::Auto));
     assert_eq!(config.restart.max_attempts, Attempts::Max(3));
     assert_eq!(config.restart.max_delay, Duration::from_secs(300));
-    assert_eq!(config.concurrency, Some(16));
+    assert_eq!(config.concurrency, Concurrency::Auto);
     assert_eq!(config.start.run_timeout, None);
     assert_eq!((config.stop.signal, config.on_change), (15, OnChange::Replace));
     assert_eq!(config.log.session, Path::new("/site/memory/session.log"));
@@ -279,7 +279,7 @@ fn errors_name_the_option_of_the_command_line() {
         (
             "profiles.x",
             "{}",
-            "profiles: unknown key, expected one of `discovery`, `env`, `model`, `restart`, `start`, `stop`, `reload`, `log`, `server`, `state`, `workers`",
+            "profiles: unknown key, expected one of `discovery`, `env`, `model`, `restart`, `start`, `liveness`, `stop`, `reload`, `log`, `server`, `state`, `workers`",
         ),
     ] {
         let errors = Site::new("").set(key, value).said();

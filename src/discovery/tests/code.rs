@@ -129,7 +129,7 @@ proptest! {
     fn every_text_keeps_its_length_and_its_lines(
         text in r#"(?s)([a-z${}()/\\\[\]'"`*\n\r;.=<ö -]|import |require\(|from |//|/\*|\*/|\$\{){0,80}"#
     ) {
-        let CodeView { text: view, imports } = code_view(&text);
+        let CodeView { text: view, imports, .. } = code_view(&text);
         prop_assert_eq!(view.len(), text.len());
         let ends = |text: &str| -> Vec<usize> {
             text.match_indices(['\n', '\r']).map(|(at, _)| at).collect()

@@ -151,7 +151,7 @@ fn the_first_rule_whose_conditions_hold_wins() {
     let workers: Vec<_> = discovered
         .candidates
         .iter()
-        .map(|c| (c.id.as_str(), c.rule.as_str(), c.rule_index))
+        .map(|c| (c.id.as_str(), c.rule.as_str(), c.rule_index.unwrap_or(usize::MAX)))
         .collect();
     let expected = [
         ("a1", "both", 2),
@@ -186,6 +186,27 @@ fn an_id_stays_with_the_file_that_runs_by_it() {
     let later = judge(&rules, &listing, &runs);
     assert_eq!(candidate(&later, "a").file, Path::new("a.mjs"));
     assert_eq!(verdict(&later, "a.js").verdict, VerdictKind::Rejected);
+}
+
+#[test]
+fn the_entry_file_of_a_folder_has_the_folders_id() {
+    let mut discovery = super::discovery(vec![openai(), rule("py", &["*.py"])]);
+    discovery.recursive = true;
+    let rules = super::compile(&discovery);
+    let listing = folder(
+        &rules,
+        &[
+            ("alpha/index.js", SDK),
+            ("deep/beta/index.mjs", SDK),
+            ("gamma/__main__.py", "f()"),
+            ("gamma/_other.py", "f()"),
+            ("index.js", SDK),
+            ("plain.js", SDK),
+        ],
+    );
+    let discovered = found(&rules, &listing);
+    let ids: Vec<_> = discovered.candidates.iter().map(|c| c.id.as_str()).collect();
+    assert_eq!(ids, ["alpha", "beta", "gamma", "index", "plain"]);
 }
 
 #[test]
@@ -259,46 +280,32 @@ fn a_worker_waits_for_a_new_helper_that_is_still_written() {
 }
 
 #[test]
-fn local_paths_are_those_that_node_tries() {
+fn ways_lead_below_the_outermost_folder_and_nowhere_else() {
     let import_roots = ImportRoots::new(Path::new("/site"), Path::new("/site/ai/workers"));
-    let paths = |from: &str, specifier: &str| -> Vec<String> {
-        import_roots
-            .local_paths(Path::new(from), specifier)
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect()
-    };
-    assert_eq!(
-        paths("shared/a.js", "../lib/x"),
-        [
-            "lib/x",
-            "lib/x.js",
-            "lib/x.mjs",
-            "lib/x.cjs",
-            "lib/x.json",
-            "lib/x/index.js",
-            "lib/x/index.mjs",
-            "lib/x/index.cjs"
-        ]
-    );
-    assert_eq!(paths("shared/a.js", "..")[0], "index.js");
-    assert_eq!(paths("a.js", ".")[0], "index.js");
-    assert_eq!(paths("a.js", "./x.js?v=2")[0], "x.js");
-    assert_eq!(paths("a.js", "../../../x.js"), [""; 0]);
-    assert_eq!(paths("a.js", "./shared/../../../../x.js"), [""; 0]);
-    assert_eq!(paths("a.js", "/x.js"), [""; 0]);
     for (from, specifier, path) in [
+        ("shared/a.js", "../lib/x", "lib/x"),
+        ("shared/a.js", "..", ""),
+        ("a.js", "./x.js?v=2", "x.js"),
         ("a.js", "../x.js", "../x.js"),
         ("a.js", "../../x.js", "../../x.js"),
         ("a.js", "../../lib/x.js", "../../lib/x.js"),
-        ("a.js", "..", "../index.js"),
+        ("a.js", "..", ".."),
         ("../lib/x.js", "./y.js", "../lib/y.js"),
         ("../lib/x.js", "../workers/a.js", "a.js"),
         ("../../lib/x.js", "../ai/y.js", "../y.js"),
         ("../../lib/x.js", "../ai/workers/shared/y.js", "shared/y.js"),
+        ("a.js", "/site/ai/workers/lib/x.js", "lib/x.js"),
+        ("a.js", "/site/x.js", "../../x.js"),
+        ("a.js", "file:///site/ai/workers/a%20b.js", "a b.js"),
     ] {
-        assert_eq!(paths(from, specifier)[0], path, "{specifier} in {from}");
+        let found = import_roots.follow(Path::new(from), specifier);
+        assert_eq!(found.as_deref(), Some(Path::new(path)), "{specifier} in {from}");
     }
+    for specifier in ["../../../x.js", "./shared/../../../../x.js", "/x.js", "file:///x.js"] {
+        assert_eq!(import_roots.follow(Path::new("a.js"), specifier), None, "{specifier}");
+    }
+    let upward = import_roots.upward(Path::new("shared/a.js"));
+    assert_eq!(upward, ["shared", "", "..", "../.."].map(Path::new));
     let elsewhere = ImportRoots::new(Path::new("/site"), Path::new("/srv/workers"));
-    assert!(elsewhere.local_paths(Path::new("a.js"), "../x.js").is_empty());
+    assert_eq!(elsewhere.follow(Path::new("a.js"), "../x.js"), None);
 }

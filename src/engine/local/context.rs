@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    hash::{BuildHasher as _, RandomState},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -31,6 +32,11 @@ pub(super) enum Phase {
     Stopping,
     /// All runs are killed.
     Killing,
+}
+
+/// A seed that differs between workers and between starts, so that restarts of many workers spread.
+pub(super) fn seed_of(worker: &WorkerId) -> u64 {
+    RandomState::new().hash_one(worker.as_str())
 }
 
 /// What the tasks share.
@@ -108,6 +114,15 @@ impl Context {
     /// Whether arcanos ends.
     pub(super) fn is_ending(&self) -> bool {
         *self.phase.borrow() != Phase::Running
+    }
+
+    /// Whether a worker that was launched after this one is not gone yet.
+    pub(super) fn has_dependants(&self, id: &WorkerId) -> bool {
+        let is_after = |target: &Target| match target {
+            Target::Present(spec) => spec.policy.after.contains(id),
+            Target::Absent => false,
+        };
+        self.slots().values().any(|slot| slot.target.with(is_after))
     }
 
     /// Forgets a worker whose task has nothing left to do. Returns `false` if the worker is wanted

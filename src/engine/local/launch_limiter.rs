@@ -2,36 +2,86 @@
 //!
 //! A launch needs a permit. Permits are granted in the order they were asked for, and returned by
 //! dropping them. While the limiter is closed (packages are being prepared) it grants none.
+//!
+//! Under [`Concurrency::Auto`] a permit lasts until its run has a process. The next one follows at
+//! once while a processor is free, so that a machine is used but not flooded: a program that loads
+//! for a second on the processor holds the next launch up for [`PACE`] only.
 
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard},
+    thread,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 
-use crate::sync::lock;
+use crate::{domain::Concurrency, procfs, sync::lock};
+
+/// The longest pause between two launches under [`Concurrency::Auto`]. The figure is the contract's.
+const PACE: Duration = Duration::from_millis(250);
+
+/// How often it is asked within that pause whether a processor is free.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Grants permits. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct LaunchLimiter(Arc<Mutex<Queue>>);
+pub(crate) struct LaunchLimiter(Arc<Inner>);
+
+struct Inner {
+    queue: Mutex<Queue>,
+    has_free_processor: fn() -> bool,
+}
 
 struct Queue {
-    /// Permits at once; `None` is no limit.
-    limit: Option<usize>,
+    limit: Concurrency,
     taken: usize,
     is_open: bool,
     waiting: VecDeque<oneshot::Sender<Permit>>,
+    /// When the last permit was granted.
+    last: Option<Instant>,
+    /// Whether a task is about to look again.
+    is_pacing: bool,
 }
 
 /// The right to launch a run; dropping it gives it back.
-pub(crate) struct Permit(LaunchLimiter);
+pub(crate) struct Permit {
+    limiter: LaunchLimiter,
+    ends_at_spawn: bool,
+}
+
+impl Permit {
+    /// Whether it is over as soon as the run has a process.
+    pub(crate) const fn ends_at_spawn(&self) -> bool {
+        self.ends_at_spawn
+    }
+}
+
+/// Whether a permit may be granted.
+enum Turn {
+    Now(oneshot::Sender<Permit>, bool),
+    /// Not yet, but soon without anything else happening.
+    Soon,
+    /// Not before something happens.
+    Never,
+}
 
 impl LaunchLimiter {
     /// A limiter that is open.
-    pub(crate) fn new(limit: Option<usize>) -> Self {
-        let queue = Queue { limit, taken: 0, is_open: true, waiting: VecDeque::new() };
-        Self(Arc::new(Mutex::new(queue)))
+    pub(crate) fn new(limit: Concurrency) -> Self {
+        Self::with_probe(limit, has_free_processor)
+    }
+
+    fn with_probe(limit: Concurrency, has_free_processor: fn() -> bool) -> Self {
+        let queue = Queue {
+            limit,
+            taken: 0,
+            is_open: true,
+            waiting: VecDeque::new(),
+            last: None,
+            is_pacing: false,
+        };
+        Self(Arc::new(Inner { queue: Mutex::new(queue), has_free_processor }))
     }
 
     /// Asks for a permit. Dropping the receiver leaves the queue.
@@ -43,7 +93,7 @@ impl LaunchLimiter {
     }
 
     /// Changes the limit; permits that were granted stay granted.
-    pub(crate) fn set_limit(&self, limit: Option<usize>) {
+    pub(crate) fn set_limit(&self, limit: Concurrency) {
         self.lock().limit = limit;
         self.grant();
     }
@@ -55,33 +105,80 @@ impl LaunchLimiter {
     }
 
     fn grant(&self) {
-        // If the asker is gone, the permit is dropped within `send`, which locks the queue again:
-        // so the lock must be released here.
-        while let Some(asker) = self.next_asker() {
-            let _ = asker.send(Permit(self.clone()));
+        loop {
+            match self.turn() {
+                // If the asker is gone, the permit is dropped within `send`, which locks the queue
+                // again: so the lock must be released here.
+                Turn::Now(asker, ends_at_spawn) => {
+                    let _ = asker.send(Permit { limiter: self.clone(), ends_at_spawn });
+                }
+                Turn::Soon => return self.look_again(),
+                Turn::Never => return,
+            }
         }
     }
 
-    fn next_asker(&self) -> Option<oneshot::Sender<Permit>> {
+    fn turn(&self) -> Turn {
         let mut queue = self.lock();
-        let has_room = queue.limit.is_none_or(|limit| queue.taken < limit);
-        if !queue.is_open || !has_room {
-            return None;
+        // Those that are gone must not use up a pause.
+        queue.waiting.retain(|asker| !asker.is_closed());
+        if !queue.is_open || queue.waiting.is_empty() {
+            return Turn::Never;
         }
-        let asker = queue.waiting.pop_front()?;
-        queue.taken += 1;
-        Some(asker)
+        let has_room = match queue.limit {
+            Concurrency::Unlimited => true,
+            Concurrency::AtMost(limit) => queue.taken < limit,
+            Concurrency::Auto => queue.taken == 0,
+        };
+        if !has_room {
+            return Turn::Never;
+        }
+        let is_auto = queue.limit == Concurrency::Auto;
+        let is_early = queue.last.is_some_and(|last| last.elapsed() < PACE);
+        if is_auto && is_early && !(self.0.has_free_processor)() {
+            return Turn::Soon;
+        }
+        match queue.waiting.pop_front() {
+            Some(asker) => {
+                queue.taken += 1;
+                queue.last = Some(Instant::now());
+                Turn::Now(asker, is_auto)
+            }
+            None => Turn::Never,
+        }
+    }
+
+    /// Grants what may be granted, in a moment.
+    fn look_again(&self) {
+        // Without a runtime arcanos has ended.
+        let Ok(runtime) = Handle::try_current() else { return };
+        if std::mem::replace(&mut self.lock().is_pacing, true) {
+            return;
+        }
+        let limiter = self.clone();
+        runtime.spawn(async move {
+            tokio::time::sleep(LOOK).await;
+            limiter.lock().is_pacing = false;
+            limiter.grant();
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        lock(&self.0)
+        lock(&self.0.queue)
     }
+}
+
+/// Whether fewer threads can run than there are processors, apart from the one that asks. A system
+/// that does not say counts as busy.
+fn has_free_processor() -> bool {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    procfs::runnable().is_some_and(|count| count.saturating_sub(1) < processors)
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.lock().taken -= 1;
-        self.0.grant();
+        self.limiter.lock().taken -= 1;
+        self.limiter.grant();
     }
 }
 
@@ -91,7 +188,7 @@ mod tests {
 
     #[test]
     fn permits_are_granted_in_order_up_to_the_limit() {
-        let launch_limiter = LaunchLimiter::new(Some(2));
+        let launch_limiter = LaunchLimiter::new(Concurrency::AtMost(2));
         let mut asked: Vec<_> = (0..4).map(|_| launch_limiter.ask()).collect();
         let first = asked[0].try_recv().expect("a permit");
         let _second = asked[1].try_recv().expect("a permit");
@@ -99,13 +196,13 @@ mod tests {
         drop(first);
         let _third = asked[2].try_recv().expect("the permit that was given back");
         assert!(asked[3].try_recv().is_err());
-        launch_limiter.set_limit(None);
+        launch_limiter.set_limit(Concurrency::Unlimited);
         assert!(asked[3].try_recv().is_ok());
     }
 
     #[test]
     fn an_asker_that_is_gone_holds_nobody_up() {
-        let launch_limiter = LaunchLimiter::new(Some(1));
+        let launch_limiter = LaunchLimiter::new(Concurrency::AtMost(1));
         let mut first = launch_limiter.ask();
         drop(launch_limiter.ask());
         let mut third = launch_limiter.ask();
@@ -115,11 +212,33 @@ mod tests {
 
     #[test]
     fn a_closed_limiter_grants_nothing() {
-        let launch_limiter = LaunchLimiter::new(None);
+        let launch_limiter = LaunchLimiter::new(Concurrency::Unlimited);
         launch_limiter.set_open(false);
         let mut asked = launch_limiter.ask();
         assert!(asked.try_recv().is_err());
         launch_limiter.set_open(true);
         assert!(asked.try_recv().is_ok());
+    }
+
+    #[test]
+    fn by_auto_one_follows_the_other_while_a_processor_is_free() {
+        let limiter = LaunchLimiter::with_probe(Concurrency::Auto, || true);
+        let mut asked: Vec<_> = (0..2).map(|_| limiter.ask()).collect();
+        let first = asked[0].try_recv().expect("a permit");
+        assert!(first.ends_at_spawn());
+        assert!(asked[1].try_recv().is_err(), "the first has no process yet");
+        drop(first);
+        assert!(asked[1].try_recv().is_ok());
+    }
+
+    #[tokio::test]
+    async fn by_auto_a_busy_machine_gets_one_in_a_while() {
+        let limiter = LaunchLimiter::with_probe(Concurrency::Auto, || false);
+        let start = Instant::now();
+        for _ in 0..3 {
+            let asked = tokio::time::timeout(Duration::from_secs(30), limiter.ask()).await;
+            drop(asked.expect("its turn comes").expect("a permit"));
+        }
+        assert!(start.elapsed() >= 2 * PACE, "{:?}", start.elapsed());
     }
 }

@@ -1,13 +1,16 @@
 //! A run as its worker's task holds it, and what the two tasks send each other.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+
+use tokio_util::sync::DropGuard;
 
 use super::{
     launch_limiter::Permit,
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
-    domain::RunId,
+    domain::{ReadyRule, RunId, StartPolicy, StopPolicy},
+    files::logs::LineWatch,
     worker::{Event, RunKey},
 };
 
@@ -17,10 +20,19 @@ pub(super) struct RunEvent(pub(super) Event);
 /// How a run is asked to end. Only the latest value counts, and it only becomes stricter.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct StopRequest {
-    /// The signal that asks the run to end, and how long the run may take.
-    pub(super) stop: Option<(i32, Duration)>,
+    /// How the run is asked to end, and how long it may take.
+    pub(super) stop: Option<StopPolicy>,
     /// Whether every process of the run is to be killed.
     pub(super) is_kill: bool,
+}
+
+/// Something for a run, in the order in which people asked for it.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// A JSON text, as a message on its channel.
+    Input(String),
+    /// A signal for its first process.
+    Signal(i32),
 }
 
 /// A run that has not ended.
@@ -28,8 +40,12 @@ pub(super) struct LiveRun {
     pub(super) key: RunKey,
     pub(super) id: RunId,
     pub(super) stop_request: Arc<Latest<StopRequest>>,
-    pub(super) inputs: Arc<Mailbox<String>>,
-    /// Held until the run has shown life, so that only so many launch at once.
+    pub(super) deliveries: Arc<Mailbox<Delivery>>,
+    /// The line by which it is ready, if it is by one.
+    pub(super) ready_line: Arc<LineWatch>,
+    /// The last question of its probe: dropping this ends it.
+    pub(super) asking: Option<DropGuard>,
+    /// Held until the run is up, or has a process, so that only so many launch at once.
     pub(super) permit: Option<Permit>,
 }
 
@@ -37,5 +53,21 @@ impl LiveRun {
     /// Has every process of the run killed.
     pub(super) fn kill(&self) {
         self.stop_request.change(|request| request.is_kill = true);
+    }
+
+    /// Has the output looked at for the line that this policy names.
+    pub(super) fn expect_line(&self, start: &StartPolicy) {
+        let by_line = start.ready == ReadyRule::Line;
+        self.ready_line.expect(start.ready_line.as_deref().filter(|_| by_line));
+    }
+}
+
+/// The next message of the run; never without a channel.
+pub(super) async fn next_message(
+    channel: &mut Option<crate::process::Channel>,
+) -> Option<crate::process::Incoming> {
+    match channel {
+        Some(channel) => channel.recv().await,
+        None => std::future::pending().await,
     }
 }

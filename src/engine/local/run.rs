@@ -1,6 +1,6 @@
 //! The task of one run: spawns its process, moves what comes out of it, waits for its end.
 //!
-//! Channels: `stop_request`, a [`Latest`], and `inputs`, a [`Mailbox`], from the worker's task;
+//! Channels: `stop_request`, a [`Latest`], and `deliveries`, a [`Mailbox`], from the worker's task;
 //! `events` to it. What the run sends on its own channel is logged here; the worker's task gets
 //! only what may change the worker's state.
 
@@ -10,29 +10,30 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{task::spawn_blocking, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     context::Context,
-    live_run::{RunEvent, StopRequest},
+    evidence,
+    live_run::{Delivery, RunEvent, StopRequest},
     panic_cleanup,
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
     domain::{
-        ActivityKind, Evidence, Exit, InstanceName, LastActivity, RunId, Stamp, WorkerSpec,
-        reachable_address,
+        ActivityKind, Exit, InstanceName, LastActivity, RunId, Stamp, StopMessage, StopPolicy,
+        WorkerSpec, os_text, reachable_address,
     },
     failpoint::failpoint,
     files::{
         self,
-        logs::{LogLine, Stream, TailQuery, WorkerLog},
+        logs::{LineWatch, Source, Stream, WorkerLog},
     },
-    process::{self, Channel, Command, Incoming, Process, SpawnError, Spawned},
+    process::{self, Channel, Command, Incoming, MemoryWatch, Process, SpawnError, Spawned},
     text,
     timer::until,
-    worker::{Event, RunKey, diagnose, telling},
+    worker::{Event, RunKey},
 };
 
 /// How long a run's channel is read after the run has ended. The figure is the contract's.
@@ -42,18 +43,12 @@ const DRAIN: Duration = Duration::from_millis(200);
 /// comes: the signal ends a run that has no handler for it at once.
 const SHUTDOWN_MESSAGE_GRACE: Duration = Duration::from_millis(200);
 
+/// How often the memory of a run is looked at whose limit the kernel does not hold. The figure is
+/// the contract's.
+const MEMORY_LOOK: Duration = Duration::from_secs(2);
+
 /// Bytes of an activity that the status shows.
 const SHOWN: usize = 1024;
-
-/// The last lines of stderr that are looked at for the cause of a failure.
-/// An error of the SDK with its causes takes up to forty.
-const LAST_LINES: usize = 80;
-
-/// How many of them are kept for people to see.
-const KEPT_LINES: usize = 20;
-
-/// Characters of each that are kept: with the above, what a failed worker costs.
-const KEPT_WIDTH: usize = 200;
 
 /// A run that is to be launched, with all that its task needs.
 pub(super) struct Launch {
@@ -63,9 +58,10 @@ pub(super) struct Launch {
     pub(super) spec: Arc<WorkerSpec>,
     pub(super) input: Option<String>,
     pub(super) stop_request: Arc<Latest<StopRequest>>,
-    pub(super) inputs: Arc<Mailbox<String>>,
+    pub(super) deliveries: Arc<Mailbox<Delivery>>,
     pub(super) events: Arc<Mailbox<RunEvent>>,
     pub(super) activity: Arc<Latest<Option<LastActivity>>>,
+    pub(super) ready_line: Arc<LineWatch>,
     pub(super) log: WorkerLog,
 }
 
@@ -74,9 +70,12 @@ enum Wake {
     Exited(Exit),
     Message(Option<Incoming>),
     StopRequest,
-    Input(String),
+    Delivery(Delivery),
+    ReadyLine,
     /// The run has had the shutdown message for long enough.
     GraceOver,
+    /// The run's memory is to be looked at.
+    MemoryLook,
 }
 
 impl Launch {
@@ -86,7 +85,7 @@ impl Launch {
         let run = self.key;
         let since = Stamp::now();
         let spawned = Box::pin(self.spawn()).await;
-        let Spawned { process, stdout, stderr, channel, warnings } = match spawned {
+        let Spawned { process, stdin, stdout, stderr, channel, memory, warnings } = match spawned {
             Ok(spawned) => spawned,
             Err(error) => {
                 let is_transient = error.is_transient();
@@ -106,8 +105,10 @@ impl Launch {
         let instance = InstanceName::new(&process.pid().to_string());
         self.send(Event::Spawned { run, id: self.id.clone(), instance }).await;
         let ended = CancellationToken::new();
-        let out = self.log.capture(stdout, Stream::Stdout, &self.id, &ended);
-        let err = self.log.capture(stderr, Stream::Stderr, &self.id, &ended);
+        let watch = Some(&*self.ready_line);
+        let source = |stream| Source { stream, run: &self.id, ended: &ended, watch };
+        let out = self.log.capture(stdout, source(Stream::Stdout));
+        let err = self.log.capture(stderr, source(Stream::Stderr));
         let channel = channel.and_then(|fd| match Channel::new(fd) {
             Ok(channel) => Some(channel),
             Err(error) => {
@@ -115,7 +116,8 @@ impl Launch {
                 None
             }
         });
-        let mut child = RunningChild { launch: &self, since, process, channel, signal: None };
+        let memory = memory.map(|watch| (Instant::now() + MEMORY_LOOK, watch));
+        let mut child = RunningChild { launch: &self, process, channel, memory, signal: None };
         let watched = async {
             let exit = child.watch().await;
             ended.cancel();
@@ -123,8 +125,9 @@ impl Launch {
             exit
         };
         let (exit, (), ()) = tokio::join!(watched, out, err);
+        drop(stdin);
         child.log_survivors();
-        let evidence = Box::pin(child.evidence(exit)).await;
+        let evidence = Box::pin(evidence::collect(&self, &child.process, since, exit)).await;
         self.send(Event::Exited { run, exit, evidence }).await;
     }
 
@@ -152,7 +155,8 @@ impl Launch {
         }
         // Check the mode anew: a restart after a crash may come before the observer sees that the
         // file was opened to others.
-        let open = files::open_to_all(&launch.file);
+        let is_asked = !self.spec.accepts_open;
+        let open = is_asked.then(|| files::open_to_all(&launch.file)).flatten();
         if let Some(reason) = open.or_else(|| self.spec.untrusted.clone()) {
             let path = launch.file.display().to_string();
             return Err(SpawnError::Failed { step: "run", path, reason });
@@ -164,13 +168,14 @@ impl Launch {
         // Node resolves the links of the main file but not those of `process.argv[1]`; the idioms
         // that compare the two hold only for a path without links.
         let real = std::fs::canonicalize(&launch.file).unwrap_or_else(|_| launch.file.clone());
-        let real = real.to_string_lossy();
+        let real = os_text::kept_path(&real);
         let mut command = Command {
             program: launch.program.clone(),
             args: launch.args.iter().map(|arg| arg.for_file(&real)).collect(),
             env: env.into_iter().collect(),
             cwd: launch.cwd.clone(),
             ipc: launch.ipc,
+            stdin: launch.stdin,
             limits: launch.limits,
             user: launch.user.clone(),
             run: self.id.clone(),
@@ -189,12 +194,12 @@ impl Drop for Launch {
 /// A run with a process.
 struct RunningChild<'a> {
     launch: &'a Launch,
-    /// When it was launched: no line of it is older.
-    since: Stamp,
     process: Process,
     channel: Option<Channel>,
-    /// When the signal that asks it to end is due, and which.
-    signal: Option<(Instant, i32)>,
+    /// The memory that is to be looked at, and when; `None` as long as nobody has to.
+    memory: Option<(Instant, MemoryWatch)>,
+    /// When the signal that asks it to end is due, and how it is sent.
+    signal: Option<(Instant, StopPolicy)>,
 }
 
 impl RunningChild<'_> {
@@ -206,8 +211,13 @@ impl RunningChild<'_> {
                 Wake::Message(Some(message)) => Box::pin(self.on_message(message)).await,
                 Wake::Message(None) => self.channel = None,
                 Wake::StopRequest => self.apply(),
-                Wake::Input(input) => self.pass_on(&input),
+                Wake::Delivery(Delivery::Input(input)) => self.pass_on(&input),
+                Wake::Delivery(Delivery::Signal(signal)) => self.process.signal_leader(signal),
+                Wake::ReadyLine => {
+                    self.launch.send(Event::PrintedReadyLine(self.launch.key)).await;
+                }
                 Wake::GraceOver => self.ask_to_stop(),
+                Wake::MemoryLook => Box::pin(self.look_at_memory()).await,
             }
         }
     }
@@ -217,12 +227,15 @@ impl RunningChild<'_> {
     async fn next(&mut self) -> Wake {
         let channel = &mut self.channel;
         let signal = self.signal.map(|(at, _)| at);
+        let look = self.memory.as_ref().map(|(at, _)| *at);
         tokio::select! {
             exit = self.process.exited() => Wake::Exited(exit),
             () = self.launch.stop_request.changed() => Wake::StopRequest,
-            input = self.launch.inputs.take() => Wake::Input(input),
-            message = next_message(channel) => Wake::Message(message),
+            delivery = self.launch.deliveries.take() => Wake::Delivery(delivery),
+            () = self.launch.ready_line.found() => Wake::ReadyLine,
+            message = super::live_run::next_message(channel) => Wake::Message(message),
             () = until(signal) => Wake::GraceOver,
+            () = until(look) => Wake::MemoryLook,
         }
     }
 
@@ -230,23 +243,60 @@ impl RunningChild<'_> {
         let request = self.launch.stop_request.get();
         if request.is_kill {
             self.process.kill();
-        } else if let Some((signal, timeout)) = request.stop {
-            let speaker = self.channel.as_mut().filter(|channel| channel.has_spoken());
-            // A run that does not read its channel gets the signal at once.
-            let has_message = speaker.is_some_and(|channel| channel.shutdown(timeout).is_ok());
-            let grace =
-                if has_message { SHUTDOWN_MESSAGE_GRACE.min(timeout / 2) } else { Duration::ZERO };
-            self.signal = Some((Instant::now() + grace, signal));
-            if !has_message {
+        } else if let Some(policy) = request.stop {
+            self.process.begin_stop();
+            self.memory = None;
+            let grace = self.send_shutdown(policy);
+            self.signal = Some((Instant::now() + grace, policy));
+            if grace.is_zero() {
                 self.ask_to_stop();
             }
         }
     }
 
-    fn ask_to_stop(&mut self) {
-        if let Some((_, signal)) = self.signal.take() {
-            self.process.ask_to_stop(signal);
+    /// Sends the run the shutdown message, if it is for it. Returns how long the signal waits.
+    fn send_shutdown(&mut self, policy: StopPolicy) -> Duration {
+        let StopPolicy { message, timeout, .. } = policy;
+        let is_for = |channel: &&mut Channel| match message {
+            StopMessage::Object => channel.has_spoken(),
+            // A worker of PM2 may only listen.
+            StopMessage::String => true,
+        };
+        let channel = self.channel.as_mut().filter(is_for);
+        // A run that does not read its channel gets the signal at once.
+        if channel.is_none_or(|channel| channel.shutdown(message, timeout).is_err()) {
+            return Duration::ZERO;
         }
+        match message {
+            StopMessage::Object => SHUTDOWN_MESSAGE_GRACE.min(timeout / 2),
+            // PM2 sends such a worker no signal, so it may have no handler for one, and would die
+            // of it in the middle of its end.
+            StopMessage::String => timeout / 2,
+        }
+    }
+
+    fn ask_to_stop(&mut self) {
+        if let Some((_, policy)) = self.signal.take() {
+            self.process.ask_to_stop(policy.signal, policy.to);
+        }
+    }
+
+    /// Looks at what the run has resident. Its leader is not reaped meanwhile: only
+    /// [`RunningChild::next`] does that.
+    async fn look_at_memory(&mut self) {
+        let Some((_, watch)) = self.memory.take() else {
+            return;
+        };
+        let (run, limit) = (self.launch.key, watch.limit());
+        // Many small files, if the run has many processes.
+        let looked = spawn_blocking(move || (watch.resident(), watch)).await;
+        let Ok((used, watch)) = looked else {
+            return;
+        };
+        if used > limit {
+            self.launch.send(Event::MemorySeen { run, used, limit }).await;
+        }
+        self.memory = Some((Instant::now() + MEMORY_LOOK, watch));
     }
 
     fn pass_on(&mut self, input: &str) {
@@ -311,42 +361,5 @@ impl RunningChild<'_> {
             let text = format!("Warning: {left} processes that it started cannot be killed");
             self.launch.log.lifecycle(Some(&self.launch.id), &text);
         }
-    }
-
-    /// Collects what may explain the end of the run.
-    async fn evidence(&self, exit: Exit) -> Evidence {
-        let peak_memory = self.process.peak_memory();
-        if exit.is_success() || self.launch.stop_request.get().stop.is_some() {
-            return Evidence { peak_memory, ..Evidence::default() };
-        }
-        let lines = self.last_lines().await;
-        let diagnosis = match self.process.ran_out_of_memory() {
-            true => Some("it met its `limits.memory`, and the kernel killed it".to_owned()),
-            false => diagnose(exit, &lines),
-        };
-        let cut = |line: &String| line.chars().take(KEPT_WIDTH).collect();
-        let last_lines = telling(&lines, KEPT_LINES).iter().map(cut).collect();
-        Evidence { diagnosis, last_lines, peak_memory }
-    }
-
-    /// The run's last lines on stderr, oldest first.
-    async fn last_lines(&self) -> Vec<String> {
-        let query = TailQuery {
-            stream: Some(Stream::Stderr),
-            since: Some(self.since.in_milliseconds()),
-            ..TailQuery::last(LAST_LINES)
-        };
-        let logs = &self.launch.context.logs;
-        let lines = logs.tail(Some(&self.launch.spec.id), &query).await;
-        let is_own = |line: &LogLine| line.run.as_ref().is_some_and(|run| *run == self.launch.id);
-        lines.into_iter().filter(is_own).map(|line| line.text).collect()
-    }
-}
-
-/// The next message of the run; never without a channel.
-async fn next_message(channel: &mut Option<Channel>) -> Option<Incoming> {
-    match channel {
-        Some(channel) => channel.recv().await,
-        None => std::future::pending().await,
     }
 }

@@ -13,10 +13,10 @@ use super::{
     task::Task,
 };
 use crate::{
-    domain::{Command, State, Usage, WorkerId, WorkerSpec},
+    domain::{Command, Concurrency, Usage, WorkerId, WorkerSpec},
     engine::{
         command::CommandError,
-        runtime::{Packages, Pending, Runtime, RuntimeContext},
+        runtime::{Packages, Pending, Preparation, Runtime, RuntimeContext},
     },
     process::{self, Spawner},
 };
@@ -128,23 +128,10 @@ impl Runtime for LocalRuntime {
         id: &'a WorkerId,
         command: Command,
     ) -> Pending<'a, Result<u64, CommandError>> {
+        if matches!(command, Command::Restart | Command::Start) {
+            self.preparer.retry();
+        }
         Box::pin(self.ask(id, command))
-    }
-
-    fn restart_all(&self) -> Pending<'_, Result<(), CommandError>> {
-        Box::pin(async move {
-            let snapshot = self.context.board.snapshot();
-            for (id, view) in &snapshot.workers {
-                if view.state == State::Stopped {
-                    continue;
-                }
-                // A worker that was removed or disabled meanwhile has nothing to restart.
-                if let Err(CommandError::Stopping) = self.ask(id, Command::Restart).await {
-                    return Err(CommandError::Stopping);
-                }
-            }
-            Ok(())
-        })
     }
 
     fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>> {
@@ -160,12 +147,20 @@ impl Runtime for LocalRuntime {
         })
     }
 
-    fn set_concurrency(&self, limit: Option<usize>) {
+    fn set_concurrency(&self, limit: Concurrency) {
         self.context.launch_limiter.set_limit(limit);
     }
 
-    fn prepare(&self, packages: Packages) {
-        self.preparer.begin(packages);
+    fn prepare(&self, packages: Option<Packages>) -> Preparation {
+        self.preparer.look(packages)
+    }
+
+    fn retry_packages(&self) {
+        self.preparer.retry();
+    }
+
+    fn admit(&self) {
+        self.preparer.admit();
     }
 
     fn shut_down(&self) -> Pending<'_, ()> {

@@ -1,35 +1,44 @@
 //! The task of one worker: passes events to the worker's machine and carries out its effects.
 
+mod others;
+
 use std::{sync::Arc, thread};
 
-use jiff::tz::TimeZone;
 use tokio::{
     sync::{oneshot, watch},
     time::Instant,
 };
 
 use super::{
-    context::{Context, Phase, Request, Target},
+    context::{Context, Phase, Request, Target, seed_of},
+    gate::Gate,
     launch_limiter::Permit,
-    live_run::{LiveRun, RunEvent, StopRequest},
+    live_run::{Delivery, LiveRun, RunEvent, StopRequest},
     panic_cleanup::PanicCleanup,
+    probing::Asking,
     run,
+    schedule::schedule_of,
+    schedule_keeper::ScheduleKeeper,
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
-    domain::{LastActivity, RunId, WorkerId, WorkerSpec},
+    domain::{LastActivity, Probe, RunId, State, WorkerId, WorkerSpec},
     engine::command::CommandError,
     failpoint::failpoint,
-    files::{self, logs::WorkerLog},
+    files::{
+        self,
+        logs::{LineWatch, WorkerLog},
+    },
     timer::until,
-    worker::{Effect, Event, Level, Machine, Now, Refusal, RunKey, Schedule},
+    worker::{Effect, Event, Level, Machine, Now, Refusal, RunKey},
 };
 
 /// Events of runs that may wait for the task: it handles each at once.
 const RUN_EVENTS: usize = 64;
 
-/// Inputs that may wait for a run that does not read; the next one is refused.
-const INPUTS: usize = 16;
+/// Inputs and signals that may wait for the task of a run, which takes each at once; the next one is
+/// refused.
+const DELIVERIES: usize = 16;
 
 /// The task of one worker.
 pub(super) struct Task {
@@ -42,8 +51,11 @@ pub(super) struct Task {
     clock: watch::Receiver<u64>,
     run_events: Arc<Mailbox<RunEvent>>,
     activity: Arc<Latest<Option<LastActivity>>>,
+    keeper: ScheduleKeeper,
     permit_request: Option<oneshot::Receiver<Permit>>,
     permit: Option<Permit>,
+    /// What of the board must change before the task goes on.
+    gate: Gate,
     runs: Vec<LiveRun>,
     /// The run whose end is being handled: what is logged meanwhile is about it.
     ended: Option<RunId>,
@@ -62,6 +74,8 @@ enum Wake {
     Phase,
     Clock,
     Activity,
+    /// Another worker may have changed that this one waits for.
+    Others,
 }
 
 impl Task {
@@ -73,10 +87,11 @@ impl Task {
         target: Arc<Latest<Target>>,
         requests: Arc<Mailbox<Request>>,
     ) -> Self {
-        let seed = Self::seed(&spec.id);
+        let seed = seed_of(&spec.id);
         let id = spec.id.clone();
         let schedule = schedule_of(&spec);
-        let (machine, first) = Machine::new(spec, schedule, seed, Now::read());
+        let (keeper, mark) = ScheduleKeeper::read(&context, &id);
+        let (machine, first) = Machine::new(spec, (schedule, mark), seed, Now::read());
         let mut task = Self {
             phase: context.phase.clone(),
             clock: context.clock.clone(),
@@ -88,8 +103,10 @@ impl Task {
             requests,
             run_events: Arc::new(Mailbox::new(RUN_EVENTS)),
             activity: Arc::new(Latest::new(None)),
+            keeper,
             permit_request: None,
             permit: None,
+            gate: Gate::default(),
             runs: Vec::new(),
             ended: None,
             stopped_reading: false,
@@ -97,13 +114,6 @@ impl Task {
         };
         task.carry_out(first);
         task
-    }
-
-    /// A seed that differs between workers and between starts, so that restarts of many workers
-    /// spread.
-    fn seed(id: &WorkerId) -> u64 {
-        use std::hash::{BuildHasher, RandomState};
-        RandomState::new().hash_one(id.as_str())
     }
 
     /// Runs until the worker is gone. `self` is boxed, since a future keeps its arguments twice.
@@ -133,6 +143,7 @@ impl Task {
             () = until(deadline) => Wake::Deadline,
             Ok(()) = self.clock.changed() => Wake::Clock,
             () = self.activity.changed() => Wake::Activity,
+            () = self.gate.changed() => Wake::Others,
         }
     }
 
@@ -145,17 +156,29 @@ impl Task {
                 if let Event::Exited { run, .. } | Event::SpawnFailed { run, .. } = &event.0 {
                     self.ended = self.forget(*run);
                 }
+                if let Event::Spawned { run, .. } = &event.0 {
+                    self.with_live(*run, |live| {
+                        live.permit.take_if(|permit| permit.ends_at_spawn());
+                    });
+                }
                 self.machine.handle(event.0, now)
             }
             Wake::Permit(permit) => {
                 self.permit_request = None;
                 self.permit = permit;
-                self.machine.handle(Event::Admitted, now)
+                // It may be there because packages were installed, which changes the target too.
+                let mut effects = self.follow_target(now);
+                effects.extend(self.machine.handle(Event::Admitted, now));
+                effects
             }
             Wake::Deadline => self.machine.handle(Event::Deadline, now),
             Wake::Clock => self.machine.handle(Event::ClockMoved, now),
             Wake::Phase => self.follow_phase(now),
             Wake::Activity => Vec::new(),
+            Wake::Others => match self.follow_others(now) {
+                Some(effects) => effects,
+                None => return,
+            },
         };
         self.carry_out(effects);
         self.ended = None;
@@ -172,6 +195,9 @@ impl Task {
             Target::Present(spec) => {
                 self.is_gone = false;
                 let schedule = schedule_of(&spec);
+                if self.machine.spec().policy.start != spec.policy.start {
+                    self.runs.iter().for_each(|live| live.expect_line(&spec.policy.start));
+                }
                 self.machine.apply(spec, schedule, now)
             }
         }
@@ -186,7 +212,7 @@ impl Task {
         }
         match phase {
             Phase::Running => Vec::new(),
-            Phase::Stopping | Phase::Killing => self.machine.shut_down(now),
+            Phase::Stopping | Phase::Killing => self.shut_down(now),
         }
     }
 
@@ -195,7 +221,9 @@ impl Task {
         let spec = self.machine.spec();
         // Check the mode anew, as before a launch: this request may come before the observer sees
         // that the file was opened to others.
-        let untrusted = files::open_to_all(&spec.launch.file).or_else(|| spec.untrusted.clone());
+        let is_asked = !spec.accepts_open;
+        let open = is_asked.then(|| files::open_to_all(&spec.launch.file)).flatten();
+        let untrusted = open.or_else(|| spec.untrusted.clone());
         let outcome = self.machine.request(request.command, untrusted, now);
         let answer = match outcome {
             Ok(outcome) => {
@@ -207,6 +235,7 @@ impl Task {
             }
             Err(Refusal::Disabled) => Err(CommandError::Disabled(self.id.clone())),
             Err(Refusal::AlreadyRunning) => Err(CommandError::AlreadyRunning(self.id.clone())),
+            Err(Refusal::NotRunning) => Err(CommandError::NotRunning(self.id.clone())),
             Err(Refusal::Leaving) => Err(CommandError::Unknown(self.id.to_string())),
             Err(Refusal::Untrusted(reason)) => {
                 self.write(Level::Warn, &format!("Worker {} is not started: {reason}", self.id));
@@ -218,22 +247,24 @@ impl Task {
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
+        self.keeper.keep(&self.context, &self.id, self.machine.schedule_mark());
         let mut lines = Vec::new();
         for effect in effects {
             match effect {
-                Effect::AskTurn => self.permit_request = Some(self.context.launch_limiter.ask()),
+                Effect::AskTurn => self.gate.wants_permit = true,
                 Effect::YieldTurn => self.permit = None,
                 Effect::Spawn { run, spec, input } => {
                     lines.push(self.launch(run, &spec, input));
                 }
                 Effect::ShowedLife(run) => self.with_live(run, |live| live.permit = None),
-                Effect::Stop { run, signal, timeout } => self.with_live(run, |live| {
-                    live.stop_request.change(|request| request.stop = Some((signal, timeout)));
+                Effect::Stop { run, policy } => self.with_live(run, |live| {
+                    live.asking = None;
+                    live.stop_request.change(|request| request.stop = Some(policy));
                 }),
-                Effect::Kill(run) => self.with_live(run, |live| {
-                    live.kill();
-                }),
-                Effect::Deliver { run, input } => self.deliver(run, input),
+                Effect::Kill(run) => self.with_live(run, |live| live.kill()),
+                Effect::Probe { run, number, probe } => self.ask(run, number, probe),
+                Effect::Deliver { run, input } => self.deliver(run, Delivery::Input(input)),
+                Effect::Signal { run, signal } => self.deliver(run, Delivery::Signal(signal)),
                 Effect::Log(level, line) => {
                     self.write(level, &line);
                     lines.push(line);
@@ -241,27 +272,32 @@ impl Task {
                 Effect::Gone => self.is_gone = true,
             }
         }
+        self.pass_gate();
         self.publish(lines);
     }
 
     fn launch(&mut self, key: RunKey, spec: &Arc<WorkerSpec>, input: Option<String>) -> String {
         let id = self.context.new_run();
         let stop_request = Arc::new(Latest::new(StopRequest::default()));
-        let inputs = Arc::new(Mailbox::new(INPUTS));
+        let deliveries = Arc::new(Mailbox::new(DELIVERIES));
         let live = LiveRun {
             key,
             id: id.clone(),
             stop_request: Arc::clone(&stop_request),
-            inputs: Arc::clone(&inputs),
+            deliveries: Arc::clone(&deliveries),
+            ready_line: Arc::new(LineWatch::default()),
+            asking: None,
             permit: self.permit.take(),
         };
+        live.expect_line(&spec.policy.start);
+        let ready_line = Arc::clone(&live.ready_line);
         self.runs.push(live);
         let line = format!("Launching worker: {}", self.id);
         self.log.lifecycle(Some(&id), &line);
         tracing::debug!(worker = %self.id, run = %id, "Launching.");
         if spec.lacks_key {
-            let text = format!("Warning: Worker {} starting without OPENAI_API_KEY", self.id);
-            self.log.lifecycle(Some(&id), &text);
+            let text = format!("Worker {} starting without OPENAI_API_KEY", self.id);
+            self.log.lifecycle(Some(&id), &format!("Warning: {text}"));
             // With a placeholder the worker can run: the log says already that the stand-in
             // answers.
             if !spec.launch.env.0.contains_key("OPENAI_API_KEY") {
@@ -275,18 +311,28 @@ impl Task {
             spec: Arc::clone(spec),
             input,
             stop_request,
-            inputs,
+            deliveries,
             events: Arc::clone(&self.run_events),
             activity: Arc::clone(&self.activity),
+            ready_line,
             log: self.log.clone(),
         };
         self.context.tracker.spawn(Box::new(launch).drive());
         line
     }
 
-    fn deliver(&mut self, run: RunKey, input: String) {
+    /// Asks the probe of a run; a question before it is dropped.
+    fn ask(&mut self, run: RunKey, number: u64, probe: Arc<Probe>) {
+        let (context, events) = (Arc::clone(&self.context), Arc::clone(&self.run_events));
+        self.with_live(run, |live| {
+            let id = live.id.clone();
+            live.asking = Some(Asking { context, run, id, number, probe, events }.begin());
+        });
+    }
+
+    fn deliver(&mut self, run: RunKey, delivery: Delivery) {
         let live = self.runs.iter().find(|live| live.key == run);
-        self.stopped_reading = live.is_none_or(|live| live.inputs.try_put(input).is_err());
+        self.stopped_reading = live.is_none_or(|live| live.deliveries.try_put(delivery).is_err());
     }
 
     fn forget(&mut self, run: RunKey) -> Option<RunId> {
@@ -314,7 +360,10 @@ impl Task {
             return;
         }
         let activity = self.activity.get();
-        let view = self.machine.view(self.log.counters(), activity);
+        let mut view = self.machine.view(self.log.counters(), activity);
+        if view.state == State::Starting {
+            view.warnings.extend(self.gate.reason.clone());
+        }
         let board = &self.context.board;
         if lines.is_empty() {
             board.put(view, None);
@@ -347,23 +396,5 @@ async fn granted(permit_request: &mut Option<oneshot::Receiver<Permit>>) -> Opti
     match permit_request {
         Some(turn) => turn.await.ok(),
         None => std::future::pending().await,
-    }
-}
-
-/// The schedule of a spec. The config was checked, so this fails only if the system no longer knows
-/// the time zone; then the worker does not run by the clock, and the log says so.
-fn schedule_of(spec: &WorkerSpec) -> Option<Schedule> {
-    let policy = spec.policy.schedule.as_ref()?;
-    let zone = match &policy.timezone {
-        Some(name) => TimeZone::get(name).map_err(|error| error.to_string()),
-        None => Ok(TimeZone::system()),
-    };
-    let schedule = zone.and_then(|z| Schedule::new(policy, z).map_err(|error| error.to_string()));
-    match schedule {
-        Ok(schedule) => Some(schedule),
-        Err(error) => {
-            tracing::error!(worker = %spec.id, error, "Schedule cannot be followed.");
-            None
-        }
     }
 }

@@ -12,6 +12,7 @@ use std::{
 use super::permissions::{Content, PermissionReport};
 use crate::{
     config::{self, Config, Inputs, Loaded, Override},
+    domain::os_text,
     files::{REMOVED_AFTER, ReadError, Settled, read_settled, state::Draft},
 };
 
@@ -25,6 +26,9 @@ pub struct Source {
     profile: Option<String>,
     overrides: Vec<Override>,
     environment: BTreeMap<String, String>,
+    /// Whether the config has been empty since arcanos started: then that is meant, and stands for
+    /// the defaults.
+    is_empty: bool,
     /// Files that the last config names.
     named: Vec<PathBuf>,
     /// Those of its files in which a secret stands.
@@ -70,11 +74,18 @@ impl Source {
             profile,
             overrides,
             environment,
+            is_empty: false,
             named: Vec::new(),
             secret: Vec::new(),
             seen: None,
             there: RefCell::default(),
         }
+    }
+
+    /// The same, of a config that was empty when arcanos started, or was not.
+    #[must_use]
+    pub fn with_first_text(self, text: &str) -> Self {
+        Self { is_empty: is_empty(text), ..self }
     }
 
     /// A source that has read nothing yet, of the draft if there is one, with the same environment
@@ -88,7 +99,10 @@ impl Source {
             }
             None => (self.file.clone(), self.profile.clone()),
         };
-        Self::new(file, profile, overrides, self.environment.clone())
+        // What a new file says when it is first read is meant.
+        let is_empty = self.is_empty || file != self.file;
+        let source = Self::new(file, profile, overrides, self.environment.clone());
+        Self { is_empty, ..source }
     }
 
     /// The config file, absolute.
@@ -120,7 +134,7 @@ impl Source {
 
     /// Loads the config if anything of it has changed.
     pub fn look(&mut self) -> LoadOutcome {
-        let name = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = os_text::shown_path(Path::new(self.file.file_name().unwrap_or_default()));
         let text = match self.read(&self.file) {
             Ok(Settled::Content(bytes)) => String::from_utf8(bytes).map_err(|error| {
                 let at = error.utf8_error().valid_up_to();
@@ -135,11 +149,15 @@ impl Source {
             Err(error) => Err(format!("{name}: {error}")),
         };
         let text = match text {
-            Ok(text) if text.trim().is_empty() => Err(format!(
-                "{name}: the file is empty; while arcanos runs that is taken for a mistake"
+            Ok(text) if is_empty(&text) && !self.is_empty => Err(format!(
+                "{name}: the file is empty and was not before; while arcanos runs that is taken for \
+                 a mistake"
             )),
             other => other,
         };
+        if text.as_ref().is_ok_and(|text| !is_empty(text)) {
+            self.is_empty = false;
+        }
         let text_digest = digest_of(&text);
         if self.seen == Some(self.with_named(text_digest)) {
             return LoadOutcome::Same;
@@ -166,9 +184,8 @@ impl Source {
             named.borrow_mut().push(path.to_owned());
             match self.read(path) {
                 Ok(Settled::Content(bytes)) => {
-                    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
-                    texts.borrow_mut().push((path.to_owned(), text.clone()));
-                    Ok(Some(text))
+                    texts.borrow_mut().push((path.to_owned(), os_text::kept(&bytes)));
+                    Ok(Some(bytes))
                 }
                 Ok(Settled::Missing) => Ok(None),
                 Ok(Settled::Held) => {
@@ -238,6 +255,11 @@ impl Source {
         }
         hasher.finish()
     }
+}
+
+/// Whether a config says nothing at all.
+fn is_empty(text: &str) -> bool {
+    text.trim().is_empty()
 }
 
 /// The files that contain the value of a secret.

@@ -10,26 +10,20 @@ use std::{
 
 use super::{
     config_source::{ConfigFault, LoadOutcome, Source},
+    lock_file::{self, LockFile},
     permissions::PermissionReport,
+    watches::Watches,
 };
 use crate::{
     config::{Config, Loaded},
     discovery::{Discovered, Listing, Rules, judge},
     domain::{WorkerId, WorkerSpec},
-    files::{
-        ChangedPaths, FileSnapshot, Scan, ScanError, Scanner, Settled, WatchList, read_settled,
-        state::Draft,
-    },
+    engine::runtime::Packages,
+    files::{ChangedPaths, FileSnapshot, Scan, ScanError, Scanner, WatchList, state::Draft},
 };
 
 /// How soon a config that a program still writes to is read again.
 const HELD_PAUSE: Duration = Duration::from_millis(25);
-
-/// The file whose change means that packages must be prepared.
-const LOCK_FILE: &str = "package-lock.json";
-
-/// Largest lock file that is digested; npm's own for a thousand packages are a tenth of it.
-const MAX_LOCK: u64 = 16 << 20;
 
 /// Reads the disk, and remembers what it has read.
 #[derive(Clone)]
@@ -40,19 +34,12 @@ pub(in crate::engine) struct Observer {
     config: Arc<Config>,
     rules: Arc<Rules>,
     judged: Option<Judged>,
+    watches: Watches,
     lock: LockFile,
     /// The identities of the single files as they were last read; `None` if one of them may have
     /// changed since unseen.
     file_snapshot: Option<FileSnapshot>,
     is_fresh: bool,
-}
-
-/// The folder's lock file, as it was last read.
-#[derive(Clone, Default)]
-struct LockFile {
-    path: PathBuf,
-    file_snapshot: FileSnapshot,
-    digest: Option<String>,
 }
 
 /// The last verdicts, and everything they depend on.
@@ -69,8 +56,10 @@ pub(in crate::engine) struct Observation {
     pub(in crate::engine) config: ConfigObservation,
     /// The verdicts; `None` where the folder cannot be judged yet.
     pub(in crate::engine) folder: Option<Result<Discovered, String>>,
-    /// A digest of the folder's lock file, if it has one.
-    pub(in crate::engine) lock: Option<String>,
+    /// The packages that are to be there, if any are.
+    pub(in crate::engine) packages: Option<Packages>,
+    /// The `package.json` that no lock file belongs to.
+    pub(in crate::engine) unlocked: Option<PathBuf>,
     /// Who else may write to the config or read its secrets.
     pub(in crate::engine) permissions: PermissionReport,
     /// How soon to look again, if something has not settled.
@@ -91,14 +80,16 @@ pub(in crate::engine) enum ConfigObservation {
 
 impl Observer {
     pub(in crate::engine) fn new(source: Source, config: Arc<Config>) -> Result<Self, String> {
-        let rules = Rules::compile(&config.discovery).map_err(|error| error.to_string())?;
+        let rules = Rules::of(&config).map_err(|error| error.to_string())?;
         let scanner = Scanner::new(source.base());
+        let watches = Watches::of(&config, source.base());
         Ok(Self {
             source,
             scanner,
             config,
             rules: Arc::new(rules),
             judged: None,
+            watches,
             lock: LockFile::default(),
             file_snapshot: None,
             is_fresh: false,
@@ -140,26 +131,32 @@ impl Observer {
         let directory = &self.config.discovery.directory;
         let changed = changed.without(|path| self.is_of_config(path));
         let folder = self.scanner.scan(&self.rules, directory, Instant::now(), &changed);
+        let settled_in = self.watches.look(Instant::now());
         let watch = self.watch_list(folder.as_ref().ok());
         let wake = folder.as_ref().ok().and_then(|scan| scan.wake);
         // A new config may name further files, which were not read this time.
         let is_whole = self.single_files() == files;
         let is_fresh = file_snapshot.is_fresh() || folder.as_ref().is_ok_and(|scan| scan.fresh);
-        self.is_fresh = is_fresh || !is_whole;
+        self.is_fresh = is_fresh || !is_whole || self.watches.is_fresh();
         let judged = match folder {
-            Ok(scan) => Some(Ok(self.judge(scan.listing, running))),
+            Ok(scan) => {
+                let discovered = self.judge(scan.listing, running);
+                Some(Ok(self.watches.join(discovered, &self.config)))
+            }
             Err(ScanError::Busy(_)) => {
                 look_again = Some(HELD_PAUSE);
                 None
             }
             Err(error) => Some(Err(error.to_string())),
         };
+        self.lock.look(&self.config.discovery.directory, self.source.base());
         self.file_snapshot = (look_again.is_none() && is_whole).then_some(file_snapshot);
         Observation {
             config,
-            lock: self.lock_digest(),
+            packages: self.lock.packages(&self.config.discovery.prepare),
+            unlocked: self.lock.unlocked(&self.config.discovery.prepare),
             permissions: self.source.permissions(),
-            look_again: [look_again, wake].into_iter().flatten().min(),
+            look_again: [look_again, wake, settled_in].into_iter().flatten().min(),
             watch,
             folder: judged,
         }
@@ -169,6 +166,7 @@ impl Observer {
     pub(in crate::engine) fn is_as_left(&self) -> bool {
         self.file_snapshot.as_ref().is_some_and(FileSnapshot::is_unchanged)
             && self.scanner.is_as_left(&self.rules, &self.config.discovery.directory)
+            && self.watches.is_as_left()
     }
 
     /// Whether the last look read something that had changed so lately that another write may hide
@@ -181,7 +179,8 @@ impl Observer {
     /// The files that are read besides those in the folder.
     fn single_files(&self) -> Vec<PathBuf> {
         let config = iter::once(self.source.file().to_path_buf());
-        config.chain(self.source.named().iter().cloned()).chain([self.lock_file()]).collect()
+        let locks = lock_file::watched(&self.config.discovery.directory, self.base());
+        config.chain(self.source.named().iter().cloned()).chain(locks).collect()
     }
 
     /// Whether a path belongs to the config and not to the folder of workers.
@@ -222,8 +221,9 @@ impl Observer {
             ));
             loaded.config.state_directory.clone_from(&self.config.state_directory);
         }
-        if loaded.config.discovery != self.config.discovery {
-            match Rules::compile(&loaded.config.discovery) {
+        let declares_alike = loaded.config.workers == self.config.workers;
+        if loaded.config.discovery != self.config.discovery || !declares_alike {
+            match Rules::of(&loaded.config) {
                 Ok(rules) => self.rules = Arc::new(rules),
                 Err(error) => {
                     let error = error.to_string();
@@ -235,6 +235,7 @@ impl Observer {
             }
         }
         self.config = Arc::new(loaded.config.clone());
+        self.watches.adopt(&self.config, self.source.base());
         ConfigObservation::New(loaded, Arc::clone(&self.config), refused)
     }
 
@@ -249,7 +250,10 @@ impl Observer {
         let directory = &self.config.discovery.directory;
         list.workers(directory, &self.rules, scan);
         self.watch_above(&mut list, directory);
-        list.file(&self.lock_file());
+        self.watches.list(&mut list);
+        let locks = lock_file::watched(directory, self.base());
+        let modules = lock_file::modules(directory, self.base());
+        locks.iter().chain(&modules).for_each(|path| list.file(path));
         list
     }
 
@@ -259,32 +263,6 @@ impl Observer {
         let base = self.source.base();
         let above = path.ancestors().skip(1);
         above.take_while(|f| f.starts_with(base) && *f != base).for_each(|f| list.file(f));
-    }
-
-    fn lock_file(&self) -> PathBuf {
-        self.config.discovery.directory.join(LOCK_FILE)
-    }
-
-    fn lock_digest(&mut self) -> Option<String> {
-        if self.config.discovery.prepare.is_empty() {
-            return None;
-        }
-        let path = self.lock_file();
-        if self.lock.path != path || !self.lock.file_snapshot.is_unchanged() {
-            self.lock = LockFile::read(path);
-        }
-        self.lock.digest.clone()
-    }
-}
-
-impl LockFile {
-    fn read(path: PathBuf) -> Self {
-        let file_snapshot = FileSnapshot::of([path.as_path()]);
-        let digest = match read_settled(&path, MAX_LOCK) {
-            Ok(Settled::Content(bytes)) => Some(crate::discovery::fingerprint(&bytes).to_string()),
-            _ => None,
-        };
-        Self { path, file_snapshot, digest }
     }
 }
 

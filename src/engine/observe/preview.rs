@@ -67,7 +67,7 @@ impl PlanPreview {
         let mut observer = self.observer.anew(draft);
         let deadline = Instant::now() + SETTLE_LIMIT;
         let mut errors = Vec::new();
-        let folder = loop {
+        let (folder, packages) = loop {
             let observation = observer.look(self.actual.clone(), ChangedPaths::Anything);
             match observation.config {
                 ConfigObservation::Same => {}
@@ -85,7 +85,7 @@ impl PlanPreview {
                 .filter(|look_again| Instant::now() + *look_again < deadline)
             {
                 Some(look_again) => thread::sleep(look_again),
-                None => break observation.folder,
+                None => break (observation.folder, observation.packages),
             }
         };
         if let Some(Ok(discovered)) = folder {
@@ -95,6 +95,9 @@ impl PlanPreview {
         let surroundings = Surroundings {
             base: observer.base().to_owned(),
             upstream: self.upstreams.given(&self.config.model.upstream),
+            packages: packages
+                .map(|it| it.installed())
+                .or_else(|| self.desired.packages().cloned()),
         };
         let config = in_force(&self.config, &self.judged_by);
         let next = desired(&config, &self.discovered.candidates, &surroundings, &self.desired);

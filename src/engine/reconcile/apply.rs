@@ -15,6 +15,7 @@ use crate::{
         },
         report::ServerSettings,
     },
+    plan::{Unmatched, unmatched_settings},
 };
 
 impl Reconciler {
@@ -35,7 +36,7 @@ impl Reconciler {
                 self.is_config_changed = true;
                 if self.config == config {
                     // The same values may be written in other words, as `60s` for `1m`.
-                    self.shown = Shown::of(&loaded);
+                    self.show(Shown::of(&loaded));
                     return false;
                 }
                 self.adopt(*loaded, config).await;
@@ -63,8 +64,13 @@ impl Reconciler {
         self.watcher.change(config.discovery.watch);
         self.shared.server.send_replace(Arc::new(ServerSettings::of(&config)));
         self.surroundings.upstream = self.model.follow(&config).await;
-        self.shown = Shown::of(&loaded);
+        self.show(Shown::of(&loaded));
         self.config = config;
+    }
+
+    fn show(&mut self, shown: Shown) {
+        self.changed_keys = self.shown.keys_changed_in(&shown);
+        self.shown = shown;
     }
 
     /// Logs and shows who else may write to the config or read its secrets, whenever that changes.
@@ -84,6 +90,21 @@ impl Reconciler {
         self.permissions = permissions;
     }
 
+    /// Logs and shows which settings are of no worker, whenever that changes.
+    fn report_unmatched(&mut self) {
+        let unmatched = unmatched_settings(&self.config, &self.discovered);
+        for Unmatched { text, .. } in unmatched.iter().filter(|new| !self.unmatched.contains(new)) {
+            tracing::warn!("{text}");
+            self.shared.logs.arcanos(&format!("Warning: {text}"));
+        }
+        // Settings of a worker that is away need nobody.
+        let mistyped: Vec<&str> =
+            unmatched.iter().filter(|u| u.is_mistyped).map(|u| u.text.as_str()).collect();
+        let problem = (!mistyped.is_empty()).then(|| mistyped.join("\n"));
+        self.shared.board.set_problem("workers", problem);
+        self.unmatched = unmatched;
+    }
+
     /// Applies the observation of the folder of workers.
     pub(in crate::engine) fn apply_folder(&mut self, folder: Result<Discovered, String>) {
         match folder {
@@ -91,6 +112,7 @@ impl Reconciler {
                 self.folder_error = None;
                 self.discovered = discovered;
                 self.judged_by = Arc::clone(&self.config);
+                self.report_unmatched();
             }
             Err(error) => {
                 if self.folder_error.as_ref() != Some(&error) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::reconciler::Reconciler;
+use super::{effective::named, reconciler::Reconciler};
 use crate::{
     domain::{Generation, PlanList, PlanSummary, ReloadReport, ReloadResult, Stamp},
     engine::report::{ConfigReport, DiscoveryReport},
@@ -22,11 +22,12 @@ impl Reconciler {
         }
         self.publish();
         let is_config_changed = std::mem::take(&mut self.is_config_changed);
+        let keys = std::mem::take(&mut self.changed_keys);
         let report = self.report(plan);
         if is_config_changed || is_change {
             self.announce(&report);
             if is_config_changed && !is_start && report.result == ReloadResult::Applied {
-                let text = format!("Config applied: {}", counted(&report));
+                let text = format!("Config applied: {}{}", counted(&report), names(&report, &keys));
                 tracing::info!("{text}");
                 self.shared.logs.arcanos(&text);
             }
@@ -125,4 +126,24 @@ fn counted(report: &ReloadReport) -> String {
         count(PlanList::Updated),
         report.plan.unchanged
     )
+}
+
+/// The keys that changed, and the workers that something follows for.
+fn names(report: &ReloadReport, keys: &[String]) -> String {
+    let mut parts = Vec::new();
+    if !keys.is_empty() {
+        parts.push(format!("; changed {}", named(keys)));
+    }
+    for (word, list) in [
+        ("started", PlanList::Started),
+        ("stopped", PlanList::Stopped),
+        ("restarted", PlanList::Restarted),
+        ("updated", PlanList::Updated),
+    ] {
+        let workers = report.plan.list(list);
+        if !workers.is_empty() {
+            parts.push(format!("; {word} {}", named(&workers)));
+        }
+    }
+    parts.concat()
 }

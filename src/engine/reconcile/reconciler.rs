@@ -35,10 +35,10 @@ use crate::{
             preview::{SETTLE_LIMIT, in_force},
             thread::{ObserverThread, PollSchedule},
         },
-        runtime::Packages,
+        runtime::{Packages, Preparation},
     },
     files::{ChangedPaths, WatchList, Watcher, logs::Logs},
-    plan::{Action, Desired, Surroundings, desired, reconcile},
+    plan::{Action, Desired, Surroundings, Unmatched, desired, reconcile},
     timer::until,
 };
 
@@ -84,14 +84,20 @@ pub(in crate::engine) struct Reconciler {
     pub(in crate::engine) folder_error: Option<String>,
     /// The permissions of the config's files, as they were last logged.
     pub(in crate::engine) permissions: PermissionReport,
+    /// Settings of workers that are not there, as they were last logged.
+    pub(in crate::engine) unmatched: Vec<Unmatched>,
     /// Whether the config has changed, for better or worse, since the last report: people who edit
     /// it want an answer even if nothing follows from the edit.
     pub(in crate::engine) is_config_changed: bool,
+    /// The keys that the last config changed, until they are reported.
+    pub(in crate::engine) changed_keys: Vec<String>,
     pub(in crate::engine) on_config: OnConfig,
     pub(in crate::engine) last_reload: Option<ReloadReport>,
     /// Each pass that changed something or failed, newest first.
     pub(in crate::engine) reloads: VecDeque<Arc<ReloadReport>>,
     pub(in crate::engine) look_again: Option<Duration>,
+    /// The `package.json` without a lock file that was logged.
+    pub(in crate::engine) unlocked: Option<PathBuf>,
 }
 
 /// What woke the loop.
@@ -142,7 +148,8 @@ impl Reconciler {
             file,
             events: watcher.subscribe(),
             watcher,
-            surroundings: Surroundings { base, upstream },
+            surroundings: Surroundings { base, upstream, packages: None },
+            unlocked: None,
             model,
             discovered: Discovered::default(),
             judged_by,
@@ -152,6 +159,8 @@ impl Reconciler {
             refused: None,
             folder_error: None,
             permissions: PermissionReport::default(),
+            changed_keys: Vec::new(),
+            unmatched: Vec::new(),
             is_config_changed: false,
             on_config,
             last_reload: None,
@@ -196,6 +205,7 @@ impl Reconciler {
     /// file that is missing counts as removed only after a while, since editors save by moving
     /// files.
     async fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
+        self.shared.runtime.retry_packages();
         let mut report = self.pass(ChangedPaths::Anything).await;
         let deadline = Instant::now() + SETTLE_LIMIT;
         while let Some(look_again) =
@@ -248,22 +258,33 @@ impl Reconciler {
         }
         self.report_permissions(observation.permissions);
         self.watch(&observation.watch);
-        self.prepare(observation.lock);
-        let plan = self.act();
+        self.say_unlocked(observation.unlocked);
+        let preparation = self.prepare(observation.packages);
+        let plan = self.act(preparation);
+        self.shared.runtime.admit();
         self.finish(is_new, plan)
     }
 
     /// Compares what should run with what does, and makes the runtime follow.
-    fn act(&mut self) -> PlanSummary {
+    fn act(&mut self, preparation: Preparation) -> PlanSummary {
         let candidates = &self.discovered.candidates;
         let config = in_force(&self.config, &self.judged_by);
-        let next = desired(&config, candidates, &self.surroundings, &self.desired);
-        let plan = reconcile(&next, &self.shared.runtime.observe(), &self.desired);
+        let mut next = desired(&config, candidates, &self.surroundings, &self.desired);
+        let running = self.shared.runtime.observe();
+        if preparation == Preparation::UnderWay {
+            next.hold(&running);
+        }
+        let plan = reconcile(&next, &running, &self.desired);
         self.desired = next;
         for entry in plan.summary.entries.iter().filter(|entry| entry.is_new()) {
             if let Some(spec) = self.desired.workers.get(&entry.worker) {
                 let file = spec.file.display();
-                self.shared.logs.arcanos(&format!("Found OpenAI SDK worker: {file}"));
+                let rule = config.discovery.rules.iter().find(|rule| rule.name == spec.rule);
+                let kind = match rule.is_some_and(|rule| !rule.imports.is_empty()) {
+                    true => "OpenAI SDK worker",
+                    false => "worker",
+                };
+                self.shared.logs.arcanos(&format!("Found {kind}: {file}"));
             }
         }
         for action in plan.actions {
@@ -287,14 +308,30 @@ impl Reconciler {
         self.shared.board.set_problem("discovery.watch", self.watcher.problem());
     }
 
-    fn prepare(&mut self, lock: Option<String>) {
-        let discovery = &self.config.discovery;
-        if let Some(digest) = lock {
-            self.shared.runtime.prepare(Packages {
-                command: discovery.prepare.clone(),
-                folder: discovery.directory.clone(),
-                digest,
-            });
+    /// Has packages installed. Once they are, runs on others are replaced; if that fails, they are
+    /// kept.
+    fn prepare(&mut self, packages: Option<Packages>) -> Preparation {
+        let installed = packages.as_ref().map(Packages::installed);
+        let preparation = self.shared.runtime.prepare(packages);
+        // At the start nothing runs yet that could be kept.
+        let is_settled = preparation == Preparation::Done || self.generation == Generation(0);
+        if let Some(installed) = installed.filter(|_| is_settled) {
+            self.surroundings.packages = Some(installed);
         }
+        preparation
+    }
+
+    /// Logs once that packages have no lock file, and so are not installed.
+    fn say_unlocked(&mut self, unlocked: Option<PathBuf>) {
+        if let Some(manifest) = unlocked.as_ref().filter(|_| self.unlocked != unlocked) {
+            let text = format!(
+                "`{}` has no lock file beside it, so its packages are not installed; run \
+                 `npm install` there once, or the like, and keep the lock file",
+                manifest.display()
+            );
+            tracing::warn!("{text}");
+            self.shared.logs.arcanos(&format!("Warning: {text}"));
+        }
+        self.unlocked = unlocked;
     }
 }

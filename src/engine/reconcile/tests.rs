@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use self::fake::{Call, Fake};
 use crate::{
-    domain::{ReloadReport, ReloadResult},
+    domain::{Concurrency, ReloadReport, ReloadResult},
     engine::{
         observe::config_source::{LoadOutcome, Source},
         start::{Engine, Options},
@@ -45,7 +45,8 @@ impl Site {
             fs::write(base.join("workers").join(name), text).expect("a new file");
         }
         let file = base.join("arcanos.toml");
-        let mut source = Source::new(file, None, Vec::new(), BTreeMap::new());
+        let mut source =
+            Source::new(file, None, Vec::new(), BTreeMap::new()).with_first_text(config);
         let LoadOutcome::Loaded(loaded) = source.look() else { panic!("a good config") };
         let redactor = Redactor::new(&[], &[]).expect("nothing to compile");
         let runtime = Arc::new(Fake::default());
@@ -80,6 +81,19 @@ impl Site {
 }
 
 #[tokio::test]
+async fn an_empty_config_is_the_defaults_at_start_and_a_mistake_once_it_was_not_empty() {
+    let site = Site::start("", &[]).await;
+    assert_eq!(site.reload().await.result, ReloadResult::Applied);
+    site.write("arcanos.toml", CONFIG);
+    assert_eq!(site.reload().await.result, ReloadResult::Applied);
+    site.write("arcanos.toml", "\n");
+    let report = site.reload().await;
+    assert_eq!(report.result, ReloadResult::Rejected);
+    assert!(report.errors[0].contains("the file is empty"), "{:?}", report.errors);
+    site.engine.shut_down().await;
+}
+
+#[tokio::test]
 async fn a_dropped_file_becomes_a_worker_without_being_asked_for() {
     let site = Site::start(CONFIG, &[]).await;
     site.reload().await;
@@ -108,7 +122,7 @@ async fn an_edit_gives_the_worker_another_launch_and_no_edit_gives_none() {
     let calls = site.runtime.calls();
     assert_eq!(calls[n_calls..], [Call::Ensure(after)], "the other worker is left alone");
     // The log once took an edit of a file whose name begins with "new" for a new worker.
-    assert_eq!(site.count_in_log("Found OpenAI SDK worker: new.sh").await, 1);
+    assert_eq!(site.count_in_log("Found worker: new.sh").await, 1);
 }
 
 #[tokio::test]
@@ -148,7 +162,7 @@ async fn concurrency_and_packages_reach_the_runtime() {
     site.write("arcanos.toml", &format!("start.concurrency = 3\n{config}"));
     site.reload().await;
     let calls = site.runtime.calls();
-    assert!(calls.contains(&Call::Concurrency(Some(3))), "{calls:?}");
+    assert!(calls.contains(&Call::Concurrency(Concurrency::AtMost(3))), "{calls:?}");
     let packages = calls.iter().find_map(|call| match call {
         Call::Prepare(packages) => Some(packages.clone()),
         _ => None,

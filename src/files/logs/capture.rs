@@ -17,11 +17,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{domain::RunId, timer::until};
+use crate::{domain::RunId, text::LineFinder, timer::until};
 
 use super::{
     chunk::{BUFFER, Chunk, Text},
     line::Stream,
+    line_watch::LineWatch,
     partial_secret::PartialSecret,
     shared::now,
     worker_log::WorkerLog,
@@ -51,20 +52,27 @@ enum Pipe {
     Closed,
 }
 
+/// Where captured lines come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The pipe's name.
+    pub stream: Stream,
+    /// The run that writes them.
+    pub run: &'a RunId,
+    /// Cancelled once the run has ended.
+    pub ended: &'a CancellationToken,
+    /// Who waits for one of them.
+    pub watch: Option<&'a LineWatch>,
+}
+
 impl WorkerLog {
     /// Reads everything from this pipe until all its writers have closed it.
     ///
     /// Once `ended` is cancelled it takes what is there, for at most 200 ms, and is done. A last
     /// line without an end is kept.
-    pub async fn capture(
-        &self,
-        pipe: OwnedFd,
-        stream: Stream,
-        run: &RunId,
-        ended: &CancellationToken,
-    ) {
+    pub async fn capture(&self, pipe: OwnedFd, source: Source<'_>) {
         match pipe::Receiver::from_owned_fd(pipe) {
-            Ok(pipe) => Intake::new(self, stream, run, ended).take_all(pipe).await,
+            Ok(pipe) => Intake::new(self, source).take_all(pipe).await,
             Err(error) => {
                 tracing::error!(worker = %self.id, %error, "Output of a worker cannot be read.");
             }
@@ -75,8 +83,9 @@ impl WorkerLog {
 /// What was read from a pipe and is not passed on yet.
 struct Intake<'a> {
     log: &'a WorkerLog,
-    stream: Stream,
-    run: &'a RunId,
+    source: Source<'a>,
+    /// What the watch has seen of the current line.
+    finder: LineFinder,
     /// Invariant: holds no whole line between two reads, but for one that may belong to a
     /// secret of several lines.
     buffer: Vec<u8>,
@@ -89,27 +98,19 @@ struct Intake<'a> {
     waiting: Option<(Instant, Instant)>,
     /// When the pipe is left; `None` while its run lives.
     close_at: Option<Instant>,
-    /// Cancelled once the run has ended.
-    ended: &'a CancellationToken,
 }
 
 impl<'a> Intake<'a> {
-    fn new(
-        log: &'a WorkerLog,
-        stream: Stream,
-        run: &'a RunId,
-        ended: &'a CancellationToken,
-    ) -> Self {
+    fn new(log: &'a WorkerLog, source: Source<'a>) -> Self {
         Self {
             log,
-            stream,
-            run,
+            source,
+            finder: LineFinder::default(),
             buffer: Vec::new(),
             partial_secret: PartialSecret::default(),
             begun: 0,
             waiting: None,
             close_at: None,
-            ended,
         }
     }
 
@@ -121,7 +122,7 @@ impl<'a> Intake<'a> {
                 // Cancel-safe: readiness stays until it is used.
                 ready = pipe.readable() => Event::Readable(ready),
                 // Cancel-safe: a token that is cancelled stays so.
-                () = self.ended.cancelled(), if self.close_at.is_none() => Event::Ended,
+                () = self.source.ended.cancelled(), if self.close_at.is_none() => Event::Ended,
                 // Cancel-safe: the deadline is computed again.
                 () = until(due) => Event::Due,
             };
@@ -136,13 +137,14 @@ impl<'a> Intake<'a> {
                 Event::Ended => {}
                 Event::Due => self.pass_unfinished().await,
             }
-            if self.close_at.is_none() && self.ended.is_cancelled() {
+            if self.close_at.is_none() && self.source.ended.is_cancelled() {
                 self.close_at = Some(Instant::now() + DRAIN);
             }
             if self.close_at.is_some_and(|at| at <= Instant::now()) {
                 break;
             }
         }
+        self.look_at_unfinished();
         self.pass(self.buffer.len()).await;
         if self.begun > 0 {
             // The last line has no newline to be counted by.
@@ -159,6 +161,7 @@ impl<'a> Intake<'a> {
             Ok(0) => Pipe::Closed,
             Ok(n) => {
                 self.log.known.counters.bytes.fetch_add(n as u64, Ordering::Relaxed);
+                self.look(before);
                 self.take_in(before).await;
                 Pipe::Open
             }
@@ -199,6 +202,7 @@ impl<'a> Intake<'a> {
         if self.due().is_none_or(|at| Instant::now() < at) {
             return;
         }
+        self.look_at_unfinished();
         let redactor = Arc::clone(&self.log.shared().view().redactor);
         let held = redactor.held_back(&self.buffer);
         self.pass(self.buffer.len() - held).await;
@@ -209,6 +213,23 @@ impl<'a> Intake<'a> {
         }
         self.waiting = None;
         self.rest();
+    }
+
+    /// Shows the bytes from `new` on to who waits for a line.
+    fn look(&mut self, new: usize) {
+        let Some(watch) = self.source.watch.filter(|watch| watch.is_open()) else {
+            // A watch that opens later sees lines that begin later.
+            self.finder = LineFinder::default();
+            return;
+        };
+        watch.look(|pattern| self.finder.take(&self.buffer[new..], pattern));
+    }
+
+    /// Shows a line that may have no end to who waits for it: a prompt, or the last words of a run.
+    fn look_at_unfinished(&self) {
+        if let Some(watch) = self.source.watch.filter(|watch| watch.is_open()) {
+            watch.look(|pattern| self.finder.unfinished(pattern));
+        }
     }
 
     /// When the current line has waited long enough.
@@ -239,8 +260,8 @@ impl<'a> Intake<'a> {
         let chunk = Chunk {
             ends,
             worker: Some(self.log.id.clone()),
-            stream: self.stream,
-            run: Some(self.run.clone()),
+            stream: self.source.stream,
+            run: Some(self.source.run.clone()),
             at: now(),
             begun: mem::replace(&mut self.begun, begun),
             text,
@@ -261,7 +282,7 @@ impl<'a> Intake<'a> {
         match self.close_at {
             Some(at) => sleep_until(at).await,
             None => {
-                self.ended.cancelled().await;
+                self.source.ended.cancelled().await;
                 sleep(DRAIN).await;
             }
         }

@@ -21,7 +21,7 @@ use super::{
     line::{LogLine, Stream},
     query::TailQuery,
     queue::Job,
-    recall::Recall,
+    recall::{MAX_READ, ROTATED_READ, Recall},
     shared::{Handle, Shared},
     worker_log::WorkerLog,
     writer::Writer,
@@ -174,6 +174,9 @@ impl Logs {
             query: TailQuery { lines: query.lines - lines.len(), ..*query },
             before: newest.oldest,
             max_line: view.max_line,
+            redactor: Arc::clone(&view.redactor),
+            max_read: MAX_READ,
+            rotated: ROTATED_READ,
         };
         // The disk may hang, and this must not hang with it.
         let older = spawn_blocking(move || recall.lines()).await.unwrap_or_default();

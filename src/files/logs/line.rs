@@ -47,9 +47,9 @@ impl Stream {
         }
     }
 
-    /// Whether somebody who asked for `wanted` sees it; without a wish, lifecycle and output.
+    /// Whether somebody who asked for `wanted` sees it; without a wish, all is seen.
     pub(super) fn is_wanted(self, wanted: Option<Self>) -> bool {
-        wanted.map_or(self != Self::Activity, |wanted| wanted == self)
+        wanted.is_none_or(|wanted| wanted == self)
     }
 }
 

@@ -8,14 +8,14 @@ use crate::domain::Stamp;
 pub struct TailQuery {
     /// How many, at most.
     pub lines: usize,
-    /// Of which stream; `None` is lifecycle and output.
+    /// Of which stream; `None` is all of them.
     pub stream: Option<Stream>,
     /// From this moment on.
     pub since: Option<Stamp>,
 }
 
 impl TailQuery {
-    /// The last lines of lifecycle and output, so many.
+    /// The last lines of all streams, so many.
     #[must_use]
     pub const fn last(lines: usize) -> Self {
         Self { lines, stream: None, since: None }

@@ -9,6 +9,7 @@ use std::{
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use memchr::memrchr;
@@ -17,7 +18,7 @@ use serde::Deserialize;
 
 use crate::{
     domain::{Stamp, WorkerId},
-    text::{escape, shown},
+    text::{Redactor, escape, shown},
 };
 
 use super::{
@@ -26,8 +27,12 @@ use super::{
     query::TailQuery,
 };
 
-/// Bytes that are read in all, at most.
-const MAX_READ: u64 = 1024 * 1024;
+/// Bytes that are read in all, at most, while arcanos runs: the latest lines are in memory, and
+/// whoever asks waits.
+pub(super) const MAX_READ: u64 = 1024 * 1024;
+
+/// Rotated files that are read while arcanos runs.
+pub(super) const ROTATED_READ: u32 = 1;
 
 /// Bytes that are read first: enough for the usual fifty lines.
 const FIRST_READ: u64 = 64 * 1024;
@@ -45,18 +50,22 @@ pub(super) struct Recall {
     pub(super) before: Option<Stamp>,
     /// Bytes of a line that are shown.
     pub(super) max_line: usize,
+    /// Takes the secrets out of what workers appended themselves.
+    pub(super) redactor: Arc<Redactor>,
+    /// Bytes that are read in all, at most.
+    pub(super) max_read: u64,
+    /// How many rotated files are read beside the log.
+    pub(super) rotated: u32,
 }
 
 impl Recall {
     /// The lines, oldest first; those that cannot be read are none.
     pub(super) fn lines(&self) -> Vec<LogLine> {
         let mut lines = Vec::new();
-        let mut left = MAX_READ;
-        let mut rotated = self.session.clone().into_os_string();
-        rotated.push(".1");
-        for path in [&self.session, &PathBuf::from(rotated)] {
+        let mut left = self.max_read;
+        for path in files(&self.session, self.rotated) {
             let missing = self.query.lines - lines.len();
-            let Ok((found, read)) = self.lines_of(path, missing, left) else {
+            let Ok((found, read)) = self.lines_of(&path, missing, left) else {
                 continue;
             };
             lines.splice(0..0, found);
@@ -70,17 +79,11 @@ impl Recall {
 
     /// At most so many lines of the file's last bytes, and how many bytes that took.
     fn lines_of(&self, path: &Path, most: usize, left: u64) -> io::Result<(Vec<LogLine>, u64)> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-        let found = file.metadata()?;
-        if !found.is_file() {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
+        let (file, length) = open(path)?;
         let mut size = FIRST_READ.min(left);
         loop {
-            let start = found.len().saturating_sub(size);
-            let mut bytes = vec![0; usize::try_from(found.len() - start).unwrap_or(0)];
-            file.read_exact_at(&mut bytes, start)?;
+            let start = length.saturating_sub(size);
+            let bytes = read_from(&file, start, length)?;
             let lines = self.pick(whole_lines(&bytes, start), most);
             if lines.len() == most || start == 0 || size == left {
                 return Ok((lines, bytes.len() as u64));
@@ -121,8 +124,8 @@ impl Recall {
         let (at, rest) = split(rest, b"] [")?;
         let (label, text) = split(rest, b"] ")?;
         let worker = self.worker(std::str::from_utf8(label).ok()?)?;
-        // Cut when it was written, but for lines that workers appended themselves.
-        let text = shown(text, self.max_line.saturating_add(64));
+        // Redacted and cut when it was written, but for lines that workers appended themselves.
+        let text = shown(&self.redactor.redact(text), self.max_line.saturating_add(64));
         Some(LogLine {
             at: stamp(std::str::from_utf8(at).ok()?)?,
             worker,
@@ -140,7 +143,7 @@ impl Recall {
             "activity" => Stream::Activity,
             _ => Stream::Lifecycle,
         };
-        let text = escape(line.message.as_bytes()).into_owned();
+        let text = escape(&self.redactor.redact(line.message.as_bytes())).into_owned();
         Some(LogLine { at: stamp(&line.ts)?, worker, stream: Some(stream), run: None, text })
     }
 
@@ -168,8 +171,36 @@ struct Json<'a> {
     message: Cow<'a, str>,
 }
 
+/// A log and its rotated files, the newest first.
+pub(super) fn files(log: &Path, rotated: u32) -> impl Iterator<Item = PathBuf> {
+    let older = (1..=rotated).map(|n| {
+        let mut name = log.as_os_str().to_owned();
+        name.push(format!(".{n}"));
+        name.into()
+    });
+    std::iter::once(log.to_owned()).chain(older)
+}
+
+/// Opens a regular file, and says how long it is.
+pub(super) fn open(path: &Path) -> io::Result<(File, u64)> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let found = file.metadata()?;
+    match found.is_file() {
+        true => Ok((file, found.len())),
+        false => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+/// The bytes of a file from `start` to `end`.
+pub(super) fn read_from(file: &File, start: u64, end: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(0)];
+    file.read_exact_at(&mut bytes, start)?;
+    Ok(bytes)
+}
+
 /// The bytes without a first line that began before them.
-fn whole_lines(bytes: &[u8], start: u64) -> &[u8] {
+pub(super) fn whole_lines(bytes: &[u8], start: u64) -> &[u8] {
     if start == 0 {
         return bytes;
     }

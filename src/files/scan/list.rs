@@ -68,7 +68,7 @@ pub(super) fn list(rules: &Rules, directory: &Path) -> Result<List, ScanError> {
     if !metadata.is_dir() {
         return Err(ScanError::NotFolder(directory.to_path_buf()));
     }
-    if anyone_may_write(|| canonical.clone(), metadata.mode()) {
+    if !rules.accepts_open() && anyone_may_write(|| canonical.clone(), metadata.mode()) {
         return Err(ScanError::Open(directory.to_path_buf()));
     }
     let has_reliable_times = has_reliable_times(&canonical);

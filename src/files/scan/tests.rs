@@ -287,6 +287,32 @@ fn what_anyone_may_write_to_starts_nothing_and_keeps_what_runs() {
 }
 
 #[test]
+fn what_anyone_may_write_to_runs_with_a_warning_where_that_is_accepted() {
+    let mut site = Site::new();
+    site.write("a.js", SDK);
+    site.write("b.js", SDK);
+    let allow =
+        |path: PathBuf, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    allow(site.at("a.js"), 0o666);
+    let scan = site.settled();
+    assert_eq!(site.ids(&scan), ["b"]);
+    site.rules = site::lenient_rules();
+    let warned = |scan: &Scan, file: &str| {
+        let warnings = &scan.listing.files[Path::new(file)].warnings;
+        warnings.iter().any(|warning| warning.contains("anyone may write"))
+    };
+    for _ in 0..2 {
+        let scan = site.settled();
+        assert_eq!(site.ids(&scan), ["a", "b"]);
+        assert_eq!((warned(&scan, "a.js"), warned(&scan, "b.js")), (true, false));
+    }
+    allow(site.workers(), 0o777);
+    let scan = site.settled();
+    assert_eq!(site.ids(&scan), ["a", "b"]);
+    assert!(warned(&scan, "b.js"), "its folder is open now");
+}
+
+#[test]
 fn the_sticky_bit_is_enough_for_a_folder_above_and_not_for_one_that_is_read() {
     let mut site = Site::new();
     site.write("a.js", "import '../lib/util.js'; import 'openai'");

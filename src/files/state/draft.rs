@@ -13,7 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{StateDir, StateError};
-use crate::config::Override;
+use crate::{config::Override, domain::os_text};
 
 /// Digits of a draft's name.
 const DIGITS: usize = 16;
@@ -22,6 +22,7 @@ const DIGITS: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
     /// Its file, absolute.
+    #[serde(with = "os_text")]
     pub config: PathBuf,
     /// The profile to read it by; `None` is the one that the running arcanos was given.
     pub profile: Option<String>,

@@ -1,10 +1,10 @@
 //! The lock on a state directory: one arcanos at a time holds it.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::PathBuf,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -14,7 +14,11 @@ use rustix::{
     io::Errno,
 };
 
-use super::{FILE_MODE, StateDir, StateError, failed, record::Identity};
+use super::{
+    FILE_MODE, Instance, StateDir, StateError, failed,
+    guard::{self, Guard},
+    record::Identity,
+};
 
 const NAME: &str = "lock";
 
@@ -40,13 +44,14 @@ pub enum LockError {
     State(#[from] StateError),
 }
 
-/// The lock on a state directory, held as long as this lives.
+/// The lock on a state directory, held as long as this lives: the file and the guard.
 ///
-/// Workers do not inherit it (the descriptor is closed on exec), so it is free as soon as
+/// Workers do not inherit it (the descriptors are closed on exec), so it is free as soon as
 /// arcanos is gone, however that came.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    pub(super) guard: Guard,
 }
 
 impl Drop for Lock {
@@ -56,33 +61,75 @@ impl Drop for Lock {
     }
 }
 
+/// Who keeps the lock from being taken.
+struct Holder {
+    pid: u32,
+    /// Whether it has said itself that it runs here; otherwise it may be on its way out.
+    is_known: bool,
+}
+
 impl StateDir {
     /// Takes the lock, and writes who holds it into its file.
     ///
-    /// Of many that try at once exactly one has it. Blocks for half a second at most.
+    /// Of many that try at once exactly one has it. A record of an arcanos that is alive counts
+    /// like the lock, which may have been removed: its runs must not be ended. Blocks for half a
+    /// second at most.
     ///
     /// # Errors
     /// [`LockError::Held`] names the holder.
     pub fn lock(&self) -> Result<Lock, LockError> {
-        let (mut file, path) = self.open_lock()?;
         let deadline = Instant::now() + HOLDER_WAIT;
         loop {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                Err(Errno::WOULDBLOCK) => {
-                    let holder = holder(&mut file);
-                    let is_known = holder.as_ref().is_some_and(Identity::is_alive);
-                    if is_known || Instant::now() >= deadline {
-                        return Err(LockError::Held { pid: holder.map_or(0, |h| h.pid) });
-                    }
-                    thread::sleep(RETRY_PAUSE);
+            match self.try_lock()? {
+                Ok(lock) => {
+                    self.adopt_records()?;
+                    return Ok(lock);
                 }
-                Err(errno) => return Err(failed("lock", &path, errno.into()).into()),
+                Err(holder) if holder.is_known || Instant::now() >= deadline => {
+                    return Err(LockError::Held { pid: holder.pid });
+                }
+                Err(_) => thread::sleep(RETRY_PAUSE),
             }
         }
-        let mut lock = Lock { file };
-        lock.sign().map_err(|e| failed("write", &path, e))?;
-        Ok(lock)
+    }
+
+    fn try_lock(&self) -> Result<Result<Lock, Holder>, StateError> {
+        let guard = Guard::take(self.path());
+        let file = match self.lock_file()? {
+            Ok(file) => file,
+            Err(holder) => return Ok(Err(holder)),
+        };
+        let guard = match guard {
+            Ok(guard) => guard,
+            Err(held) => return Ok(Err(Holder { pid: held.pid, is_known: false })),
+        };
+        let living = self.read_instance()?.filter(Instance::is_alive);
+        if let Some(living) = living.filter(|living| living.pid != std::process::id()) {
+            return Ok(Err(Holder { pid: living.pid, is_known: false }));
+        }
+        let mut lock = Lock { file, guard };
+        lock.sign().map_err(|e| failed("write", &self.file(NAME), e))?;
+        Ok(Ok(lock))
+    }
+
+    /// Locks the file.
+    fn lock_file(&self) -> Result<Result<File, Holder>, StateError> {
+        let (mut file, path) = self.open_lock()?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Ok(file)),
+            Err(Errno::WOULDBLOCK) => {
+                let holder = holder(&mut file);
+                let is_known = holder.as_ref().is_some_and(Identity::is_alive);
+                Ok(Err(Holder { pid: holder.map_or(0, |h| h.pid), is_known }))
+            }
+            Err(errno) => Err(failed("lock", &path, errno.into())),
+        }
+    }
+
+    /// Whether an arcanos runs at this place, even if the directory or the lock's file is gone.
+    #[must_use]
+    pub fn is_guarded(path: &Path) -> bool {
+        guard::is_held(path)
     }
 
     /// Whether an arcanos has the lock now.
@@ -120,6 +167,32 @@ impl StateDir {
 }
 
 impl Lock {
+    /// Takes the lock again at the directory's place where its file is no longer there, or is
+    /// another one. Returns whether that was so.
+    pub(super) fn renew(&mut self, state: &StateDir) -> Result<bool, LockError> {
+        let mut is_changed = false;
+        if !self.guard.is_of(state.path()) {
+            // The folder above was replaced.
+            let guard = Guard::take(state.path());
+            self.guard = guard.map_err(|held| LockError::Held { pid: held.pid })?;
+            is_changed = true;
+        }
+        let path = state.file(NAME);
+        let ours = self.file.metadata().map_err(|e| failed("look at", &path, e))?;
+        let found = fs::symlink_metadata(&path).ok();
+        let is_ours = |found: &fs::Metadata| (found.dev(), found.ino()) == (ours.dev(), ours.ino());
+        if found.as_ref().is_some_and(is_ours) {
+            return Ok(is_changed);
+        }
+        if found.is_some_and(|found| found.is_symlink()) {
+            fs::remove_file(&path).map_err(|e| failed("remove", &path, e))?;
+        }
+        let locked = state.lock_file()?;
+        self.file = locked.map_err(|holder| LockError::Held { pid: holder.pid })?;
+        self.sign().map_err(|e| failed("write", &path, e))?;
+        Ok(true)
+    }
+
     fn sign(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
         self.file.seek(SeekFrom::Start(0))?;

@@ -13,7 +13,11 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{StateDir, StateError, failed};
-use crate::procfs::{self, Stat};
+use crate::{
+    domain::{ScheduleMark, WorkerId, os_text},
+    procfs::{self, Stat},
+    sync::lock,
+};
 
 const INSTANCE: &str = "instance.json";
 const LAST_INSTANCE: &str = "last_instance.json";
@@ -34,7 +38,21 @@ pub struct Instance {
     /// Where its status server listens; `None` without one.
     pub address: Option<SocketAddr>,
     /// Its config file, absolute.
+    #[serde(with = "os_text")]
     pub config: PathBuf,
+}
+
+/// What a folder's packages were installed for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// A digest of the lock file.
+    pub digest: String,
+    /// The command that installed them.
+    pub command: Vec<String>,
+    /// The major version of Node; `None` where there was no Node.
+    pub node: Option<String>,
+    /// Whether the command left a `node_modules` there.
+    pub has_modules: bool,
 }
 
 impl Instance {
@@ -76,7 +94,7 @@ impl StateDir {
         if self.read_instance()?.is_some_and(|earlier| earlier.id != instance.id) {
             self.retire_instance()?;
         }
-        self.write_record(INSTANCE, instance)
+        self.keep_record(INSTANCE, instance)
     }
 
     /// Says that none runs here any more: its record becomes the last one.
@@ -85,6 +103,11 @@ impl StateDir {
     /// The file cannot be renamed. That there is none is no error.
     pub fn retire_instance(&self) -> Result<(), StateError> {
         let path = self.file(INSTANCE);
+        // Held until the file is renamed too: the keeper would write it again.
+        let mut records = lock(&self.records);
+        if let Some(record) = records.remove(INSTANCE) {
+            records.insert(LAST_INSTANCE.to_owned(), record);
+        }
         match fs::rename(&path, self.file(LAST_INSTANCE)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(failed("rename", &path, error))
@@ -108,27 +131,90 @@ impl StateDir {
         }
     }
 
-    /// The digest of the lock file that this folder was last prepared for.
+    /// What this folder was last prepared for.
     ///
     /// # Errors
     /// The file is there and cannot be read.
-    pub fn prepared(&self, folder: &Path) -> Result<Option<String>, StateError> {
+    pub fn prepared(&self, folder: &Path) -> Result<Option<Prepared>, StateError> {
         let mut all = self.all_prepared()?;
-        Ok(all.remove(&*folder.to_string_lossy()))
+        Ok(all.remove(&os_text::kept_path(folder)))
     }
 
-    /// Remembers the digest of the lock file that this folder is prepared for.
+    /// Remembers what this folder is prepared for.
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub fn set_prepared(&self, folder: &Path, digest: &str) -> Result<(), StateError> {
+    pub fn set_prepared(&self, folder: &Path, prepared: Prepared) -> Result<(), StateError> {
         let mut all = self.all_prepared()?;
-        all.insert(folder.to_string_lossy().into_owned(), digest.to_owned());
-        self.write_record(PREPARED, &all)
+        all.insert(os_text::kept_path(folder), prepared);
+        self.keep_record(PREPARED, &all)
     }
 
-    fn all_prepared(&self) -> Result<BTreeMap<String, String>, StateError> {
+    /// Forgets what this folder was prepared for: a preparation begins, and may be cut short.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn forget_prepared(&self, folder: &Path) -> Result<(), StateError> {
+        let mut all = self.all_prepared()?;
+        match all.remove(&os_text::kept_path(folder)) {
+            Some(_) => self.keep_record(PREPARED, &all),
+            None => Ok(()),
+        }
+    }
+
+    /// How far the schedule of this worker had come; `None` if nothing is known of it.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn schedule_mark(&self, worker: &WorkerId) -> Result<Option<ScheduleMark>, StateError> {
+        self.read_record(&schedule_file(worker))
+    }
+
+    /// Remembers how far the schedule of this worker has come; `None` forgets it.
+    ///
+    /// # Errors
+    /// The file cannot be written or removed.
+    pub fn keep_schedule_mark(
+        &self,
+        worker: &WorkerId,
+        mark: Option<&ScheduleMark>,
+    ) -> Result<(), StateError> {
+        let name = schedule_file(worker);
+        let Some(mark) = mark else {
+            let path = self.file(&name);
+            lock(&self.records).remove(&name);
+            return match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(failed("remove", &path, error))
+                }
+                _ => Ok(()),
+            };
+        };
+        self.keep_record(&name, mark)
+    }
+
+    fn all_prepared(&self) -> Result<BTreeMap<String, Prepared>, StateError> {
         Ok(self.read_record(PREPARED)?.unwrap_or_default())
+    }
+
+    /// Takes the records that are there as those that should be, but for that of an instance.
+    pub(super) fn adopt_records(&self) -> Result<(), StateError> {
+        let mut records = lock(&self.records);
+        for name in [LAST_INSTANCE, PREPARED] {
+            if let Some(content) = self.read(name)? {
+                records.insert(name.to_owned(), content);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a record that is written again if it goes while this arcanos runs.
+    fn keep_record<T: Serialize>(&self, name: &str, record: &T) -> Result<(), StateError> {
+        let text = serde_json::to_vec_pretty(record).expect("records have string keys only");
+        let mut records = lock(&self.records);
+        self.write(name, &text)?;
+        records.insert(name.to_owned(), text);
+        Ok(())
     }
 
     /// A record that cannot be understood counts as none: it was torn or is from another version,
@@ -148,6 +234,10 @@ impl StateDir {
         let text = serde_json::to_vec_pretty(record).expect("records have string keys only");
         self.write(name, &text)
     }
+}
+
+fn schedule_file(worker: &WorkerId) -> String {
+    format!("schedule-{worker}.json")
 }
 
 /// One process; no other one, of any boot, ever equals it.

@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use super::{Instance, LockError, StateDir, StateError};
+use super::{Instance, LockError, Prepared, StateDir, StateError};
 
 fn site() -> (tempfile::TempDir, StateDir) {
     let root = tempfile::tempdir().expect("a temporary folder");
@@ -174,10 +174,31 @@ fn the_record_of_the_last_one_outlives_the_next_one() {
 #[test]
 fn prepared_folders_are_remembered_apart() {
     let (_root, state) = site();
+    let prepared = |digest: &str| Prepared {
+        digest: digest.to_owned(),
+        command: vec!["npm".to_owned()],
+        node: Some("24".to_owned()),
+        has_modules: true,
+    };
     assert_eq!(state.prepared("/a".as_ref()).unwrap(), None);
-    state.set_prepared("/a".as_ref(), "1").unwrap();
-    state.set_prepared("/b".as_ref(), "2").unwrap();
-    state.set_prepared("/a".as_ref(), "3").unwrap();
-    assert_eq!(state.prepared("/a".as_ref()).unwrap().as_deref(), Some("3"));
-    assert_eq!(state.prepared("/b".as_ref()).unwrap().as_deref(), Some("2"));
+    state.set_prepared("/a".as_ref(), prepared("1")).unwrap();
+    state.set_prepared("/b".as_ref(), prepared("2")).unwrap();
+    state.set_prepared("/a".as_ref(), prepared("3")).unwrap();
+    assert_eq!(state.prepared("/a".as_ref()).unwrap(), Some(prepared("3")));
+    assert_eq!(state.prepared("/b".as_ref()).unwrap(), Some(prepared("2")));
+}
+
+#[test]
+fn a_record_of_a_living_arcanos_counts_like_the_lock() {
+    let (root, state) = site();
+    let mut child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
+    let own = Instance::own(&root.path().join("arcanos.toml"));
+    let start_time = crate::procfs::stat(child.id()).unwrap().start;
+    let living = Instance { pid: child.id(), start_time, ..own };
+    state.write_instance(&living).unwrap();
+    let locked = state.lock();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(matches!(locked, Err(LockError::Held { pid }) if pid == living.pid), "{locked:?}");
+    state.lock().expect("it is gone");
 }

@@ -253,7 +253,8 @@ fn config() -> crate::config::Discovery {
         recursive: false,
         scan_interval: Duration::from_secs(30),
         watch: Watch::Auto,
-        prepare: Vec::new(),
+        world_writable: crate::config::WorldWritable::Reject,
+        prepare: crate::config::Prepare::Auto,
         rules: vec![crate::config::Rule {
             name: "py".to_owned(),
             files: vec!["*.py".to_owned()],

@@ -9,8 +9,8 @@ use std::{
 };
 
 use crate::{
-    discovery::{Content, Rules},
-    files::Scan,
+    discovery::{Content, Rules, WatchGlobs},
+    files::{Scan, WatchedSet},
 };
 
 /// Links that are followed on the way to a file: as many as the kernel follows.
@@ -27,6 +27,8 @@ pub(super) struct WatchFilter {
     names: BTreeSet<OsString>,
     /// In a folder of workers: whatever may be one, or a helper.
     rules: Option<Arc<Rules>>,
+    /// What workers watch here, each with the way to this folder from that of the config.
+    globs: Vec<(PathBuf, Arc<WatchGlobs>)>,
 }
 
 impl WatchList {
@@ -75,6 +77,15 @@ impl WatchList {
         }
     }
 
+    /// Watches the files that a worker watches, below the folder of the config.
+    pub fn watched(&mut self, base: &Path, globs: &Arc<WatchGlobs>, found: &WatchedSet) {
+        for folder in &found.folders {
+            let filter = self.folder(&base.join(folder));
+            filter.globs.push((folder.clone(), Arc::clone(globs)));
+        }
+        found.links.iter().for_each(|link| self.file(&base.join(link)));
+    }
+
     pub(super) fn folders(&self) -> impl Iterator<Item = (&Path, &WatchFilter)> {
         self.0.iter().map(|(path, filter)| (path.as_path(), filter))
     }
@@ -121,13 +132,16 @@ impl WatchFilter {
         self.names.contains(name)
             || name.as_encoded_bytes().starts_with(b"..")
             || self.rules.as_ref().is_some_and(|rules| rules.is_of_interest(name))
+            || self.globs.iter().any(|(folder, globs)| globs.matches(&folder.join(name)))
     }
 
     /// Whether it matters that something by this name comes or goes: it may be a folder that
     /// helpers are in.
     pub(super) fn covers_arrival(&self, name: &OsStr) -> bool {
         let is_plain = !name.as_encoded_bytes().contains(&b'.');
-        self.covers(name) || (is_plain && self.rules.is_some())
+        self.covers(name)
+            || (is_plain && self.rules.is_some())
+            || self.globs.iter().any(|(folder, globs)| globs.enters(&folder.join(name)))
     }
 
     /// Whether all that matters to `other` matters here.
@@ -137,11 +151,15 @@ impl WatchFilter {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (None, Some(_)) => false,
         };
-        has_rules && other.names.is_subset(&self.names)
+        let is_known = |(folder, globs): &(PathBuf, Arc<WatchGlobs>)| {
+            self.globs.iter().any(|(known, own)| known == folder && Arc::ptr_eq(own, globs))
+        };
+        has_rules && other.globs.iter().all(is_known) && other.names.is_subset(&self.names)
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
         self.names.extend(other.names.iter().cloned());
+        self.globs.extend(other.globs.iter().cloned());
         if other.rules.is_some() {
             self.rules.clone_from(&other.rules);
         }

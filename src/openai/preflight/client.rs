@@ -1,35 +1,31 @@
-//! The preflight's one request, made by `async-openai` over a client that fails instead of
+//! The preflight's requests, made by `async-openai` over a client that fails instead of
 //! panicking.
 //!
 //! `async-openai` would retry three times, read bodies of any size, log them, and panic on a key
 //! that is not a header value; the service and the settings here replace all of that.
-
-use std::{error::Error, sync::Once};
 
 use async_openai::{
     Client,
     config::{Config, OPENAI_API_BASE},
     error::{ApiError, ApiErrorResponse, OpenAIError},
     middleware::HttpRequestFactory,
-    types::models::Model,
+    types::models::{ListModelResponse, Model},
 };
-use axum::http;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Response, Url,
     header::{AUTHORIZATION, HeaderMap, HeaderValue},
-    redirect,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use tokio::task;
 use tower::service_fn;
 
 use super::target::Target;
-use crate::domain::Authority;
+use crate::http::{self, ClientError, last_cause};
 
-/// Bytes of an answer that are read: a model's description has some hundred.
-const ANSWER_LIMIT: usize = 64 * 1024;
+/// Bytes of an answer that are read: a model's description has some hundred, a list of a thousand
+/// models with all that a router says of each some hundred thousand.
+const ANSWER_LIMIT: usize = 2 * 1024 * 1024;
 
 /// What is escaped in a segment of a path.
 const SEGMENT: &AsciiSet =
@@ -56,11 +52,34 @@ pub(super) enum Failure {
     Late,
     /// A success that does not describe a model.
     NotAModel,
+    /// The list of models, which answers for the key, lacks this one.
+    NotListed,
     /// An answer with this status other than success.
     Refused { status: u16, code: Option<String>, message: String },
 }
 
-/// Asks for the model.
+impl Failure {
+    /// Whether the upstream lacks the route, and says nothing of the model.
+    pub(super) fn is_unknown_route(&self, model: &str) -> bool {
+        let Self::Refused { status, code, message } = self else {
+            return false;
+        };
+        let is_about_model = code.as_deref() == Some("model_not_found") || quotes(message, model);
+        matches!(status, 404 | 405 | 501) && !is_about_model
+    }
+
+    const fn is_refused_key(&self) -> bool {
+        matches!(self, Self::Refused { status: 401 | 403, .. })
+    }
+}
+
+/// Whether an upstream's words quote the model, as servers say that they lack it. The bare name may
+/// as well be part of a path.
+pub(super) fn quotes(message: &str, model: &str) -> bool {
+    ['\'', '"', '`'].iter().any(|quote| message.contains(&format!("{quote}{model}{quote}")))
+}
+
+/// Asks for the model, and where the upstream lacks that route, for the list of its models.
 pub(super) async fn ask(target: &Target) -> Result<(), Failure> {
     let settings = Settings::of(target)?;
     if target.model.trim().is_empty() {
@@ -70,10 +89,19 @@ pub(super) async fn ask(target: &Target) -> Result<(), Failure> {
     let sender = http.clone();
     let service = service_fn(move |request| send(sender.clone(), request));
     let client = Client::build(http, settings).with_http_service(service);
-    let model = escaped(target.model.trim());
-    match client.models().retrieve(&model).await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(failure(error)),
+    let model = target.model.trim();
+    let failed = match client.models().retrieve(&escaped(model)).await {
+        Ok(_) => return Ok(()),
+        Err(error) => failure(error),
+    };
+    if !failed.is_unknown_route(model) {
+        return Err(failed);
+    }
+    match client.models().list().await {
+        Ok(list) if list.data.iter().any(|listed| listed.id == model) => Ok(()),
+        Ok(_) => Err(Failure::NotListed),
+        // What refuses the key here has answered the question; else the first answer says more.
+        Err(error) => Err(Some(failure(error)).filter(Failure::is_refused_key).unwrap_or(failed)),
     }
 }
 
@@ -129,42 +157,12 @@ impl Config for Settings {
 }
 
 /// A client for this base URL alone.
-///
-/// It follows no redirects, so a plain base never needs TLS: then no root certificates are loaded.
-/// Requests to this machine do not go through a proxy of the environment.
 async fn http_client(base: &str) -> Result<reqwest::Client, Failure> {
     let url = Url::parse(base).map_err(|_| Failure::BadUrl)?;
-    install_crypto();
-    let mut builder = reqwest::Client::builder()
-        .redirect(redirect::Policy::none())
-        .pool_max_idle_per_host(0)
-        .user_agent(concat!("arcanos/", env!("CARGO_PKG_VERSION")));
-    if is_loopback(&url) {
-        builder = builder.no_proxy();
-    }
-    let built = match url.scheme() {
-        "http" => builder.tls_certs_only([]).build(),
-        // The system's certificates are some hundred files, read with blocking calls.
-        "https" => task::spawn_blocking(|| builder.build())
-            .await
-            .map_err(|_| Failure::NoClient("the client could not be built".to_owned()))?,
-        _ => return Err(Failure::BadUrl),
-    };
-    built.map_err(|error| Failure::NoClient(last_cause(&error)))
-}
-
-/// Makes rustls use ring, once a process.
-fn install_crypto() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        // An error means that there is a provider already, which will do.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let authority = url.host_str().and_then(Authority::parse);
-    authority.is_some_and(|authority| authority.host.is_loopback())
+    http::client(&url).await.map_err(|error| match error {
+        ClientError::BadScheme => Failure::BadUrl,
+        ClientError::NoClient(reason) => Failure::NoClient(reason),
+    })
 }
 
 /// Sends the request once and reads a bounded answer.
@@ -179,7 +177,7 @@ async fn send(http: reqwest::Client, request: HttpRequestFactory) -> Result<Resp
         }));
     }
     let described = described(&body)?;
-    Ok(Response::from(http::Response::new(described)))
+    Ok(Response::from(axum::http::Response::new(described)))
 }
 
 /// The beginning of the body. A body that was cut off is not JSON, and is reported so.
@@ -195,17 +193,26 @@ async fn bounded(mut response: Response) -> Result<Vec<u8>, OpenAIError> {
     Ok(body)
 }
 
-/// The description of a model with all fields: compatible servers leave some out.
+/// The description of a model, or a list of them, with all fields: compatible servers leave some out.
 fn described(body: &[u8]) -> Result<Vec<u8>, OpenAIError> {
     let unfit = |error| OpenAIError::JSONDeserialize(error, String::new());
     let fields: Map<String, Value> = serde_json::from_slice(body).map_err(unfit)?;
-    let id = fields.get("id").cloned().unwrap_or(Value::Null);
-    let model = Model {
-        id: serde_json::from_value(id).map_err(unfit)?,
-        object: "model".to_owned(),
-        ..Model::default()
+    let whole = |fields: &Value| {
+        let id = fields.get("id").cloned().unwrap_or(Value::Null);
+        Ok(Model {
+            id: serde_json::from_value(id)?,
+            object: "model".to_owned(),
+            ..Model::default()
+        })
     };
-    serde_json::to_vec(&model).map_err(unfit)
+    let described = match fields.get("data").and_then(Value::as_array) {
+        Some(listed) => {
+            let data = listed.iter().map(whole).collect::<Result<_, _>>().map_err(unfit)?;
+            serde_json::to_vec(&ListModelResponse { object: "list".to_owned(), data })
+        }
+        None => serde_json::to_vec(&whole(&Value::Object(fields)).map_err(unfit)?),
+    };
+    described.map_err(unfit)
 }
 
 /// The error in an answer: OpenAI's shape, or what other servers make of it.
@@ -241,15 +248,6 @@ fn failure(error: OpenAIError) -> Failure {
         OpenAIError::JSONDeserialize(..) => Failure::NotAModel,
         other => Failure::BrokenOff(last_cause(&other)),
     }
-}
-
-/// The innermost cause: the ones around it repeat it and name the URL.
-fn last_cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 /// A model's name as one segment of a path, which `async-openai` takes as it is.

@@ -4,7 +4,7 @@ use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    client::Failure,
+    client::{Failure, quotes},
     target::{Reachability, Target},
 };
 
@@ -77,6 +77,13 @@ impl<'a> Upstream<'a> {
                     "{name} cannot tell: its answer about the model is not one of OpenAI's API"
                 ),
             ),
+            Failure::NotListed => (
+                Some(true),
+                format!(
+                    "{name} accepts `OPENAI_API_KEY`, but its list of models lacks `{}` of `AI_MODEL`",
+                    self.model
+                ),
+            ),
             Failure::Refused { status, code, message } => {
                 self.refused(*status, code.as_deref(), message)
             }
@@ -88,7 +95,7 @@ impl<'a> Upstream<'a> {
     fn refused(&self, status: u16, code: Option<&str>, message: &str) -> (Option<bool>, String) {
         let Self { name, model, .. } = self;
         let said = self.quoted(message);
-        if code == Some("model_not_found") || (status == 404 && self.names_model(message)) {
+        if code == Some("model_not_found") || (status == 404 && quotes(message, self.model)) {
             let text = format!("{name} does not know the model `{model}` of `AI_MODEL`{said}");
             return (Some(false), text);
         }
@@ -104,18 +111,13 @@ impl<'a> Upstream<'a> {
             }
             404 | 405 | 501 => (
                 None,
-                format!("{name} cannot tell: it does not answer `GET /models/ID` ({answered})"),
+                format!(
+                    "{name} cannot tell: it answers neither `GET /models/ID` ({answered}) nor \
+                     `GET /models`"
+                ),
             ),
             _ => (None, format!("{name} cannot tell: it answered {answered}{said}")),
         }
-    }
-
-    /// Whether the upstream's words quote the model, as servers say that they lack it. The bare
-    /// name may as well be part of a path.
-    fn names_model(&self, message: &str) -> bool {
-        ['\'', '"', '`']
-            .iter()
-            .any(|quote| message.contains(&format!("{quote}{}{quote}", self.model)))
     }
 
     /// The upstream's words after a colon: one line, bounded, without the key.

@@ -22,6 +22,7 @@ pub struct Target {
 pub struct Reachability {
     /// Whether workers can use key and model there; `None` where the upstream cannot tell.
     pub reachable: Option<bool>,
-    /// Why it is not `Some(true)`. One line; holds no key, whole or masked.
+    /// Why it is not `Some(true)`, or what may still go wrong. One line; holds no key, whole or
+    /// masked.
     pub error: Option<String>,
 }

@@ -57,6 +57,60 @@ impl Drop for Scripted {
     }
 }
 
+/// An upstream that lacks `GET /models/ID`, and answers `GET /models` with this.
+async fn with_list(status: u16, list: &str) -> (String, JoinHandle<()>) {
+    let (missing, list) = (answer(404, r#"{"detail":"Not Found"}"#), answer(status, list));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/v1", listener.local_addr().expect("an address"));
+    let serving = tokio::spawn(async move {
+        let heads = Mutex::new(Vec::new());
+        for said in [&missing, &list] {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            reply(stream, said, &heads).await;
+        }
+        let heads = heads.into_inner().expect("heads");
+        assert!(heads[1].starts_with("GET /v1/models HTTP/1.1\r\n"), "{}", heads[1]);
+        assert!(heads[1].contains(KEY), "{}", heads[1]);
+    });
+    (url, serving)
+}
+
+#[tokio::test]
+async fn the_list_answers_for_the_key_where_a_model_cannot_be_asked_for() {
+    let long = format!(r#"{{"id":"x","description":"{}"}}"#, "d".repeat(200 * 1024));
+    for (status, list, reachable, told) in [
+        (
+            200,
+            r#"{"object":"list","data":[{"id":"a"},{"id":"gpt-x"}]}"#.to_owned(),
+            Some(true),
+            None,
+        ),
+        (200, format!(r#"{{"data":[{long},{{"id":"gpt-x"}}]}}"#), Some(true), None),
+        (
+            200,
+            r#"{"object":"list","data":[{"id":"a"}]}"#.to_owned(),
+            Some(true),
+            Some("accepts `OPENAI_API_KEY`, but its list of models lacks `gpt-x` of `AI_MODEL`"),
+        ),
+        (200, r#"{"data":[]}"#.to_owned(), Some(true), Some("its list of models lacks `gpt-x`")),
+        (
+            401,
+            wrapped(r#""invalid_api_key""#, "Incorrect API key"),
+            Some(false),
+            Some("refused `OPENAI_API_KEY` with 401 Unauthorized"),
+        ),
+        (500, "boom".to_owned(), None, Some("answers neither `GET /models/ID` (404 Not Found)")),
+        (200, "<html>".to_owned(), None, Some("answers neither `GET /models/ID`")),
+    ] {
+        let (url, serving) = with_list(status, &list).await;
+        let found = preflight(&target(&url, "gpt-x")).await;
+        assert_eq!(found.reachable, reachable, "{status}: {found:?}");
+        assert_eq!(found.error.is_some(), told.is_some(), "{found:?}");
+        assert!(error(&found).contains(told.unwrap_or("")), "{found:?}");
+        serving.await.expect("both requests");
+    }
+}
+
 async fn reply(mut stream: TcpStream, answer: &str, heads: &Mutex<Vec<String>>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -166,16 +220,16 @@ fn shrugs() -> Vec<BadAnswer> {
             404,
             r#"{"detail":"Not Found"}"#.to_owned(),
             None,
-            "does not answer `GET /models/ID` (404 Not Found)",
+            "answers neither `GET /models/ID` (404 Not Found) nor `GET /models`",
         ),
         (
             404,
             wrapped("null", "no route /v1/models/gpt-x"),
             None,
-            "does not answer `GET /models/ID`",
+            "answers neither `GET /models/ID`",
         ),
-        (405, String::new(), None, "does not answer `GET /models/ID` (405 Method Not Allowed)"),
-        (501, String::new(), None, "does not answer `GET /models/ID`"),
+        (405, String::new(), None, "answers neither `GET /models/ID` (405 Method Not Allowed)"),
+        (501, String::new(), None, "answers neither `GET /models/ID`"),
         (
             429,
             wrapped(r#""rate_limit_exceeded""#, "slow down"),
@@ -186,7 +240,7 @@ fn shrugs() -> Vec<BadAnswer> {
         (503, String::new(), None, "answered 503"),
         (302, String::new(), None, "answered 302"),
         (200, "<html>welcome</html>".to_owned(), None, "not one of OpenAI's API"),
-        (200, "x".repeat(1 << 20), None, "not one of OpenAI's API"),
+        (200, "x".repeat(1 << 22), None, "not one of OpenAI's API"),
     ]
 }
 
@@ -197,8 +251,10 @@ async fn a_bad_answer_is_explained_and_never_asked_for_again() {
         let found = preflight(&target(&server.url, "gpt-x")).await;
         assert_eq!(found.reachable, reachable, "{status} {:.80}: {found:?}", body);
         assert!(error(&found).contains(told), "{status}: {found:?}");
-        assert_eq!(server.heads().len(), 1, "{status}");
-        assert_eq!(server.connections.load(Ordering::SeqCst), 1, "{status}");
+        // Where the route is unknown, the list is asked for too.
+        let asked = if told.contains("neither") { 2 } else { 1 };
+        assert_eq!(server.heads().len(), asked, "{status}");
+        assert_eq!(server.connections.load(Ordering::SeqCst), asked, "{status}");
     }
 }
 

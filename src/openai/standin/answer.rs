@@ -6,6 +6,7 @@ use super::{
     identity::MARK,
     question::{Format, Question},
     schema,
+    tool::Call,
 };
 
 /// Words of the question that the answer repeats.
@@ -19,11 +20,13 @@ const EXCERPT_CHARS: usize = 240;
 pub(super) struct Answer {
     /// The text.
     pub(super) text: String,
+    /// The call of a tool that is made in place of the text.
+    pub(super) call: Option<Call>,
     /// The digest of its question, for ids.
     pub(super) digest: u64,
     /// Words of the question.
     pub(super) question_words: usize,
-    /// Words of the text.
+    /// Words of the text, or of the arguments of the call.
     pub(super) words: usize,
 }
 
@@ -42,26 +45,42 @@ impl Answer {
             Format::Fitting(schema) => schema::instance(schema, &remark).to_string(),
         };
         Self {
-            words: text.split_whitespace().count(),
+            words: question
+                .call
+                .as_ref()
+                .map_or(&*text, |call| call.arguments.text())
+                .split_whitespace()
+                .count(),
+            call: question.call.clone(),
             question_words: question.words,
             digest,
             text,
         }
     }
 
+    /// The id of the call.
+    pub(super) fn call_id(&self) -> String {
+        format!("call_echo_{:016x}", self.digest)
+    }
+
     /// The text in pieces of a word each, with the space before it.
     pub(super) fn pieces(&self) -> Vec<String> {
-        let mut pieces: Vec<String> = Vec::with_capacity(self.words);
-        let mut piece = String::new();
-        for character in self.text.chars() {
-            if character.is_whitespace() && !piece.trim_end().is_empty() {
-                pieces.push(std::mem::take(&mut piece));
-            }
-            piece.push(character);
-        }
-        pieces.push(piece);
-        pieces
+        pieces(&self.text)
     }
+}
+
+/// A text in pieces of a word each, with the space before it.
+pub(super) fn pieces(text: &str) -> Vec<String> {
+    let mut pieces: Vec<String> = Vec::new();
+    let mut piece = String::new();
+    for character in text.chars() {
+        if character.is_whitespace() && !piece.trim_end().is_empty() {
+            pieces.push(std::mem::take(&mut piece));
+        }
+        piece.push(character);
+    }
+    pieces.push(piece);
+    pieces
 }
 
 /// The beginning of a text, its whitespace made single spaces.

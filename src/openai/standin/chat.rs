@@ -8,12 +8,13 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    answer::Answer,
+    answer::{Answer, pieces},
     body,
     identity::{CREATED, MODEL},
     question::Question,
     refusal::Refusal,
     stream,
+    tool::{Arguments, Call},
 };
 
 /// Choices a request may ask for: OpenAI's own limit.
@@ -67,11 +68,9 @@ fn completion(answer: &Answer, choices: u64) -> Value {
     let choice = |index| {
         json!({
             "index": index,
-            "message": {
-                "role": "assistant", "content": answer.text, "refusal": null, "annotations": [],
-            },
+            "message": message(answer),
             "logprobs": null,
-            "finish_reason": "stop",
+            "finish_reason": finish(answer),
         })
     };
     json!({
@@ -83,6 +82,52 @@ fn completion(answer: &Answer, choices: u64) -> Value {
         "usage": usage(answer, choices),
         "system_fingerprint": MODEL,
     })
+}
+
+/// The text, or the call of a tool in its place.
+fn message(answer: &Answer) -> Value {
+    let mut message = json!({
+        "role": "assistant", "content": answer.text, "refusal": null, "annotations": [],
+    });
+    if let Some(call) = &answer.call {
+        message["content"] = Value::Null;
+        message["tool_calls"] = json!([tool_call(answer, call, call.arguments.text())]);
+    }
+    message
+}
+
+/// A call with these arguments, which may be the first piece of them.
+fn tool_call(answer: &Answer, call: &Call, arguments: &str) -> Value {
+    let id = answer.call_id();
+    match call.arguments {
+        Arguments::Json(_) => json!({
+            "id": id, "type": "function",
+            "function": { "name": call.name, "arguments": arguments },
+        }),
+        Arguments::Text(_) => json!({
+            "id": id, "type": "custom", "custom": { "name": call.name, "input": arguments },
+        }),
+    }
+}
+
+/// The deltas of a streamed answer, without the role and the end.
+fn deltas(answer: &Answer) -> Vec<Value> {
+    let Some(call) = &answer.call else {
+        return answer.pieces().iter().map(|piece| json!({ "content": piece })).collect();
+    };
+    let mut first = tool_call(answer, call, "");
+    first["index"] = json!(0);
+    let rest = pieces(call.arguments.text()).into_iter().map(|piece| match call.arguments {
+        Arguments::Json(_) => json!({ "index": 0, "function": { "arguments": piece } }),
+        Arguments::Text(_) => json!({ "index": 0, "custom": { "input": piece } }),
+    });
+    std::iter::once(first).chain(rest).map(|call| json!({ "tool_calls": [call] })).collect()
+}
+
+/// Why the answer ends. OpenAI says `stop` for a tool that was named; loops of clients, and other
+/// servers, go by `tool_calls`.
+const fn finish(answer: &Answer) -> &'static str {
+    if answer.call.is_some() { "tool_calls" } else { "stop" }
 }
 
 /// The chunks of a streamed answer: the role, the words, the end; then the usage if it was asked
@@ -109,11 +154,10 @@ fn chunks(answer: &Answer, choices: u64, shown: Usage) -> Vec<Value> {
     };
     let mut chunks = Vec::new();
     for index in 0..choices {
-        chunks.push(delta(index, json!({ "role": "assistant", "content": "" }), None));
-        for piece in answer.pieces() {
-            chunks.push(delta(index, json!({ "content": piece }), None));
-        }
-        chunks.push(delta(index, json!({}), Some("stop")));
+        let content = if answer.call.is_some() { Value::Null } else { json!("") };
+        chunks.push(delta(index, json!({ "role": "assistant", "content": content }), None));
+        chunks.extend(deltas(answer).into_iter().map(|piece| delta(index, piece, None)));
+        chunks.push(delta(index, json!({}), Some(finish(answer))));
     }
     if shown == Usage::Shown {
         chunks.push(chunk(json!([]), Some(usage(answer, choices))));

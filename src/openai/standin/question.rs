@@ -3,7 +3,10 @@
 
 use serde_json::{Map, Value};
 
-use super::refusal::Refusal;
+use super::{
+    refusal::Refusal,
+    tool::{self, Call},
+};
 
 /// The question of a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +19,8 @@ pub(super) struct Question {
     pub(super) digest: u64,
     /// The format of the answer.
     pub(super) format: Format,
+    /// The call of a tool that must be the answer.
+    pub(super) call: Option<Call>,
 }
 
 /// The format of an answer.
@@ -45,7 +50,7 @@ impl Question {
         }
         let format =
             answer_format(body.get("response_format"), "response_format", "/json_schema/schema")?;
-        Ok(gathered.question(format))
+        Ok(gathered.question(format, tool::demanded(body)?))
     }
 
     /// Reads the body of a response.
@@ -70,7 +75,8 @@ impl Question {
             }
         }
         let format = body.get("text").and_then(|text| text.get("format"));
-        Ok(gathered.question(answer_format(format, "text.format", "/schema")?))
+        let format = answer_format(format, "text.format", "/schema")?;
+        Ok(gathered.question(format, tool::demanded(body)?))
     }
 }
 
@@ -115,12 +121,13 @@ impl Gathered {
         Ok(())
     }
 
-    fn question(self, format: Format) -> Question {
+    fn question(self, format: Format, call: Option<Call>) -> Question {
         Question {
             last: self.last_of_user.unwrap_or(self.last),
             words: self.words,
             digest: self.digest.value(),
             format,
+            call,
         }
     }
 }

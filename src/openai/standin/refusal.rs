@@ -1,11 +1,16 @@
 //! Error responses of the stand-in, in the shape of OpenAI's errors.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
+
+/// The header by which the SDKs name a request (`_request_id`).
+const REQUEST_ID: &str = "x-request-id";
 
 /// Why a request is not answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,9 +33,9 @@ pub(super) enum Refusal {
     ForeignHost,
     #[error("all connections of the stand-in are in use; try again soon")]
     Full,
-    #[error("unknown request URL: {method} {path}")]
+    #[error("the stand-in has no {method} {path}; set OPENAI_API_KEY")]
     UnknownRoute { method: String, path: String },
-    #[error("not allowed to {method} on {path}")]
+    #[error("the stand-in has no {method} on {path}; set OPENAI_API_KEY")]
     WrongMethod { method: String, path: String },
 }
 
@@ -118,11 +123,24 @@ impl Refusal {
     }
 }
 
-/// Adds the headers of every response: who responds, and that nobody should keep it.
+/// The number of the next response of any stand-in of this process.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// Adds the headers of every response: who responds, its number, and that nobody should keep it.
 pub(super) fn add_headers(headers: &mut HeaderMap) {
+    if !headers.contains_key(REQUEST_ID) {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        headers.insert(REQUEST_ID, named(number));
+    }
     headers.insert("x-arcanos-upstream", HeaderValue::from_static("echo"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+/// `req_echo_000001`: digits and letters, so always a header's value.
+fn named(number: u64) -> HeaderValue {
+    HeaderValue::from_str(&format!("req_echo_{number:06}"))
+        .unwrap_or_else(|_| HeaderValue::from(number))
 }
 
 impl IntoResponse for Refusal {

@@ -8,12 +8,13 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    answer::Answer,
+    answer::{Answer, pieces},
     body,
     identity::{CREATED, MODEL},
     question::Question,
     refusal::Refusal,
     stream,
+    tool::{Arguments, Call},
 };
 
 /// Answers a request of the Responses API.
@@ -36,8 +37,7 @@ struct Reply<'a> {
 impl Reply<'_> {
     fn completed(&self) -> Value {
         let (asked, answered) = (self.answer.question_words, self.answer.words);
-        let mut response = self
-            .response("completed", &json!([self.message("completed", &[part(&self.answer.text)])]));
+        let mut response = self.response("completed", &json!([self.item()]));
         response["usage"] = json!({
             "input_tokens": asked,
             "input_tokens_details": { "cached_tokens": 0 },
@@ -54,6 +54,28 @@ impl Reply<'_> {
         let mut events = vec![
             json!({ "type": "response.created", "response": begun }),
             json!({ "type": "response.in_progress", "response": begun }),
+        ];
+        events.extend(match &self.answer.call {
+            Some(call) => call_events(self.answer, call),
+            None => self.message_events(),
+        });
+        events.push(json!({ "type": "response.completed", "response": self.completed() }));
+        for (number, event) in events.iter_mut().enumerate() {
+            event["sequence_number"] = json!(number);
+        }
+        events
+    }
+
+    /// The one item of the output.
+    fn item(&self) -> Value {
+        match &self.answer.call {
+            Some(call) => call_item(self.answer, call, "completed"),
+            None => self.message("completed", &[part(&self.answer.text)]),
+        }
+    }
+
+    fn message_events(&self) -> Vec<Value> {
+        let mut events = vec![
             item_event("response.output_item.added", &self.message("in_progress", &[])),
             self.part_event("response.content_part.added", &part("")),
         ];
@@ -67,11 +89,7 @@ impl Reply<'_> {
                 "response.output_item.done",
                 &self.message("completed", &[part(&self.answer.text)]),
             ),
-            json!({ "type": "response.completed", "response": self.completed() }),
         ]);
-        for (number, event) in events.iter_mut().enumerate() {
-            event["sequence_number"] = json!(number);
-        }
         events
     }
 
@@ -134,6 +152,40 @@ impl Reply<'_> {
             "output_index": 0, "content_index": 0, key: text, "logprobs": [],
         })
     }
+}
+
+/// The item of a call, which has its arguments once it is completed.
+fn call_item(answer: &Answer, call: &Call, status: &str) -> Value {
+    let (kind, key) = match call.arguments {
+        Arguments::Json(_) => ("function_call", "arguments"),
+        Arguments::Text(_) => ("custom_tool_call", "input"),
+    };
+    let text = if status == "completed" { call.arguments.text() } else { "" };
+    json!({
+        "id": call_item_id(answer), "type": kind, "status": status,
+        "call_id": answer.call_id(), "name": call.name, key: text,
+    })
+}
+
+fn call_item_id(answer: &Answer) -> String {
+    format!("fc_echo_{:016x}", answer.digest)
+}
+
+fn call_events(answer: &Answer, call: &Call) -> Vec<Value> {
+    let (kind, key) = match call.arguments {
+        Arguments::Json(_) => ("response.function_call_arguments", "arguments"),
+        Arguments::Text(_) => ("response.custom_tool_call_input", "input"),
+    };
+    let event = |kind: String, key: &str, text: &str| json!({ "type": kind, "item_id": call_item_id(answer), "output_index": 0, key: text });
+    let text = call.arguments.text();
+    let mut events =
+        vec![item_event("response.output_item.added", &call_item(answer, call, "in_progress"))];
+    events.extend(pieces(text).iter().map(|piece| event(format!("{kind}.delta"), "delta", piece)));
+    let mut done = event(format!("{kind}.done"), key, text);
+    done["name"] = json!(call.name);
+    events.push(done);
+    events.push(item_event("response.output_item.done", &call_item(answer, call, "completed")));
+    events
 }
 
 fn item_event(kind: &str, item: &Value) -> Value {

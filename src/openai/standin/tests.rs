@@ -3,6 +3,7 @@
 mod chat;
 mod others;
 mod refusals;
+mod tools;
 
 use axum::{
     body::Body,

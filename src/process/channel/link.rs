@@ -10,6 +10,7 @@ use std::{
 use tokio::{io::Interest, net::UnixStream, time::Instant};
 
 use super::{compact_json, decoder::Decoder, message::Incoming};
+use crate::domain::StopMessage;
 
 /// Messages that may wait for a worker that does not read. A worker gets a handful in its life;
 /// more only where people send it input faster than it takes it.
@@ -121,9 +122,14 @@ impl Channel {
     ///
     /// # Errors
     /// [`Refused`]; the stop goes on without.
-    pub fn shutdown(&mut self, timeout: Duration) -> Result<(), Refused> {
-        let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        self.send(format!(r#"{{"type":"shutdown","timeoutMs":{milliseconds}}}"#))
+    pub fn shutdown(&mut self, form: StopMessage, timeout: Duration) -> Result<(), Refused> {
+        self.send(match form {
+            StopMessage::Object => {
+                let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+                format!(r#"{{"type":"shutdown","timeoutMs":{milliseconds}}}"#)
+            }
+            StopMessage::String => r#""shutdown""#.to_owned(),
+        })
     }
 
     /// Hands input to a running script: one JSON value, as text.

@@ -6,7 +6,7 @@ use super::{
     Channel, Duration, Exit, Incoming, Mode, Receiver, Spawned, Spawner, first_line, node, sh,
     spawn, until, within,
 };
-use crate::process::Refused;
+use crate::{domain::StopMessage, process::Refused};
 
 fn script(folder: &tempfile::TempDir, body: &str) -> PathBuf {
     let file = folder.path().join("worker.js");
@@ -29,7 +29,7 @@ async fn a_node_worker_speaks_as_under_fork() {
     let folder = tempfile::tempdir().expect("a folder");
     let body = "
         if (!process.connected || process.env.NODE_CHANNEL_FD) process.exit(9);
-        process.on('message', m => { process.send({ got: m }); if (m.type === 'shutdown') process.disconnect() });
+        process.on('message', m => { process.send({ got: m }); if (m === 'shutdown') process.disconnect() });
         process.send('ready'); process.send({ type: 'activity', message: 'hello' });";
     let spawner = Spawner::start().expect("threads");
     let command = node(&script(&folder, body), Mode::Script, None);
@@ -42,15 +42,17 @@ async fn a_node_worker_speaks_as_under_fork() {
     assert_eq!(channel.run("{"), Err(Refused::NotJson));
     let got = activity(r#"{"got":{"type":"run","input":{"b":1,"a":[]}}}"#);
     assert_eq!(within(channel.recv()).await, Some(got));
-    assert_eq!(channel.shutdown(Duration::from_secs(2)), Ok(()));
+    assert_eq!(channel.shutdown(StopMessage::Object, Duration::from_secs(2)), Ok(()));
     let got = activity(r#"{"got":{"timeoutMs":2000,"type":"shutdown"}}"#);
     let Some(Incoming::Activity { message }) = within(channel.recv()).await else {
         panic!("an answer");
     };
     let same = [got, activity(r#"{"got":{"type":"shutdown","timeoutMs":2000}}"#)];
     assert!(same.contains(&activity(&message)), "{message}");
+    assert_eq!(channel.shutdown(StopMessage::String, Duration::from_secs(2)), Ok(()));
+    assert_eq!(within(channel.recv()).await, Some(activity(r#"{"got":"shutdown"}"#)));
     assert_eq!(within(channel.recv()).await, None);
-    assert_eq!(channel.shutdown(Duration::ZERO), Err(Refused::Closed));
+    assert_eq!(channel.shutdown(StopMessage::String, Duration::ZERO), Err(Refused::Closed));
     assert_eq!(within(spawned.process.exited()).await, Exit::Code(0));
 }
 

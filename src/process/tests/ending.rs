@@ -7,7 +7,7 @@ use super::{
     spawn, until, within,
 };
 use crate::{
-    domain::RunId,
+    domain::{RunId, StopTarget},
     process::{end_leftovers, proc::Mark},
     procfs,
 };
@@ -22,7 +22,7 @@ async fn a_stop_reaches_a_stopped_worker_and_its_whole_group() {
     first_line(&mut stdout).await;
     spawned.process.signal_group(19);
     until("stopped", || spawned.process.is_stopped()).await;
-    spawned.process.ask_to_stop(15);
+    spawned.process.ask_to_stop(15, StopTarget::Group);
     assert_eq!(within(spawned.process.exited()).await, Exit::Code(0));
     assert_eq!(first_line(&mut stdout).await, "child");
     assert_eq!(first_line(&mut stdout).await, "bye");
@@ -30,6 +30,59 @@ async fn a_stop_reaches_a_stopped_worker_and_its_whole_group() {
     spawned.process.kill();
     assert!(!spawned.process.is_stopped());
     assert_eq!(spawned.process.usage(), None);
+}
+
+/// Ends a second after the signal, and says so in the file that it is given.
+const DRAINS: &str =
+    "trap 'sleep 1; echo drained >$0; exit 0' TERM; echo $$; while :; do sleep 0.02; done";
+
+#[tokio::test]
+async fn what_a_wrapper_started_is_given_its_time_when_the_wrapper_dies_of_the_signal() {
+    // In the group, and out of it.
+    for wrap in ["sh -c \"$1\" \"$0\" & wait", "setsid sh -c \"$1\" \"$0\" & wait"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("drained");
+        let spawner = Spawner::start().expect("threads");
+        let file_text = file.to_str().expect("UTF-8");
+        let command = super::command("/bin/sh", &["-c", wrap, file_text, DRAINS]);
+        let mut spawned = spawn(&spawner, command).await;
+        let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
+        let child = pid(&first_line(&mut stdout).await);
+        spawned.process.ask_to_stop(15, StopTarget::Group);
+        // The exit is that of the first process.
+        assert_eq!(within(spawned.process.exited()).await, Exit::Signal(15), "{wrap}");
+        assert!(file.exists() && !is_alive(child), "{wrap}");
+        assert_eq!(spawned.process.killed_remains(), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_outlives_the_first_process_of_a_stopped_run_is_killed_in_the_end_and_counted() {
+    let spawner = Spawner::start().expect("threads");
+    let script = "(trap '' TERM; echo $$; exec sleep 300) & wait";
+    let mut spawned = spawn(&spawner, sh(script)).await;
+    let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
+    let leader = pid(&first_line(&mut stdout).await);
+    spawned.process.ask_to_stop(15, StopTarget::Group);
+    until("the leader to die", || procfs::stat(leader).is_none_or(|stat| !stat.is_alive())).await;
+    let waited = tokio::time::timeout(Duration::from_millis(300), spawned.process.exited()).await;
+    assert!(waited.is_err(), "it waits for what the leader left");
+    spawned.process.kill();
+    assert_eq!(within(spawned.process.exited()).await, Exit::Signal(15));
+    assert_eq!((spawned.process.killed_remains(), spawned.process.left_behind()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_signal_for_the_first_process_alone_reaches_no_other() {
+    let spawner = Spawner::start().expect("threads");
+    let script = "trap 'sleep 0.3; kill -9 $!; echo kept; exit 0' TERM; \
+                  (trap 'echo lost; exit' TERM; echo; while :; do sleep 0.01; done) & wait";
+    let mut spawned = spawn(&spawner, sh(script)).await;
+    let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
+    first_line(&mut stdout).await;
+    spawned.process.ask_to_stop(15, StopTarget::Main);
+    assert_eq!(first_line(&mut stdout).await, "kept");
+    assert_eq!(within(spawned.process.exited()).await, Exit::Code(0));
 }
 
 #[tokio::test]
@@ -126,11 +179,12 @@ async fn many_runs_that_end_together_leave_nothing() {
 #[ignore = "run by other tests as a process of its own"]
 async fn doomed_supervisor() {
     let spawner = Spawner::start().expect("threads");
-    let instance = std::env::var("DOOMED").expect("its instance");
+    let instance =
+        std::env::var_os("DOOMED").and_then(|id| id.into_string().ok()).expect("its instance");
     let mut command: Command =
         sh("setsid sleep 300 & echo $$ $! >$FILE.tmp; mv $FILE.tmp $FILE; exec sleep 300");
     command.run = RunId::new(&instance, 1);
-    let file = std::env::var("FILE").expect("its file");
+    let file = std::env::var_os("FILE").and_then(|file| file.into_string().ok()).expect("its file");
     command.env.push(("FILE".to_owned(), file));
     let mut spawned = spawn(&spawner, command).await;
     spawned.process.exited().await;

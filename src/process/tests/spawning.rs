@@ -11,6 +11,7 @@ use super::{
     Done, Duration, Exit, Instant, Receiver, Spawner, command, finish, first_line, run, sh, spawn,
     text, within,
 };
+use crate::domain::Stdin;
 use crate::process::{
     SpawnError,
     plan::{Failure, Step},
@@ -123,16 +124,57 @@ async fn what_cannot_be_spawned_says_why_with_the_path() {
 }
 
 #[tokio::test]
+async fn an_open_stdin_is_empty_and_ends_only_when_it_is_let_go() {
+    let spawner = Spawner::start().expect("threads");
+    let mut command = sh("exec cat");
+    command.stdin = Stdin::Open;
+    let mut reader = spawn(&spawner, command.clone()).await;
+    // A run that began later holds no end of it either, nor does the reader itself.
+    let _other = spawn(&spawner, command).await;
+    let early = tokio::time::timeout(Duration::from_millis(200), reader.process.exited()).await;
+    assert!(early.is_err(), "{early:?}");
+    drop(reader.stdin);
+    assert_eq!(within(reader.process.exited()).await, Exit::Code(0));
+    assert_eq!(text(reader.stdout).await, "");
+}
+
+#[tokio::test]
 async fn a_limit_that_cannot_be_held_is_a_warning() {
     let mut limited = sh("ulimit -n; sleep 0.01");
     limited.limits.open_files = Some(77);
-    limited.limits.memory = Some(64 << 20);
+    limited.limits.cpu = Some(0.5);
     let spawner = Spawner::start().expect("threads");
     let spawned = spawn(&spawner, limited).await;
     let is_limited = spawned.warnings.is_empty();
     let warned = spawned.warnings.iter().any(|w| w.contains("cgroup"));
     assert!(is_limited || warned, "{:?}", spawned.warnings);
     assert_eq!(finish(spawned).await.stdout, "77\n");
+}
+
+#[tokio::test]
+async fn memory_that_no_cgroup_limits_is_added_up_over_all_that_the_run_started() {
+    // In the group, out of it, and an orphan out of it; `head` keeps the bytes of its one line.
+    for wrap in ["", "setsid ", "(setsid setsid -f "] {
+        let close = if wrap.starts_with('(') { ")" } else { "" };
+        let script = format!(
+            "{wrap}sh -c 'x=$(head -c 30000000 /dev/zero | tr \"\\0\" a); echo; sleep 300' {close} \
+             & exec sleep 300"
+        );
+        let mut command = sh(&script);
+        command.limits.memory = Some(1 << 30);
+        let spawner = Spawner::start().expect("threads");
+        let mut spawned = spawn(&spawner, command).await;
+        assert!(spawned.warnings.is_empty(), "{:?}", spawned.warnings);
+        let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
+        first_line(&mut stdout).await;
+        // Where there is a cgroup v2 to be written to, the kernel holds the limit.
+        if let Some(watch) = &spawned.memory {
+            let used = watch.resident();
+            assert!((30_000_000..300_000_000).contains(&used), "{wrap}: {used}");
+        }
+        spawned.process.kill();
+        within(spawned.process.exited()).await;
+    }
 }
 
 #[tokio::test]
@@ -204,6 +246,20 @@ fn what_the_machine_refuses_for_the_moment_names_the_program() {
     let error = SpawnError::in_child(failure, &sh("true"), "/bin/sh");
     assert!(error.is_transient());
     assert!(error.to_string().starts_with("make a process for `/bin/sh`: "), "{error}");
+}
+
+#[test]
+fn what_a_user_may_not_do_names_the_user() {
+    let mut command = sh("true");
+    command.user = Some("nobody".to_owned());
+    let failure = Failure { step: Step::Exec, errno: Errno::ACCESS };
+    let error = SpawnError::in_child(failure, &command, "/root/bin/node");
+    let said = error.to_string();
+    assert!(
+        said.starts_with("execute `/root/bin/node` as user nobody: Permission denied"),
+        "{said}"
+    );
+    assert!(!error.is_transient());
 }
 
 /// Plays an arcanos that is short of descriptors: a process of its own, as the limit is too.

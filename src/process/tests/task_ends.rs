@@ -6,6 +6,7 @@ use super::{
     tasks::{Folder, results},
     within,
 };
+use crate::domain::{StopMessage, StopTarget};
 
 #[tokio::test]
 async fn a_stop_ends_a_task_by_its_signal_and_aborts_first() {
@@ -22,7 +23,7 @@ async fn a_stop_ends_a_task_by_its_signal_and_aborts_first() {
         let mut spawned = spawn(&spawner, command).await;
         let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
         assert_eq!(first_line(&mut stdout).await, "at work");
-        spawned.process.ask_to_stop(15);
+        spawned.process.ask_to_stop(15, StopTarget::Group);
         assert_eq!(within(spawned.process.exited()).await, exit, "{body}");
         assert_eq!(first_line(&mut stdout).await, rest, "{body}");
     }
@@ -30,6 +31,12 @@ async fn a_stop_ends_a_task_by_its_signal_and_aborts_first() {
 
 #[tokio::test]
 async fn the_shutdown_message_aborts_a_task_that_asked_for_its_signal() {
+    for form in [StopMessage::Object, StopMessage::String] {
+        aborts_by(form).await;
+    }
+}
+
+async fn aborts_by(form: StopMessage) {
     let folder = Folder::new();
     let body = "export default (x, { signal }) => new Promise(r => { signal.onabort = () => r('early'); setTimeout(r, 60000) })";
     let spawner = Spawner::start().expect("threads");
@@ -39,7 +46,7 @@ async fn the_shutdown_message_aborts_a_task_that_asked_for_its_signal() {
         assert_eq!(channel.recv().await, Some(Incoming::TaskBegan));
     })
     .await;
-    channel.shutdown(Duration::from_secs(5)).expect("it listens");
+    channel.shutdown(form, Duration::from_secs(5)).expect("it listens");
     let early = Incoming::Result { value: "\"early\"".to_owned() };
     assert_eq!(within(channel.recv()).await, Some(early));
     assert_eq!(within(spawned.process.exited()).await, Exit::Code(0));

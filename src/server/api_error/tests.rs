@@ -17,7 +17,7 @@ fn every_no_has_a_stable_code_and_status() {
             "Worker is already running",
         ),
         (CommandError::Stopping.into(), 503, "shutting_down", "Shutting down"),
-        (failed.into(), 500, "worker_failed", "Worker a failed"),
+        (ApiError::workers_failed(&[failed]), 500, "worker_failed", "Worker a failed"),
         (ApiError::bad_config(vec!["x".into()]), 422, "invalid_config", "Config rejected"),
     ] {
         let wire: serde_json::Value = serde_json::from_slice(&api_error.body()).expect("JSON");

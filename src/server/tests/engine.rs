@@ -12,14 +12,14 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::{
     config::{self, LogFormat},
     domain::{
-        AiStatus, Attempts, Cause, Change, Command, ConfigStatus, DiscoveryStatus, Evidence, Exit,
-        ExitCause, ExitReason, Generation, InstanceName, LastExit, Mode, PastRun, PlanEntry,
-        PlanSummary, ReloadReport, ReloadResult, RunId, RunOutcome, Snapshot, Stamp, Started,
-        State, Usage, WorkerId, WorkerSpec, WorkerView,
+        AiStatus, Attempts, Cause, Change, Command, Concurrency, ConfigStatus, DiscoveryStatus,
+        Evidence, Exit, ExitCause, ExitReason, Generation, InstanceName, LastExit, Mode, PastRun,
+        PlanEntry, PlanSummary, ReloadReport, ReloadResult, RunId, RunOutcome, Snapshot, Stamp,
+        Started, State, Usage, WorkerId, WorkerSpec, WorkerView,
     },
     engine::{
-        Board, CommandError, ConfigReport, DiscoveryReport, Handle, Packages, Pending, Request,
-        Runtime, ServerSettings, Shared,
+        Board, CommandError, ConfigReport, DiscoveryReport, Handle, Packages, Pending, Preparation,
+        Request, Runtime, ServerSettings, Shared,
     },
     files::{logs::Logs, state::StateDir},
     text::Redactor,
@@ -53,19 +53,21 @@ impl Runtime for Fake {
         })
     }
 
-    fn restart_all(&self) -> Pending<'_, Result<(), CommandError>> {
-        Box::pin(async { self.refusal.lock().unwrap().clone().map_or(Ok(()), Err) })
-    }
-
     fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>> {
         assert!(!*self.must_panic.lock().unwrap(), "a panic that a test asked for");
         let usage = Usage { memory_bytes: 4096, cpu_seconds: 0.25, is_stalled: false };
         Box::pin(async move { vec![Some(usage); workers.len()] })
     }
 
-    fn set_concurrency(&self, _: Option<usize>) {}
+    fn set_concurrency(&self, _: Concurrency) {}
 
-    fn prepare(&self, _: Packages) {}
+    fn prepare(&self, _: Option<Packages>) -> Preparation {
+        Preparation::Done
+    }
+
+    fn retry_packages(&self) {}
+
+    fn admit(&self) {}
 
     fn shut_down(&self) -> Pending<'_, ()> {
         Box::pin(async {})
@@ -187,6 +189,7 @@ pub(super) fn worker(name: &str, state: State) -> WorkerView {
                 diagnosis: None,
                 last_lines: ["all is lost".to_owned()].into(),
                 peak_memory: Some(48 << 20),
+                killed_remains: 0,
             },
         }),
         reason: (!is_up).then(|| ExitReason::Cause(ExitCause::Said("it exited with 9".to_owned()))),

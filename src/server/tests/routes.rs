@@ -366,3 +366,24 @@ async fn a_panic_costs_one_request() {
     *bench.runtime.must_panic.lock().unwrap() = false;
     assert_eq!(bench.get("/workers/a").await.status, 200);
 }
+
+#[tokio::test]
+async fn health_is_as_strict_as_it_is_asked_to_be() {
+    let bench = Bench::new().await;
+    bench.put("a", State::Running);
+    let status = async |query: &str| bench.get(&format!("/health{query}")).await.status;
+    for query in ["", "?strict=1", "?strict=workers"] {
+        assert_eq!(status(query).await, 200, "{query}");
+    }
+    bench.put("b", State::Failed);
+    for (query, expect) in
+        [("", 200), ("?strict=1", 200), ("?strict=workers", 503), ("?strict=much", 400)]
+    {
+        assert_eq!(status(query).await, expect, "{query}");
+    }
+    bench.put("b", State::Running);
+    bench.handle.set_problem("test", Some("the roof is on fire".to_owned()));
+    for (query, expect) in [("", 200), ("?strict=1", 503), ("?strict=workers", 503)] {
+        assert_eq!(status(query).await, expect, "{query}");
+    }
+}

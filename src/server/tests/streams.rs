@@ -70,7 +70,8 @@ async fn the_last_lines_are_shown_in_the_session_logs_form() {
     let lines: Vec<_> =
         wire["logs"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
     assert_eq!((wire["workerId"].as_str(), lines.len()), (Some("a"), 50));
-    assert!(lines[0].ends_with("Z] [a] line 11") && lines[49].ends_with("[a] line 60"), "{wire}");
+    assert!(lines[0].ends_with("Z] [a] line 12") && lines[48].ends_with("[a] line 60"), "{wire}");
+    assert!(lines[49].ends_with("[a] an activity"), "{wire}");
     let wire = bench.get("/workers/logs/a?lines=2&stream=activity").await.json();
     assert_eq!(wire["logs"].as_array().unwrap().len(), 1);
     assert_eq!(bench.get("/workers/logs/a?lines=0").await.status, 400);

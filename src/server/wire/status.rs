@@ -51,7 +51,7 @@ impl<'a> Status<'a> {
         now: Instant,
     ) -> Self {
         let all = || snapshot.workers.values();
-        let active: Vec<_> = all().filter(|w| w.state == State::Running).map(|w| &w.id).collect();
+        let active: Vec<_> = all().filter(|w| is_active(w.state)).map(|w| &w.id).collect();
         let errors: BTreeMap<_, _> = all()
             .filter(|w| matches!(w.state, State::Backoff | State::Failed))
             .map(|w| {
@@ -81,4 +81,10 @@ impl<'a> Status<'a> {
             },
         }
     }
+}
+
+/// Whether a worker is at work or waits for its schedule: in the Node system a timer was active,
+/// too.
+const fn is_active(state: State) -> bool {
+    matches!(state, State::Running | State::Stopping | State::Scheduled)
 }

@@ -25,6 +25,10 @@ impl MachineState {
         let was_leaving = std::mem::replace(&mut self.leaving, Leaving::No) != Leaving::No;
         let is_other_schedule = self.schedule != schedule;
         self.schedule = schedule;
+        if old.policy.probe != self.spec.policy.probe {
+            // What the old probe found says nothing of the new one.
+            self.runs.iter_mut().for_each(|run| run.probing.restart(now.moment));
+        }
         if was_leaving {
             self.come_back(now);
         } else if old.policy.enabled != self.spec.policy.enabled {
@@ -71,7 +75,7 @@ impl MachineState {
                 // The end of this run is on its way already: the new run follows it, unless the
                 // file came back with `enabled = false`.
                 *then = if is_enabled {
-                    AfterStop::Again { by_person: false }
+                    AfterStop::Again { by_restart: false }
                 } else {
                     AfterStop::Idle
                 };
@@ -105,7 +109,7 @@ impl MachineState {
             self.idle = Idle::Stopped;
         } else if self.main().is_some() {
             // The run that `enabled = false` asked to end is still there: a new one follows it.
-            self.stop_runs(&AfterStop::Again { by_person: false }, now, out);
+            self.stop_runs(&AfterStop::Again { by_restart: false }, now, out);
         } else {
             self.begin_afresh(now);
         }
@@ -114,6 +118,7 @@ impl MachineState {
     /// The schedule has changed: no run begins or ends by that alone, but a worker that lived by
     /// the clock and has none any more is an ordinary one again.
     fn reschedule(&mut self, now: Present) {
+        self.mark(now);
         self.retick(now);
         match self.idle {
             Idle::Completed | Idle::Again(..) if self.schedule.is_some() => {
@@ -186,7 +191,7 @@ impl MachineState {
         self.wants_candidate = false;
         let text = format!("Worker {} has changed, replacing its run", self.id);
         out.push(Effect::Log(Level::Info, text));
-        self.stop_runs(&AfterStop::Again { by_person: false }, now, out);
+        self.stop_runs(&AfterStop::Again { by_restart: false }, now, out);
     }
 
     /// Tries the changed launch beside the running one, unless that is what runs already.

@@ -49,7 +49,7 @@ impl MachineState {
     }
 
     fn fire(&mut self, timer: Timer, now: Present, out: &mut Vec<Effect>) {
-        let start = self.spec.policy.start;
+        let start = &self.spec.policy.start;
         match timer {
             Timer::ShownLife(key) => {
                 self.with_run(key, |run| run.has_shown_life = true);
@@ -57,13 +57,16 @@ impl MachineState {
             }
             Timer::Ready(key) => self.ready(key, now, out),
             Timer::StartTimeout(key) => {
-                self.stop_overdue(key, ExitCause::StartTimeout(start.timeout), now, out);
+                let cause = ExitCause::StartTimeout(start.timeout);
+                self.log_unready(key, out);
+                self.stop_as_failed(key, cause, now, out);
             }
             Timer::RunTimeout(key) => {
                 let limit = start.run_timeout.unwrap_or_default();
-                self.stop_overdue(key, ExitCause::RunTimeout(limit), now, out);
+                self.stop_as_failed(key, ExitCause::RunTimeout(limit), now, out);
             }
             Timer::StopTimeout(key) => self.kill(key, out),
+            Timer::Probe(key) => self.ask_probe(key, now, out),
             Timer::ResetAttempts => self.restart_counter.clear(),
             Timer::Tick => self.on_tick(now),
             Timer::TakeUpChange => self.take_up_postponed(now, out),
@@ -78,10 +81,31 @@ impl MachineState {
         Some(run.started.moment.after(self.spec.policy.restart.reset_after))
     }
 
-    /// A run took too long: it is stopped, and has failed.
-    fn stop_overdue(&mut self, key: RunKey, cause: ExitCause, now: Present, out: &mut Vec<Effect>) {
+    /// A run took too long or too much, or is unresponsive: it is stopped, and has failed.
+    pub(super) fn stop_as_failed(
+        &mut self,
+        key: RunKey,
+        cause: ExitCause,
+        now: Present,
+        out: &mut Vec<Effect>,
+    ) {
         let stop = self.spec.policy.stop;
         self.with_run(key, |run| run.stop(AfterStop::Fail(cause), stop, now, out));
+    }
+
+    /// A run that is over its memory limit is stopped, and has failed; one that is being stopped
+    /// already just ends.
+    pub(super) fn on_memory(
+        &mut self,
+        key: RunKey,
+        (used, limit): (u64, u64),
+        now: Present,
+        out: &mut Vec<Effect>,
+    ) {
+        let is_over = used > limit;
+        if is_over && self.runs.iter().any(|run| run.key == key && !run.is_stopping()) {
+            self.stop_as_failed(key, ExitCause::OverMemory { used, limit }, now, out);
+        }
     }
 
     /// A run did not end though it was asked to.
@@ -98,6 +122,7 @@ impl MachineState {
     }
 
     fn on_tick(&mut self, now: Present) {
+        self.mark(now);
         self.tick = self.schedule.as_ref().and_then(|s| s.next(now, self.tick));
         if self.runs.is_empty() && self.pending.is_none() {
             self.begin(PendingStart::default());

@@ -25,19 +25,28 @@ impl MachineState {
         let Some(mut run) = self.take(key) else {
             return;
         };
-        if exit.is_success() && !run.is_stopping() {
+        let is_success = self.spec.policy.restart.success_codes.includes(exit);
+        if is_success && !run.is_stopping() {
             announce(&mut run, out);
         }
-        let is_bad = !exit.is_success() && !run.is_stopping();
+        let is_bad = !is_success && !run.is_stopping();
         let tone = if is_bad { Level::Warn } else { Level::Info };
         out.push(Effect::Log(tone, format!("Worker {} exited with {exit}", self.id)));
         *self.facts.exits.entry(exit).or_default() += 1;
-        let cause = cause_of(&run, exit, &evidence);
+        let cause = cause_of(&run, &evidence);
         if let Some(cause) = cause.as_ref().filter(|_| is_bad || run.has_overstayed()) {
             out.push(Effect::Log(Level::Warn, format!("Worker {} failed: {cause}", self.id)));
         }
-        let reason = reason_of(&run, exit, cause);
-        self.facts.remember(&run, exit, reason.clone(), now);
+        if evidence.killed_remains > 0 {
+            let note = ExitCause::KilledRemains(evidence.killed_remains);
+            out.push(Effect::Log(Level::Warn, format!("Worker {}: {note}", self.id)));
+        }
+        let reason = match cause {
+            cause if !is_bad => cause.map(ExitReason::Cause),
+            Some(cause) => Some(ExitReason::Failed(cause, exit)),
+            None => Some(ExitReason::Unexplained(exit)),
+        };
+        self.facts.remember(&run, (exit, is_success), reason.clone(), now);
         self.facts.last_exit = Some(LastExit {
             exit: Some(exit),
             reason: reason.clone(),
@@ -61,7 +70,7 @@ impl MachineState {
             }
             (Role::Main, Stage::Stopping { then, .. }) => self.after_stop(then, now),
             (Role::Main, _) if self.promote_candidate() => {}
-            (Role::Main, _) if exit.is_success() => self.succeeded(now),
+            (Role::Main, _) if is_success => self.succeeded(now),
             (Role::Main, _) => self.failed(&run, failure, now, out),
         }
     }
@@ -96,7 +105,7 @@ impl MachineState {
     /// A run that was told to end has.
     pub(super) fn after_stop(&mut self, then: AfterStop, now: Present) {
         match then {
-            AfterStop::Again { by_person } => self.begin(PendingStart { input: None, by_person }),
+            AfterStop::Again { by_restart } => self.begin(PendingStart { input: None, by_restart }),
             AfterStop::Idle | AfterStop::Retire => self.idle = Idle::Stopped,
             AfterStop::Fail(cause) => {
                 // It never had a process: there is no run to speak of.
@@ -151,25 +160,15 @@ impl MachineState {
 }
 
 /// What is known of why a run ended, beside the code or the signal.
-fn cause_of(run: &Run, exit: Exit, evidence: &Evidence) -> Option<ExitCause> {
+fn cause_of(run: &Run, evidence: &Evidence) -> Option<ExitCause> {
     if let Stage::Stopping { then: AfterStop::Fail(cause), .. } = &run.stage {
         return Some(cause.clone());
     }
     if let Some(said) = &run.exit_reason {
         return Some(ExitCause::Said(said.clone()));
     }
-    let is_expected = run.is_stopping() || exit.is_success();
-    let diagnosis = evidence.diagnosis.clone().filter(|_| !is_expected);
-    diagnosis.map(ExitCause::Diagnosed)
-}
-
-/// The cause with the facts; nothing where a run just did its work or was asked to end.
-fn reason_of(run: &Run, exit: Exit, cause: Option<ExitCause>) -> Option<ExitReason> {
-    if run.is_stopping() || exit.is_success() {
-        return cause.map(ExitReason::Cause);
-    }
-    Some(match cause {
-        Some(cause) => ExitReason::Failed(cause, exit),
-        None => ExitReason::Unexplained(exit),
-    })
+    let diagnosis = evidence.diagnosis.clone().filter(|_| !run.is_stopping());
+    let remains =
+        (evidence.killed_remains > 0).then_some(ExitCause::KilledRemains(evidence.killed_remains));
+    diagnosis.map(ExitCause::Diagnosed).or(remains)
 }

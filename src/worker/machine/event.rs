@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Evidence, Exit, InstanceName, RunId, WorkerSpec};
+use crate::domain::{
+    Evidence, Exit, InstanceName, Probe, ProbeAnswer, RunId, StopPolicy, WorkerSpec,
+};
 
 /// Names a run among those of one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,6 +44,17 @@ pub enum Event {
     },
     /// A run says that it is ready.
     SaidReady(RunKey),
+    /// A run printed a line that `start.ready_line` matches.
+    PrintedReadyLine(RunKey),
+    /// The probe of a run was asked; answers [`Effect::Probe`].
+    Probed {
+        /// Which run.
+        run: RunKey,
+        /// The number of the question.
+        number: u64,
+        /// What came of it.
+        answer: ProbeAnswer,
+    },
     /// A run's task has been called: from now on it is no script.
     TaskBegan(RunKey),
     /// A run says why it will exit, and how long to wait before the next attempt.
@@ -52,6 +65,15 @@ pub enum Event {
         reason: String,
         /// How long the next attempt is to wait at least.
         retry_after: Option<Duration>,
+    },
+    /// A run has so much memory resident, in bytes, under this limit that the kernel does not hold.
+    MemorySeen {
+        /// Which run.
+        run: RunKey,
+        /// What it has.
+        used: u64,
+        /// What it may have.
+        limit: u64,
     },
     /// A run is gone, with everything it started.
     Exited {
@@ -86,14 +108,22 @@ pub enum Effect {
     },
     /// The run has shown life: its permission goes to the next worker.
     ShowedLife(RunKey),
+    /// Ask whether a run works; answered by [`Event::Probed`]. Of each run, only the last question
+    /// counts.
+    Probe {
+        /// Which run.
+        run: RunKey,
+        /// The number of the question.
+        number: u64,
+        /// What to ask.
+        probe: Arc<Probe>,
+    },
     /// Ask a run to end.
     Stop {
         /// Which.
         run: RunKey,
-        /// By this signal, to its group.
-        signal: i32,
-        /// How long it may take; the run is told so on its channel.
-        timeout: Duration,
+        /// How, and how long it may take; the run is told so on its channel.
+        policy: StopPolicy,
     },
     /// End everything of a run at once.
     Kill(RunKey),
@@ -103,6 +133,13 @@ pub enum Effect {
         run: RunKey,
         /// A JSON text.
         input: String,
+    },
+    /// Send a signal to the first process of a run.
+    Signal {
+        /// Which.
+        run: RunKey,
+        /// The number of the signal.
+        signal: i32,
     },
     /// Write a line about the worker.
     Log(Level, String),

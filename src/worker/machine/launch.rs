@@ -37,7 +37,7 @@ impl MachineState {
         self.next_key += 1;
         self.facts.launch_warnings.clear();
         let mut run = Run::new(key, role, Arc::clone(&self.spec), now);
-        run.by_person = wanted.by_person;
+        run.by_restart = wanted.by_restart;
         self.runs.push(run);
         if role == Role::Main {
             self.launched = Some(Arc::clone(&self.spec));
@@ -58,6 +58,10 @@ impl MachineState {
         self.facts.starts += 1;
         self.facts.reported_shortage = false;
         self.facts.last_run_at = Some(now.wall);
+        self.facts.is_task = false;
+        if let Some(mark) = &mut self.mark {
+            mark.counted_from = now.wall;
+        }
         self.facts.last_run = Some(id.clone());
         self.with_run(key, |run| run.spawned(id, instance, stop, now, out));
     }
@@ -101,17 +105,29 @@ impl MachineState {
         }
     }
 
-    pub(super) fn on_said_ready(&mut self, key: RunKey, now: Present, out: &mut Vec<Effect>) {
-        let by_message = self.spec.policy.start.ready == ReadyRule::Message;
+    /// A run gave the sign that this rule waits for.
+    pub(super) fn on_ready_sign(
+        &mut self,
+        key: RunKey,
+        rule: ReadyRule,
+        now: Present,
+        out: &mut Vec<Effect>,
+    ) {
+        let is_awaited = self.spec.policy.start.ready == rule;
         let is_starting =
             self.runs.iter().any(|run| run.key == key && run.stage == Stage::Starting);
-        if by_message && is_starting {
+        if is_awaited && is_starting {
             self.ready(key, now, out);
         }
     }
 
     pub(super) fn on_clock_moved(&mut self, now: Present) {
         if self.schedule.as_ref().is_some_and(Schedule::follows_the_wall) {
+            // A machine that slept wakes up with a clock that has jumped.
+            if self.is_overdue(now) && self.runs.is_empty() && !self.is_held {
+                self.begin(PendingStart::default());
+            }
+            self.mark(now);
             self.retick(now);
         }
     }
@@ -133,6 +149,7 @@ impl MachineState {
         let run = &mut self.runs[index];
         run.role = Role::Main;
         run.stage = Stage::Running;
+        run.probing.restart(now.moment);
         announce(run, out);
         if !std::mem::replace(&mut run.has_shown_life, true) {
             out.push(Effect::ShowedLife(key));
@@ -146,7 +163,10 @@ pub(super) fn announce(run: &mut Run, out: &mut Vec<Effect>) {
     if std::mem::replace(&mut run.is_announced, true) {
         return;
     }
-    let model = run.spec.model.as_deref().unwrap_or("none");
-    let text = format!("✅ {} running with model: {model}", run.spec.id);
+    let id = &run.spec.id;
+    let text = match &run.spec.model {
+        Some(model) => format!("✅ {id} running with model: {model}"),
+        None => format!("✅ {id} running"),
+    };
     out.push(Effect::Log(Level::Info, text));
 }

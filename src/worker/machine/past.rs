@@ -17,7 +17,7 @@ impl Facts {
     pub(super) fn remember(
         &mut self,
         run: &Run,
-        exit: Exit,
+        (exit, is_success): (Exit, bool),
         reason: Option<ExitReason>,
         now: Present,
     ) {
@@ -30,17 +30,17 @@ impl Facts {
             uptime: run.age(now),
             exit,
             reason,
-            outcome: outcome_of(run, exit),
+            outcome: outcome_of(run, is_success),
         });
     }
 }
 
-fn outcome_of(run: &Run, exit: Exit) -> RunOutcome {
+fn outcome_of(run: &Run, is_success: bool) -> RunOutcome {
     if run.has_overstayed() {
         RunOutcome::Failed
     } else if run.is_stopping() {
         RunOutcome::Stopped
-    } else if exit.is_success() {
+    } else if is_success {
         RunOutcome::Completed
     } else {
         RunOutcome::Failed

@@ -1,20 +1,14 @@
 //! Commands of people to a worker: start, stop, restart, run.
 
-use std::time::Duration;
-
 use super::{
     event::{Effect, Level, RunKey},
     run::{AfterStop, Role, Run, Stage},
     state::{Idle, Leaving, MachineState, PendingStart},
 };
 use crate::{
-    domain::{Command, Mode},
+    domain::{Command, Mode, signal_name},
     worker::clock::Present,
 };
-
-/// A restart asked for while a run that a person asked for is younger than this is taken as the
-/// same request: fifty clicks are one request.
-const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 /// A request that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +26,8 @@ pub enum Refusal {
     Disabled,
     /// It has a run that cannot take an input.
     AlreadyRunning,
+    /// It has no process that could get a signal.
+    NotRunning,
     /// It is leaving.
     Leaving,
     /// No run may begin, for this reason; one that runs goes on.
@@ -50,6 +46,9 @@ impl MachineState {
         if self.leaving != Leaving::No {
             return Err(Refusal::Leaving);
         }
+        if let Command::Signal(signal) = command {
+            return self.on_signal(signal);
+        }
         if command != Command::Stop && !self.spec.policy.enabled {
             return Err(Refusal::Disabled);
         }
@@ -62,6 +61,7 @@ impl MachineState {
             Command::Stop => self.on_stop(now, &mut out),
             Command::Restart => self.on_restart(now, &mut out),
             Command::Run(input) => self.on_run(input, now, &mut out)?,
+            Command::Signal(_) => {}
         }
         self.settle(&mut out);
         Ok(Outcome { epoch: self.epoch, effects: out })
@@ -70,7 +70,7 @@ impl MachineState {
     /// Whether a command can be fulfilled only by a run that there is not yet.
     fn needs_another_run(&self, command: &Command) -> bool {
         match command {
-            Command::Stop => false,
+            Command::Stop | Command::Signal(_) => false,
             Command::Restart => true,
             Command::Start => self.main().is_none_or(Run::is_stopping),
             Command::Run(_) => self.listener().is_none(),
@@ -81,12 +81,12 @@ impl MachineState {
         self.release(now);
         match self.runs.iter_mut().find(|run| run.role == Role::Main) {
             Some(Run { stage: Stage::Stopping { then, .. }, .. }) => {
-                *then = AfterStop::Again { by_person: true };
+                *then = AfterStop::Again { by_restart: false };
                 self.epoch += 1;
             }
             Some(_) => {}
             None if self.pending.is_some() => {}
-            None => self.begin_by_person(None),
+            None => self.begin_by_person(PendingStart::default()),
         }
     }
 
@@ -104,7 +104,7 @@ impl MachineState {
     }
 
     fn on_restart(&mut self, now: Present, out: &mut Vec<Effect>) {
-        if self.is_same_request(now) {
+        if self.is_restarting() {
             return;
         }
         self.release(now);
@@ -112,26 +112,28 @@ impl MachineState {
         out.push(Effect::Log(Level::Info, format!("Restarting worker: {}", self.id)));
         if self.main().is_some() {
             self.epoch += 1;
-            self.stop_runs(&AfterStop::Again { by_person: true }, now, out);
+            self.stop_runs(&AfterStop::Again { by_restart: true }, now, out);
         } else {
-            self.begin_by_person(None);
+            self.begin_by_person(PendingStart { by_restart: true, ..PendingStart::default() });
         }
     }
 
-    /// Whether what a restart would do is under way because somebody just asked for it.
-    fn is_same_request(&self, now: Present) -> bool {
+    /// Whether a restart that somebody asked for is still being carried out: fifty clicks are one
+    /// request. Once its run is up, or has ended, the next request is a new one, however soon.
+    fn is_restarting(&self) -> bool {
         if self.is_held {
             return false;
         }
         match self.main() {
             Some(run) => match &run.stage {
-                Stage::Stopping { then, .. } => *then == AfterStop::Again { by_person: true },
-                _ => {
-                    let is_current = run.spec.launch == self.spec.launch;
-                    run.by_person && is_current && run.age(now) < SAME_REQUEST
+                Stage::Stopping { then, .. } => *then == AfterStop::Again { by_restart: true },
+                Stage::Running => false,
+                Stage::Spawning | Stage::Starting => {
+                    run.by_restart && run.spec.launch == self.spec.launch
                 }
             },
-            None => self.pending.as_ref().is_some_and(|wanted| wanted.by_person),
+            // A run with an input has yet to begin: another one in its place would lose the input.
+            None => self.pending.as_ref().is_some_and(|p| p.by_restart || p.input.is_some()),
         }
     }
 
@@ -150,8 +152,18 @@ impl MachineState {
             return Err(Refusal::AlreadyRunning);
         }
         self.release(now);
-        self.begin_by_person(input);
+        self.begin_by_person(PendingStart { input, by_restart: false });
         Ok(())
+    }
+
+    /// The signal goes to the run that counts. It changes nothing of what the machine wants: an end
+    /// by the signal is an end like any other.
+    fn on_signal(&self, signal: i32) -> Result<Outcome, Refusal> {
+        let main = self.main().filter(|run| run.is_spawned()).ok_or(Refusal::NotRunning)?;
+        let line = format!("Sending {} to worker: {}", signal_name(signal), self.id);
+        let effects =
+            vec![Effect::Log(Level::Info, line), Effect::Signal { run: main.key, signal }];
+        Ok(Outcome { epoch: self.epoch, effects })
     }
 
     /// The run that takes inputs as messages: a script that is up and has a channel.
@@ -169,8 +181,8 @@ impl MachineState {
         }
     }
 
-    fn begin_by_person(&mut self, input: Option<String>) {
+    fn begin_by_person(&mut self, pending: PendingStart) {
         self.epoch += 1;
-        self.begin(PendingStart { input, by_person: true });
+        self.begin(pending);
     }
 }

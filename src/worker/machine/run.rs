@@ -6,16 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     event::{Effect, RunKey},
+    probing::Probing,
     timer::{Timer, TimerTable},
 };
 use crate::{
     domain::{ExitCause, InstanceName, Policy, ReadyRule, RunId, StopPolicy, WorkerSpec},
     worker::clock::{Moment, Present},
 };
-
-/// A run this old has shown life, whether it is ready or not: the next in line may launch. The
-/// figure is the contract's.
-const LIFE: Duration = Duration::from_millis(250);
 
 /// What a run is to its worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,8 +52,8 @@ pub(super) enum AfterStop {
     Idle,
     /// A new run.
     Again {
-        /// Whether a person asked for it.
-        by_person: bool,
+        /// Whether a person asked for a restart.
+        by_restart: bool,
     },
     /// What follows a failure, which has this cause.
     Fail(ExitCause),
@@ -74,11 +71,12 @@ pub(super) struct Run {
     pub(super) id: Option<RunId>,
     pub(super) instance: Option<InstanceName>,
     pub(super) started: Present,
-    pub(super) by_person: bool,
+    pub(super) by_restart: bool,
     pub(super) is_task: bool,
     pub(super) has_shown_life: bool,
     /// Whether `✅` was said.
     pub(super) is_announced: bool,
+    pub(super) probing: Probing,
     pub(super) exit_reason: Option<String>,
     pub(super) retry_after: Option<Duration>,
 }
@@ -93,10 +91,11 @@ impl Run {
             id: None,
             instance: None,
             started: now,
-            by_person: false,
+            by_restart: false,
             is_task: false,
             has_shown_life: false,
             is_announced: false,
+            probing: Probing::default(),
             exit_reason: None,
             retry_after: None,
         }
@@ -121,10 +120,13 @@ impl Run {
     pub(super) fn arm(&self, policy: &Policy, timers: &mut TimerTable) {
         let (start, begun) = (&policy.start, self.started.moment);
         if self.is_spawned() && !self.has_shown_life {
-            timers.set(Timer::ShownLife(self.key), begun.after(LIFE));
+            timers.set(Timer::ShownLife(self.key), begun.after(start.alive_after));
         }
         if let (Stage::Starting | Stage::Running, Some(limit)) = (&self.stage, start.run_timeout) {
             timers.set(Timer::RunTimeout(self.key), begun.after(limit));
+        }
+        if let Some(at) = self.probe_at(policy) {
+            timers.set(Timer::Probe(self.key), at);
         }
         match self.stage {
             Stage::Starting => {
@@ -137,6 +139,19 @@ impl Run {
                 timers.set(Timer::StopTimeout(self.key), asked.after(policy.stop.timeout));
             }
             Stage::Spawning | Stage::Running | Stage::Stopping { .. } => {}
+        }
+    }
+
+    /// When its probe is to be asked, if it is. It is asked while it starts only where its answer
+    /// is awaited, and not any more once the run is to end.
+    pub(super) fn probe_at(&self, policy: &Policy) -> Option<Moment> {
+        let probe = policy.probe.as_deref()?;
+        match self.stage {
+            Stage::Starting if policy.start.ready == ReadyRule::Probe => {
+                self.probing.due(probe, Some(self.started.moment))
+            }
+            Stage::Running => self.probing.due(probe, None),
+            Stage::Spawning | Stage::Starting | Stage::Stopping { .. } => None,
         }
     }
 
@@ -155,7 +170,7 @@ impl Run {
         let asked = self.is_spawned().then_some(now.moment);
         self.stage = Stage::Stopping { asked, is_killed: false, then: next };
         if asked.is_some() {
-            out.push(stop_effect(self.key, policy));
+            out.push(Effect::Stop { run: self.key, policy });
         }
     }
 
@@ -171,10 +186,11 @@ impl Run {
         self.id = Some(id);
         self.instance = Some(instance);
         self.started = now;
+        self.probing.restart(now.moment);
         match &mut self.stage {
             Stage::Stopping { asked, .. } => {
                 *asked = Some(now.moment);
-                out.push(stop_effect(self.key, policy));
+                out.push(Effect::Stop { run: self.key, policy });
             }
             stage => *stage = Stage::Starting,
         }
@@ -189,8 +205,4 @@ impl Run {
     pub(super) fn age(&self, now: Present) -> Duration {
         now.moment.since(self.started.moment)
     }
-}
-
-const fn stop_effect(run: RunKey, policy: StopPolicy) -> Effect {
-    Effect::Stop { run, signal: policy.signal, timeout: policy.timeout }
 }

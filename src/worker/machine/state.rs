@@ -14,7 +14,10 @@ use super::{
     timer::TimerTable,
 };
 use crate::{
-    domain::{Exit, ExitReason, LastExit, OnChange, PastRun, RunId, Stamp, WorkerId, WorkerSpec},
+    domain::{
+        Exit, ExitReason, LastExit, OnChange, PastRun, ReadyRule, RunId, ScheduleMark, Stamp,
+        WorkerId, WorkerSpec,
+    },
     worker::{
         change_throttle::ChangeThrottle,
         clock::{Moment, Present},
@@ -54,7 +57,7 @@ pub(super) enum Leaving {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct PendingStart {
     pub(super) input: Option<String>,
-    pub(super) by_person: bool,
+    pub(super) by_restart: bool,
 }
 
 /// Everything a machine knows. No part of it is bound to this program: it can be saved.
@@ -67,6 +70,9 @@ pub(super) struct MachineState {
     pub(super) schedule: Option<Schedule>,
     /// The next moment of the schedule.
     pub(super) tick: Option<Tick>,
+    /// How far the schedule has come; `None` without one.
+    #[serde(default)]
+    pub(super) mark: Option<ScheduleMark>,
     pub(super) idle: Idle,
     pub(super) pending: Option<PendingStart>,
     /// Whether a changed launch is to be tried beside the main run.
@@ -99,6 +105,8 @@ pub(super) struct Facts {
     pub(super) starts: u64,
     pub(super) skipped: u64,
     pub(super) last_run_at: Option<Stamp>,
+    /// Whether the last run has called a task.
+    pub(super) is_task: bool,
     pub(super) last_run: Option<RunId>,
     pub(super) last_exit: Option<LastExit>,
     #[serde(with = "pairs")]
@@ -138,7 +146,7 @@ mod pairs {
 impl MachineState {
     pub(super) fn new(
         spec: Arc<WorkerSpec>,
-        schedule: Option<Schedule>,
+        (schedule, mark): (Option<Schedule>, Option<ScheduleMark>),
         seed: u64,
         now: Present,
     ) -> (Self, Vec<Effect>) {
@@ -147,6 +155,7 @@ impl MachineState {
             spec,
             schedule,
             tick: None,
+            mark,
             idle: Idle::Stopped,
             pending: None,
             wants_candidate: false,
@@ -165,7 +174,12 @@ impl MachineState {
             timers: TimerTable::default(),
         };
         let mut out = Vec::new();
+        let is_overdue = state.is_overdue(now);
+        state.mark(now);
         state.begin_afresh(now);
+        if is_overdue && state.pending.is_none() {
+            state.begin(PendingStart::default());
+        }
         state.settle(&mut out);
         (state, out)
     }
@@ -176,6 +190,9 @@ impl MachineState {
         self.schedule = schedule;
         // The permission was asked of a limiter that is gone with the other program.
         self.has_asked = false;
+        for run in &mut self.runs {
+            run.probing.forget_question();
+        }
         self.settle(&mut out);
         out
     }
@@ -195,12 +212,26 @@ impl MachineState {
             Event::SpawnFailed { run, reason, is_transient } => {
                 self.on_spawn_failed(run, reason, is_transient, now, &mut out);
             }
-            Event::SaidReady(run) => self.on_said_ready(run, now, &mut out),
-            Event::TaskBegan(run) => self.with_run(run, |run| run.is_task = true),
+            Event::SaidReady(run) => {
+                self.on_ready_sign(run, ReadyRule::Message, now, &mut out);
+            }
+            Event::PrintedReadyLine(run) => {
+                self.on_ready_sign(run, ReadyRule::Line, now, &mut out);
+            }
+            Event::Probed { run, number, answer } => {
+                self.on_probed(run, (number, answer), now, &mut out);
+            }
+            Event::TaskBegan(run) => {
+                self.with_run(run, |run| run.is_task = true);
+                self.facts.is_task = true;
+            }
             Event::SaidExitReason { run, reason, retry_after } => self.with_run(run, |run| {
                 run.exit_reason = Some(reason);
                 run.retry_after = retry_after;
             }),
+            Event::MemorySeen { run, used, limit } => {
+                self.on_memory(run, (used, limit), now, &mut out);
+            }
             Event::Exited { run, exit, evidence } => {
                 self.on_exited(run, (exit, evidence), now, &mut out);
             }
@@ -285,7 +316,30 @@ impl MachineState {
     /// Looks up the next moment of the schedule.
     pub(super) fn retick(&mut self, now: Present) {
         let is_active = self.spec.policy.enabled && !self.is_held && self.leaving == Leaving::No;
-        self.tick = self.schedule.as_ref().filter(|_| is_active).and_then(|s| s.next(now, None));
+        self.tick = self
+            .schedule
+            .as_ref()
+            .filter(|_| is_active)
+            .and_then(|s| s.first(now, self.mark.as_ref()));
+    }
+
+    /// Whether a tick was missed before now.
+    pub(super) fn is_overdue(&self, now: Present) -> bool {
+        let (Some(schedule), Some(mark)) = (&self.schedule, &self.mark) else { return false };
+        let expression = self.spec.policy.schedule.as_ref().map(|policy| &policy.expression);
+        // By another cron line there were no ticks to miss.
+        let is_same = expression == Some(&mark.expression) || !schedule.follows_the_wall();
+        self.spec.policy.enabled && is_same && schedule.is_overdue(now, mark)
+    }
+
+    /// Marks that every tick until now was followed, or is not meant to be.
+    pub(super) fn mark(&mut self, now: Present) {
+        let policy = self.spec.policy.schedule.as_ref().filter(|_| self.spec.policy.enabled);
+        self.mark = policy.map(|policy| ScheduleMark {
+            expression: policy.expression.clone(),
+            counted_from: self.mark.as_ref().map_or(now.wall, |mark| mark.counted_from),
+            seen: now.wall,
+        });
     }
 
     /// Where a worker that just appeared, or is enabled again, begins.

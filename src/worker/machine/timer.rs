@@ -17,6 +17,8 @@ pub(super) enum Timer {
     RunTimeout(RunKey),
     /// A run had `stop.timeout` to end.
     StopTimeout(RunKey),
+    /// The probe of a run is to be asked.
+    Probe(RunKey),
     /// The main run has lasted for `restart.reset_after`: spent attempts are given back.
     ResetAttempts,
     /// The schedule names this moment.

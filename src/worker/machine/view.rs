@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    run::{Role, Run, Stage},
+    run::{AfterStop, Role, Run, Stage},
     state::{Idle, MachineState},
 };
 use crate::{
-    domain::{LastActivity, LogCounters, Started, State, WorkerView},
+    domain::{LastActivity, LogCounters, Mode, RestartWhen, Started, State, WorkerView},
     worker::clock::Clock,
 };
 
@@ -42,6 +42,32 @@ impl MachineState {
         self.launched.as_ref().is_some_and(|launched| launched.launch != self.spec.launch)
     }
 
+    /// Whether an edit is not taken up until a person asks for it: not where a tick, a turn or a
+    /// stop that is under way will do so.
+    fn needs_a_person(&self) -> bool {
+        if !self.is_changed() || self.pending.is_some() || self.postponed.is_some() {
+            return false;
+        }
+        // The next tick launches what should run then.
+        if self.tick.is_some() && self.spec.untrusted.is_none() {
+            return false;
+        }
+        match self.main().map(|run| &run.stage) {
+            Some(Stage::Stopping { then, .. }) => !self.is_launching_after(then),
+            Some(_) => true,
+            None => !matches!(self.idle, Idle::Again(..) | Idle::ResourceShortage(_)),
+        }
+    }
+
+    /// Whether what follows a stop is another run.
+    fn is_launching_after(&self, then: &AfterStop) -> bool {
+        match then {
+            AfterStop::Again { .. } => true,
+            AfterStop::Fail(_) => self.spec.policy.restart.policy != RestartWhen::Never,
+            AfterStop::Idle | AfterStop::Retire => false,
+        }
+    }
+
     /// The worker now, with what is counted and heard outside.
     pub(super) fn view(
         &self,
@@ -65,7 +91,7 @@ impl MachineState {
             epoch: self.epoch,
             file: self.spec.file.clone(),
             rule: self.spec.rule.clone(),
-            mode: self.spec.launch.mode,
+            mode: if facts.is_task { Mode::Task } else { self.spec.launch.mode },
             has_run: main.is_some_and(Run::is_spawned),
             instance: main.and_then(|run| run.instance.clone()),
             run_id: facts.last_run.clone(),
@@ -79,7 +105,7 @@ impl MachineState {
             skipped_runs: facts.skipped,
             last_exit: facts.last_exit.clone(),
             reason: facts.reason.clone().filter(|_| has_failed),
-            changed: self.is_changed(),
+            changed: self.needs_a_person(),
             warnings: {
                 let own = self.spec.warnings.iter().chain(&facts.note);
                 own.chain(&facts.launch_warnings).chain(&postponed).cloned().collect()

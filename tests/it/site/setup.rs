@@ -1,6 +1,6 @@
 //! What a site holds before its arcanos starts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ffi::OsString};
 
 use super::Site;
 
@@ -18,7 +18,7 @@ const OPENAI: &str = "class OpenAI { constructor(options) { this.options = optio
 pub(crate) struct Setup {
     keys: BTreeMap<String, String>,
     files: Vec<(String, String)>,
-    environment: Vec<(String, String)>,
+    environment: Vec<(OsString, OsString)>,
     arguments: Vec<String>,
 }
 
@@ -76,8 +76,8 @@ impl Setup {
     }
 
     /// Sets a variable of the environment of arcanos.
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
+    pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.into(), value.into()));
         self
     }
 

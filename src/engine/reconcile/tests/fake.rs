@@ -9,10 +9,10 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    domain::{Command, Usage, WorkerId, WorkerSpec},
+    domain::{Command, Concurrency, Usage, WorkerId, WorkerSpec},
     engine::{
         command::CommandError,
-        runtime::{Packages, Pending, Runtime},
+        runtime::{Packages, Pending, Preparation, Runtime},
     },
     sync::lock,
 };
@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(20);
 pub(super) enum Call {
     Ensure(Arc<WorkerSpec>),
     Remove(String),
-    Concurrency(Option<usize>),
+    Concurrency(Concurrency),
     Prepare(Packages),
     ShutDown,
 }
@@ -90,21 +90,24 @@ impl Runtime for Fake {
         Box::pin(async { Err(CommandError::NotReading(id.clone())) })
     }
 
-    fn restart_all(&self) -> Pending<'_, Result<(), CommandError>> {
-        Box::pin(async { Ok(()) })
-    }
-
     fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>> {
         Box::pin(async { vec![None; workers.len()] })
     }
 
-    fn set_concurrency(&self, limit: Option<usize>) {
+    fn set_concurrency(&self, limit: Concurrency) {
         self.record(Call::Concurrency(limit));
     }
 
-    fn prepare(&self, packages: Packages) {
-        self.record(Call::Prepare(packages));
+    fn prepare(&self, packages: Option<Packages>) -> Preparation {
+        if let Some(packages) = packages {
+            self.record(Call::Prepare(packages));
+        }
+        Preparation::Done
     }
+
+    fn retry_packages(&self) {}
+
+    fn admit(&self) {}
 
     fn shut_down(&self) -> Pending<'_, ()> {
         self.record(Call::ShutDown);

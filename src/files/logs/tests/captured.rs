@@ -1,10 +1,14 @@
 //! From the pipe into the worker's file.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use futures_util::FutureExt;
 use proptest::prelude::*;
 
-use crate::files::logs::{Stream, TailQuery};
+use crate::files::logs::{LineWatch, Source, Stream, TailQuery};
 
 use super::site::{KEY, Site, numbered, wait_until};
 
@@ -151,6 +155,30 @@ async fn a_worker_at_rest_holds_no_buffer() {
     assert_eq!(pool.n_spare(), 1);
 }
 
+#[tokio::test]
+async fn a_line_that_is_waited_for_is_found_on_either_pipe() {
+    let waited = Duration::from_secs(10);
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        let site = Site::new();
+        let watch = Arc::new(LineWatch::default());
+        let mut pipe = site.watched("a", stream, &watch);
+        pipe.write("listening on 80\n").await;
+        wait_until("the first line", async || site.text("logs/a.log").await.contains("80")).await;
+        assert!(watch.found().now_or_never().is_none(), "nobody waited for that line");
+        watch.expect(Some("^listening on [0-9]+$"));
+        pipe.write("not listening on 81\nlisten").await;
+        pipe.write("ing on 81\nlistening on 82\n").await;
+        tokio::time::timeout(waited, watch.found()).await.expect("the line");
+        wait_until("the last line", async || site.text("logs/a.log").await.contains("82")).await;
+        assert!(watch.found().now_or_never().is_none(), "one line is found once");
+        // The secret that stands in it is no obstacle, and a line needs no end.
+        watch.expect(Some("^key [^ ]+0123 \\?$"));
+        pipe.write("key key0123 ?").await;
+        tokio::time::timeout(waited, watch.found()).await.expect("the prompt");
+        pipe.close().await;
+    }
+}
+
 #[test]
 fn a_capture_at_rest_takes_less_than_a_kilobyte() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -160,7 +188,8 @@ fn a_capture_at_rest_takes_less_than_a_kilobyte() {
     let log = site.logs.worker(&super::site::id("a"));
     let ended = tokio_util::sync::CancellationToken::new();
     let run = super::site::run();
-    let capture = log.capture(read, Stream::Stdout, &run, &ended);
+    let capture =
+        log.capture(read, Source { stream: Stream::Stdout, run: &run, ended: &ended, watch: None });
     let size = size_of_val(&capture);
     assert!(size < 1024, "{size} bytes");
 }

@@ -1,13 +1,13 @@
 //! What was, and what comes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{
-    config::LogFormat,
-    files::logs::{FollowItem, Follower, LogLine, Stream, TailQuery},
+    config::{LogFormat, LogKind},
+    files::logs::{FollowItem, Follower, LogLine, Stream, TailQuery, past_lines},
 };
 
-use super::site::{Site, id, numbered, run, texts, wait_until};
+use super::site::{KEY, Site, id, numbered, redactor, run, texts, wait_until};
 
 /// The next lines of a follower.
 async fn take(follower: &mut Follower, n: usize) -> Vec<String> {
@@ -34,7 +34,7 @@ async fn the_last_lines_come_oldest_first_and_of_the_wanted_stream() {
     site.write("b", "other\n").await;
     let of = |stream| TailQuery { stream: Some(stream), ..TailQuery::last(50) };
     for (query, expected) in [
-        (TailQuery::last(50), &["[a] up", "[a] out 1", "[a] out 2", "[a] err"][..]),
+        (TailQuery::last(50), &["[a] up", "[a] busy", "[a] out 1", "[a] out 2", "[a] err"][..]),
         (TailQuery::last(2), &["[a] out 2", "[a] err"]),
         (of(Stream::Stdout), &["[a] out 1", "[a] out 2"]),
         (of(Stream::Stderr), &["[a] err"]),
@@ -54,6 +54,39 @@ async fn a_line_is_shown_in_the_form_of_the_session_log() {
     let lines = site.logs.tail(Some(&id("a")), &TailQuery::last(1)).await;
     assert_eq!(lines[0].run, Some(run()));
     assert_eq!(format!("{}\n", lines[0]), site.text("session.log").await);
+}
+
+#[tokio::test]
+async fn the_files_alone_hold_the_last_lines() {
+    let site = Site::with(|settings| settings.max_size = 400);
+    for n in 1..=20 {
+        site.write("a", format!("line {n}\n")).await;
+    }
+    site.logs.worker(&id("a")).activity(None, "result: 7");
+    site.logs.arcanos("Hello");
+    let past = |worker: Option<&str>, query| {
+        let worker = worker.map(id);
+        let lines = past_lines(&site.settings, redactor(), worker.as_ref(), &query);
+        lines.iter().map(|line| line[27..].to_owned()).collect::<Vec<_>>()
+    };
+    site.logs.flush(Duration::from_secs(10)).await;
+    assert!(site.path("session.log.2").exists(), "the lines are in several files");
+    assert_eq!(past(Some("a"), TailQuery::last(2)), ["[a] line 20", "[a] result: 7"]);
+    assert_eq!(past(None, TailQuery::last(2)), ["[a] result: 7", "[arcanos] Hello"]);
+    assert_eq!(past(Some("a"), TailQuery::last(50)).len(), 21);
+    assert_eq!(past(Some("b"), TailQuery::last(50)), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_workers_own_log_stands_in_where_the_session_log_has_nothing() {
+    let site = Site::with(|settings| settings.includes = [LogKind::Lifecycle].into());
+    site.write("a", format!("one\ntwo\x1b[2J\nthree {KEY}\n")).await;
+    site.logs.flush(Duration::from_secs(10)).await;
+    let past = |query| past_lines(&site.settings, redactor(), Some(&id("a")), &query);
+    let expect = ["two\\x1b[2J", "three [redacted API_KEY]"];
+    assert_eq!(past(TailQuery::last(2)), expect);
+    let lifecycle = TailQuery { stream: Some(Stream::Lifecycle), ..TailQuery::last(2) };
+    assert_eq!(past(lifecycle), [""; 0]);
 }
 
 #[tokio::test]
@@ -123,7 +156,8 @@ async fn a_follower_goes_on_where_the_tail_ended() {
     site.write("b", "other\n").await;
     site.logs.worker(&id("a")).activity(None, "busy");
     pipe.write("line 13\n").await;
-    assert_eq!(take(&mut follower, 3).await, ["[a] line 11", "[a] line 12", "[a] line 13"]);
+    let expect = ["[a] line 11", "[a] line 12", "[a] busy", "[a] line 13"];
+    assert_eq!(take(&mut follower, 4).await, expect);
 }
 
 #[tokio::test]
@@ -135,7 +169,8 @@ async fn a_follower_of_all_hears_all_and_one_of_a_stream_that_stream() {
     site.write("a", "one\n").await;
     site.logs.worker(&id("a")).activity(None, "busy");
     site.write("b", "two\n").await;
-    assert_eq!(take(&mut all, 3).await, ["[arcanos] Hello", "[a] one", "[b] two"]);
+    let expect = ["[arcanos] Hello", "[a] one", "[a] busy", "[b] two"];
+    assert_eq!(take(&mut all, 4).await, expect);
     assert_eq!(take(&mut activity, 1).await, ["[a] busy"]);
 }
 

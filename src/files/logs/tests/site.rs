@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{Log, LogFormat, LogKind},
     domain::{RunId, WorkerId},
-    files::logs::{LogLine, Logs, Stream, TailQuery},
+    files::logs::{LineWatch, LogLine, Logs, Source, Stream, TailQuery},
     text::Redactor,
 };
 
@@ -71,11 +71,19 @@ impl Site {
 
     /// A pipe into the log of this worker.
     pub(super) fn pipe(&self, worker: &str, stream: Stream) -> Pipe {
+        self.watched(worker, stream, &Arc::default())
+    }
+
+    /// A pipe whose lines somebody waits for.
+    pub(super) fn watched(&self, worker: &str, stream: Stream, watch: &Arc<LineWatch>) -> Pipe {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
         let log = self.logs.worker(&id(worker));
         let ended = CancellationToken::new();
-        let token = ended.clone();
-        let task = tokio::spawn(async move { log.capture(read, stream, &run(), &token).await });
+        let (token, watch) = (ended.clone(), Arc::clone(watch));
+        let task = tokio::spawn(async move {
+            let source = Source { stream, run: &run(), ended: &token, watch: Some(&watch) };
+            log.capture(read, source).await;
+        });
         Pipe { end: Some(write.into()), ended, task }
     }
 

@@ -68,7 +68,7 @@ async fn only_what_is_included_goes_into_the_session_log() {
     site.write("a", "words\n").await;
     assert_eq!(site.session().await, ["[a] up"]);
     assert_eq!(site.text("logs/a.log").await, "words\n");
-    assert_eq!(site.tail(Some("a"), TailQuery::last(9)).await, ["[a] up", "[a] words"]);
+    assert_eq!(site.tail(Some("a"), TailQuery::last(9)).await, ["[a] busy", "[a] up", "[a] words"]);
 }
 
 #[tokio::test]

@@ -95,6 +95,17 @@ pub(super) enum Recursion {
 }
 
 pub(super) fn rules(package: &str, recursion: Recursion) -> Rules {
+    Rules::compile(&discovery(package, recursion)).expect("good rules")
+}
+
+/// Rules by which what anyone may write to runs.
+pub(super) fn lenient_rules() -> Rules {
+    let mut discovery = discovery("openai", Recursion::Off);
+    discovery.world_writable = config::WorldWritable::Warn;
+    Rules::compile(&discovery).expect("good rules")
+}
+
+fn discovery(package: &str, recursion: Recursion) -> config::Discovery {
     let rule = config::Rule {
         name: "node".to_owned(),
         files: vec!["*.js".to_owned()],
@@ -107,16 +118,16 @@ pub(super) fn rules(package: &str, recursion: Recursion) -> Rules {
         ipc: true,
         mode: Mode::Auto,
     };
-    let discovery = config::Discovery {
+    config::Discovery {
         directory: PathBuf::new(),
         ignore: vec!["shared/**".to_owned()],
         recursive: recursion == Recursion::On,
         scan_interval: Duration::from_secs(30),
         watch: config::Watch::Auto,
-        prepare: Vec::new(),
+        world_writable: config::WorldWritable::Reject,
+        prepare: crate::config::Prepare::Auto,
         rules: vec![rule],
-    };
-    Rules::compile(&discovery).expect("good rules")
+    }
 }
 
 pub(super) fn reason(scan: &Scan, name: &str) -> String {

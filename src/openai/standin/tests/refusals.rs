@@ -53,6 +53,7 @@ async fn what_cannot_be_answered_is_refused_in_openais_shape() {
         let reply = site.call(method, path, body).await;
         assert_eq!(reply.status.as_u16(), status, "{method} {path} {body}: {}", reply.text);
         assert_eq!(reply.headers["x-arcanos-upstream"], "echo");
+        assert!(reply.headers.contains_key("x-request-id"));
         let error = &reply.json()["error"];
         assert_eq!(
             (&error["code"], &error["type"]),
@@ -64,6 +65,23 @@ async fn what_cannot_be_answered_is_refused_in_openais_shape() {
             assert_eq!(reply.headers["allow"], "POST");
         }
     }
+}
+
+#[tokio::test]
+async fn a_route_that_it_lacks_is_named_with_the_way_out() {
+    let site = Site::new().await;
+    for (method, path) in [("POST", "/v1/images/generations"), ("DELETE", "/v1/models")] {
+        let said = site.call(method, path, "{}").await.json()["error"]["message"].to_string();
+        assert!(said.contains(&format!("the stand-in has no {method}")), "{said}");
+        assert!(said.contains(path) && said.contains("set OPENAI_API_KEY"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn each_answer_has_an_id_of_its_own() {
+    let site = Site::new().await;
+    let id = async || site.call("GET", "/v1/models", "").await.headers["x-request-id"].clone();
+    assert_ne!(id().await, id().await);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ class DiscoveryPage {
     }));
     const files = all.filter((file) => (!this.verdict || file.verdict === this.verdict)
       && (!this.query || [file.file, file.id, file.rule, file.reason].join('\n').toLowerCase().includes(this.query)))
-      .sort((a, b) => VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict) || a.file.localeCompare(b.file));
+      .sort((a, b) => VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict) || naturally(a.file, b.file));
     setContent(this.table, JSON.stringify(files), () => (files.length === 0
       ? el('p', { class: 'empty' }, all.length === 0 ? 'The folder is empty.' : 'No file matches this filter.')
       : el('table', { class: 'plain verdicts' },

@@ -68,6 +68,6 @@ function sign(state) {
 }
 
 /** A state as sign, colour and word. */
-function badge(state) {
-  return el('span', { class: `badge s-${state}` }, sign(state), el('span', {}, state));
+function badge(state, word = state) {
+  return el('span', { class: `badge s-${state}` }, sign(state), el('span', {}, word));
 }

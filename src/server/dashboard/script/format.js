@@ -68,6 +68,13 @@ function causeOf(exit) {
   return cause || (reason && exit.lastLines?.at(-1)) || '';
 }
 
+const NATURAL = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
+
+/** Compares two names as people count: `w9` comes before `w10`. */
+function naturally(a, b) {
+  return NATURAL.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
+}
+
 /** How long ago something was, in one unit. */
 function ago(when) {
   const seconds = Math.max(0, Math.floor((serverNow() - Date.parse(when)) / 1000));
@@ -75,11 +82,14 @@ function ago(when) {
   return `${Math.floor(seconds / of)}${unit} ago`;
 }
 
+/** Sequences that set a colour or a weight on a terminal, raw or as the server escapes them. */
+const COLOURS = /(?:\u001b|\\x1b)\[[0-9;:]*m/g;
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
 const INVISIBLE_ALL = new RegExp(INVISIBLE.source, 'g');
 
-/** Escapes invisible characters: controls, and marks that change the direction of the text. */
-function visible(text) {
+/** Takes terminal colours out, and escapes invisible characters: controls, and marks that change the direction of the text. */
+function visible(raw) {
+  const text = raw.replace(COLOURS, '');
   if (!INVISIBLE.test(text)) return text;
   return text.replace(INVISIBLE_ALL, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
 }

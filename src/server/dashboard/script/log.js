@@ -7,7 +7,10 @@ const LINES_FIRST = 500;
 /** A log that is scrolled within so many px of its end is kept at its end. */
 const AT_END = 24;
 
-const LIFECYCLE = /^(?:Launching worker: |Found OpenAI SDK worker: |Warning: Worker |Worker \S+ exited with code |Restarting worker|Worker \S+ failed(?: too many times|: )|Worker \S+ has changed, |Worker \S+ did not end within |Stopping worker: |✅ \S+ running with model: )/u;
+const MONTH_DAY = new Intl.DateTimeFormat(undefined, { month: '2-digit', day: '2-digit' });
+
+const LIFECYCLE = /^(?:Launching worker: |Found (?:OpenAI SDK )?worker: |Warning: Worker |Worker \S+ exited with code |Restarting worker|Worker \S+ failed(?: too many times|: )|Worker \S+ has changed, |Worker \S+ did not end within |Stopping worker: |✅ \S+ running(?: with model: |$))/u;
+const ASKED_TO_END = /^(?:Stopping worker: |Restarting worker: |Worker \S+ has changed, )/u;
 const FAILED_EXIT = /exited with code (?!0,)|failed too many times|^Worker \S+ failed: /;
 
 /** A line as the log shows it. Only one from before arcanos began, read back from a text, may lack its kind. */
@@ -31,7 +34,11 @@ class LogPanel {
   arrived = [];
   held = [];
   fresh = false;
+  asked = false;
+  /** Whether the newest line stays in sight: until a person scrolls away from it. */
+  follows = true;
   connection = 'opening…';
+  scrolled = 0;
   frame = 0;
   timer = 0;
   nextFlush = 0;
@@ -41,15 +48,22 @@ class LogPanel {
     this.list = el('div', { class: 'log', role: 'log', 'aria-live': 'off', 'aria-label': `Log of ${id}`, tabindex: 0 });
     this.pauseButton = el('button', { id: 'log-pause', 'aria-pressed': 'false', onclick: () => this.setPaused(!this.paused) }, 'Pause');
     this.select = el('select', { id: 'log-stream', 'aria-label': 'Show stream', onchange: () => { this.stream = this.select.value; this.open(); } },
-      [['', 'output and lifecycle'], ['stdout', 'stdout'], ['stderr', 'stderr'], ['activity', 'activity'], ['lifecycle', 'lifecycle']].map(([value, name]) => el('option', { value }, name)));
+      [['', 'everything'], ['stdout', 'stdout'], ['stderr', 'stderr'], ['activity', 'activity'], ['lifecycle', 'lifecycle']].map(([value, name]) => el('option', { value }, name)));
     this.filter = el('input', { type: 'search', id: 'log-filter', placeholder: 'Filter lines', 'aria-label': 'Show only lines with this text', autocomplete: 'off', spellcheck: 'false' });
     this.filter.addEventListener('input', () => { this.query = this.filter.value.toLowerCase(); this.redraw(); });
     this.wrap = el('input', { type: 'checkbox', id: 'log-wrap', checked: true, onchange: () => this.list.classList.toggle('nowrap', !this.wrap.checked) });
     this.state = el('span', { class: 'note', role: 'status' });
     this.down = el('button', { class: 'down', hidden: true, onclick: () => this.toEnd() }, 'Newest ↓');
-    this.list.addEventListener('scroll', () => { this.down.hidden = this.atEnd(); }, { passive: true });
+    this.list.addEventListener('scroll', () => {
+      // Lines that arrive, and a layout that changes, move the end away without anybody scrolling up.
+      const went = this.list.scrollTop - this.scrolled;
+      this.scrolled = this.list.scrollTop;
+      if (this.atEnd()) this.follows = true;
+      else if (went < 0) this.follows = false;
+      this.down.hidden = this.follows;
+    }, { passive: true });
     // A phone that is turned, or a window made smaller, still shows the newest line.
-    new ResizeObserver(() => { if (this.down.hidden) this.toEnd(); }).observe(this.list);
+    new ResizeObserver(() => { if (this.follows) this.toEnd(); }).observe(this.list);
     this.root = el('section', { class: 'panel logs', 'aria-labelledby': 'log-title' },
       el('div', { class: 'panel-head' }, el('h2', { id: 'log-title' }, 'Log'), this.state,
         el('div', { class: 'row' }, this.pauseButton, this.select, this.filter, el('label', { class: 'check', for: 'log-wrap' }, this.wrap, 'wrap'))),
@@ -129,7 +143,6 @@ class LogPanel {
       this.showState();
       return;
     }
-    const stay = this.atEnd();
     if (this.fresh) {
       this.fresh = false;
       this.lines = [];
@@ -137,13 +150,18 @@ class LogPanel {
     }
     this.append(arrived.map(lineOf).filter(Boolean));
     if (this.query) this.showState();
-    if (stay) this.toEnd();
+    if (this.follows) this.toEnd();
   }
 
   append(lines) {
     const nodes = [];
     for (const line of lines) {
-      line.node = lineNode(line);
+      // What ends because somebody asked for it has not failed.
+      if (line.kind === 'lifecycle') {
+        if (ASKED_TO_END.test(line.text)) this.asked = true;
+        else if (line.text.startsWith('Launching worker: ')) this.asked = false;
+      }
+      line.node = lineNode(line, this.asked);
       line.node.hidden = !this.fits(line);
       this.lines.push(line);
       nodes.push(line.node);
@@ -190,6 +208,8 @@ class LogPanel {
 
   toEnd() {
     this.list.scrollTop = this.list.scrollHeight;
+    this.scrolled = this.list.scrollTop;
+    this.follows = true;
     this.down.hidden = true;
   }
 }
@@ -197,21 +217,21 @@ class LogPanel {
 let lastSecond = '';
 let lastTime = '';
 
-/** A line's time of day. Lines come in bursts, and formatting is the slowest part of showing one. */
-function timeOfDay(at) {
+/** A line's day and time of day. Lines come in bursts, and formatting is the slowest part of showing one. */
+function dayAndTime(at) {
   const second = at?.slice(0, 19) ?? '';
   if (second !== lastSecond) {
     lastSecond = second;
-    lastTime = at ? CLOCK.format(new Date(at)) : '';
+    lastTime = at ? `${MONTH_DAY.format(new Date(at))} ${CLOCK.format(new Date(at))}` : '';
   }
   return lastTime;
 }
 
-function lineNode(line) {
+function lineNode(line, asked) {
   const kind = line.kind === 'lifecycle' ? 'life' : line.kind === 'activity' ? 'activity' : line.stream === 'stderr' ? 'err' : 'out';
   const begins = kind === 'life' && line.text.startsWith('Launching worker: ') ? ' begins' : '';
-  const ends = kind === 'life' && FAILED_EXIT.test(line.text) ? ' failed' : '';
+  const ends = kind === 'life' && !asked && FAILED_EXIT.test(line.text) ? ' failed' : '';
   return el('div', { class: `line ${kind}${begins}${ends}` },
-    el('time', { title: line.at }, timeOfDay(line.at)),
+    el('time', { title: line.at }, dayAndTime(line.at)),
     el('span', { class: 'text' }, visible(line.text)));
 }

@@ -122,6 +122,16 @@ function keepsFailing(worker) {
   return worker.attempts > 0 && ['backoff', 'starting', 'running'].includes(worker.state);
 }
 
+/** Whether its settings keep a worker from running: only an edit of them starts it. */
+function isDisabled(worker) {
+  return worker.enabled === false && worker.state === 'stopped';
+}
+
+/** A worker's state as it is shown. */
+function stateWord(worker) {
+  return isDisabled(worker) ? 'disabled' : worker.state;
+}
+
 /** How long a worker's run has lasted, in seconds, now. */
 function uptime(worker) {
   if (!worker.startedAt || worker.pid === null) return null;

@@ -67,12 +67,11 @@ class WorkerPage {
       this.showVerdict();
       return;
     }
-    setContent(this.state, worker.state, () => badge(worker.state));
+    setContent(this.state, stateWord(worker), () => badge(worker.state, stateWord(worker)));
     setContent(this.marks, String(worker.changed), () => (worker.changed ? el('span', { class: 'mark changed' }, 'changed since its run began') : null));
-    setContent(this.buttons, verbsOf(worker).join(), () => [
-      ...verbsOf(worker).map((verb) => verbButton(verb, this.id)),
-      el('button', { 'data-verb': 'run' }, 'Run with input…'),
-    ]);
+    setContent(this.buttons, isDisabled(worker) ? 'disabled' : verbsOf(worker).join(), () => (isDisabled(worker)
+      ? el('span', { class: 'note' }, `enabled = false: set it to true under [workers.${this.id}] to start it`)
+      : [...verbsOf(worker).map((verb) => verbButton(verb, this.id)), el('button', { 'data-verb': 'run' }, 'Run with input…')]));
     const warnings = worker.warnings ?? [];
     setContent(this.warnings, JSON.stringify(warnings), () => (warnings.length === 0 ? null
       : banner('warn', count(warnings.length, 'warning'), [el('ul', {}, warnings.map((text) => el('li', {}, visible(text))))])));

@@ -24,7 +24,8 @@ const COLUMNS = [
 ];
 
 const ORDERS = {
-  id: (w) => w.id.toLowerCase(),
+  // By its id, which decides between equals in every order.
+  id: () => 0,
   state: (w) => STATES.indexOf(keepsFailing(w) ? 'backoff' : w.state),
   model: (w) => w.model ?? '',
   uptime: (w) => -(uptime(w) === null ? -1 : serverNow() - Date.parse(w.startedAt)),
@@ -130,7 +131,7 @@ class WorkersPage {
       if (this.query && !worker.haystack.includes(this.query)) continue;
       list.push({ id: worker.id, by: of(worker) });
     }
-    return list.sort((a, b) => (a.by < b.by ? -turn : a.by > b.by ? turn : a.id.localeCompare(b.id)));
+    return list.sort((a, b) => (a.by < b.by ? -turn : a.by > b.by ? turn : naturally(a.id, b.id) * (this.order.key === 'id' ? turn : 1)));
   }
 
   addRow(worker) {
@@ -263,7 +264,7 @@ function fillRow(row, cells, worker) {
     worker.changed && el('span', { class: 'mark changed', title: 'Its file or settings differ from those of its run' }, 'changed'),
     warnings.length > 0 && el('span', { class: 'mark warning', title: warnings.join('\n') }, count(warnings.length, 'warning')),
   ]);
-  setContent(cells.state, worker.state, () => badge(worker.state));
+  setContent(cells.state, stateWord(worker), () => badge(worker.state, stateWord(worker)));
   setText(cells.model, worker.model ?? '–');
   setAttr(cells.model, 'title', worker.model);
   setText(cells.attempts, attemptsInWords(worker));
@@ -304,6 +305,7 @@ function nextInWords(worker) {
 
 /** The commands that a worker's state allows. */
 function verbsOf(worker) {
+  if (isDisabled(worker)) return [];
   switch (worker.state) {
     case 'running': return ['restart', 'stop'];
     case 'starting': return ['restart', 'stop'];

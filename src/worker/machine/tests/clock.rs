@@ -6,13 +6,20 @@ use jiff::tz::TimeZone;
 
 use super::world::spec;
 use crate::{
-    domain::{Exit, InstanceName, LogCounters, RunId, SchedulePolicy, Stamp, WorkerView},
+    domain::{
+        CatchUp, Exit, InstanceName, LogCounters, RunId, ScheduleMark, SchedulePolicy, Stamp,
+        WorkerView,
+    },
     worker::{Effect, Event, Machine, Now, RunKey, Schedule},
 };
 
 fn schedule(expression: &str) -> Schedule {
-    let policy =
-        SchedulePolicy { expression: expression.to_owned(), timezone: None, run_at_start: false };
+    let policy = SchedulePolicy {
+        expression: expression.to_owned(),
+        timezone: None,
+        run_at_start: false,
+        catch_up: CatchUp::None,
+    };
     Schedule::new(&policy, TimeZone::UTC).expect("a good schedule")
 }
 
@@ -23,7 +30,8 @@ fn stamp(text: &str) -> Stamp {
 /// A machine by this schedule, at noon.
 fn machine(expression: &str) -> (Machine, Now) {
     let now = Now { instant: Instant::now(), wall: stamp("2026-11-23T12:00:00Z") };
-    let (machine, effects) = Machine::new(spec(0, |_| ()), Some(schedule(expression)), 7, now);
+    let (machine, effects) =
+        Machine::new(spec(0, |_| ()), (Some(schedule(expression)), None), 7, now);
     assert!(effects.is_empty(), "nothing runs before its time");
     (machine, now)
 }
@@ -96,4 +104,50 @@ fn a_tick_that_meets_a_run_is_counted_and_an_edit_of_the_schedule_makes_no_run()
     let effects = machine.apply(spec(0, |_| ()), Some(schedule("every 1h")), now);
     assert!(effects.is_empty(), "{effects:?}");
     assert_eq!(machine.deadline(), Some(now.instant + Duration::from_secs(3600)));
+}
+
+/// A machine at noon whose schedule had come this far with an arcanos before; whether it starts.
+fn starts_after(expression: &str, catch_up: CatchUp, from: &str) -> (bool, String) {
+    let policy = SchedulePolicy {
+        expression: expression.to_owned(),
+        timezone: None,
+        run_at_start: false,
+        catch_up,
+    };
+    let schedule = Schedule::new(&policy, TimeZone::UTC).expect("a good schedule");
+    let mark = ScheduleMark {
+        expression: expression.to_owned(),
+        counted_from: stamp(from),
+        seen: stamp(from),
+    };
+    let now = Now { instant: Instant::now(), wall: stamp("2026-11-23T12:00:00Z") };
+    let spec = spec(0, |spec| spec.policy.schedule = Some(policy));
+    let (machine, effects) = Machine::new(spec, (Some(schedule), Some(mark)), 7, now);
+    (starts(&effects), next(&machine))
+}
+
+#[test]
+fn every_counts_from_the_last_run_of_the_arcanos_before() {
+    for (from, expected) in [
+        ("2026-11-22T13:00:00Z", (false, "2026-11-23T13:00:00.000Z")),
+        // Overdue: it runs now.
+        ("2026-11-22T11:00:00Z", (true, "2026-11-24T12:00:00.000Z")),
+        // By a clock that was wrong.
+        ("2027-01-01T00:00:00Z", (false, "2026-11-24T12:00:00.000Z")),
+    ] {
+        let (starts, next) = starts_after("every 24h", CatchUp::None, from);
+        assert_eq!((starts, next.as_str()), expected, "{from}");
+    }
+}
+
+#[test]
+fn a_cron_tick_that_was_missed_is_made_up_for_once_where_that_is_wanted() {
+    for (catch_up, from, expected) in [
+        (CatchUp::One, "2026-11-20T12:00:00Z", true),
+        (CatchUp::None, "2026-11-20T12:00:00Z", false),
+        (CatchUp::One, "2026-11-23T11:59:00Z", false),
+    ] {
+        let (starts, next) = starts_after("0 5 * * *", catch_up, from);
+        assert_eq!((starts, next.as_str()), (expected, "2026-11-24T05:00:00.000Z"), "{from}");
+    }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::world::{Behaviour, World, spec};
 use crate::{
     domain::{
-        Attempts, Command, Exit, ExitReason, OnChange, ReadyRule, RestartWhen, RunOutcome, State,
-        WorkerSpec,
+        Attempts, Command, Exit, ExitReason, Mode, OnChange, ReadyRule, RestartWhen, RunOutcome,
+        State, WorkerSpec,
     },
     worker::{Event, RunKey},
 };
@@ -25,12 +25,35 @@ fn a_run_is_running_once_it_stayed_up() {
 }
 
 #[test]
+fn that_a_run_is_up_is_said_once_and_without_a_model_where_there_is_none() {
+    let done = Behaviour::Ends(Exit::Code(0), 10);
+    for (behaviour, time) in [(Behaviour::Lives, 30_000), (done, 500)] {
+        let make = || spec(1, |s| s.model = None);
+        let mut world = World::new(make(), &[(1, behaviour)]);
+        world.pass(time);
+        assert_eq!(world.said("✅"), 1);
+        assert!(world.lines.contains(&"✅ a running".to_owned()), "{:?}", world.lines);
+    }
+}
+
+#[test]
 fn ready_by_message_waits_for_the_word() {
     let make = || spec(0, |s| s.policy.start.ready = ReadyRule::Message);
     let mut world = World::new(make(), &[]);
     world.pass(20_000);
     assert_eq!(world.state(), State::Starting);
     world.tell(Event::SaidReady(RunKey(0)));
+    assert_eq!(world.state(), State::Running);
+}
+
+#[test]
+fn ready_by_line_waits_for_the_line_and_takes_no_other_sign() {
+    let make = || spec(0, |s| s.policy.start.ready = ReadyRule::Line);
+    let mut world = World::new(make(), &[]);
+    world.pass(20_000);
+    world.tell(Event::SaidReady(RunKey(0)));
+    assert_eq!(world.state(), State::Starting);
+    world.tell(Event::PrintedReadyLine(RunKey(0)));
     assert_eq!(world.state(), State::Running);
 }
 
@@ -190,18 +213,6 @@ fn a_stopped_worker_only_shows_an_edit_until_it_is_started() {
     assert!(world.ask(Command::Start));
     world.pass(2000);
     assert_eq!((world.state(), world.view().changed), (State::Running, false));
-}
-
-#[test]
-fn fifty_restarts_at_once_are_one() {
-    let mut world = World::new(spec(0, |_| ()), &[]);
-    world.pass(2000);
-    for _ in 0..50 {
-        assert!(world.ask(Command::Restart));
-        world.pass(2);
-    }
-    world.pass(5000);
-    assert_eq!((world.state(), world.view().starts), (State::Running, 2));
 }
 
 #[test]
@@ -378,11 +389,22 @@ fn a_worker_that_changes_for_ever_is_not_started_for_ever_and_ends_as_it_was_las
 }
 
 #[test]
+fn a_signal_reaches_the_run_that_has_a_process() {
+    let mut world = World::new(spec(0, |s| s.policy.enabled = false), &[]);
+    assert!(!world.ask(Command::Signal(12)));
+    world.apply(spec(0, |_| ()));
+    world.pass(2000);
+    assert!(world.ask(Command::Signal(12)));
+    assert_eq!((world.said("signalled 12"), world.view().state), (1, State::Running));
+}
+
+#[test]
 fn an_input_reaches_a_running_script_as_a_message() {
     let mut world = World::new(spec(0, |_| ()), &[]);
     world.pass(2000);
     assert!(world.ask(Command::Run(Some("[1]".to_owned()))));
     assert_eq!(world.said("delivered [1]"), 1);
     world.tell(Event::TaskBegan(RunKey(0)));
+    assert_eq!(world.view().mode, Mode::Task);
     assert!(!world.ask(Command::Run(None)), "a task at work takes no other input");
 }

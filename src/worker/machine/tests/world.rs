@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
     sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
@@ -11,11 +10,12 @@ use std::{
 use proptest::prelude::*;
 use regex::{Captures, Regex};
 
+use super::specs::schedule_of;
+pub(super) use super::specs::spec;
 use crate::{
     domain::{
-        Attempts, Backoff, Command, EnvMap, Evidence, Exit, Fingerprint, InstanceName, Launch,
-        Limits, LogCounters, Mode, OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, RunId,
-        Stamp, StartPolicy, State, StopPolicy, WorkerId, WorkerSpec, WorkerView,
+        Command, Evidence, Exit, InstanceName, LogCounters, OnChange, RunId, Stamp, State,
+        WorkerSpec, WorkerView,
     },
     worker::{Effect, Event, Machine, Now, RunKey},
 };
@@ -49,60 +49,13 @@ pub(super) struct World {
     gone: bool,
 }
 
-pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<WorkerSpec> {
-    let seconds = Duration::from_secs;
-    let mut spec = WorkerSpec {
-        id: WorkerId::parse("a").expect("a good id"),
-        file: PathBuf::from("a.js"),
-        rule: "r".to_owned(),
-        model: Some("m".to_owned()),
-        lacks_key: false,
-        warnings: Vec::new(),
-        untrusted: None,
-        launch: Launch {
-            program: "node".to_owned(),
-            args: Vec::new(),
-            file: PathBuf::from("/w/a.js"),
-            env: EnvMap::default(),
-            cwd: PathBuf::from("/"),
-            ipc: true,
-            mode: Mode::Script,
-            limits: Limits::default(),
-            user: None,
-            fingerprint: Fingerprint(version.into()),
-        },
-        policy: Policy {
-            enabled: true,
-            restart: RestartPolicy {
-                policy: RestartWhen::OnFailure,
-                max_attempts: Attempts::Max(3),
-                delay: seconds(5),
-                backoff: Backoff::Exponential,
-                max_delay: seconds(300),
-                jitter: 0.0,
-                reset_after: seconds(60),
-            },
-            start: StartPolicy {
-                ready: ReadyRule::Alive,
-                alive_after: seconds(1),
-                timeout: seconds(30),
-                run_timeout: None,
-            },
-            stop: StopPolicy { signal: 15, timeout: seconds(10) },
-            reload: OnChange::Replace,
-            schedule: None,
-        },
-    };
-    change(&mut spec);
-    Arc::new(spec)
-}
-
 impl World {
     pub(super) fn new(spec: Arc<WorkerSpec>, behaviours: &[(u64, Behaviour)]) -> Self {
         let wall = Stamp("2026-11-23T12:00:00Z".parse().expect("a good timestamp"));
         let now = Now { instant: Instant::now(), wall };
         let on_change = spec.policy.reload;
-        let (machine, effects) = Machine::new(spec, None, 7, now);
+        let schedule = schedule_of(&spec);
+        let (machine, effects) = Machine::new(spec, (schedule, None), 7, now);
         let mut world = Self {
             machine,
             now,
@@ -157,7 +110,8 @@ impl World {
     pub(super) fn apply(&mut self, spec: Arc<WorkerSpec>) {
         self.on_change = spec.policy.reload;
         self.gone = false;
-        let effects = self.machine.apply(spec, None, self.now);
+        let schedule = schedule_of(&spec);
+        let effects = self.machine.apply(spec, schedule, self.now);
         self.obey(effects);
     }
 
@@ -212,11 +166,12 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::AskTurn => self.tell(Event::Admitted),
-                Effect::YieldTurn | Effect::ShowedLife(_) => {}
+                Effect::YieldTurn | Effect::ShowedLife(_) | Effect::Probe { .. } => {}
                 Effect::Spawn { run, spec, .. } => self.spawn(run, &spec),
                 Effect::Stop { run, .. } => self.stop(run),
                 Effect::Kill(run) => self.end(run, Exit::Signal(9)),
                 Effect::Deliver { input, .. } => self.lines.push(format!("delivered {input}")),
+                Effect::Signal { signal, .. } => self.lines.push(format!("signalled {signal}")),
                 Effect::Log(_, line) => self.lines.push(line),
                 Effect::Gone => self.gone = true,
             }
