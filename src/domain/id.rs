@@ -7,6 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 /// The longest id, in bytes (all of its characters are ASCII).
 const MAX_LENGTH: usize = 64;
 
+/// The name of the output of the preparation of packages in the logs.
+const PREPARE: &str = "prepare";
+
 /// Words that the command line, the routes and the logs use for themselves.
 const RESERVED: [&str; 13] = [
     "arcanos",
@@ -20,14 +23,14 @@ const RESERVED: [&str; 13] = [
     "pause",
     "resume",
     "all",
-    "prepare",
+    PREPARE,
     "WorkerManager",
 ];
 
 /// The name of a worker: its file name without the last extension.
 ///
 /// Invariant: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit, and none of the
-/// reserved words. So it is safe as a file name, in a URL and in a log line. Cloning is cheap.
+/// reserved words, but for [`WorkerId::preparation`]. So it is safe as a file name, in a URL and in a log line. Cloning is cheap.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct WorkerId(Arc<str>);
 
@@ -54,6 +57,21 @@ impl WorkerId {
             return Err(InvalidId::Start);
         }
         Ok(Self(name.into()))
+    }
+
+    /// The name under which the logs keep the output of the preparation of packages, beside that of
+    /// the workers. No worker can have it.
+    #[must_use]
+    pub fn preparation() -> Self {
+        Self(PREPARE.into())
+    }
+
+    /// The name of a worker or of the preparation of packages: whose lines a log may hold.
+    ///
+    /// # Errors
+    /// As [`WorkerId::parse`].
+    pub fn parse_log_name(name: &str) -> Result<Self, InvalidId> {
+        if name == PREPARE { Ok(Self::preparation()) } else { Self::parse(name) }
     }
 
     /// The id that a file of this name has: the name without its last extension.

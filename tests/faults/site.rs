@@ -155,6 +155,12 @@ impl Site {
         (self.ended(), start.elapsed())
     }
 
+    /// Sends arcanos this signal again and again until it has ended: one that comes too soon after
+    /// the first belongs to the same stop.
+    pub(crate) fn insist(&mut self, signal: &str) -> ExitStatus {
+        self.wait_end_while(|pid| procs::signal(pid, signal))
+    }
+
     /// Waits until arcanos has ended by itself.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         self.wait_end()

@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeMap,
     env, fs,
+    io::Read,
     net::SocketAddr,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
@@ -20,6 +21,9 @@ use super::{
     processes::{self, Process},
     waiting::until,
 };
+
+/// Bytes of a file that are read: a log may lead to `/dev/full`, which has no end.
+const MAX_READ: u64 = 64 << 20;
 
 /// The binary under test.
 pub(crate) const ARCANOS: &str = env!("CARGO_BIN_EXE_arcanos");
@@ -83,19 +87,28 @@ impl Site {
         self.root().join(name)
     }
 
-    /// Puts a file in place by rename: nobody sees it half written.
+    /// Puts a file in place by rename: nobody sees it half written. It has the mode of the one
+    /// before.
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let draft = self.path(".draft");
         fs::write(&draft, text).unwrap();
+        if let Ok(before) = fs::metadata(&path) {
+            fs::set_permissions(&draft, before.permissions()).unwrap();
+        }
         fs::rename(&draft, &path).unwrap();
         self
     }
 
-    /// What a file holds; empty if there is none.
+    /// What a file holds, at most [`MAX_READ`] of it; empty if there is none.
     pub(crate) fn read(&self, name: &str) -> String {
-        String::from_utf8_lossy(&fs::read(self.path(name)).unwrap_or_default()).into_owned()
+        let mut bytes = Vec::new();
+        if let Ok(file) = fs::File::open(self.path(name)) {
+            // What was read before an error counts too.
+            let _ = file.take(MAX_READ).read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// The session log.
@@ -201,8 +214,20 @@ impl Site {
 
     /// Waits until arcanos has ended.
     pub(crate) fn wait_end(&mut self) -> ExitStatus {
+        self.wait_end_while(|_| {})
+    }
+
+    /// Waits until arcanos has ended; until then `meanwhile` is called again and again with its pid.
+    pub(crate) fn wait_end_while(&mut self, mut meanwhile: impl FnMut(u32)) -> ExitStatus {
         let mut child = self.arcanos.take().expect("arcanos was started");
-        until("arcanos to end", || child.try_wait().unwrap(), || self.stderr())
+        let look = || {
+            let ended = child.try_wait().unwrap();
+            if ended.is_none() {
+                meanwhile(child.id());
+            }
+            ended
+        };
+        until("arcanos to end", look, || self.stderr())
     }
 
     /// Kills arcanos, if it runs.

@@ -33,7 +33,7 @@ pub(super) fn lines(
             stream.get_or_insert(Stream::Lifecycle);
             None
         }
-        _ => match WorkerId::parse(name) {
+        _ => match WorkerId::parse_log_name(name) {
             Ok(id) => Some(id),
             Err(_) => return Err(failure),
         },

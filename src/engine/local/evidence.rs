@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{task::spawn_blocking, time::timeout};
 
-use super::{end_facts, run::Launch};
+use super::{end_facts, live_run::RunTask};
 use crate::{
     domain::{Evidence, Exit, Stamp},
     files::logs::{LogLine, Stream, TailQuery},
@@ -28,23 +28,23 @@ const KEPT_WIDTH: usize = 200;
 /// What may explain the end of this run, whose process has exited; no line of it is older than
 /// `since`.
 pub(super) async fn collect(
-    launch: &Launch,
+    task: &RunTask,
     process: &Process,
     since: Stamp,
     exit: Exit,
 ) -> Evidence {
     let peak_memory = process.peak_memory();
     let killed_remains = process.killed_remains();
-    let is_success = launch.spec.policy.restart.success_codes.includes(exit);
+    let is_success = task.spec.policy.restart.success_codes.includes(exit);
     // Only an end with 0 may need an explanation though it is a success.
     let is_own_code = is_success && exit != Exit::Code(0);
-    if is_own_code || launch.stop_request.get().stop.is_some() {
+    if is_own_code || task.stop_request.get().stop.is_some() {
         return Evidence { peak_memory, killed_remains, ..Evidence::default() };
     }
-    let lines = last_lines(launch, since).await;
+    let lines = last_lines(task, since).await;
     let diagnosis = match process.ran_out_of_memory() {
         true => Some("it met its `limits.memory`, and the kernel killed it".to_owned()),
-        false => diagnosis(launch, exit, &lines).await,
+        false => diagnosis(task, exit, &lines).await,
     };
     if is_success {
         return Evidence { diagnosis, peak_memory, killed_remains, ..Evidence::default() };
@@ -55,11 +55,11 @@ pub(super) async fn collect(
 }
 
 /// Why the run ended, by its own last words.
-async fn diagnosis(launch: &Launch, exit: Exit, lines: &[String]) -> Option<String> {
+async fn diagnosis(task: &RunTask, exit: Exit, lines: &[String]) -> Option<String> {
     let report = Report::new(exit, lines);
     let questions = report.questions();
-    let spec = Arc::clone(&launch.spec);
-    let address = *launch.context.address.borrow();
+    let spec = Arc::clone(&task.spec);
+    let address = *task.context.address.borrow();
     // The folders of the project may lie on a disk that hangs.
     let asked = spawn_blocking(move || end_facts::look_up(&questions, &spec.launch, address));
     let facts = timeout(FACTS_LIMIT, asked).await;
@@ -67,13 +67,13 @@ async fn diagnosis(launch: &Launch, exit: Exit, lines: &[String]) -> Option<Stri
 }
 
 /// The run's last lines on stderr, oldest first.
-async fn last_lines(launch: &Launch, since: Stamp) -> Vec<String> {
+async fn last_lines(task: &RunTask, since: Stamp) -> Vec<String> {
     let query = TailQuery {
         stream: Some(Stream::Stderr),
         since: Some(since.in_milliseconds()),
         ..TailQuery::last(LAST_LINES)
     };
-    let lines = launch.context.logs.tail(Some(&launch.spec.id), &query).await;
-    let is_own = |line: &LogLine| line.run.as_ref().is_some_and(|run| *run == launch.id);
+    let lines = task.context.logs.tail(Some(&task.spec.id), &query).await;
+    let is_own = |line: &LogLine| line.run.as_ref().is_some_and(|run| *run == task.id);
     lines.into_iter().filter(is_own).map(|line| line.text).collect()
 }

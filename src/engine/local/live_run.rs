@@ -5,12 +5,13 @@ use std::sync::Arc;
 use tokio_util::sync::DropGuard;
 
 use super::{
+    context::Context,
     launch_limiter::Permit,
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
-    domain::{ReadyRule, RunId, StartPolicy, StopPolicy},
-    files::logs::LineWatch,
+    domain::{LastActivity, ReadyRule, RunId, StartPolicy, StopPolicy, WorkerSpec},
+    files::logs::{LineWatch, WorkerLog},
     worker::{Event, RunKey},
 };
 
@@ -70,4 +71,19 @@ pub(super) async fn next_message(
         Some(channel) => channel.recv().await,
         None => std::future::pending().await,
     }
+}
+
+/// The task of one run: a run that is to be launched, with all that this needs.
+pub(super) struct RunTask {
+    pub(super) context: Arc<Context>,
+    pub(super) key: RunKey,
+    pub(super) id: RunId,
+    pub(super) spec: Arc<WorkerSpec>,
+    pub(super) input: Option<String>,
+    pub(super) stop_request: Arc<Latest<StopRequest>>,
+    pub(super) deliveries: Arc<Mailbox<Delivery>>,
+    pub(super) events: Arc<Mailbox<RunEvent>>,
+    pub(super) activity: Arc<Latest<Option<LastActivity>>>,
+    pub(super) ready_line: Arc<LineWatch>,
+    pub(super) log: WorkerLog,
 }

@@ -23,9 +23,6 @@ use crate::{
     sync::lock,
 };
 
-/// The name of the preparation's output in the logs.
-const NAME: &str = "prepare";
-
 /// Variables that package managers need. Others are not passed on: they may hold secrets.
 const PASSED: [&str; 16] = [
     "PATH",
@@ -365,7 +362,7 @@ impl Job {
             other => format!("discovery.prepare: {other}"),
         })?;
         let Spawned { mut process, stdout, stderr, .. } = spawned;
-        let id = WorkerId::parse(NAME).map_err(|error| error.to_string())?;
+        let id = WorkerId::preparation();
         let log = context.logs.worker(&id);
         let ended = CancellationToken::new();
         let source = |stream| Source { stream, run: &run, ended: &ended, watch: None };
@@ -385,7 +382,7 @@ impl Job {
             let last = lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join(" / ");
             let said = if last.is_empty() { last } else { format!(": {last}") };
             return Err(format!(
-                "discovery.prepare failed in {} ({exit}){said}; see the lines of [{NAME}] in \
+                "discovery.prepare failed in {} ({exit}){said}; see the lines of [{id}] in \
                  the session log. Workers start all the same",
                 folder.display()
             ));

@@ -4,36 +4,30 @@
 //! `events` to it. What the run sends on its own channel is logged here; the worker's task gets
 //! only what may change the worker's state.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use tokio::{task::spawn_blocking, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    context::Context,
     evidence,
-    live_run::{Delivery, RunEvent, StopRequest},
+    live_run::{Delivery, RunEvent, RunTask},
     panic_cleanup,
-    sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
     domain::{
-        ActivityKind, Exit, InstanceName, LastActivity, RunId, Stamp, StopMessage, StopPolicy,
-        WorkerSpec, os_text, reachable_address,
+        ActivityKind, Exit, InstanceName, LastActivity, Stamp, StopMessage, StopPolicy, os_text,
+        reachable_address,
     },
     failpoint::failpoint,
     files::{
         self,
-        logs::{LineWatch, Source, Stream, WorkerLog},
+        logs::{Source, Stream},
     },
     process::{self, Channel, Command, Incoming, MemoryWatch, Process, SpawnError, Spawned},
     text,
     timer::until,
-    worker::{Event, RunKey},
+    worker::Event,
 };
 
 /// How long a run's channel is read after the run has ended. The figure is the contract's.
@@ -50,21 +44,6 @@ const MEMORY_LOOK: Duration = Duration::from_secs(2);
 /// Bytes of an activity that the status shows.
 const SHOWN: usize = 1024;
 
-/// A run that is to be launched, with all that its task needs.
-pub(super) struct Launch {
-    pub(super) context: Arc<Context>,
-    pub(super) key: RunKey,
-    pub(super) id: RunId,
-    pub(super) spec: Arc<WorkerSpec>,
-    pub(super) input: Option<String>,
-    pub(super) stop_request: Arc<Latest<StopRequest>>,
-    pub(super) deliveries: Arc<Mailbox<Delivery>>,
-    pub(super) events: Arc<Mailbox<RunEvent>>,
-    pub(super) activity: Arc<Latest<Option<LastActivity>>>,
-    pub(super) ready_line: Arc<LineWatch>,
-    pub(super) log: WorkerLog,
-}
-
 /// What woke the task.
 enum Wake {
     Exited(Exit),
@@ -78,7 +57,7 @@ enum Wake {
     MemoryLook,
 }
 
-impl Launch {
+impl RunTask {
     /// Drives the run to its end. Futures that live for a moment only are boxed, and so is `self`,
     /// which a future keeps twice: what is not boxed takes memory as long as the run lives.
     pub(super) async fn drive(self: Box<Self>) {
@@ -117,7 +96,7 @@ impl Launch {
             }
         });
         let memory = memory.map(|watch| (Instant::now() + MEMORY_LOOK, watch));
-        let mut child = RunningChild { launch: &self, process, channel, memory, signal: None };
+        let mut child = RunningChild { task: &self, process, channel, memory, signal: None };
         let watched = async {
             let exit = child.watch().await;
             ended.cancel();
@@ -185,7 +164,7 @@ impl Launch {
     }
 }
 
-impl Drop for Launch {
+impl Drop for RunTask {
     fn drop(&mut self) {
         panic_cleanup::report_lost(self.key, &self.events);
     }
@@ -193,7 +172,7 @@ impl Drop for Launch {
 
 /// A run with a process.
 struct RunningChild<'a> {
-    launch: &'a Launch,
+    task: &'a RunTask,
     process: Process,
     channel: Option<Channel>,
     /// The memory that is to be looked at, and when; `None` as long as nobody has to.
@@ -214,7 +193,7 @@ impl RunningChild<'_> {
                 Wake::Delivery(Delivery::Input(input)) => self.pass_on(&input),
                 Wake::Delivery(Delivery::Signal(signal)) => self.process.signal_leader(signal),
                 Wake::ReadyLine => {
-                    self.launch.send(Event::PrintedReadyLine(self.launch.key)).await;
+                    self.task.send(Event::PrintedReadyLine(self.task.key)).await;
                 }
                 Wake::GraceOver => self.ask_to_stop(),
                 Wake::MemoryLook => Box::pin(self.look_at_memory()).await,
@@ -230,9 +209,9 @@ impl RunningChild<'_> {
         let look = self.memory.as_ref().map(|(at, _)| *at);
         tokio::select! {
             exit = self.process.exited() => Wake::Exited(exit),
-            () = self.launch.stop_request.changed() => Wake::StopRequest,
-            delivery = self.launch.deliveries.take() => Wake::Delivery(delivery),
-            () = self.launch.ready_line.found() => Wake::ReadyLine,
+            () = self.task.stop_request.changed() => Wake::StopRequest,
+            delivery = self.task.deliveries.take() => Wake::Delivery(delivery),
+            () = self.task.ready_line.found() => Wake::ReadyLine,
             message = super::live_run::next_message(channel) => Wake::Message(message),
             () = until(signal) => Wake::GraceOver,
             () = until(look) => Wake::MemoryLook,
@@ -240,7 +219,7 @@ impl RunningChild<'_> {
     }
 
     fn apply(&mut self) {
-        let request = self.launch.stop_request.get();
+        let request = self.task.stop_request.get();
         if request.is_kill {
             self.process.kill();
         } else if let Some(policy) = request.stop {
@@ -287,14 +266,14 @@ impl RunningChild<'_> {
         let Some((_, watch)) = self.memory.take() else {
             return;
         };
-        let (run, limit) = (self.launch.key, watch.limit());
+        let (run, limit) = (self.task.key, watch.limit());
         // Many small files, if the run has many processes.
         let looked = spawn_blocking(move || (watch.resident(), watch)).await;
         let Ok((used, watch)) = looked else {
             return;
         };
         if used > limit {
-            self.launch.send(Event::MemorySeen { run, used, limit }).await;
+            self.task.send(Event::MemorySeen { run, used, limit }).await;
         }
         self.memory = Some((Instant::now() + MEMORY_LOOK, watch));
     }
@@ -302,25 +281,25 @@ impl RunningChild<'_> {
     fn pass_on(&mut self, input: &str) {
         let sent = self.channel.as_mut().map(|channel| channel.run(input));
         if !matches!(sent, Some(Ok(()))) {
-            let log = &self.launch.log;
+            let log = &self.task.log;
             log.lifecycle(
-                Some(&self.launch.id),
+                Some(&self.task.id),
                 "An input was dropped: the worker does not read its channel",
             );
         }
     }
 
     async fn on_message(&mut self, message: Incoming) {
-        failpoint("run", self.launch.spec.id.as_str());
-        let run = self.launch.key;
+        failpoint("run", self.task.spec.id.as_str());
+        let run = self.task.key;
         match message {
-            Incoming::Ready => self.launch.send(Event::SaidReady(run)).await,
-            Incoming::TaskBegan => self.launch.send(Event::TaskBegan(run)).await,
+            Incoming::Ready => self.task.send(Event::SaidReady(run)).await,
+            Incoming::TaskBegan => self.task.send(Event::TaskBegan(run)).await,
             Incoming::ExitReason { reason, retry_after } => {
                 self.note(ActivityKind::ExitReason, &format!("exit reason: {reason}"));
-                let reason = self.launch.context.logs.redact(&reason);
+                let reason = self.task.context.logs.redact(&reason);
                 let retry_after = retry_after.and_then(|s| Duration::try_from_secs_f64(s).ok());
-                self.launch.send(Event::SaidExitReason { run, reason, retry_after }).await;
+                self.task.send(Event::SaidExitReason { run, reason, retry_after }).await;
             }
             Incoming::Log { level, message } => {
                 self.note(ActivityKind::Log, &format!("{level}: {message}"))
@@ -330,7 +309,7 @@ impl RunningChild<'_> {
                 self.note(ActivityKind::Result, &format!("result: {value}"))
             }
             Incoming::Skipped(count) => {
-                let counters = self.launch.log.counters();
+                let counters = self.task.log.counters();
                 counters.dropped.fetch_add(count, Ordering::Relaxed);
             }
         }
@@ -338,10 +317,10 @@ impl RunningChild<'_> {
 
     /// Logs a message of the run, and shows it as its last activity.
     fn note(&self, kind: ActivityKind, message: &str) {
-        self.launch.log.activity(Some(&self.launch.id), message);
-        let redacted = self.launch.context.logs.redact(message);
+        self.task.log.activity(Some(&self.task.id), message);
+        let redacted = self.task.context.logs.redact(message);
         let shown = text::shown(redacted.as_bytes(), SHOWN);
-        self.launch.activity.set(Some(LastActivity { at: Stamp::now(), kind, message: shown }));
+        self.task.activity.set(Some(LastActivity { at: Stamp::now(), kind, message: shown }));
     }
 
     /// Reads the last messages, which the run sent just before it ended.
@@ -359,7 +338,7 @@ impl RunningChild<'_> {
         let left = self.process.left_behind();
         if left > 0 {
             let text = format!("Warning: {left} processes that it started cannot be killed");
-            self.launch.log.lifecycle(Some(&self.launch.id), &text);
+            self.task.log.lifecycle(Some(&self.task.id), &text);
         }
     }
 }

@@ -13,10 +13,9 @@ use super::{
     context::{Context, Phase, Request, Target, seed_of},
     gate::Gate,
     launch_limiter::Permit,
-    live_run::{Delivery, LiveRun, RunEvent, StopRequest},
+    live_run::{Delivery, LiveRun, RunEvent, RunTask, StopRequest},
     panic_cleanup::PanicCleanup,
     probing::Asking,
-    run,
     schedule::schedule_of,
     schedule_keeper::ScheduleKeeper,
     sync::{latest::Latest, mailbox::Mailbox},
@@ -304,7 +303,7 @@ impl Task {
                 tracing::warn!("{text}");
             }
         }
-        let launch = run::Launch {
+        let launch = RunTask {
             context: Arc::clone(&self.context),
             key,
             id,

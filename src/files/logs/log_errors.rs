@@ -81,9 +81,12 @@ impl LogErrors {
         texts.collect()
     }
 
-    /// Changes whenever an error begins or ends.
+    /// Changes whenever an error begins or ends. It reports at once what is there already: an
+    /// error may begin with the first line of all, before anyone has subscribed.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+        let mut changes = self.changes.subscribe();
+        changes.mark_changed();
+        changes
     }
 
     fn notify(&self) {

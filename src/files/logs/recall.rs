@@ -152,7 +152,7 @@ impl Recall {
         match &self.scope {
             Some(id) => (id.as_str() == label).then(|| Some(id.clone())),
             None if label == ARCANOS => Some(None),
-            None => WorkerId::parse(label).ok().map(Some),
+            None => WorkerId::parse_log_name(label).ok().map(Some),
         }
     }
 }

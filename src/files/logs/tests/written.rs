@@ -111,7 +111,6 @@ async fn a_file_that_cannot_be_written_is_a_problem_until_it_can() {
     fs::create_dir(site.path("logs")).expect("a folder");
     let fifo = site.path("logs/a.log");
     assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs").success());
-    let mut changes = site.logs.problem_changes();
     site.write("a", numbered(1, 5000)).await;
     site.write("b", "fine\n").await;
     assert_eq!(site.text("logs/b.log").await, "fine\n");
@@ -123,7 +122,8 @@ async fn a_file_that_cannot_be_written_is_a_problem_until_it_can() {
         counts.dropped
     );
     assert_eq!(site.logs.problems(), [problem]);
-    assert!(changes.has_changed().expect("it is open"));
+    let mut changes = site.logs.problem_changes();
+    assert!(changes.has_changed().expect("it is open"), "who comes late learns of it too");
     changes.mark_unchanged();
     fs::remove_file(&fifo).expect("to remove it");
     changes.changed().await.expect("it is open");
