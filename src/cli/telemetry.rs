@@ -145,10 +145,19 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         let mut line = String::with_capacity(text.len() + 48);
         let stamp = Stamp::now().to_string();
         line.push_str(&self.colours.paint(Tone::Faint, &stamp));
-        let _ = write!(line, " {} ", self.colours.paint(tone_of(level), &format!("{level:>5}")));
+        let _ = write!(line, " {} ", self.colours.paint(tone_of(level), &label(level)));
         escape_into(&mut line, &text);
         line.push('\n');
         self.writer.send(line);
+    }
+}
+
+/// What stands before a message. A warning reads as it does in the session log, so that both are
+/// found by the same words.
+fn label(level: tracing::Level) -> String {
+    match level {
+        tracing::Level::WARN => "Warning:".to_owned(),
+        other => format!("{other:>5}"),
     }
 }
 
@@ -192,7 +201,7 @@ mod tests {
         let (stamp, rest) = text.split_once(' ').expect("a time");
         assert!(stamp.parse::<jiff::Timestamp>().is_ok(), "{stamp}");
         let expect =
-            " WARN Line one.\\nforged \\x1b[2J worker=a key=[redacted X] path=\"a b\" n=3\n";
+            "Warning: Line one.\\nforged \\x1b[2J worker=a key=[redacted X] path=\"a b\" n=3\n";
         assert_eq!(rest, expect);
     }
 }
