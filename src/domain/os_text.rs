@@ -1,7 +1,7 @@
 //! Text that the system gives as bytes: variables, arguments and paths, which need not be UTF-8.
 //!
 //! Such text is kept in a `String` without loss: each byte that is not part of UTF-8 stands there as
-//! one character of [`STAND_INS`], a range that no script uses. Should one of these characters occur
+//! one character of `STAND_INS`, a range that no script uses. Should one of these characters occur
 //! by itself, its own bytes are kept in the same way, so that [`bytes`] gives back exactly what
 //! [`kept`] was given, whatever it was.
 

@@ -1,6 +1,6 @@
 //! The task of one run: spawns its process, moves what comes out of it, waits for its end.
 //!
-//! Channels: `stop_request`, a [`Latest`], and `deliveries`, a [`Mailbox`], from the worker's task;
+//! Channels: `stop_request`, a `Latest`, and `deliveries`, a `Mailbox`, from the worker's task;
 //! `events` to it. What the run sends on its own channel is logged here; the worker's task gets
 //! only what may change the worker's state.
 
