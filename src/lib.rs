@@ -28,7 +28,7 @@
 //! |---|---|
 //! | worker | what one file in the folder of workers is run as; named by its id |
 //! | run | one launch of a worker, from spawn to exit, with everything it starts; named by its run id |
-//! | instance | one arcanos process, told apart from all others; run ids begin with its id |
+//! | instance | one arcanos process, distinguished from all others; run ids begin with its id |
 //! | instance name | what a runtime calls the thing that runs a worker now (local: the pid) |
 //! | candidate | in discovery, a file that a rule accepts; in an overlap, the new run beside the old one |
 //! | verdict | what discovery says of one file, and why |

@@ -8,7 +8,7 @@ fn main() -> ExitCode {
     let cli = match Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(usage) => {
-            // Help goes to stdout, bad usage to stderr; a reader that left is no fault.
+            // Help goes to stdout, bad usage to stderr; a reader that left is not a failure.
             let _ = usage.print();
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(cli::exit::BAD_USAGE));
         }

@@ -13,9 +13,9 @@
 //! tokio task passes SIGCHLD on to the latter. Channels: requests to `arcanos-spawn` (bounded), and
 //! a oneshot for each answer.
 //!
-//! Invariant: every child of arcanos is spawned here. The parent thread tells orphans from our own
-//! children: the kernel gives orphans to the main thread, and only `arcanos-spawn` clones. A child
-//! that the main thread spawned by other means could be reaped as an orphan.
+//! Invariant: every child of arcanos is spawned here. The parent thread distinguishes orphans from
+//! our own children: the kernel gives orphans to the main thread, and only `arcanos-spawn` clones.
+//! A child that the main thread spawned by other means could be reaped as an orphan.
 
 mod activation;
 mod cgroup;

@@ -40,7 +40,7 @@ pub(crate) fn stat(pid: u32) -> Option<Stat> {
 
 /// The random id of this boot of the machine; `None` where the system has none.
 ///
-/// With the pid and the start time it tells a process from all others of all boots.
+/// Together with the pid and the start time it identifies a process across boots.
 pub(crate) fn boot_id() -> Option<String> {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned())

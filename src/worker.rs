@@ -12,6 +12,6 @@ mod restart_counter;
 mod schedule;
 
 pub use clock::Now;
-pub use diagnosis::{Facts, Questions, Report, VariableState, telling};
+pub use diagnosis::{Facts, Questions, Report, VariableState, most_relevant};
 pub use machine::{Effect, Event, Level, Machine, Outcome, Refusal, RunKey, SavedMachine};
 pub use schedule::{Schedule, ScheduleError};

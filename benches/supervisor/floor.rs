@@ -20,7 +20,7 @@ use crate::probe::{Marks, monotonic};
 pub(crate) const SERVE: &str = "--serve-bytes";
 
 /// Spawns so many in a loop; the nanoseconds until the last one's first instruction, and until
-/// all are gone again once they are told to.
+/// all have ended again once they are asked to.
 pub(crate) fn spawn_loop(worker: &Path, marks: &Marks, count: usize) -> (u64, u64) {
     marks.clear();
     let start = monotonic();

@@ -77,7 +77,7 @@ pub struct Globals {
     pub json: bool,
 }
 
-/// What arcanos can be told to do.
+/// The commands of arcanos.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Supervise the workers and serve the status page, until a signal

@@ -181,7 +181,7 @@ impl Answer {
         if self.status.is_success() { Ok(self.body) } else { Err(self.refusal()) }
     }
 
-    /// Why it is no good answer.
+    /// Why it is not a good answer.
     pub(crate) fn refusal(&self) -> ClientError {
         let text = |key: &str| self.body.get(key).and_then(Value::as_str);
         // Of something unknown the title says all; the message names routes.

@@ -139,7 +139,7 @@ end
         let condition = format!("__fish_arcanos_using_subcommand {command}");
         format!("complete -c arcanos -n \"{condition}\"{files} -a \"(__arcanos_ids)\"\n")
     }));
-    // Of places, clap tells fish no values.
+    // clap gives fish no values for positional arguments.
     script.push_str(
         "complete -c arcanos -n \"__fish_arcanos_using_subcommand completions\" -f -a \"bash zsh fish\"\n",
     );

@@ -51,7 +51,7 @@ pub fn report(failure: &Failure) -> ExitCode {
             Some(("hint:", rest)) => format!("{hint} {rest}\n"),
             _ => format!("{line}\n"),
         });
-        // A closed stderr has no reader to tell.
+        // A closed stderr has no reader, so a failed write is ignored.
         let _ = io::stderr().lock().write_all(lines.collect::<String>().as_bytes());
     }
     ExitCode::from(failure.code())

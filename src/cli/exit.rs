@@ -41,7 +41,7 @@ impl Failure {
         Self { code, details: String::new(), message: message.into(), remedy: None }
     }
 
-    /// An end before the end that is no fault: nothing is said.
+    /// An early end that is not a failure: nothing is printed.
     #[must_use]
     pub(crate) const fn quiet() -> Self {
         Self { code: DONE, details: String::new(), message: String::new(), remedy: None }

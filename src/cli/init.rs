@@ -37,7 +37,7 @@ enum Fate {
     WasThere,
 }
 
-/// Writes the files that are missing, and tells what to do next.
+/// Writes the files that are missing, and prints what to do next.
 ///
 /// # Errors
 /// A file cannot be written.
@@ -61,8 +61,8 @@ pub(crate) fn run(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
         let list = |wanted: Fate| -> Vec<_> {
             fates.iter().filter(|(_, fate)| *fate == wanted).map(|(path, _)| path).collect()
         };
-        let told = json!({ "written": list(Fate::Written), "kept": list(Fate::WasThere) });
-        out.line(&pretty(&told))?;
+        let report = json!({ "written": list(Fate::Written), "kept": list(Fate::WasThere) });
+        out.line(&pretty(&report))?;
         return Ok(out.flush()?);
     }
     for line in report(&fates, has_workers.then_some(&folder)) {

@@ -44,7 +44,7 @@ pub(crate) struct Site {
     overrides: Vec<Override>,
 }
 
-/// The config file that is meant, absolute where that can be told.
+/// The config file that is meant, absolute where the current directory is known.
 pub(crate) fn config_file(globals: &Globals) -> PathBuf {
     let named = globals.config.as_deref().unwrap_or_else(|| Path::new(DEFAULT_CONFIG));
     std::path::absolute(named).unwrap_or_else(|_| named.to_owned())
@@ -150,7 +150,7 @@ fn settled(path: &Path) -> Result<Option<Vec<u8>>, String> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Folder {
     pub(crate) discovered: Discovered,
-    /// Why nothing could be found, where that is no failure.
+    /// Why nothing could be found, where that is not a failure.
     pub(crate) note: Option<String>,
 }
 

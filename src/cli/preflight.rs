@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_one_is_told_the_pid_of_the_first_and_a_bad_config_comes_before_that() {
+    fn a_second_one_names_the_pid_of_the_first_and_a_bad_config_comes_before_that() {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("arcanos.toml");
         std::fs::write(&file, "").unwrap();

@@ -30,8 +30,8 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
     let folder = load::folder(globals, &config, &running)?;
     if globals.json {
         let directory = &config.discovery.directory;
-        let told = json!({ "directory": directory, "files": folder.discovered.verdicts });
-        out.line(&pretty(&told))?;
+        let report = json!({ "directory": directory, "files": folder.discovered.verdicts });
+        out.line(&pretty(&report))?;
         return Ok(out.flush()?);
     }
     let directory = config.discovery.directory.to_string_lossy();
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_folder_is_no_table() {
+    fn an_empty_folder_gives_a_sentence_instead_of_a_table() {
         assert_eq!(lines("/srv", &Folder::default(), None, Colours::Hidden), ["/srv: no files"]);
     }
 }

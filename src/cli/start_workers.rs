@@ -31,13 +31,13 @@ async fn watch(
     let end = CancellationToken::new();
     let handle = supervision.engine.handle();
     let ended = end.clone();
-    let told = async move {
+    let progress = async move {
         while tokio::time::timeout(every, ended.cancelled()).await.is_err() {
             // Nobody may be reading any more; the workers run on.
             let _ = writeln!(std::io::stdout(), "{}", line(&handle.snapshot()));
         }
     };
-    supervision.until_signal(|| end.cancel(), told).await
+    supervision.until_signal(|| end.cancel(), progress).await
 }
 
 /// `[TIME] [arcanos] 6 workers: 4 running, 2 failed`.

@@ -104,7 +104,7 @@ pub(super) async fn supervise(preflight: Preflight) -> Result<Supervision, Failu
     let logs = Logs::open(&loaded.config.log, redactor).map_err(|e| failed(&e))?;
     follow_config(&telemetry, &logs);
     say(&logs, &started(&loaded.config, &site.file));
-    // By way of the redactor: what a panic tells may hold anything.
+    // Through the redactor: the message of a panic may hold anything, secrets too.
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("Internal error, a bug in arcanos: {panic}")
     }));
@@ -185,8 +185,8 @@ impl Supervision {
             code
         };
         let beside = hurry.run_until_cancelled(beside);
-        let told = systemd.follow(self.engine.handle(), end.clone());
-        let (code, _, ()) = tokio::join!(ended, beside, told);
+        let notifications = systemd.follow(self.engine.handle(), end.clone());
+        let (code, _, ()) = tokio::join!(ended, beside, notifications);
         if let Err(error) = self.state.retire_instance() {
             tracing::warn!(error = %chain(&error), "Record of this instance cannot be put away.");
         }

@@ -32,7 +32,7 @@ pub(crate) enum Tone {
     Faint,
     /// A heading.
     Strong,
-    /// One of six that tell things apart and mean nothing.
+    /// One of six that distinguish rows and have no meaning of their own.
     Mark(u8),
 }
 
@@ -150,9 +150,13 @@ impl Output {
 
 /// The columns of the terminal, or what `COLUMNS` says, or 80.
 fn width() -> u16 {
-    let told = || env::var_os("COLUMNS")?.to_str()?.parse().ok();
+    let from_env = || env::var_os("COLUMNS")?.to_str()?.parse().ok();
     let measured = tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col);
-    measured.filter(|columns| *columns > 0).or_else(told).unwrap_or(DEFAULT_WIDTH).max(MIN_WIDTH)
+    measured
+        .filter(|columns| *columns > 0)
+        .or_else(from_env)
+        .unwrap_or(DEFAULT_WIDTH)
+        .max(MIN_WIDTH)
 }
 
 /// The output cannot be written to.
@@ -180,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_left_is_no_failure() {
+    fn a_reader_that_left_is_not_a_failure() {
         let left = Failure::from(Gone(io::ErrorKind::BrokenPipe.into()));
         assert_eq!((left.code(), left.message()), (exit::DONE, ""));
         assert_eq!(Failure::from(Gone(io::ErrorKind::StorageFull.into())).code(), exit::FAILED);

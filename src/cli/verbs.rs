@@ -174,7 +174,7 @@ pub(crate) async fn signal(
 /// Runs one worker once.
 ///
 /// # Errors
-/// The input is no JSON (exit 2); none runs; the worker does not take it.
+/// The input is not JSON (exit 2); no arcanos runs; the worker does not take it.
 pub(crate) async fn run_task(
     globals: &Globals,
     args: &RunTask,
@@ -302,12 +302,12 @@ async fn patiently(
 }
 
 /// The input as JSON text; nothing is `null`.
-fn input(told: Option<&str>) -> Result<String, Failure> {
+fn input(argument: Option<&str>) -> Result<String, Failure> {
     let bad = |text: String| {
         Failure::new(exit::BAD_USAGE, text)
             .with_remedy("give one JSON value, as in --input '{\"url\":\"https://example.org\"}'")
     };
-    let text = match told {
+    let text = match argument {
         None => return Ok("null".to_owned()),
         Some("-") => {
             let mut text = String::new();

@@ -100,7 +100,7 @@ async fn ask(found: Option<&Found>, id: &str) -> Option<Value> {
     found?.client.read(&format!("/workers/{}", segment(id))).await.ok()
 }
 
-/// What is no file: perhaps a worker whose file was removed.
+/// A name without a file: perhaps a worker whose file was removed.
 async fn gone(
     globals: &Globals,
     found: Option<&Found>,

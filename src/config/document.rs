@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::os_text;
 
-/// The most mistakes told of a text that is no TOML: behind the first few, most follow from them.
+/// The most mistakes reported of a text that is not TOML: most follow from the first few.
 const MAX_FAULTS: usize = 20;
 
 /// A config file, parsed.
@@ -45,7 +45,7 @@ pub(super) enum Part {
 }
 
 impl Document {
-    /// Parses a text; what cannot be parsed is left out of the tree and told as errors.
+    /// Parses a text; what cannot be parsed is left out of the tree and reported as errors.
     pub(super) fn parse(name: &str, text: &str) -> (Self, Vec<ConfigError>) {
         let (table, faults) = DeTable::parse_recoverable(text);
         let mut document = Self {

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::domain::os_text;
 
-/// Lines of one dotenv file that are warned of one by one: behind the first few, it is no dotenv file.
+/// The most lines of one dotenv file that get a warning each: with more bad lines than this, the
+/// file is not a dotenv file.
 const MAX_BAD_LINES: usize = 10;
 
 /// All variables there are, and the files they come from.
@@ -38,7 +39,7 @@ pub(super) fn variables(
     for (index, file) in listed.iter().filter_map(Value::as_str).enumerate() {
         let key = key.index(index);
         // The files themselves give no variables for their own names. That a name cannot be
-        // filled in is told where all of the config is.
+        // filled in is reported where the whole config is filled in.
         let Ok(name) = interpolate::filled(file, inputs.environment) else {
             continue;
         };

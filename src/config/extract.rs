@@ -17,7 +17,7 @@ use super::{
     wording,
 };
 
-/// The most errors told of one layer. Each costs one reading of all of it, and nobody mends
+/// The most errors reported of one layer. Each costs one reading of all of it, and nobody mends
 /// more at once.
 const MAX_ERRORS: usize = 100;
 
@@ -165,7 +165,7 @@ impl Gone {
 }
 
 /// Takes a misfit out for good; with an element its whole list, whose other elements would
-/// otherwise be told of by wrong indices.
+/// otherwise be reported under wrong indices.
 fn take_out(path: &KeyPath, tree: &mut Value) {
     let whole = if path.is_element() { path.parent().unwrap_or_default() } else { path.clone() };
     whole.take(tree);

@@ -21,7 +21,7 @@ pub(super) enum InterpolationError {
     /// What the references stand for is too much.
     #[error("longer than {} MiB with all that the references stand for", MAX_FILLED >> 20)]
     TooLong,
-    /// What stands in the braces is no name.
+    /// What stands in the braces is not a name.
     #[error("a `${{…}}` that holds no name; write `$${{` for a plain `${{`")]
     Name,
 }
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_filled_in_is_taken_out_and_told() {
+    fn what_cannot_be_filled_in_is_taken_out_and_reported() {
         let mut tree = super::super::document::parse_value(
             r#"{ a = "${NO}", l = ["x", "${NO}", "${NO2}"], b = "ok" }"#,
         )

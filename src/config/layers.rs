@@ -148,7 +148,7 @@ impl Sources {
         Source::ALL.into_iter().find(named).unwrap_or(Source::Default)
     }
 
-    /// The source of each value that is no table, by its key.
+    /// The source of each value that is not a table, by its key.
     pub(super) fn of_leaves(&self, tree: &Value) -> BTreeMap<String, Source> {
         let mut leaves = BTreeMap::new();
         self.collect(tree, &KeyPath::default(), &mut leaves);

@@ -45,7 +45,7 @@ pub struct Loaded {
 /// Makes the config of these inputs.
 ///
 /// # Errors
-/// Everything that is wrong, not only the first thing; of text that is no TOML, only that.
+/// Everything that is wrong, not only the first thing; of text that is not TOML, only that.
 pub fn load(inputs: &Inputs<'_>) -> Result<Loaded, ConfigErrors> {
     let name = file_name(inputs.file);
     let (mut document, faults) = Document::parse(&name, inputs.text);
@@ -110,7 +110,7 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// The active profile; that it does not exist is told.
+    /// The active profile; an error is reported if it does not exist.
     fn pick_profile(&mut self, inputs: &Inputs<'_>) -> String {
         let (profile, chosen) = inputs.profile();
         let in_file = KeyPath::of("profiles").find(&self.file.tree);
@@ -189,7 +189,7 @@ fn resolve(
 /// Fills in the references; what is not set is an error, but for a variable of the workers.
 fn fill_in(tree: &mut Value, variables: &Variables, layers: &Layers<'_>, report: &mut Report) {
     let set = KeyPath::of("env.set");
-    // That there is no key is told where the model is, with what to do.
+    // That there is no key is reported where the model is checked, with what to do.
     let key = set.key("OPENAI_API_KEY");
     for unfilled in interpolate::fill_in(tree, &variables.available) {
         match &unfilled.fault {

@@ -61,7 +61,7 @@ pub struct Discovery {
     pub ignore: Vec<String>,
     /// Whether folders in it hold workers too.
     pub recursive: bool,
-    /// How often the folder is looked at without being told to.
+    /// How often the folder is scanned without an event that asks for it.
     pub scan_interval: Duration,
     /// How changes are noticed.
     pub watch: Watch,
@@ -109,9 +109,9 @@ pub struct Rule {
     pub name: String,
     /// Globs on the file name.
     pub files: Vec<String>,
-    /// Packages, one of which the file must import; empty is no condition.
+    /// Packages, one of which the file must import; empty sets no condition.
     pub imports: Vec<String>,
-    /// Regexes, one of which must match; empty is no condition.
+    /// Regexes, one of which must match; empty sets no condition.
     pub any: Vec<String>,
     /// Regexes that must all match.
     pub all: Vec<String>,

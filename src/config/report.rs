@@ -13,7 +13,7 @@ use super::{
     wording,
 };
 
-/// The most errors told at once; the rest are counted. Nobody mends more before looking again,
+/// The most errors reported at once; the rest are counted. Nobody mends more before looking again,
 /// and a hostile file cannot make us compare each with all.
 const MAX_ERRORS: usize = 100;
 
@@ -83,7 +83,7 @@ impl Report {
         }
     }
 
-    /// Takes no more errors about this key: what is wrong with it has been told of another one.
+    /// Takes no more errors about this key: what is wrong is already reported under another key.
     pub(super) fn excuse(&mut self, key: KeyPath) {
         if self.mentioned.len() < 2 * MAX_ERRORS {
             self.mentioned.insert(key);
@@ -92,7 +92,7 @@ impl Report {
 
     /// Whether something is wrong with this key, or with a part of its value.
     pub(super) fn has(&self, key: &KeyPath) -> bool {
-        self.mentioned.iter().any(|told| told.starts_with(key))
+        self.mentioned.iter().any(|mentioned| mentioned.starts_with(key))
     }
 
     /// The value of this key as it is written, in backticks, unless it is secret.

@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_tell_thousands_from_1024s() {
+    fn sizes_distinguish_thousands_from_1024s() {
         for (text, bytes) in [
             ("10MB", 10_000_000),
             ("10MiB", 10_485_760),

@@ -1,7 +1,7 @@
 //! The code view of JavaScript: the text with everything blank that is not code.
 //!
 //! One pass over the bytes, linear whatever they are, without recursion: an unfinished template,
-//! comment or bracket costs nothing but its own length. It is no parser; on code that Node would
+//! comment or bracket costs nothing but its own length. It is not a parser; on code that Node would
 //! refuse, it only promises to end and to keep every line where it was.
 //!
 //! Blank become comments, a shebang, the text of templates (not `${}`), regex literals and
@@ -169,7 +169,7 @@ impl Lexer<'_> {
             match memchr3(quote, b'\\', b'\n', &self.text[at..]).map(|n| at + n) {
                 Some(found) if self.text[found] == b'\\' => at = self.after_escape(found),
                 Some(found) if self.text[found] == quote => break found,
-                // Unfinished: the rest of the line is no code that could be relied on.
+                // Unfinished: the rest of the line cannot be relied on as code.
                 found => {
                     self.blank_until(found.unwrap_or(self.text.len()));
                     self.token(Token::Value);

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_constant_name_is_left_alone() {
+    fn what_is_not_a_constant_name_is_left_alone() {
         for text in [
             "require('m')",
             "import('m')",

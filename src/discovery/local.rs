@@ -31,7 +31,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// How conditions of a package are to be taken; `None` for what is no module of Node.
+    /// How conditions of a package are to be taken; `None` for what is not a module of Node.
     pub(super) const fn condition(self) -> Option<Condition> {
         match self {
             Self::Import => Some(Condition::Import),

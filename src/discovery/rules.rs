@@ -180,7 +180,7 @@ impl Rules {
 
     /// Whether this path is passed over: by its name, or by a glob of `ignore`.
     ///
-    /// A file that is passed over is no worker. It may still be a helper of one.
+    /// A file that is passed over is not a worker. It may still be a helper of one.
     #[must_use]
     pub fn is_ignored(&self, rel: &Path) -> bool {
         unfit_part(rel).is_some() || self.ignore.is_match(rel)
@@ -233,7 +233,7 @@ impl Rules {
         self.rules.iter().enumerate().filter(move |(_, rule)| rule.files.is_match(name))
     }
 
-    /// Why this path is no worker whatever it holds.
+    /// Why this path is not a worker, whatever the file holds.
     pub(super) fn refusal(&self, rel: &Path) -> Option<String> {
         if let Some(reason) = unfit_part(rel) {
             return Some(reason);

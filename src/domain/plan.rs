@@ -22,7 +22,7 @@ pub struct PlanEntry {
     pub worker: WorkerId,
     /// What happens to it.
     pub change: Change,
-    /// What differs, most telling first.
+    /// What differs, the most informative first.
     pub causes: Vec<Cause>,
 }
 

@@ -22,7 +22,7 @@ pub struct WorkerSpec {
     pub file: PathBuf,
     /// The name of the discovery rule that accepted the file.
     pub rule: String,
-    /// The model it is told to use: its `AI_MODEL`.
+    /// The model it is to use: its `AI_MODEL`.
     pub model: Option<String>,
     /// What a new process is needed for.
     pub launch: Launch,
@@ -168,7 +168,7 @@ pub enum Stdin {
     Open,
 }
 
-/// What a run may use at most; `None` is no limit of ours.
+/// What a run may use at most; with `None`, arcanos sets no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Memory of all its processes, in bytes.
@@ -217,7 +217,7 @@ pub struct RestartPolicy {
     pub jitter: f64,
     /// A run that lasted this long clears the count.
     pub reset_after: Duration,
-    /// The exit codes that are no failure.
+    /// The exit codes that do not count as a failure.
     pub success_codes: ExitCodes,
 }
 
@@ -297,7 +297,7 @@ pub struct StartPolicy {
     pub alive_after: Duration,
     /// Not ready by then: stopped, and counted as failed.
     pub timeout: Duration,
-    /// The longest time for one run; `None` is no limit.
+    /// The longest time for one run; `None` for no limit.
     pub run_timeout: Option<Duration>,
 }
 

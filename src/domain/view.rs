@@ -112,7 +112,7 @@ pub struct DiscoveryStatus {
 /// How the model behind the workers stands.
 #[derive(Clone, Debug, Default)]
 pub struct AiStatus {
-    /// The model that workers get unless they are told another.
+    /// The model that workers get unless their settings name another.
     pub default_model: String,
     /// `openai`, `echo` or the base URL.
     pub upstream: String,

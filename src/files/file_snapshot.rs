@@ -34,7 +34,7 @@ impl FileSnapshot {
         self.0.iter().all(|(path, state)| is_sure(state) && *state == FileState::of(path))
     }
 
-    /// Whether a file had just changed, so that the next snapshot may tell more.
+    /// Whether a file had just changed, so that the next snapshot may differ.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.0.iter().any(|(_, state)| *state == FileState::Fresh)

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_small_regular_file_is_refused_at_once() {
+    fn what_is_not_a_small_regular_file_is_refused_at_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
         fs::write(at("large"), [b'x'; 101]).unwrap();

@@ -109,7 +109,7 @@ impl StateDir {
     /// One that others may look into is closed to them.
     ///
     /// # Errors
-    /// It is no directory, a symbolic link, another user's, or the system refuses.
+    /// It is not a directory, it is a symbolic link or another user's, or the system refuses.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(|e| failed("create", parent, e))?;

@@ -26,7 +26,7 @@ pub struct Plan {
     pub summary: PlanSummary,
 }
 
-/// Compares. `actual` is what each worker was last told to be, in order of ids; `before` is what
+/// Compares. `actual` is what each worker was last set to, in order of ids; `before` is what
 /// was desired then, by which the files that changed can be named.
 #[must_use]
 pub fn reconcile(desired: &Desired, actual: &[Arc<WorkerSpec>], before: &Desired) -> Plan {
@@ -133,7 +133,7 @@ fn launch_difference(old: &Launch, new: &Launch, sources: &Sources<'_>) -> Vec<C
     let lost = old.keys().filter(|name| !new.contains_key(*name));
     let mut variables: Vec<&String> = changed.chain(lost).collect();
     if sources.before.upstream() != sources.desired.upstream() {
-        // What only follows from the upstream is told by its key.
+        // Variables that follow from the upstream are reported by its key.
         let before = variables.len();
         variables.retain(|name| !UPSTREAM_VARIABLES.contains(&name.as_str()));
         causes.extend(keys(&[("model.upstream", variables.len() < before)]));

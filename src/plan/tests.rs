@@ -143,7 +143,7 @@ fn with_openai_itself_nothing_is_added_and_a_missing_key_is_known() {
 
 #[test]
 fn a_file_whose_kind_is_never_a_task_says_so_unless_somebody_chose() {
-    let told = |text: &str, file: &str| {
+    let reported = |text: &str, file: &str| {
         let config = config(text, &[]);
         let odd = Candidate { file: PathBuf::from(file), ..(*candidate("a", 1)).clone() };
         let all = desired(&config, &[Arc::new(odd)], &around(None), &Desired::default());
@@ -161,7 +161,7 @@ fn a_file_whose_kind_is_never_a_task_says_so_unless_somebody_chose() {
         ("workers.a.command = [\"tsx\", \"{file}\"]", "a.cts", false),
         ("env.set.NODE_OPTIONS = \"--import=tsx\"", "a.cts", false),
     ] {
-        assert_eq!(told(text, file), expected, "{text} {file}");
+        assert_eq!(reported(text, file), expected, "{text} {file}");
     }
 }
 
@@ -232,7 +232,7 @@ fn an_unchanged_candidate_keeps_its_spec_and_a_restart_names_its_cause() {
 }
 
 #[test]
-fn a_run_that_is_kept_is_not_told_to_restart() {
+fn a_run_that_is_kept_is_not_asked_to_restart() {
     let text = "[workers.a]\nreload.on_change = \"manual\"\n";
     let of = |content, untrusted: Option<&str>, before: &Desired| {
         let untrusted = untrusted.map(str::to_owned);

@@ -208,7 +208,7 @@ mod tests {
     fn limits_are_written_as_the_kernel_reads_them() {
         let home = tempfile::tempdir().expect("a folder");
         let folder = home.path().join("run");
-        // Without `cgroup.procs` in it, it is no cgroup, and nothing of it stays behind.
+        // Without `cgroup.procs` in it, it is not a cgroup, and nothing of it stays behind.
         assert!(RunGroup::make(folder.clone(), None, None).is_err());
         assert!(!folder.exists());
         fs::create_dir(&folder).expect("a folder");

@@ -10,7 +10,7 @@ static ORIGINAL: OnceLock<Rlimit> = OnceLock::new();
 /// Raises our own soft limit of descriptors to the hard one, and remembers the old one for the
 /// workers: programs that use `select` break on descriptors over 1024.
 ///
-/// Returns the limit now in force; `None` is no limit.
+/// Returns the limit now in force; `None` if there is no limit.
 pub fn raise_descriptor_limit() -> Option<u64> {
     let original = original();
     let raised = Rlimit { current: original.maximum, maximum: original.maximum };

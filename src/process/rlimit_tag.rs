@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_and_instances_are_told_apart() {
+    fn runs_and_instances_are_distinguished() {
         let rlimit_tag =
             |instance: &str, number| RlimitTag::of(&RunId::new(instance, number)).unwrap();
         assert_eq!(rlimit_tag("a", 1), rlimit_tag("a", 1));

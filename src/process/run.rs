@@ -79,7 +79,7 @@ impl Process {
 
     /// Sends a signal to the run's first process alone. Does nothing once the run has exited.
     ///
-    /// A number that is no signal is not sent.
+    /// A number that is not a signal is not sent.
     pub fn signal_leader(&self, signal: i32) {
         if let Some(signal) = Signal::from_named_raw(signal) {
             self.leader.signal_alone(signal);

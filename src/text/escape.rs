@@ -1,9 +1,9 @@
 //! Escapes control characters, so that text stays one line and moves no cursor.
 //!
 //! Control characters (but for the tab), line and paragraph separators, and the characters that
-//! turn the direction of text are written out as `\n`, `\x1b` or `\u{202e}`; what is no UTF-8
-//! becomes U+FFFD. A backslash stays as it is, so text that was escaped once is not changed by
-//! escaping it again.
+//! turn the direction of text are written out as `\n`, `\x1b` or `\u{202e}`; bytes that
+//! are not UTF-8 become U+FFFD. A backslash stays as it is, so text that was escaped once is not
+//! changed by escaping it again.
 
 use std::{borrow::Cow, io::Write};
 
@@ -30,7 +30,7 @@ pub fn escape(text: &[u8]) -> Cow<'_, str> {
 
 /// Appends a line as it is shown: its first `max` bytes escaped, and a mark if that is not all.
 ///
-/// The cut falls between two characters. The mark tells how many bytes are missing.
+/// The cut falls between two characters. The mark says how many bytes are missing.
 pub fn push_shown(out: &mut Vec<u8>, line: &[u8], max: usize) {
     let head = head(line, max);
     if is_clean(head) {
@@ -85,7 +85,7 @@ fn head(line: &[u8], max: usize) -> &[u8] {
     }
     let is_inner = |at: usize| line[at] & 0b1100_0000 == 0b1000_0000;
     let mut at = max;
-    // A character has at most three inner bytes; more of them are no UTF-8 anyway.
+    // A character has at most three inner bytes; more of them are not UTF-8 anyway.
     while at > max.saturating_sub(3) && is_inner(at) {
         at -= 1;
     }

@@ -1,7 +1,7 @@
 //! Finds where the end of a text may be the beginning of a match.
 //!
 //! Text that arrives in pieces is shown before its line is complete; what may still become a
-//! match must wait. The automaton under `regex` tells exactly: a state is dead or it is not.
+//! match must wait. The automaton under `regex` answers exactly: a state is dead or it is not.
 
 use std::sync::{Mutex, PoisonError};
 

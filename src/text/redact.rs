@@ -143,7 +143,7 @@ impl fmt::Debug for Redactor {
 /// The patterns.
 struct Patterns {
     each: Vec<Regex>,
-    /// `None` if nothing can be told about unfinished matches.
+    /// `None` if unfinished matches cannot be recognized.
     open: Option<OpenEnd>,
 }
 

@@ -3,7 +3,7 @@
 /// Why a redactor cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum RedactError {
-    /// One of the patterns is no regex, or takes too much memory.
+    /// One of the patterns is not a regex, or takes too much memory.
     #[error("`{pattern}` is not a usable pattern: {reason}")]
     Pattern {
         /// The pattern.

@@ -2,8 +2,9 @@
 //!
 //! A reason is the error's own first line, and before it, where the cause is known, that cause in
 //! plain words. Frames, hints and the trailers of wrappers are never a reason. What the text alone
-//! cannot tell is asked for: [`Report::questions`] names it, and [`Facts`] are the answers.
+//! does not say is asked for: [`Report::questions`] names it, and [`Facts`] are the answers.
 
+mod explanation;
 mod facts;
 mod headline;
 mod line;
@@ -15,11 +16,10 @@ mod signs;
 mod syntax;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use crate::domain::Exit;
+use explanation::{Explanation, cut};
 use headline::Head;
-use told::{Told, cut};
 
 pub use facts::{Facts, Questions, VariableState};
 
@@ -45,13 +45,13 @@ impl Report {
     /// What should be looked up before [`Self::reason`].
     #[must_use]
     pub fn questions(&self) -> Questions {
-        let Some(told) = self.told() else {
+        let Some(explanation) = self.explanation() else {
             return Questions::default();
         };
         Questions {
-            module: missing::python_module(&told.region).filter(|name| !name.contains('/')),
-            variable: meaning::variable(&told),
-            port: meaning::port(&told.region),
+            module: missing::python_module(&explanation.region).filter(|name| !name.contains('/')),
+            variable: meaning::variable(&explanation),
+            port: meaning::port(&explanation.region),
         }
     }
 
@@ -65,11 +65,12 @@ impl Report {
         if self.was_killed() || self.waits_for_nothing() {
             return by_exit.map(str::to_owned);
         }
-        let Some(told) = self.told() else {
+        let Some(explanation) = self.explanation() else {
             return by_exit.map(str::to_owned);
         };
-        let meaning = meaning::of(&told, self.exit, facts).or_else(|| by_text(self.exit, &told));
-        let own = told.own.as_str();
+        let meaning = meaning::of(&explanation, self.exit, facts)
+            .or_else(|| by_text(self.exit, &explanation));
+        let own = explanation.own.as_str();
         Some(match meaning {
             Some(meaning) => format!("{meaning}: {own}"),
             None => own.to_owned(),
@@ -88,21 +89,26 @@ impl Report {
     }
 
     /// The text that explains the end.
-    fn told(&self) -> Option<Told> {
+    fn explanation(&self) -> Option<Explanation> {
         let Some(head) = &self.head else {
             let own = npm::last_words(&self.lines)?;
-            return Some(Told::plain(own));
+            return Some(Explanation::plain(own));
         };
         let own = cut(&headline::own_text(&self.lines, head));
         let region = self.lines[head.at..head.end].to_vec();
         let Some(tail) = head.tail.map(|at| self.lines[at].trim()) else {
             let syntax = syntax::load_error(&self.lines, head);
-            return Some(Told { own, region, syntax, traceback: head.traceback(&self.lines) });
+            return Some(Explanation {
+                own,
+                region,
+                syntax,
+                traceback: head.traceback(&self.lines),
+            });
         };
         // The script went on after this error, and said itself why it ended.
-        let mut told = Told::plain(format!("{}; before that: {own}", cut(tail)));
-        told.region = vec![tail.to_owned()];
-        Some(told)
+        let mut explanation = Explanation::plain(format!("{}; before that: {own}", cut(tail)));
+        explanation.region = vec![tail.to_owned()];
+        Some(explanation)
     }
 
     /// A server for stdio that did its work with nobody: it says so, and ends at once and well.
@@ -116,10 +122,10 @@ impl Report {
     }
 }
 
-/// So many of the last lines, those that tell most: from the error that ended the run on where
-/// its stack would fill the room, else the last ones.
+/// At most `most` of the last lines, those that explain most: they begin at the error that ended
+/// the run where its stack would fill the room, else they are the last ones.
 #[must_use]
-pub fn telling<S: AsRef<str>>(last_lines: &[S], most: usize) -> &[S] {
+pub fn most_relevant<S: AsRef<str>>(last_lines: &[S], most: usize) -> &[S] {
     let last = last_lines.len().saturating_sub(most);
     let lines: Vec<String> = last_lines.iter().map(|line| line::plain(line.as_ref())).collect();
     let head = headline::find(&lines).filter(|head| head.tail.is_none());
@@ -155,8 +161,8 @@ const fn by_exit(exit: Exit) -> Option<&'static str> {
 }
 
 /// What the way of its end adds to its own words.
-fn by_text(exit: Exit, told: &Told) -> Option<String> {
-    let says = |words: &str| told.own.to_ascii_lowercase().contains(words);
+fn by_text(exit: Exit, explanation: &Explanation) -> Option<String> {
+    let says = |words: &str| explanation.own.to_ascii_lowercase().contains(words);
     let fits = match exit {
         // A script may use these codes for itself.
         Exit::Code(126) => says("permission denied") || says("cannot execute"),

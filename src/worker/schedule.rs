@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_schedule_is_refused_with_an_example() {
+    fn what_is_not_a_schedule_is_refused_with_an_example() {
         for bad in ["every", "every 10", "every 100ms", "every never", "* * *", "61 * * * *", ""] {
             let error = Schedule::new(&policy(bad), TimeZone::UTC).expect_err(bad);
             assert!(error.to_string().contains("like \""), "{error}");

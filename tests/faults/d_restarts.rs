@@ -171,7 +171,7 @@ fn d8_after_a_pause_of_the_machine_nothing_bursts() {
 }
 
 #[test]
-fn d9_an_exit_with_0_is_no_failure() {
+fn d9_an_exit_with_0_is_not_a_failure() {
     let mut site = Site::new();
     site.table("[workers.always]\nrestart = { policy = 'always' }");
     site.sh("done", "exit 0").sh("always", "exit 0");

@@ -137,7 +137,7 @@ fn f4_without_inotify_changes_are_found_all_the_same() {
             .arg(format!("echo 1024 > /proc/sys/user/{limit}"))
             .status();
         assert!(lifted.unwrap().success(), "{limit} is lifted");
-        until("events are told again, though nothing changed", || {
+        until("events are reported again, though nothing changed", || {
             (site.json("/health")["discovery"]["watcher"] == "native").then_some(())
         });
     }

@@ -34,7 +34,7 @@ fn g6_a_worker_that_writes_where_it_lives_is_not_started_for_ever() {
     site.sh("wild", "echo '# once more' >> workers/wild.sh; exec sleep 300\n");
     site.start();
     site.wait("calm", "running");
-    until("it is told", || site.session().contains("wild changes too often").then_some(()));
+    until("it is reported", || site.session().contains("wild changes too often").then_some(()));
     let wild = site.worker("wild");
     assert!(wild["warnings"].to_string().contains("change too often"), "{wild}");
     assert!((20..60).contains(&wild["starts"].as_u64().unwrap()), "{wild}");
@@ -125,7 +125,7 @@ fn g11_what_cannot_be_read_is_reported_and_the_others_run() {
         assert_eq!(["a", "b"].map(|id| site.worker(id)["pid"].clone()), pids);
     };
     allow("workers/a.sh", 0);
-    until("a is told", || {
+    until("a is reported", || {
         let reason = verdict(&site, "a.sh")["reason"].to_string();
         (reason.contains("ermission denied") && reason.contains("what runs goes on")).then_some(())
     });
@@ -133,7 +133,7 @@ fn g11_what_cannot_be_read_is_reported_and_the_others_run() {
     site.wait("c", "running");
     for (file, part) in [("workers", "discovery"), ("arcanos.toml", "config")] {
         allow(file, 0);
-        until("it is told", || {
+        until("it is reported", || {
             let error = site.json("/health")[part]["error"].to_string();
             error.contains("ermission denied").then_some(())
         });
@@ -157,7 +157,7 @@ fn h1_a_huge_config_is_refused_without_being_read() {
     let draft = site.path("draft");
     fs::File::create(&draft).unwrap().set_len(100 << 20).unwrap();
     fs::rename(&draft, site.path("arcanos.toml")).unwrap();
-    until("it is told", || {
+    until("it is reported", || {
         site.json("/health")["config"]["error"].to_string().contains("1 MiB").then_some(())
     });
     let grown = procs::rss(site.pid()).saturating_sub(before);

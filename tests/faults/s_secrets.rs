@@ -127,8 +127,8 @@ fn s8_a_secret_shows_in_no_answer_log_argument_or_error() {
     }
     has_no_canary("argv", &argv(site.pid()));
     for worker in site.json("/workers")["workers"].as_array().unwrap() {
-        let is_told = worker["id"] == "argument";
-        if let Some(pid) = worker["pid"].as_u64().filter(|_| !is_told) {
+        let is_passed = worker["id"] == "argument";
+        if let Some(pid) = worker["pid"].as_u64().filter(|_| !is_passed) {
             has_no_canary("argv of a worker", &argv(pid as u32));
         }
     }

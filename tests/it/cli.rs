@@ -20,7 +20,7 @@ fn stdout(output: &Output) -> String {
 }
 
 /// Exit code, standard output and standard error, with the site's path blanked.
-fn told(site: &Site, arguments: &[&str]) -> String {
+fn shown(site: &Site, arguments: &[&str]) -> String {
     let output = site.run(arguments);
     let code = output.status.code().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -40,7 +40,7 @@ fn check_shows_every_error_at_its_place() {
                 name = \"x\"\nfiles = [\"*.sh\"]\ncommand = \"sh\"\nany = ['(']\n\n[server]\ntoken = 12345\n\n\
                 [workers.a]\nschedule = \"61 * * * *\"\n";
     site.write("arcanos.toml", text);
-    insta::assert_snapshot!("check-errors", told(&site, &["check"]));
+    insta::assert_snapshot!("check-errors", shown(&site, &["check"]));
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn check_prints_the_plan_that_would_be_applied() {
         .worker("b.sh", STAYS)
         .worker("c.sh", STAYS)
         .lay();
-    insta::assert_snapshot!("check-plan", told(&site, &["check"]));
+    insta::assert_snapshot!("check-plan", shown(&site, &["check"]));
     site.start();
     site.wait_running(&["a", "b", "c"]);
     site.remove("workers/b.sh");
@@ -74,16 +74,16 @@ fn scan_and_why_say_what_a_file_is_and_why() {
         .worker("odd name.sh", STAYS)
         .worker("notes.txt", "")
         .lay();
-    insta::assert_snapshot!("scan", told(&site, &["scan"]));
-    insta::assert_snapshot!("why-worker", told(&site, &["why", "workers/good.js"]));
-    insta::assert_snapshot!("why-none", told(&site, &["why", "workers/plain.js"]));
+    insta::assert_snapshot!("scan", shown(&site, &["scan"]));
+    insta::assert_snapshot!("why-worker", shown(&site, &["why", "workers/good.js"]));
+    insta::assert_snapshot!("why-none", shown(&site, &["why", "workers/plain.js"]));
     assert_eq!(site.run(&["why", "workers/nothing.js"]).status.code(), Some(1));
     let files = json_of(&site, &["scan", "--json"])["files"].as_array().unwrap().len();
     assert_eq!(files, 6);
 }
 
 #[test]
-fn the_running_one_is_found_and_does_what_it_is_told() {
+fn the_running_one_is_found_and_does_what_it_is_asked() {
     let site = Setup::new().worker("a.sh", STAYS).worker("b.sh", STAYS).start();
     let before = site.wait_running(&["a", "b"]);
     let status = stdout(&site.run(&["status"]));
@@ -171,8 +171,8 @@ fn a_task_is_run_with_the_input_that_was_given() {
         .worker("a.mjs", "import OpenAI from 'openai'; export default async (input) => ({ got: input ?? null });")
         .start();
     site.wait_state("a", "completed");
-    let told = stdout(&site.run(&["run-task", "a", "--input", r#"{"n":4711}"#]));
-    assert_eq!(told, "a: completed\nresult: {\"got\":{\"n\":4711}}\n");
+    let output = stdout(&site.run(&["run-task", "a", "--input", r#"{"n":4711}"#]));
+    assert_eq!(output, "a: completed\nresult: {\"got\":{\"n\":4711}}\n");
     site.wait_said(r#"result: {"got":{"n":4711}}"#);
 }
 
@@ -188,8 +188,8 @@ fn a_scheduled_task_that_is_run_by_hand_prints_its_whole_result() {
         )
         .start();
     site.wait_state("a", "scheduled");
-    let told = stdout(&site.run(&["run-task", "a"]));
-    assert_eq!(told, format!("a: completed\nresult: \"{}\"\n", "x".repeat(2000)));
+    let output = stdout(&site.run(&["run-task", "a"]));
+    assert_eq!(output, format!("a: completed\nresult: \"{}\"\n", "x".repeat(2000)));
     let log = stdout(&site.run(&["logs", "a"]));
     assert!(log.contains("at work") && log.contains("result: \"xxx"), "{log}");
 }
@@ -238,7 +238,7 @@ fn start_workers_supervises_without_a_server() {
 }
 
 #[test]
-fn what_goes_on_is_told_as_json_a_line_each() {
+fn what_goes_on_is_printed_as_json_a_line_each() {
     let site = Setup::new().worker("a.sh", STAYS).start();
     site.wait_running(&["a"]);
     let states = follow(&site, &["status", "--watch", "--json"], |line, site| {
@@ -317,7 +317,7 @@ fn completions_are_there_for_every_shell() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_fault() {
+fn a_reader_that_leaves_is_not_a_failure() {
     let site = Setup::bare().lay();
     let mut child =
         site.command(&["schema"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -335,18 +335,18 @@ fn the_comments_of_the_shipped_config_are_the_real_defaults() {
     let shipped = include_str!("../../arcanos.toml");
     // Single workers and profiles come last, and are examples.
     let shipped = &shipped[..shipped.find("- single workers").unwrap()];
-    let mut told = String::new();
+    let mut output = String::new();
     for line in shipped.lines() {
-        let is_list_open = told.matches('[').count() > told.matches(']').count();
+        let is_list_open = output.matches('[').count() > output.matches(']').count();
         let commented = line.strip_prefix("# ").filter(|rest| is_list_open || is_setting(rest));
         let header = line.starts_with('[').then(|| line.split('#').next().unwrap());
-        told.push_str(commented.or(header).unwrap_or_default());
-        told.push('\n');
+        output.push_str(commented.or(header).unwrap_or_default());
+        output.push('\n');
     }
-    assert!(told.matches(" = ").count() > 30, "it reads the comments:\n{told}");
-    site.write("arcanos.toml", &told);
+    assert!(output.matches(" = ").count() > 30, "it reads the comments:\n{output}");
+    site.write("arcanos.toml", &output);
     site.reload();
-    assert_eq!(site.get("/config")["config"], defaults, "{told}");
+    assert_eq!(site.get("/config")["config"], defaults, "{output}");
 }
 
 /// Whether a comment is a setting.

@@ -222,7 +222,7 @@ fn a_folder_without_events_is_polled() {
 }
 
 #[test]
-fn what_no_event_tells_of_is_found_at_the_next_interval() {
+fn what_no_event_reports_is_found_at_the_next_interval() {
     let site = Setup::new()
         .set("discovery.watch", "'native'")
         .set("discovery.scan_interval", "'100ms'")
@@ -299,11 +299,13 @@ fn errors_of_a_config_are_the_same_text_everywhere() {
     let (mut site, _) = site();
     site.set("restart.max_atempts", "3");
     let health = site.wait_health("the error to show", is_degraded);
-    let told = health["config"]["error"].as_str().unwrap().lines().next().unwrap().to_owned();
+    let error = health["config"]["error"].as_str().unwrap().lines().next().unwrap().to_owned();
     let expected = "restart.max_atempts: unknown key";
     assert!(
-        told.contains("arcanos.toml:") && told.contains(expected) && told.contains("max_attempts"),
-        "{told}"
+        error.contains("arcanos.toml:")
+            && error.contains(expected)
+            && error.contains("max_attempts"),
+        "{error}"
     );
     let reply = site.post("/reload").json();
     assert!(reply["errors"].to_string().contains(expected), "{reply}");

@@ -97,7 +97,7 @@ fn arcanos_reads(text: &str) -> BTreeMap<String, String> {
         profile: None,
         overrides: &[],
     });
-    let read = loaded.expect("a dotenv file is no error").config.env.available.0;
+    let read = loaded.expect("a dotenv file does not fail").config.env.available.0;
     read.into_iter().map(|(n, v)| (n, os_text::shown(&v).into_owned())).collect()
 }
 

@@ -16,7 +16,7 @@ fn an_edited_helper_restarts_those_that_import_it() {
         .worker("c.js", "require('openai'); setInterval(() => {}, 1e6)")
         .start();
     let before = site.wait_running(&["a", "b", "c"]);
-    assert_eq!(before.ids(), ["a", "b", "c"], "a helper is no worker");
+    assert_eq!(before.ids(), ["a", "b", "c"], "a helper is not a worker");
     site.write("workers/helper.js", "require('./lib/deep.js'); // edited");
     site.wait_replaced(&before.worker("a"));
     site.assert_same_run(&before, "b");
@@ -45,7 +45,7 @@ fn a_helper_beside_the_folder_of_workers_restarts_exactly_its_importers() {
     assert_eq!(last["plan"]["reasons"]["a"], "../lib/sdk.js", "{last}");
     std::fs::rename(site.path("lib"), site.path("elsewhere")).unwrap();
     site.wait_state("c", "absent");
-    site.wait("the missing helper to be told", |picture| {
+    site.wait("the missing helper to be reported", |picture| {
         picture.worker("a").at("/warnings").to_string().contains("which is missing")
     });
     std::fs::rename(site.path("elsewhere"), site.path("lib")).unwrap();

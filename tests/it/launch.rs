@@ -106,7 +106,7 @@ fn dotenv_files_are_read_and_the_environment_wins_over_them() {
 }
 
 #[test]
-fn a_run_stands_in_the_folder_of_the_config_or_where_it_is_told() {
+fn a_run_starts_in_the_folder_of_the_config_or_in_its_own_cwd() {
     let site = Setup::new()
         .set("workers.b.cwd", "'sub'")
         .file("sub/here", "")
@@ -191,9 +191,9 @@ fn a_limit_that_the_machine_cannot_hold_is_a_warning_in_the_status() {
         Setup::new().set("workers.a.limits.cpu", "0.5").worker("a.sh", "exec sleep 86400").start();
     let a = site.wait_state("a", "running");
     // Where there is a cgroup v2 to be written to, the limit holds and nothing is said.
-    let was_told = site.session().contains("limits.cpu is not applied");
+    let was_logged = site.session().contains("limits.cpu is not applied");
     let is_shown = a.at("/warnings").to_string().contains("limits.cpu");
-    assert_eq!(is_shown, was_told, "{}\n{}", a.at("/warnings"), site.session());
+    assert_eq!(is_shown, was_logged, "{}\n{}", a.at("/warnings"), site.session());
 }
 
 #[test]

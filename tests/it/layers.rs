@@ -183,7 +183,7 @@ fn process_words(source: &Source) -> BTreeSet<&'static str> {
 }
 
 #[test]
-fn above_the_runtime_a_run_is_no_process() {
+fn above_the_runtime_a_run_is_not_a_process() {
     let above = |room: &str| ROOMS.iter().any(|(name, floor, _)| *name == room && *floor > 2);
     let is_runtime = |name: &str| RUNTIMES.iter().any(|runtime| name.starts_with(runtime));
     let sources = sources();

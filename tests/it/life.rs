@@ -24,7 +24,7 @@ fn three_attempts_and_then_it_gives_up() {
 }
 
 #[test]
-fn delays_grow_and_are_told() {
+fn delays_grow_and_are_shown() {
     let site = Setup::new().set("restart.delay", "'30ms'").worker("a.sh", "exit 1").start();
     site.wait_state("a", "failed");
     let log = site.session();

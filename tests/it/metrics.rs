@@ -1,5 +1,6 @@
-//! `/metrics` under Prometheus's own programs: `promtool`, which knows how numbers should be told,
-//! and a Prometheus that scrapes them. Where they are not installed there is nothing to ask.
+//! `/metrics` under Prometheus's own programs: `promtool`, which knows how metrics are to be
+//! written, and a Prometheus that scrapes them. Where they are not installed, nothing is
+//! tested.
 
 use std::{
     fs,

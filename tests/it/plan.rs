@@ -1,4 +1,4 @@
-//! The plan before it is carried out: `arcanos check` and `GET /plan` tell what a look would do.
+//! The plan before it is carried out: `arcanos check` and `GET /plan` show what a reload would do.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::site::{Picture, Setup, Site};
 
 const STAYS: &str = "exec sleep 86400";
 
-/// A site that looks at the disk only when it is told to.
+/// A site that looks at the disk only when it is asked to.
 fn site() -> (Site, Picture) {
     let site = Setup::new()
         .set("discovery.watch", "'poll'")
@@ -39,7 +39,7 @@ fn assert_nothing_was_done(site: &Site, before: &Picture) {
 }
 
 #[test]
-fn check_tells_the_plan_that_a_reload_then_carries_out() {
+fn check_shows_the_plan_that_a_reload_then_carries_out() {
     let (mut site, before) = site();
     assert_eq!(check(&site, &[])["plan"]["unchanged"], 4);
     site.write("workers/a.sh", "echo second; exec sleep 86400");
@@ -50,9 +50,9 @@ fn check_tells_the_plan_that_a_reload_then_carries_out() {
         ("workers.d.args", "['x']"),
         ("workers.d.env", "{ SHAPE = 'round' }"),
     ]);
-    let told = check(&site, &[]);
+    let report = check(&site, &[]);
     assert_nothing_was_done(&site, &before);
-    assert_eq!(told["running"], json!(site.pid()));
+    assert_eq!(report["running"], json!(site.pid()));
     let expected = json!({
         "started": ["e"],
         "stopped": ["b"],
@@ -67,7 +67,7 @@ fn check_tells_the_plan_that_a_reload_then_carries_out() {
             "e": "new: e.sh",
         },
     });
-    assert_eq!(told["plan"], expected);
+    assert_eq!(report["plan"], expected);
     assert_eq!(site.get("/plan")["plan"], expected);
     let text = String::from_utf8(site.run(&["check"]).stdout).unwrap();
     for line in [
@@ -85,15 +85,15 @@ fn check_tells_the_plan_that_a_reload_then_carries_out() {
 }
 
 #[test]
-fn check_tells_what_another_config_and_another_profile_would_do() {
+fn check_shows_what_another_config_and_another_profile_would_do() {
     let (site, before) = site();
     let other = "stop.signal = 'SIGINT'\nprofiles.calm.workers.b.enabled = false\n";
     site.write("next.toml", site.config_text() + other);
     let all = json!(["a", "b", "c", "d"]);
-    let told = check(&site, &["--config", "next.toml"]);
-    assert_eq!((&told["plan"]["updated"], &told["plan"]["restarted"]), (&all, &json!([])));
-    let told = check(&site, &["--config", "next.toml", "--profile", "calm"]);
-    assert_eq!(told["plan"]["stopped"], json!(["b"]));
+    let report = check(&site, &["--config", "next.toml"]);
+    assert_eq!((&report["plan"]["updated"], &report["plan"]["restarted"]), (&all, &json!([])));
+    let report = check(&site, &["--config", "next.toml", "--profile", "calm"]);
+    assert_eq!(report["plan"]["stopped"], json!(["b"]));
     assert_nothing_was_done(&site, &before);
     let left = std::fs::read_dir(site.path(".arcanos")).unwrap();
     let names: Vec<_> = left.map(|f| f.unwrap().file_name().into_string().unwrap()).collect();

@@ -98,14 +98,14 @@ fn every_route_that_acts_answers_in_its_shape() {
         ("unknown-path", "/nowhere"),
         ("wrong-method", "/health"),
     ];
-    let told: Vec<_> = cases
+    let shown: Vec<_> = cases
         .iter()
         .map(|(name, path)| {
             let reply = site.post(path);
             format!("{name}: POST {path} → {}\n{}\n", reply.status, blanked(&site, reply.json()))
         })
         .collect();
-    insta::assert_snapshot!("actions", told.join("\n"));
+    insta::assert_snapshot!("actions", shown.join("\n"));
     assert_eq!(site.post("/health").header("allow").map(|allow| allow.contains("GET")), Some(true));
 }
 
@@ -226,7 +226,7 @@ fn odd_ids_open_nothing_and_slashes_and_head_work() {
 }
 
 #[test]
-fn a_request_that_is_no_http_gets_an_error_and_the_next_client_an_answer() {
+fn a_request_that_is_not_http_gets_an_error_and_the_next_client_an_answer() {
     let site = Setup::new().start();
     assert_eq!(site.connect().raw("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").status, 400);
     assert_eq!(site.connect().raw("no http at all\r\n\r\n").status, 400);
@@ -234,7 +234,7 @@ fn a_request_that_is_no_http_gets_an_error_and_the_next_client_an_answer() {
 }
 
 #[test]
-fn the_last_reloads_are_told_each_with_its_plan_newest_first() {
+fn the_last_reloads_are_listed_each_with_its_plan_newest_first() {
     let mut site = Setup::new().worker("a.sh", STAYS).worker("b.sh", STAYS).start();
     let before = site.wait_running(&["a", "b"]);
     site.set("workers.a.args", "['-x']");
@@ -244,12 +244,12 @@ fn the_last_reloads_are_told_each_with_its_plan_newest_first() {
     site.set("restart.max_attempts", "7");
     site.wait("mended", |picture| picture.worker("b").at("/maxAttempts") == 7);
     let reloads = site.get("/config")["reloads"].clone();
-    let told = |at: usize, key: &str| reloads.pointer(&format!("/{at}/{key}")).cloned();
-    assert_eq!(told(0, "plan/updated"), Some(json!(["a", "b"])), "{reloads:#}");
-    assert_eq!(told(1, "result"), Some(json!("rejected")));
-    assert!(told(1, "errors/0").unwrap().as_str().unwrap().contains("restart.max_attempts"));
-    assert_eq!(told(2, "plan/restarted"), Some(json!(["a"])));
-    assert!(told(2, "plan/reasons/a").is_some());
-    assert_eq!(told(3, "plan/started"), Some(json!(["a", "b"])));
-    assert_eq!(told(0, "generation"), Some(json!(site.picture().generation())));
+    let field = |at: usize, key: &str| reloads.pointer(&format!("/{at}/{key}")).cloned();
+    assert_eq!(field(0, "plan/updated"), Some(json!(["a", "b"])), "{reloads:#}");
+    assert_eq!(field(1, "result"), Some(json!("rejected")));
+    assert!(field(1, "errors/0").unwrap().as_str().unwrap().contains("restart.max_attempts"));
+    assert_eq!(field(2, "plan/restarted"), Some(json!(["a"])));
+    assert!(field(2, "plan/reasons/a").is_some());
+    assert_eq!(field(3, "plan/started"), Some(json!(["a", "b"])));
+    assert_eq!(field(0, "generation"), Some(json!(site.picture().generation())));
 }

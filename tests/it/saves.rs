@@ -78,7 +78,7 @@ fn rsync_fills_a_dot_file_and_renames_it() {
 }
 
 #[test]
-fn a_save_by_removal_and_creation_is_no_removal() {
+fn a_save_by_removal_and_creation_is_not_a_removal() {
     check(|site| {
         site.remove("workers/a.sh");
         fs::write(site.path("workers/a.sh"), version(2)).unwrap();

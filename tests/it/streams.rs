@@ -11,7 +11,7 @@ fn site() -> Site {
 }
 
 #[test]
-fn events_tell_every_step_of_a_worker_and_resume_where_one_left() {
+fn events_report_every_step_of_a_worker_and_resume_where_one_left() {
     let site = site();
     let mut stream = site.connect().stream("/events", &[("Last-Event-ID", "0")]);
     let seen = |event: &crate::site::Event, id: &str, state: &str| {
@@ -33,7 +33,7 @@ fn events_tell_every_step_of_a_worker_and_resume_where_one_left() {
 }
 
 #[test]
-fn who_asks_for_what_is_forgotten_is_told_to_look_anew() {
+fn a_client_that_asks_for_forgotten_events_gets_a_resync() {
     let site = site();
     let mut stream = site.connect().stream("/events", &[("Last-Event-ID", "999999999")]);
     stream.find("a resync", |event| event.name == "resync");

@@ -1,4 +1,4 @@
-//! arcanos under systemd: what it tells the manager, and the socket that it is handed.
+//! arcanos under systemd: what it reports to the manager, and the socket that it is handed.
 //!
 //! The manager is a datagram socket of the test's; the unit files of the README are read by
 //! `systemd-analyze`, where it is installed.

@@ -1,4 +1,4 @@
-//! [`ClientError`]: why there is no good answer, and how a person is told.
+//! [`ClientError`]: why a request failed, and the message that a person sees.
 
 use std::{io, net::SocketAddr, time::Duration};
 

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_without_the_lock_is_no_running_arcanos() {
+    fn a_record_without_the_lock_is_not_a_running_arcanos() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join(".arcanos");
         assert_eq!(running(&directory).unwrap(), None);

@@ -59,7 +59,7 @@ async fn a_body_is_sent_as_json() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_in_the_servers_words_made_harmless() {
+async fn a_refusal_is_shown_in_the_servers_words_made_harmless() {
     let refusal = r#"{"success":false,"error":"Worker x not found","code":"not_found","message":"Worker \u001b[2Jx not found"}"#;
     let answers = vec![
         json("404 Not Found", refusal),

@@ -17,8 +17,8 @@ use super::request::{ALL, LIFECYCLE};
 /// The lines in the form of the status server's answer.
 ///
 /// # Errors
-/// `failure`, which is why the running arcanos gave none, if the files hold none either; or the
-/// config is bad, which says where they are.
+/// `failure`, which is why the running arcanos gave no lines, if the files hold no lines; or the
+/// config, which says where the files are, is bad.
 pub(super) fn lines(
     globals: &Globals,
     args: &Logs,

@@ -1,7 +1,7 @@
 //! `arcanos logs -f`: the lines as they come, over restarts of the worker and of arcanos.
 //!
 //! A stream begins with lines of the past. After a lost connection it is asked for all the past
-//! there is, and what was printed already is told by its time and text and passed over.
+//! there is, and lines that were printed already are known by their time and text and skipped.
 
 use std::{
     collections::HashMap,
@@ -63,7 +63,7 @@ pub(super) async fn run(
     loop {
         match print(&mut events, form, &mut seen, (out, &mut interrupt)).await? {
             End::Interrupted => return Ok(()),
-            End::Lost => tell("arcanos has gone; waiting for the next one (Ctrl-C ends this)"),
+            End::Lost => notify("arcanos has gone; waiting for the next one (Ctrl-C ends this)"),
         }
         seen.connection_lost();
         events = tokio::select! {
@@ -72,7 +72,7 @@ pub(super) async fn run(
             // Cancel-safe: a search holds nothing.
             events = search(globals, &later) => events?,
         };
-        tell("arcanos is back");
+        notify("arcanos is back");
     }
 }
 
@@ -106,7 +106,7 @@ async fn print(
             }
             Wake::Event(Ok(Some(event))) => {
                 out.flush()?;
-                tell(&notice(&event));
+                notify(&notice(&event));
             }
             Wake::Event(Ok(None) | Err(_)) => {
                 out.flush()?;
@@ -147,7 +147,7 @@ fn notice(event: &Event) -> String {
 }
 
 /// A word beside the lines, for a person only.
-fn tell(text: &str) {
+fn notify(text: &str) {
     let stderr = io::stderr();
     if stderr.is_terminal() {
         // Whoever cannot see it loses nothing.

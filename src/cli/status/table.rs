@@ -88,9 +88,9 @@ fn troubles<'a>(snapshot: &'a StatusSnapshot) -> Vec<(&'static str, &'a str)> {
     ];
     let error = |(mark, part): (_, &'a Part)| Some((mark, part.error.as_deref()?));
     let mut troubles: Vec<_> = parts.into_iter().filter_map(error).collect();
-    // The problems are all that is wrong; what has a name already is not told twice.
+    // `problems` lists everything that is wrong; what a part reports already is not shown twice.
     for problem in &health.problems {
-        if !troubles.iter().any(|(_, told)| told.contains(problem.as_str())) {
+        if !troubles.iter().any(|(_, text)| text.contains(problem.as_str())) {
             troubles.push(("problem", problem));
         }
     }

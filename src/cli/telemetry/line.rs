@@ -20,7 +20,7 @@ impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "message" => self.message.push_str(value),
-            // A value with spaces is quoted, so that it can be told from the next key.
+            // A value with spaces is quoted, so that it does not run into the next key.
             name if value.is_empty() || value.contains([' ', '"', '=']) => {
                 let _ = write!(self.rest, " {name}={value:?}");
             }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_cannot_be_forged_by_what_it_tells() {
+    fn a_line_cannot_be_forged_by_what_it_reports() {
         let mut line = String::new();
         escape_into(&mut line, "✅ a\nb\u{1b}[2J\u{202e}");
         assert!(

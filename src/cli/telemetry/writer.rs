@@ -60,7 +60,7 @@ impl Writer {
 
 fn write_all(mut to: impl Write, messages: &Receiver<Message>, n_dropped: &AtomicU64) {
     for message in messages {
-        // A stderr that is closed loses lines, and there is nobody to tell.
+        // A stderr that is closed loses lines, and nobody reads a report of it.
         match message {
             Message::Line(line) => drop(to.write_all(line.as_bytes())),
             Message::Flush(done) => drop((to.flush(), done.try_send(()))),

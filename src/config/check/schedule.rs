@@ -63,7 +63,7 @@ fn parse(expression: &str) -> Result<(), String> {
     }
     let cron = Cron::from_str(expression)
         .map_err(|error| error.to_string().trim_end_matches('.').to_lowercase())?;
-    // From a moment behind us: what has come for the last time is no mistake.
+    // From the epoch on: a schedule whose last time has passed is not a mistake.
     let past = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
     match cron.find_next_occurrence(&past, true) {
         Ok(_) => Ok(()),

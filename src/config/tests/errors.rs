@@ -103,7 +103,7 @@ fn numbers_truths_lists_and_tables_are_asked_for_by_name() {
 }
 
 #[test]
-fn every_bad_element_of_a_list_is_told_by_its_own_index() {
+fn every_bad_element_of_a_list_is_reported_by_its_own_index() {
     check(
         "[discovery]\nignore = [1, \"good\", 2]\n",
         &[
@@ -267,18 +267,18 @@ fn the_upstream_is_a_word_or_a_web_address() {
 }
 
 #[test]
-fn text_that_is_no_toml_is_told_by_line_and_column() {
+fn text_that_is_not_toml_is_reported_by_line_and_column() {
     let said =
         Site::new("[server]\nlisten = \"127.0.0.1:1\"\n\n[restart\npolicy = \"always\"\n").said();
     assert_eq!(said, "arcanos.toml:4:9: unclosed table, expected `]`");
     let said = Site::new("a = \nb = 1\nb = 2\n").said();
-    assert_eq!(said.lines().count(), 2, "both errors are told:\n{said}");
+    assert_eq!(said.lines().count(), 2, "both errors are reported:\n{said}");
     let said = Site::new("[log]\nkeep = 99999999999999999999\n").said();
     assert_eq!(said, "arcanos.toml:2:8: log.keep: the number is out of range");
 }
 
 #[test]
-fn references_are_told_as_written() {
+fn references_are_shown_as_written() {
     let site = Site::new(
         "[restart]\ndelay = \"${DELAY}\"\n[log]\nformat = \"${ABSENT}\"\nsession = \"${open\"\n\
          [server]\nlisten = \"${HOST}:80\"\n",

@@ -128,7 +128,7 @@ fn what_is_overridden_need_not_be_set() {
 }
 
 #[test]
-fn variables_are_told_by_their_names() {
+fn variables_are_reported_by_their_names() {
     for (name, value, said) in [
         (
             "ARCANOS__RESTART__MAX_ATEMPTS",
@@ -290,7 +290,7 @@ fn errors_name_the_option_of_the_command_line() {
 }
 
 #[test]
-fn a_broken_config_still_tells_where_the_running_arcanos_is() {
+fn a_broken_config_still_says_where_the_running_arcanos_is() {
     let found = |site: &Site| site.with_inputs(InstanceLocator::read);
     for (text, directory, token) in [
         ("[restart]\nmax_atempts = 1\n", ".arcanos", None),

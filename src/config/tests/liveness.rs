@@ -92,7 +92,7 @@ fn a_rule_of_readiness_that_lacks_something_is_an_error_where_it_is_set() {
 }
 
 #[test]
-fn a_line_that_is_no_regex_and_a_probe_that_cannot_be_asked_are_errors() {
+fn a_line_that_is_not_a_regex_and_a_probe_that_cannot_be_asked_are_errors() {
     check(
         "[start]\nready_line = \"(\"\n[workers.a.start]\nready_line = \"[\"\n",
         &[

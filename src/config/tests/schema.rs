@@ -79,7 +79,7 @@ fn the_schema_and_arcanos_reject_alike() {
 #[test]
 fn the_sample_is_good() {
     let loaded = Site::new(sample()).good();
-    // That there is no key is told where the model is.
+    // That there is no key is reported where the model is checked.
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
 }
 

@@ -38,7 +38,7 @@ pub(super) enum Word {
     Import,
     Require,
     CreateRequire,
-    /// `if`, `while`, `for`, `with`: the parenthesis after it is no value.
+    /// `if`, `while`, `for`, `with`: the parenthesis after it is not a value.
     Control,
     /// `return`, `typeof` and the like: an expression follows.
     Prefix,

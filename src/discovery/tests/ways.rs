@@ -86,7 +86,7 @@ fn the_imports_of_a_package_are_local() {
         let rules = all();
         found(&rules, &folder(&rules, &files))
     };
-    assert!(!kinds(&discovered).contains_key("../package.json"), "it is no file of the folder");
+    assert!(!kinds(&discovered).contains_key("../package.json"), "it is not a file of the folder");
 }
 
 #[test]

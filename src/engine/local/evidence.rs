@@ -9,7 +9,7 @@ use crate::{
     domain::{Evidence, Exit, Stamp},
     files::logs::{LogLine, Stream, TailQuery},
     process::Process,
-    worker::{Report, telling},
+    worker::{Report, most_relevant},
 };
 
 /// The last lines of stderr that are looked at for the cause of a failure.
@@ -50,7 +50,7 @@ pub(super) async fn collect(
         return Evidence { diagnosis, peak_memory, killed_remains, ..Evidence::default() };
     }
     let cut = |line: &String| line.chars().take(KEPT_WIDTH).collect();
-    let last_lines = telling(&lines, KEPT_LINES).iter().map(cut).collect();
+    let last_lines = most_relevant(&lines, KEPT_LINES).iter().map(cut).collect();
     Evidence { diagnosis, last_lines, peak_memory, killed_remains }
 }
 

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_may_do_is_told_and_nothing_else() {
+    fn what_others_may_do_is_reported_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("arcanos.toml");
         fs::write(&file, "").unwrap();

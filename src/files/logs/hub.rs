@@ -35,8 +35,8 @@ pub struct Logs {
     pub(super) handle: Arc<Handle>,
 }
 
-/// Why there can be no logs at all. A file that cannot be written is no such reason: it is one
-/// of the [`Logs::problems`], and it is tried again.
+/// Why there can be no logs at all. A file that cannot be written is not a reason: it is
+/// one of the [`Logs::problems`], and it is tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The system refuses one more thread.

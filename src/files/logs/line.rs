@@ -64,7 +64,7 @@ impl FromStr for Stream {
     }
 }
 
-/// A name that is no stream's.
+/// A name that is not the name of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a stream is one of `stdout`, `stderr`, `activity`, `lifecycle`")]
 pub struct UnknownStream;

@@ -168,9 +168,9 @@ mod tests {
         files.maintain(now + CLOSE_AFTER, |_, _, _| {});
         assert_eq!((files.n_open, files.files.len()), (0, 1));
         fs::remove_dir(folder.path().join("w2.log")).expect("to remove it");
-        let mut told = Vec::new();
-        files.maintain(now + 2 * CLOSE_AFTER, |id, _, _| told.push(id.clone()));
-        assert_eq!(told, [id(2)]);
+        let mut closed = Vec::new();
+        files.maintain(now + 2 * CLOSE_AFTER, |id, _, _| closed.push(id.clone()));
+        assert_eq!(closed, [id(2)]);
         files.maintain(now + 3 * CLOSE_AFTER, |_, _, _| {});
         assert_eq!((files.next_maintenance(), files.files.len()), (None, 0));
     }

@@ -135,7 +135,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Queues a line that is no output, without waiting.
+    /// Queues a line that is not output of a worker, without waiting.
     ///
     /// # Errors
     /// If thousands of its kind wait already.

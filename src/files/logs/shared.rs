@@ -107,7 +107,7 @@ impl Shared {
         self.pass_line(Arc::new(chunk), None);
     }
 
-    /// A line that is no output: redacted, on one line whatever it holds, and cut.
+    /// A line that is not output of a worker: redacted, on one line whatever it holds, and cut.
     pub(super) fn line(&self, stream: Stream, text: &str) -> Chunk {
         let view = self.view();
         let mut text = shown(&view.redactor.redact(text.as_bytes()), view.max_line);
@@ -124,7 +124,7 @@ impl Shared {
         }
     }
 
-    /// Remembers and queues a line that is no output.
+    /// Remembers and queues a line that is not output of a worker.
     pub(super) fn pass_line(&self, chunk: Arc<Chunk>, known: Option<&Known>) {
         self.remember(&chunk, known);
         if self.queue.push_line(Arc::clone(&chunk)).is_err() {

@@ -101,7 +101,7 @@ fn a_file_counts_as_removed_only_after_a_while() {
 }
 
 #[test]
-fn equal_content_is_no_change_and_other_content_is_whatever_the_times_say() {
+fn equal_content_is_not_a_change_and_other_content_is_whatever_the_times_say() {
     let mut site = Site::new();
     site.write("a.js", SDK);
     let scan = site.settled();

@@ -67,7 +67,7 @@ impl StateDir {
         Ok(LaidDraft { path: self.file(&file), name })
     }
 
-    /// The draft of this name; `None` if there is none, or if it is no such name.
+    /// The draft of this name; `None` if there is none, or if this is not the name of a draft.
     ///
     /// # Errors
     /// The file is there and cannot be read.

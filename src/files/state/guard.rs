@@ -1,7 +1,7 @@
 //! The guard: a socket whose name stands for the place of a state directory.
 //!
-//! The lock is a file, and a person may remove it, with its directory or alone. The guard is no
-//! file: whoever runs `rm -rf .arcanos` leaves it. Its name is in the abstract namespace of unix(7),
+//! The lock is a file, and a person may remove it, with its directory or alone. The guard is not
+//! a file: `rm -rf .arcanos` does not remove it. Its name is in the abstract namespace of unix(7),
 //! which the kernel frees when the holder dies, and is made from the folder above the directory (its
 //! device and inode, so that every path to it is the same) and the directory's own name.
 

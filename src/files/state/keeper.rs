@@ -82,7 +82,7 @@ impl Work {
             // Watched before it is looked at: what changes after the look is an event.
             let watch = watch(self.state.path());
             let outcome = self.restore();
-            self.tell(&outcome, &mut problem);
+            self.report(&outcome, &mut problem);
             let is_over = match (outcome, &watch) {
                 // The new directory must be watched too.
                 (Ok(true), _) => self.wait(&[], PAUSE),
@@ -96,7 +96,7 @@ impl Work {
     }
 
     /// Reports what was made anew, and a fault once.
-    fn tell(&self, outcome: &Result<bool, LockError>, problem: &mut Option<String>) {
+    fn report(&self, outcome: &Result<bool, LockError>, problem: &mut Option<String>) {
         match outcome.as_ref().map_err(ToString::to_string) {
             Err(fault) if problem.as_ref() != Some(&fault) => {
                 (self.report)(Err(fault.clone()));

@@ -135,7 +135,7 @@ impl StateDir {
     /// Whether an arcanos has the lock now.
     ///
     /// # Errors
-    /// The file cannot be opened. That there is none is no error.
+    /// The file cannot be opened. A missing file is not an error.
     pub fn is_held(&self) -> Result<bool, StateError> {
         let path = self.file(NAME);
         let file = match File::open(&path) {

@@ -100,7 +100,7 @@ impl StateDir {
     /// Says that none runs here any more: its record becomes the last one.
     ///
     /// # Errors
-    /// The file cannot be renamed. That there is none is no error.
+    /// The file cannot be renamed. A missing file is not an error.
     pub fn retire_instance(&self) -> Result<(), StateError> {
         let path = self.file(INSTANCE);
         // Held until the file is renamed too: the keeper would write it again.

@@ -163,7 +163,7 @@ fn the_record_of_the_last_one_outlives_the_next_one() {
     assert_eq!(
         state.last_instance().unwrap().as_ref(),
         Some(&killed),
-        "a new address is no new one"
+        "a new address is not a new instance"
     );
     state.retire_instance().unwrap();
     state.retire_instance().unwrap();

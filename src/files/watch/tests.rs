@@ -117,7 +117,7 @@ fn every_way_to_save_is_noticed() {
 }
 
 #[test]
-fn the_names_that_were_told_are_taken_once() {
+fn the_names_that_were_reported_are_taken_once() {
     let mut folder = Folder::new();
     fs::create_dir(folder.at("in")).unwrap();
     folder.watch(&["in/a", "in/b"]);
@@ -137,7 +137,7 @@ fn the_names_that_were_told_are_taken_once() {
     assert!(folder.is_noticed());
     assert_eq!(folder.watcher.changed_paths(), ChangedPaths::Anything, "of a folder itself");
     folder.watcher.change(Watch::Poll);
-    assert_eq!(folder.watcher.changed_paths(), ChangedPaths::Anything, "nobody tells");
+    assert_eq!(folder.watcher.changed_paths(), ChangedPaths::Anything, "polling names no paths");
 }
 
 #[test]

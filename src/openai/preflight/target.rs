@@ -20,7 +20,7 @@ pub struct Target {
 /// What the upstream's answer means for the workers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reachability {
-    /// Whether workers can use key and model there; `None` where the upstream cannot tell.
+    /// Whether workers can use key and model there; `None` where the answer does not say.
     pub reachable: Option<bool>,
     /// Why it is not `Some(true)`, or what may still go wrong. One line; holds no key, whole or
     /// masked.

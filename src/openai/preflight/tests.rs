@@ -78,7 +78,7 @@ async fn with_list(status: u16, list: &str) -> (String, JoinHandle<()>) {
 #[tokio::test]
 async fn the_list_answers_for_the_key_where_a_model_cannot_be_asked_for() {
     let long = format!(r#"{{"id":"x","description":"{}"}}"#, "d".repeat(200 * 1024));
-    for (status, list, reachable, told) in [
+    for (status, list, reachable, message) in [
         (
             200,
             r#"{"object":"list","data":[{"id":"a"},{"id":"gpt-x"}]}"#.to_owned(),
@@ -105,8 +105,8 @@ async fn the_list_answers_for_the_key_where_a_model_cannot_be_asked_for() {
         let (url, serving) = with_list(status, &list).await;
         let found = preflight(&target(&url, "gpt-x")).await;
         assert_eq!(found.reachable, reachable, "{status}: {found:?}");
-        assert_eq!(found.error.is_some(), told.is_some(), "{found:?}");
-        assert!(error(&found).contains(told.unwrap_or("")), "{found:?}");
+        assert_eq!(found.error.is_some(), message.is_some(), "{found:?}");
+        assert!(error(&found).contains(message.unwrap_or("")), "{found:?}");
         serving.await.expect("both requests");
     }
 }
@@ -172,7 +172,7 @@ fn wrapped(code: &str, message: &str) -> String {
     format!(r#"{{"error":{{"message":"{message}","type":"t","param":null,"code":{code}}}}}"#)
 }
 
-/// Status and body; what is found and told.
+/// Status and body; what is found and reported.
 type BadAnswer = (u16, String, Option<bool>, &'static str);
 
 /// Answers about the key and the model.
@@ -213,7 +213,7 @@ fn refusals() -> Vec<BadAnswer> {
     ]
 }
 
-/// Answers that tell nothing.
+/// Answers that decide nothing.
 fn shrugs() -> Vec<BadAnswer> {
     vec![
         (
@@ -246,13 +246,13 @@ fn shrugs() -> Vec<BadAnswer> {
 
 #[tokio::test]
 async fn a_bad_answer_is_explained_and_never_asked_for_again() {
-    for (status, body, reachable, told) in refusals().into_iter().chain(shrugs()) {
+    for (status, body, reachable, message) in refusals().into_iter().chain(shrugs()) {
         let server = Scripted::new(answer(status, &body)).await;
         let found = preflight(&target(&server.url, "gpt-x")).await;
         assert_eq!(found.reachable, reachable, "{status} {:.80}: {found:?}", body);
-        assert!(error(&found).contains(told), "{status}: {found:?}");
+        assert!(error(&found).contains(message), "{status}: {found:?}");
         // Where the route is unknown, the list is asked for too.
-        let asked = if told.contains("neither") { 2 } else { 1 };
+        let asked = if message.contains("neither") { 2 } else { 1 };
         assert_eq!(server.heads().len(), asked, "{status}");
         assert_eq!(server.connections.load(Ordering::SeqCst), asked, "{status}");
     }
@@ -268,10 +268,13 @@ async fn the_key_is_never_repeated() {
         let body = format!(r#"{{"error":{{"message":"{said}"}}}}"#);
         let server = Scripted::new(answer(401, &body)).await;
         let found = preflight(&target(&server.url, "m")).await;
-        let told = error(&found);
-        assert!(!told.contains("CANAR"), "{told}");
-        assert!(!told.contains("6789"), "{told}");
-        assert!(told.ends_with("[redacted OPENAI_API_KEY]. See https://example.com."), "{told}");
+        let message = error(&found);
+        assert!(!message.contains("CANAR"), "{message}");
+        assert!(!message.contains("6789"), "{message}");
+        assert!(
+            message.ends_with("[redacted OPENAI_API_KEY]. See https://example.com."),
+            "{message}"
+        );
     }
 }
 
@@ -309,7 +312,7 @@ async fn what_cannot_be_asked_is_not_asked() {
         timeout: Duration::from_secs(10),
     };
     let here = Some("http://127.0.0.1:9/v1");
-    for (target, told) in [
+    for (target, message) in [
         (of(None, "", "m"), "`OPENAI_API_KEY` is not set"),
         (of(None, " \n", "m"), "`OPENAI_API_KEY` is not set"),
         (of(here, "sk-with\nbreak", "m"), "no HTTP header may hold"),
@@ -319,7 +322,7 @@ async fn what_cannot_be_asked_is_not_asked() {
     ] {
         let found = preflight(&target).await;
         assert_eq!(found.reachable, Some(false), "{target:?}");
-        assert!(error(&found).contains(told), "{found:?}");
+        assert!(error(&found).contains(message), "{found:?}");
     }
 }
 

@@ -112,7 +112,7 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// The type of a schema: the first of several that is not null, or what its keys tell.
+/// The type of a schema: the first of several that is not null, or the one that its keys imply.
 fn kind(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::String(kind)) => kind,

@@ -27,8 +27,8 @@ fn watched_files_are_a_part_of_the_launch_and_named_as_its_cause() {
         (&[], Some("../prompts/a.md")),
     ] {
         let plan = reconcile(&made(files), &actual, &before).summary;
-        let told: Vec<_> = plan.reasons().into_values().collect();
-        assert_eq!(told, expected.into_iter().collect::<Vec<_>>(), "{files:?}");
+        let reasons: Vec<_> = plan.reasons().into_values().collect();
+        assert_eq!(reasons, expected.into_iter().collect::<Vec<_>>(), "{files:?}");
         let restarted = if expected.is_some() { vec!["a"] } else { vec![] };
         let list = plan.list(PlanList::Restarted);
         assert_eq!(list.iter().map(|id| id.as_str()).collect::<Vec<_>>(), restarted);

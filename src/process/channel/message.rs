@@ -54,7 +54,7 @@ pub(super) enum Frame {
 }
 
 impl Frame {
-    /// Understands one line. `None` is no JSON.
+    /// Parses one line; `None` if it is not JSON.
     pub(super) fn parse(line: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(line).ok()?.trim_ascii();
         let mut value: Value = serde_json::from_str(text).ok()?;
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_node_says_to_node_is_no_message() {
+    fn what_node_says_to_node_is_not_a_message() {
         assert!(matches!(Frame::parse(br#"{"cmd":"NODE_OTHER"}"#), Some(Frame::Internal)));
         let handle = br#"{"cmd":"NODE_HANDLE","type":"net.Server","msg":"hello"}"#;
         let Some(Frame::Handle(Some(inner))) = Frame::parse(handle) else {

@@ -59,7 +59,7 @@ fn clean_parts(smaps: &str) -> Vec<Clean> {
 }
 
 /// What the head of a mapping says: `Some(None)` for one that is not to be touched, `None` for a
-/// line that is no head.
+/// line that is not a head.
 fn mapped_file(line: &str) -> Option<Option<Clean>> {
     let mut words = line.split_ascii_whitespace();
     let (start, end) = words.next()?.split_once('-')?;

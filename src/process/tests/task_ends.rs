@@ -1,4 +1,4 @@
-//! How tasks end when they are told to, and what they leave.
+//! How tasks end when they are asked to stop, and what they leave.
 
 use super::{
     Channel, Duration, Exit, Incoming, Mode, Receiver, Spawned, Spawner, finish, first_line, node,

@@ -62,7 +62,7 @@ async fn a_default_export_is_called_once_with_its_input() {
 }
 
 #[tokio::test]
-async fn what_is_no_task_is_a_script() {
+async fn what_is_not_a_task_is_a_script() {
     for (name, body, stdout, code) in [
         ("a.mjs", "console.log('on'); export default 7", "on\n", 0),
         ("a.mjs", "console.log('on'); export default class Worker {}", "on\n", 0),

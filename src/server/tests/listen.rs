@@ -76,7 +76,7 @@ async fn a_busy_address_is_a_problem_until_it_is_free() {
 }
 
 #[tokio::test]
-async fn a_wish_that_is_taken_back_is_no_problem() {
+async fn a_wish_that_is_taken_back_is_not_a_problem() {
     let bench = Bench::new().await;
     let busy = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let wanted = busy.local_addr().unwrap();

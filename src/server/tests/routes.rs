@@ -276,7 +276,7 @@ async fn metrics_name_the_workers_there_are() {
 }
 
 #[tokio::test]
-async fn unknown_paths_workers_and_methods_are_told_apart() {
+async fn unknown_paths_workers_and_methods_are_distinguished() {
     let bench = Bench::new().await;
     bench.put("a", State::Running);
     for (line, status, error) in [

@@ -22,7 +22,7 @@ async fn open(bench: &Bench, path: &str, headers: &str) -> TcpStream {
 }
 
 #[tokio::test]
-async fn what_happens_is_told_as_it_happens() {
+async fn what_happens_is_reported_as_it_happens() {
     let bench = Bench::new().await;
     let mut stream = open(&bench, "/events", "").await;
     bench.put("a", State::Starting);
@@ -48,7 +48,7 @@ async fn who_comes_back_gets_what_it_missed() {
 }
 
 #[tokio::test]
-async fn who_cannot_be_told_all_it_missed_is_told_so() {
+async fn a_client_that_missed_too_much_gets_a_resync() {
     let bench = Bench::new().await;
     bench.put("a", State::Starting);
     for last in ["77", "x", "18446744073709551615", ""] {

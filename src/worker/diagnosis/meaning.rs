@@ -3,9 +3,9 @@
 mod sdk;
 
 use super::{
+    explanation::Explanation,
     facts::{Facts, VariableState},
     missing, names, signs,
-    told::Told,
 };
 use crate::domain::Exit;
 
@@ -44,24 +44,25 @@ const END_OF_STDIN: [&str; 5] = [
 ];
 
 /// What the error means, if that is known.
-pub(super) fn of(told: &Told, exit: Exit, facts: &Facts) -> Option<String> {
-    let region = &told.region;
-    told.syntax
+pub(super) fn of(explanation: &Explanation, exit: Exit, facts: &Facts) -> Option<String> {
+    let region = &explanation.region;
+    explanation
+        .syntax
         .clone()
         .or_else(|| missing::of(region, facts))
-        .or_else(|| unset_variable(told, facts))
+        .or_else(|| unset_variable(explanation, facts))
         .or_else(|| listener(region, facts))
         .or_else(|| connection(region))
         .or_else(|| sdk::meaning(region).map(str::to_owned))
         .or_else(|| denied(region, facts))
         .or_else(|| stdin(region, facts))
-        .or_else(|| command(told, exit))
+        .or_else(|| command(explanation, exit))
         .or_else(|| signs::meaning(region).map(str::to_owned))
 }
 
 /// The variable that the error is about.
-pub(super) fn variable(told: &Told) -> Option<String> {
-    variable_of(told).map(|(name, _)| name)
+pub(super) fn variable(explanation: &Explanation) -> Option<String> {
+    variable_of(explanation).map(|(name, _)| name)
 }
 
 /// The port that the error is about.
@@ -89,8 +90,8 @@ enum Certainty {
     Likely,
 }
 
-fn variable_of(told: &Told) -> Option<(String, Certainty)> {
-    let own = told.own.as_str();
+fn variable_of(explanation: &Explanation) -> Option<(String, Certainty)> {
+    let own = explanation.own.as_str();
     if let Some(name) = sdk::key_variable(own) {
         return Some((name.to_owned(), Certainty::Sure));
     }
@@ -101,7 +102,8 @@ fn variable_of(told: &Told) -> Option<(String, Certainty)> {
     if let Some(name) = own.rsplit_once("KeyError: '").and_then(|(_, rest)| rest.split('\'').next())
     {
         let environ = ["os.environ", "<frozen os>", "/os.py\""];
-        let by_frames = told.traceback.iter().any(|line| environ.iter().any(|e| line.contains(e)));
+        let by_frames =
+            explanation.traceback.iter().any(|line| environ.iter().any(|e| line.contains(e)));
         let by_name = names::variable(name) == Some(name);
         return (by_frames || by_name).then(|| {
             (name.to_owned(), if by_frames { Certainty::Sure } else { Certainty::Likely })
@@ -117,8 +119,8 @@ fn variable_of(told: &Told) -> Option<(String, Certainty)> {
     Some((name.to_owned(), Certainty::Likely))
 }
 
-fn unset_variable(told: &Told, facts: &Facts) -> Option<String> {
-    let (name, certainty) = variable_of(told)?;
+fn unset_variable(explanation: &Explanation, facts: &Facts) -> Option<String> {
+    let (name, certainty) = variable_of(explanation)?;
     match facts.variable {
         VariableState::PassedOn => None,
         VariableState::Withheld => Some(format!(
@@ -209,8 +211,8 @@ fn stdin(region: &[String], facts: &Facts) -> Option<String> {
 }
 
 /// A command that a script called, and that is not there.
-fn command(told: &Told, exit: Exit) -> Option<String> {
-    let own = told.own.as_str();
+fn command(explanation: &Explanation, exit: Exit) -> Option<String> {
+    let own = explanation.own.as_str();
     let is_shell = own.ends_with(": command not found")
         || (own.ends_with(": not found") && own.split(": ").count() > 2)
         || (own.contains("env: ") && own.ends_with(": No such file or directory"));

@@ -27,9 +27,9 @@ const NOT_WHY: [&str; 18] = [
 /// The last meaningful line. What the script itself said comes before what npm says of it.
 pub(super) fn last_words(lines: &[String]) -> Option<String> {
     let of_npm = |line: &String| after_npm(line).is_some();
-    let telling = || lines.iter().rev().filter(|line| !of_npm(line) && is_telling(line));
+    let relevant = || lines.iter().rev().filter(|line| !of_npm(line) && is_relevant(line));
     // What is indented goes on with something above it.
-    let own = telling().find(|line| !line::is_indented(line)).or_else(|| telling().next());
+    let own = relevant().find(|line| !line::is_indented(line)).or_else(|| relevant().next());
     if let Some(own) = own {
         return Some(compiler_error(lines).unwrap_or_else(|| own.trim().to_owned()));
     }
@@ -46,7 +46,7 @@ pub(super) fn last_words(lines: &[String]) -> Option<String> {
 }
 
 /// Whether the line is said to a reader: a heading for what follows is not.
-fn is_telling(line: &str) -> bool {
+fn is_relevant(line: &str) -> bool {
     let trimmed = line.trim();
     !line::is_noise(line) && !matches!(trimmed, "Error:" | "Exception:" | "Error" | "Exception")
 }

@@ -8,7 +8,7 @@ const TOO_LONG: &str = "the request is longer than the model's context";
 const TLS: &str = "the certificate of a server it needs is not trusted";
 const TYPESCRIPT: &str = "this Node does not run TypeScript (a rule with `tsx` does)";
 
-/// The signs, the most telling first. Checked against what Node 18 to 22, openai-node 4 to 6,
+/// The signs, the most specific first. Checked against what Node 18 to 22, openai-node 4 to 6,
 /// Python 3.11 and openai-python 1 to 2 print.
 const SIGNS: [Sign; 20] = [
     (

@@ -1,4 +1,4 @@
-//! Tells a file that cannot be parsed from text that a running program could not parse.
+//! Distinguishes a file that cannot be parsed from text that a running program failed to parse.
 //!
 //! `JSON.parse`, `new RegExp` and `eval` throw errors of the same name. An error of loading names
 //! a file, and that file has no frame of its own: it never ran.

@@ -7,7 +7,7 @@ mod python;
 mod sdk;
 mod shell;
 
-use super::{told::SHOWN, *};
+use super::{explanation::SHOWN, *};
 
 /// The way of an end, the last lines on stderr, and the reason.
 type Case = (Exit, &'static str, &'static str);
@@ -62,7 +62,7 @@ fn only_the_error_that_ended_the_run_counts() {
 }
 
 #[test]
-fn where_nothing_is_said_the_end_itself_may_tell() {
+fn where_nothing_is_said_the_end_itself_may_explain() {
     check(&[
         (Exit::Code(3), "", ""),
         (ONE, "Error: ", ""),
@@ -100,13 +100,13 @@ fn the_lines_that_are_kept_begin_with_the_error_or_end_with_the_end() {
     let mut lines = vec!["before".to_owned(), "TypeError: x".to_owned()];
     lines.extend(stack);
     assert_eq!(
-        telling(&lines, 3),
+        most_relevant(&lines, 3),
         ["TypeError: x", "    at f0 (a.js:1:1)", "    at f1 (a.js:1:1)"]
     );
     assert_eq!(
-        telling(&["a", "b", "TypeError: x", "    at y"], 3),
+        most_relevant(&["a", "b", "TypeError: x", "    at y"], 3),
         ["b", "TypeError: x", "    at y"]
     );
-    assert_eq!(telling(&["a", "b", "c"], 2), ["b", "c"]);
-    assert_eq!(telling::<&str>(&[], 2), [""; 0]);
+    assert_eq!(most_relevant(&["a", "b", "c"], 2), ["b", "c"]);
+    assert_eq!(most_relevant::<&str>(&[], 2), [""; 0]);
 }

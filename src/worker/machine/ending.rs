@@ -102,7 +102,7 @@ impl MachineState {
         self.facts.note = Some(note);
     }
 
-    /// A run that was told to end has.
+    /// A run that was asked to stop has ended.
     pub(super) fn after_stop(&mut self, then: AfterStop, now: Present) {
         match then {
             AfterStop::Again { by_restart } => self.begin(PendingStart { input: None, by_restart }),

@@ -55,7 +55,7 @@ pub enum Event {
         /// What came of it.
         answer: ProbeAnswer,
     },
-    /// A run's task has been called: from now on it is no script.
+    /// A run's task has been called: from now on it is a task, not a script.
     TaskBegan(RunKey),
     /// A run says why it will exit, and how long to wait before the next attempt.
     SaidExitReason {
@@ -122,7 +122,7 @@ pub enum Effect {
     Stop {
         /// Which.
         run: RunKey,
-        /// How, and how long it may take; the run is told so on its channel.
+        /// How, and how long it may take; the run gets this message on its channel.
         policy: StopPolicy,
     },
     /// End everything of a run at once.

@@ -121,7 +121,7 @@ pub(super) struct Facts {
     pub(super) reported_shortage: bool,
 }
 
-/// A map whose keys are no strings, as a list of pairs: a JSON object has no other keys.
+/// A map whose keys are not strings, as a list of pairs: a JSON object has no other keys.
 mod pairs {
     use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Lives of workers, told as what happens and what is done.
+//! Lives of workers, as events and the effects that follow.
 
 mod clock;
 mod endings;

@@ -41,7 +41,7 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where a document links to. Code is left out first: brackets in it are no links.
+/// Where a document links to. Code is left out first: brackets in it are not links.
 fn links(text: &str) -> Vec<String> {
     let prose = prose(text).collect::<Vec<_>>().join("\n");
     let plain: String = prose.split('`').step_by(2).collect();

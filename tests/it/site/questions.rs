@@ -52,7 +52,7 @@ impl Site {
 
     /// Waits until `look` gives something.
     pub(crate) fn wait_until<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
-        until(what, || look(self), || self.told())
+        until(what, || look(self), || self.describe())
     }
 
     /// Waits until the picture is as `good` says.
@@ -83,11 +83,11 @@ impl Site {
 
     /// Waits until a file of the site holds this text.
     pub(crate) fn wait_text(&self, file: &str, text: &str) -> String {
-        let told = || format!("{file}:\n{}\n{}", self.read(file), self.told());
+        let context = || format!("{file}:\n{}\n{}", self.read(file), self.describe());
         until(
             &format!("`{text}` in {file}"),
             || Some(self.read(file)).filter(|t| t.contains(text)),
-            told,
+            context,
         )
     }
 
@@ -112,7 +112,7 @@ impl Site {
     }
 
     /// What a person would look at to see why something went wrong.
-    fn told(&self) -> String {
+    fn describe(&self) -> String {
         let ask = |path: &str| match self.address() {
             Some(address) => Connection::try_open(address).map_or_else(
                 || "no answer".to_owned(),

@@ -101,7 +101,7 @@ fn an_empty_folder_says_where_to_look() {
 }
 
 #[test]
-fn an_end_that_nothing_explains_is_told_by_its_last_words() {
+fn an_end_that_nothing_explains_shows_its_last_words() {
     let last = |cause: Option<&str>, reason: &str| {
         json!({ "code": 3, "cause": cause, "reason": reason, "at": "2026-11-23T16:59:00.000Z",
                 "lastLines": ["it began", "no\u{1b}[2J space ", " "] })
@@ -133,7 +133,7 @@ fn what_needs_a_person_comes_first_and_a_loop_keeps_its_place() {
 }
 
 #[test]
-fn a_trouble_is_told_once() {
+fn a_trouble_is_shown_once() {
     let mut snapshot = snapshot();
     let error = snapshot.health.config.error.clone().expect("it has one");
     snapshot.health.problems = vec![error, "another".to_owned()];

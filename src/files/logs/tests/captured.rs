@@ -76,7 +76,7 @@ async fn the_end_of_a_line_that_does_not_come_is_shown_redacted() {
     let begin = Instant::now();
     pipe.write("found sk-abcdefghijklmnop").await;
     let shown = "found [redacted pattern]";
-    wait_until("what can be told", async || site.text("logs/a.log").await == shown).await;
+    wait_until("the part that can be shown", async || site.text("logs/a.log").await == shown).await;
     assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
     pipe.write("qrstuv, 3 tas").await;
     let shown = "found [redacted pattern], 3 tas";
@@ -171,7 +171,7 @@ async fn a_line_that_is_waited_for_is_found_on_either_pipe() {
         tokio::time::timeout(waited, watch.found()).await.expect("the line");
         wait_until("the last line", async || site.text("logs/a.log").await.contains("82")).await;
         assert!(watch.found().now_or_never().is_none(), "one line is found once");
-        // The secret that stands in it is no obstacle, and a line needs no end.
+        // A line matches although it holds a secret, and although it has no end yet.
         watch.expect(Some("^key [^ ]+0123 \\?$"));
         pipe.write("key key0123 ?").await;
         tokio::time::timeout(waited, watch.found()).await.expect("the prompt");

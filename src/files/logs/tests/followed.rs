@@ -197,7 +197,7 @@ async fn a_follower_loses_nothing_over_new_settings() {
 }
 
 #[tokio::test]
-async fn a_slow_follower_is_told_what_it_missed() {
+async fn a_slow_follower_learns_what_it_missed() {
     let site = Site::new();
     let mut follower = site.logs.follow(Some(&id("a")), None);
     site.write("a", numbered(1, 300_000)).await;

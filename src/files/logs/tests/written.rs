@@ -90,7 +90,7 @@ async fn new_settings_hold_for_what_comes_after_them() {
 }
 
 #[tokio::test]
-async fn files_that_were_moved_are_left_at_once_when_told_so() {
+async fn files_that_were_moved_are_left_at_once_on_request() {
     let site = Site::new();
     let mut pipe = site.pipe("a", Stream::Stdout);
     pipe.write("1\n").await;

@@ -11,7 +11,7 @@ use std::{
 use super::site::{Recursion, SDK, Site, rules};
 use crate::files::{ChangedPaths, Scan};
 
-/// How a folder may change, with the name that events tell.
+/// How a folder may change, with the name that events report.
 type Change<'a> = (&'a str, &'a dyn Fn(&Site));
 
 impl Site {
@@ -84,7 +84,7 @@ fn a_glance_at_what_changed_sees_what_a_whole_look_sees() {
 }
 
 #[test]
-fn a_glance_leaves_alone_what_nobody_told_of() {
+fn a_glance_leaves_alone_what_no_event_named() {
     let mut site = site();
     let print = |site: &Site, scan: &Scan, id: &str| {
         site.found(scan).into_iter().find_map(|(name, print)| (name == id).then_some(print))
@@ -101,7 +101,7 @@ fn a_glance_leaves_alone_what_nobody_told_of() {
 }
 
 #[test]
-fn what_is_in_the_middle_of_changing_is_asked_about_without_being_told() {
+fn what_is_in_the_middle_of_changing_is_asked_about_without_an_event() {
     let mut site = site();
     fs::remove_file(site.at("a.js")).unwrap();
     assert!(site.glance(&["a.js"]).pending);

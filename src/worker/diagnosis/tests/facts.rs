@@ -20,7 +20,7 @@ fn a_report_asks_for_what_it_cannot_know() {
 }
 
 #[test]
-fn a_module_of_the_project_is_told_with_its_place() {
+fn a_module_of_the_project_is_named_with_its_place() {
     let facts = Facts { module_folder: Some("/srv/app".to_owned()), ..unasked() };
     let text = "Traceback (most recent call last):\n  File \"/w/a.py\", line 1, in <module>\n    import \
                 mylib\nModuleNotFoundError: No module named 'mylib'";
@@ -32,7 +32,7 @@ fn a_module_of_the_project_is_told_with_its_place() {
 }
 
 #[test]
-fn a_variable_that_stops_at_arcanos_is_told_so() {
+fn a_variable_that_stops_at_arcanos_is_reported_as_such() {
     let withheld = Facts { variable: VariableState::Withheld, ..unasked() };
     for text in [
         "DISCORD_TOKEN is missing",
@@ -55,7 +55,7 @@ fn a_variable_that_stops_at_arcanos_is_told_so() {
 }
 
 #[test]
-fn a_port_of_arcanos_itself_is_told_so() {
+fn a_port_of_arcanos_itself_is_reported_as_such() {
     let ours = Facts { is_port_ours: true, ..unasked() };
     let text = "Error: listen EADDRINUSE: address already in use :::8080\n    at S (node:net:1:1)";
     assert_eq!(

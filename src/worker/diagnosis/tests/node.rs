@@ -327,7 +327,7 @@ fn modules_that_are_missing() {
 }
 
 #[test]
-fn a_file_that_cannot_be_parsed_is_told_from_text_that_cannot() {
+fn a_file_that_cannot_be_parsed_differs_from_text_that_cannot() {
     check(SYNTAX);
 }
 

@@ -246,7 +246,7 @@ fn tracebacks_chains_and_groups() {
 }
 
 #[test]
-fn a_file_that_cannot_be_parsed_is_told_from_text_that_cannot() {
+fn a_file_that_cannot_be_parsed_differs_from_text_that_cannot() {
     check(PARSED);
 }
 

@@ -7,7 +7,7 @@ use crate::{
 };
 
 #[test]
-fn an_exit_with_a_code_of_success_codes_is_no_failure() {
+fn an_exit_with_a_code_of_success_codes_is_not_a_failure() {
     for (policy, state) in
         [(RestartWhen::OnFailure, State::Completed), (RestartWhen::Always, State::Scheduled)]
     {
@@ -39,9 +39,9 @@ fn a_run_over_its_memory_limit_is_stopped_and_has_failed() {
     let seen = |used| Event::MemorySeen { run: RunKey(0), used, limit: 64 << 20 };
     let mut world = World::new(spec(1, |_| ()), &[(1, Behaviour::Lives)]);
     world.pass(2000);
-    world.tell(seen(64 << 20));
+    world.handle(seen(64 << 20));
     assert_eq!(world.state(), State::Running, "at the limit is not over it");
-    world.tell(seen(80 << 20));
+    world.handle(seen(80 << 20));
     world.pass(100);
     let view = world.view();
     assert_eq!((view.state, view.attempts), (State::Backoff, 1));
@@ -55,7 +55,7 @@ fn a_run_that_a_person_stops_has_not_failed_for_its_memory() {
     let mut world = World::new(spec(1, |_| ()), &[(1, Behaviour::Stubborn)]);
     world.pass(2000);
     assert!(world.ask(Command::Stop));
-    world.tell(Event::MemorySeen { run: RunKey(0), used: 2, limit: 1 });
+    world.handle(Event::MemorySeen { run: RunKey(0), used: 2, limit: 1 });
     world.pass(60_000);
     assert_eq!((world.state(), world.view().attempts), (State::Stopped, 0));
 }

@@ -52,13 +52,13 @@ impl Life {
         let now = Now { instant: Instant::now(), wall };
         let (machine, effects) = Machine::new(spec, (None, None), 7, now);
         let mut life = Self { machine, now, begun: now.instant, effects };
-        life.tell(Event::Admitted);
+        life.handle(Event::Admitted);
         let (id, instance) = (RunId::new("i", 1), InstanceName::new("9"));
-        life.tell(Event::Spawned { run: RUN, id, instance });
+        life.handle(Event::Spawned { run: RUN, id, instance });
         life
     }
 
-    fn tell(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         let effects = self.machine.handle(event, self.now);
         self.effects.extend(effects);
     }
@@ -77,13 +77,13 @@ impl Life {
             let at = self.machine.deadline()?;
             self.now.wall = self.now.wall.after(at - self.now.instant);
             self.now.instant = at;
-            self.tell(Event::Deadline);
+            self.handle(Event::Deadline);
         }
         panic!("the machine does nothing but wait");
     }
 
     fn answer(&mut self, number: u64, answer: ProbeAnswer) {
-        self.tell(Event::Probed { run: RUN, number, answer });
+        self.handle(Event::Probed { run: RUN, number, answer });
     }
 
     /// Has each of the next questions answered so; returns when each was asked.
@@ -144,7 +144,7 @@ fn a_run_whose_probe_never_succeeds_fails_its_start_and_says_what_the_probe_foun
     }
     assert!(seen.len() > 10, "{seen:?}");
     life.now.instant = life.begun + Duration::from_secs(30);
-    life.tell(Event::Deadline);
+    life.handle(Event::Deadline);
     assert_eq!(life.view().state, State::Stopping);
     let said = "Worker a is not ready; its probe failed: GET / answered 503";
     assert!(life.effects.iter().any(|e| matches!(e, Effect::Log(_, text) if text == said)));
@@ -160,7 +160,7 @@ fn as_many_failures_in_a_row_as_are_allowed_end_the_run_as_failed() {
     life.ask_each(&[bad()]);
     assert!(life.effects.iter().any(|effect| matches!(effect, Effect::Stop { run: RUN, .. })));
     let (exit, evidence) = (Exit::Code(0), Evidence::default());
-    life.tell(Event::Exited { run: RUN, exit, evidence });
+    life.handle(Event::Exited { run: RUN, exit, evidence });
     let view = life.view();
     assert_eq!((view.state, view.attempts), (State::Backoff, 1));
     let reason = view.reason.map(|reason| reason.to_string()).unwrap_or_default();

@@ -42,7 +42,7 @@ fn ready_by_message_waits_for_the_word() {
     let mut world = World::new(make(), &[]);
     world.pass(20_000);
     assert_eq!(world.state(), State::Starting);
-    world.tell(Event::SaidReady(RunKey(0)));
+    world.handle(Event::SaidReady(RunKey(0)));
     assert_eq!(world.state(), State::Running);
 }
 
@@ -51,9 +51,9 @@ fn ready_by_line_waits_for_the_line_and_takes_no_other_sign() {
     let make = || spec(0, |s| s.policy.start.ready = ReadyRule::Line);
     let mut world = World::new(make(), &[]);
     world.pass(20_000);
-    world.tell(Event::SaidReady(RunKey(0)));
+    world.handle(Event::SaidReady(RunKey(0)));
     assert_eq!(world.state(), State::Starting);
-    world.tell(Event::PrintedReadyLine(RunKey(0)));
+    world.handle(Event::PrintedReadyLine(RunKey(0)));
     assert_eq!(world.state(), State::Running);
 }
 
@@ -104,8 +104,8 @@ fn past_runs_are_remembered_with_what_their_end_meant() {
 fn what_the_machine_cannot_give_a_run_is_a_warning_until_the_next_one() {
     let mut world = World::new(spec(1, |_| ()), &[(1, Behaviour::Lives)]);
     let warnings = vec!["limits.memory is not applied".to_owned()];
-    world.tell(Event::LimitsNotApplied { run: RunKey(0), warnings: warnings.clone() });
-    world.tell(Event::LimitsNotApplied { run: RunKey(99), warnings: Vec::new() });
+    world.handle(Event::LimitsNotApplied { run: RunKey(0), warnings: warnings.clone() });
+    world.handle(Event::LimitsNotApplied { run: RunKey(99), warnings: Vec::new() });
     assert_eq!(world.view().warnings, warnings);
     assert!(world.ask(Command::Restart));
     world.pass(1_000);
@@ -168,7 +168,7 @@ fn a_worker_that_asks_for_more_time_gets_it() {
     let mut world = World::new(spec(1, |_| ()), &[(1, Behaviour::Ends(Exit::Code(1), 50))]);
     let reason = "session limit".to_owned();
     let retry_after = Some(Duration::from_secs(90));
-    world.tell(Event::SaidExitReason { run: RunKey(0), reason, retry_after });
+    world.handle(Event::SaidExitReason { run: RunKey(0), reason, retry_after });
     world.pass(80_000);
     let view = world.view();
     assert_eq!((view.state, view.starts), (State::Backoff, 1));
@@ -244,7 +244,7 @@ fn a_missing_program_fails_at_once_and_spends_nothing() {
 }
 
 #[test]
-fn a_starved_machine_spends_nothing_and_is_told_once() {
+fn a_starved_machine_spends_nothing_and_is_reported_once() {
     let mut world = World::new(spec(4, |_| ()), &[(4, Behaviour::Unspawnable(true))]);
     world.pass(10_000);
     assert_eq!((world.state(), world.view().attempts), (State::Starting, 0));
@@ -404,7 +404,7 @@ fn an_input_reaches_a_running_script_as_a_message() {
     world.pass(2000);
     assert!(world.ask(Command::Run(Some("[1]".to_owned()))));
     assert_eq!(world.said("delivered [1]"), 1);
-    world.tell(Event::TaskBegan(RunKey(0)));
+    world.handle(Event::TaskBegan(RunKey(0)));
     assert_eq!(world.view().mode, Mode::Task);
     assert!(!world.ask(Command::Run(None)), "a task at work takes no other input");
 }

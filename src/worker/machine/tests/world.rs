@@ -128,7 +128,7 @@ impl World {
         self.obey(effects);
     }
 
-    pub(super) fn tell(&mut self, event: Event) {
+    pub(super) fn handle(&mut self, event: Event) {
         let effects = self.machine.handle(event, self.now);
         self.obey(effects);
     }
@@ -144,9 +144,9 @@ impl World {
             match ended {
                 Some((run, exit)) => {
                     self.processes.remove(&run);
-                    self.tell(Event::Exited { run, exit, evidence: Evidence::default() });
+                    self.handle(Event::Exited { run, exit, evidence: Evidence::default() });
                 }
-                None => self.tell(Event::Deadline),
+                None => self.handle(Event::Deadline),
             }
         }
         self.go_to(until);
@@ -165,7 +165,7 @@ impl World {
     fn obey(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::AskTurn => self.tell(Event::Admitted),
+                Effect::AskTurn => self.handle(Event::Admitted),
                 Effect::YieldTurn | Effect::ShowedLife(_) | Effect::Probe { .. } => {}
                 Effect::Spawn { run, spec, .. } => self.spawn(run, &spec),
                 Effect::Stop { run, .. } => self.stop(run),
@@ -184,7 +184,7 @@ impl World {
         let behaviour = self.behaviours.get(&version).copied().unwrap_or(Behaviour::Lives);
         if let Behaviour::Unspawnable(is_transient) = behaviour {
             let reason = "no such program".to_owned();
-            return self.tell(Event::SpawnFailed { run, reason, is_transient });
+            return self.handle(Event::SpawnFailed { run, reason, is_transient });
         }
         assert!(!self.gone, "a run is spawned after the worker is gone");
         self.spawns.push(self.now.instant);
@@ -195,7 +195,7 @@ impl World {
             _ => None,
         };
         self.processes.insert(run, Process { behaviour, ends_at });
-        self.tell(Event::Spawned {
+        self.handle(Event::Spawned {
             run,
             id: RunId::new("i", run.0),
             instance: InstanceName::new("100"),

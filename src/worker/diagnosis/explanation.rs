@@ -1,11 +1,11 @@
-//! What a run said of its end, picked out of its last lines.
+//! The explanation that a run gave of its end, taken from its last lines.
 
 /// Characters of an error's own text that are repeated.
 pub(super) const SHOWN: usize = 240;
 
-/// What a run said of its end.
+/// The explanation that a run gave of its end.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Explanation {
     /// The error's own line.
     pub(super) own: String,
     /// The lines of the error, its causes and its properties.
@@ -16,7 +16,7 @@ pub(super) struct Told {
     pub(super) traceback: Vec<String>,
 }
 
-impl Told {
+impl Explanation {
     /// Words without frames around them.
     pub(super) fn plain(own: String) -> Self {
         let own = cut(&own);
