@@ -1,5 +1,5 @@
 /**
- * Condenses what happened lately, as the session log tells it, into `memory/summary.md`.
+ * Condenses what happened lately, as the session log records it, into `memory/summary.md`.
  */
 import { recentLines, sessionLog, writeWhole } from './shared/files.js';
 import { askForText } from './shared/model.js';

@@ -29,14 +29,14 @@ const GROUND_RULES =
   'Say only what the material supports.';
 
 /**
- * @typedef {{ ok: true, text: string, model: string }} Told
+ * @typedef {{ ok: true, text: string, model: string }} Prose
  * @typedef {{ ok: true, value: any, model: string }} Given
  * @typedef {{ ok: false, reason: string, answered: boolean }} Failed  `answered`: a model spoke
  */
 
 /**
  * Asks for prose.
- * @returns {Promise<Told | Failed>}
+ * @returns {Promise<Prose | Failed>}
  */
 export async function askForText(task, { instructions, material }) {
   return complete(task, messages(instructions, material));
