@@ -35,6 +35,6 @@ pub use start::{Engine, EngineError, Options};
 #[cfg(test)]
 pub(crate) use {
     board::Board,
-    handle::{Request, Shared},
+    handle::{EngineShared, ReconcileRequest},
     runtime::{Packages, Pending, Preparation, Runtime},
 };

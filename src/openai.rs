@@ -11,5 +11,5 @@
 mod preflight;
 mod standin;
 
-pub use preflight::{Reachability, Target, preflight};
+pub use preflight::{PreflightTarget, Reachability, preflight};
 pub use standin::{MODEL, StandIn};

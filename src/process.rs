@@ -44,7 +44,7 @@ pub use channel::{Channel, Decoder, Incoming, Refused, compact_json};
 pub use command::{Command, SpawnError};
 pub use leftovers::end_leftovers;
 pub use memory::MemoryWatch;
-pub use proc::{Usage, usage};
+pub use proc::{RunUsage, usage};
 pub use rlimit::{forbid_core_dumps, raise_descriptor_limit};
 pub use run::Process;
 pub use runner::prepare_node;

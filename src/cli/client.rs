@@ -24,7 +24,7 @@ use tokio::{net::TcpStream, time::timeout};
 use crate::config::Secret;
 use connection::Connection;
 pub(crate) use error::ClientError;
-pub(crate) use sse::{Event, Events};
+pub(crate) use sse::{Events, SseEvent};
 
 /// How long a connection on this machine may take.
 const CONNECT: Duration = Duration::from_secs(3);

@@ -30,8 +30,11 @@ pub(crate) async fn run(globals: &Globals, args: &Status, out: &mut Output) -> R
         return Ok(out.flush()?);
     }
     let snapshot = StatusSnapshot::fetch(&found).await?;
-    let view =
-        table::View { width: out.table_width(), colours: out.colours(), now: Timestamp::now() };
+    let view = table::TableLayout {
+        width: out.table_width(),
+        colours: out.colours(),
+        now: Timestamp::now(),
+    };
     for line in table::lines(&snapshot, &view) {
         out.line(&line)?;
     }

@@ -65,7 +65,7 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
         out.line(&pretty(&as_json(&story)))?;
         return Ok(out.flush()?);
     }
-    for line in lines::lines(&story, lines::View::of(out))? {
+    for line in lines::lines(&story, lines::LineLayout::of(out))? {
         out.line(&line)?;
     }
     Ok(out.flush()?)
@@ -121,7 +121,7 @@ async fn gone(
     }
     out.line(&format!("the file of the worker `{shown}` is gone"))?;
     let worker: wire::Worker = understand(worker)?;
-    for line in lines::life(&worker, lines::View::of(out)) {
+    for line in lines::life(&worker, lines::LineLayout::of(out)) {
         out.line(&line)?;
     }
     Ok(out.flush()?)

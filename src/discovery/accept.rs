@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use super::{
-    analysis::{Analysis, Marker, Outcome},
+    analysis::{Analysis, Marker, RuleOutcome},
     code::ImportKind,
     graph::{ImportClosure, MAX_DEPTH, MAX_FILES, first_step},
     listing::{Entry, Listing},
@@ -79,14 +79,14 @@ struct RuleCheck<'a> {
 
 impl RuleCheck<'_> {
     /// The line that decides and what is to be said of it, or why the rule does not accept.
-    fn decide(&self, outcome: Outcome) -> Result<(Option<u32>, Option<String>), String> {
+    fn decide(&self, outcome: RuleOutcome) -> Result<(Option<u32>, Option<String>), String> {
         let line = match outcome {
-            Outcome::Fits(line) => line,
-            Outcome::MissesAny => return Err("none of `any` matches".to_owned()),
-            Outcome::MissesAll(at) => {
+            RuleOutcome::Fits(line) => line,
+            RuleOutcome::MissesAny => return Err("none of `any` matches".to_owned()),
+            RuleOutcome::MissesAll(at) => {
                 return Err(format!("`{}` of `all` does not match", self.rule.all[at]));
             }
-            Outcome::Forbidden(at, line) => {
+            RuleOutcome::Forbidden(at, line) => {
                 let regex = &self.rule.none[at];
                 return Err(format!("`{regex}` of `none` matches on line {line}"));
             }

@@ -35,7 +35,7 @@ pub struct Analysis {
     /// The packages that it names, of those that any rule asks for.
     pub(super) packages: Vec<PackageUse>,
     /// What the regexes of each rule found, of those whose `files` fits the name.
-    pub(super) outcomes: Vec<(usize, Outcome)>,
+    pub(super) outcomes: Vec<(usize, RuleOutcome)>,
 }
 
 /// A word in a comment near the top that says what a file is.
@@ -49,7 +49,7 @@ pub enum Marker {
 
 /// What the regexes of one rule found in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum RuleOutcome {
     /// Nothing speaks against the file; the line that speaks for it, if a regex does.
     Fits(Option<u32>),
     /// None of `any` matches.
@@ -98,7 +98,7 @@ pub fn analyse(rules: &Rules, rel: &Path, bytes: &[u8]) -> Analysis {
 }
 
 /// Asks the regexes of a rule.
-fn ask(rule: &Rule, raw: &str, view: Option<&str>) -> Outcome {
+fn ask(rule: &Rule, raw: &str, view: Option<&str>) -> RuleOutcome {
     let text = match (rule.on, view) {
         (View::Code, Some(view)) => view,
         (View::Code, None) | (View::Raw, _) => raw,
@@ -107,21 +107,21 @@ fn ask(rule: &Rule, raw: &str, view: Option<&str>) -> Outcome {
     let line = |place| Lines::of(text).at(place);
     for (at, regex) in rule.none.iter().enumerate() {
         if let Some(place) = place(regex) {
-            return Outcome::Forbidden(at, line(place));
+            return RuleOutcome::Forbidden(at, line(place));
         }
     }
     let mut first_of_all = None;
     for (at, regex) in rule.all.iter().enumerate() {
         match place(regex) {
             Some(place) => first_of_all = first_of_all.or(Some(place)),
-            None => return Outcome::MissesAll(at),
+            None => return RuleOutcome::MissesAll(at),
         }
     }
     let first_of_any = rule.any.iter().find_map(place);
     if first_of_any.is_none() && !rule.any.is_empty() {
-        return Outcome::MissesAny;
+        return RuleOutcome::MissesAny;
     }
-    Outcome::Fits(first_of_any.or(first_of_all).map(line))
+    RuleOutcome::Fits(first_of_any.or(first_of_all).map(line))
 }
 
 /// The first marker in a comment line near the top.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What the reconciler is asked for.
-pub(crate) enum Request {
+pub(crate) enum ReconcileRequest {
     /// Read the disk now and report what came of it.
     Reload(oneshot::Sender<ReloadReport>),
     /// Hand out a copy of what the reconciler knows, from which a plan can be previewed.
@@ -29,11 +29,11 @@ pub(crate) enum Request {
 }
 
 /// Everything behind a [`Handle`].
-pub(crate) struct Shared {
+pub(crate) struct EngineShared {
     pub(crate) board: Arc<Board>,
     pub(crate) logs: Logs,
     pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) requests: mpsc::Sender<ReconcileRequest>,
     pub(crate) config: watch::Sender<Arc<ConfigReport>>,
     pub(crate) discovery: watch::Sender<Arc<DiscoveryReport>>,
     pub(crate) server: watch::Sender<Arc<ServerSettings>>,
@@ -46,7 +46,7 @@ pub(crate) struct Shared {
 
 /// A handle of the engine. Cheap to clone; dropping it does nothing.
 #[derive(Clone)]
-pub struct Handle(pub(crate) Arc<Shared>);
+pub struct Handle(pub(crate) Arc<EngineShared>);
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -164,7 +164,7 @@ impl Handle {
     /// [`CommandError::Stopping`].
     pub async fn reload(&self) -> Result<ReloadReport, CommandError> {
         let (reply, report) = oneshot::channel();
-        let sent = self.0.requests.send(Request::Reload(reply)).await;
+        let sent = self.0.requests.send(ReconcileRequest::Reload(reply)).await;
         sent.map_err(|_| CommandError::Stopping)?;
         report.await.map_err(|_| CommandError::Stopping)
     }
@@ -178,7 +178,7 @@ impl Handle {
         let stopping = || PreviewError::Stopping;
         let turn = Arc::clone(&self.0.previewing).acquire_owned().await.map_err(|_| stopping())?;
         let (reply, preview) = oneshot::channel();
-        let sent = self.0.requests.send(Request::Preview(reply)).await;
+        let sent = self.0.requests.send(ReconcileRequest::Preview(reply)).await;
         sent.map_err(|_| stopping())?;
         let preview = preview.await.map_err(|_| stopping())?;
         let state = Arc::clone(&self.0.state);
@@ -197,7 +197,7 @@ impl Handle {
     /// Waits until the reconciler is between two passes. Returns `false` if it has ended.
     pub async fn beat(&self) -> bool {
         let (reply, answer) = oneshot::channel();
-        self.0.requests.send(Request::Beat(reply)).await.is_ok() && answer.await.is_ok()
+        self.0.requests.send(ReconcileRequest::Beat(reply)).await.is_ok() && answer.await.is_ok()
     }
 
     /// The generation now.

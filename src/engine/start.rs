@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     board::Board,
     clock,
-    handle::{Handle, Request, Shared},
+    handle::{EngineShared, Handle, ReconcileRequest},
     local,
     local_zone::local_zone_problem,
     observe::{
@@ -163,14 +163,14 @@ impl Engine {
 fn share(
     options: &Options,
     (board, runtime): (Arc<Board>, Arc<dyn Runtime>),
-    requests: mpsc::Sender<Request>,
+    requests: mpsc::Sender<ReconcileRequest>,
     address: watch::Sender<Option<SocketAddr>>,
-) -> Shared {
+) -> EngineShared {
     let config = &options.loaded.config;
     let report = first_report(&options.loaded, options.source.file());
     let discovery =
         DiscoveryReport { directory: config.discovery.directory.clone(), files: Arc::default() };
-    Shared {
+    EngineShared {
         board,
         logs: options.logs.clone(),
         runtime,
@@ -188,7 +188,7 @@ fn share(
 /// What the reconciler starts from.
 async fn inputs(
     options: Options,
-    shared: &Shared,
+    shared: &EngineShared,
     watcher: Watcher,
     end: &CancellationToken,
 ) -> Result<ReconcilerInputs, EngineError> {

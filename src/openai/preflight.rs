@@ -13,18 +13,18 @@ mod tests;
 
 use tokio::time;
 
-use self::{client::Failure, finding::Upstream};
+use self::{client::PreflightFailure, finding::Upstream};
 
-pub use self::target::{Reachability, Target};
+pub use self::target::{PreflightTarget, Reachability};
 
 /// Asks once, and takes no longer than `target.timeout`.
 ///
 /// # Cancel safety
 /// Dropping it closes the connection; nothing else was begun.
-pub async fn preflight(target: &Target) -> Reachability {
+pub async fn preflight(target: &PreflightTarget) -> Reachability {
     let upstream = Upstream::of(target);
     let asked = time::timeout(target.timeout, client::ask(target)).await;
-    match asked.unwrap_or(Err(Failure::Late)) {
+    match asked.unwrap_or(Err(PreflightFailure::Late)) {
         Ok(()) => Reachability { reachable: Some(true), error: None },
         Err(failure) => upstream.finding(&failure),
     }

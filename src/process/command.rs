@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use rustix::io::Errno;
 
-use super::plan::{Failure, Step};
+use super::plan::{Step, StepFailure};
 use crate::domain::{Limits, RunId, Stdin};
 
 /// A process to be spawned. Not `Debug`: its environment holds secrets.
@@ -91,8 +91,8 @@ impl SpawnError {
     }
 
     /// A failure in the child itself.
-    pub(super) fn in_child(failure: Failure, command: &Command, program: &str) -> Self {
-        let Failure { step, errno } = failure;
+    pub(super) fn in_child(failure: StepFailure, command: &Command, program: &str) -> Self {
+        let StepFailure { step, errno } = failure;
         let (step, path) = match step {
             Step::Clone => ("make a process for", program.to_owned()),
             Step::Group => ("give a process group to", program.to_owned()),

@@ -27,14 +27,14 @@ use crate::domain::{Exit, RunId};
 /// The threads that spawn and reap. Every run keeps them alive: the end of the spawning thread
 /// would kill its children.
 pub(super) struct SpawnerInner {
-    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) requests: mpsc::Sender<SpawnRequest>,
     pub(super) reaper: Arc<Reaper>,
     /// The task that passes SIGCHLD on to the reaper.
     pub(super) signals: AbortHandle,
 }
 
 /// A process that somebody wants.
-pub(super) struct Request {
+pub(super) struct SpawnRequest {
     pub(super) command: Command,
     pub(super) spawner: Arc<SpawnerInner>,
     pub(super) reply: oneshot::Sender<Result<Launched, SpawnError>>,

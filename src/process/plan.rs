@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use super::rlimit_tag::RlimitTag;
 
 /// Everything that a child needs, looked up and converted: it must not allocate.
-pub(super) struct Plan {
+pub(super) struct ChildPlan {
     /// The absolute path that is executed.
     pub(super) program: CString,
     /// Its arguments, the name of the program first.
@@ -56,7 +56,7 @@ pub(super) enum Step {
 
 /// The step that failed, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(super) struct StepFailure {
     pub(super) step: Step,
     pub(super) errno: Errno,
 }

@@ -24,7 +24,7 @@ const MAX_COUNTED: usize = 256;
 
 /// What a run uses now.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Usage {
+pub struct RunUsage {
     /// Resident memory of its processes, in bytes; shared pages count once for each.
     pub memory_bytes: u64,
     /// Processor time that they and their ended children have used, in seconds.
@@ -48,8 +48,8 @@ pub(super) enum Mark {
 ///
 /// Costs three small reads of `/proc` a process: for when somebody asks.
 #[must_use]
-pub fn usage(pid: u32) -> Option<Usage> {
-    let mut total = Usage::default();
+pub fn usage(pid: u32) -> Option<RunUsage> {
+    let mut total = RunUsage::default();
     let mut family = vec![pid];
     let mut next = 0;
     total.is_stopped = stat(pid)?.is_stopped();

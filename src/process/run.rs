@@ -7,7 +7,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::{
     leader::Leader,
-    proc::{self, Usage},
+    proc::{self, RunUsage},
     reaper::SWEEP_LIMIT,
     sys::{self, Ending},
 };
@@ -177,7 +177,7 @@ impl Process {
 
     /// What the run uses now; `None` once it has exited. See [`usage`](super::usage).
     #[must_use]
-    pub fn usage(&self) -> Option<Usage> {
+    pub fn usage(&self) -> Option<RunUsage> {
         if self.exit.is_some() {
             return None;
         }

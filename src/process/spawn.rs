@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     command::{Command, SpawnError},
-    leader::{Launched, Request, SpawnerInner},
+    leader::{Launched, SpawnRequest, SpawnerInner},
     memory::MemoryWatch,
     proc,
     reaper::Reaper,
@@ -117,7 +117,7 @@ impl Spawner {
 
     async fn request(&self, command: Command) -> Result<Launched, SpawnError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request { command, spawner: Arc::clone(&self.inner), reply };
+        let request = SpawnRequest { command, spawner: Arc::clone(&self.inner), reply };
         let gone = || SpawnError::before("reach the spawning thread", Errno::AGAIN);
         let requests = &self.inner.requests;
         requests.send(request).await.map_err(|_| gone())?;

@@ -26,10 +26,10 @@ use super::{
     cgroup::Cgroups,
     command::{Command, SpawnError},
     identity,
-    leader::{Ends, Launched, Leader, Request, SpawnerInner},
+    leader::{Ends, Launched, Leader, SpawnRequest, SpawnerInner},
     lookup,
     memory::MemoryWatch,
-    plan::{Identity, Plan},
+    plan::{ChildPlan, Identity},
     proc, rlimit,
     rlimit_tag::RlimitTag,
     sys::{self, CHANNEL_FD, Stack},
@@ -78,7 +78,7 @@ impl SpawnThread {
     }
 
     /// Spawns for as long as anybody can ask for it.
-    pub(super) fn work(mut self, mut queue: mpsc::Receiver<Request>) {
+    pub(super) fn work(mut self, mut queue: mpsc::Receiver<SpawnRequest>) {
         while let Some(request) = queue.blocking_recv() {
             if request.reply.is_closed() {
                 continue;
@@ -100,7 +100,7 @@ impl SpawnThread {
         let cgroup = self.cgroups.limit(command, &mut warnings);
         let (ours, theirs) = self.ends(command, spawner)?;
         let stdin = theirs.stdin.as_ref().unwrap_or(&self.null);
-        let plan = Plan {
+        let plan = ChildPlan {
             program: c_string(command, program.as_os_str().as_bytes())?,
             args: arguments(command)?,
             env: environment(command)?,

@@ -6,7 +6,7 @@
 //! allocate, lock, panic or call anything of glibc that touches its state: it makes system calls,
 //! and writes how far it came into a [`Frame`] that the parent reads afterwards.
 //!
-//! It does not look anything up: programs, users and limits arrive resolved in a [`Plan`].
+//! It does not look anything up: programs, users and limits arrive resolved in a [`ChildPlan`].
 
 #![expect(unsafe_code, reason = "no safe interface clones with a death signal, limits and a user")]
 
@@ -31,7 +31,7 @@ use rustix::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
-use super::plan::{Failure, Identity, Plan, Step};
+use super::plan::{ChildPlan, Identity, Step, StepFailure};
 use crate::domain::Exit;
 
 pub(super) use pages::{give_code_back, give_heap_back};
@@ -60,18 +60,21 @@ impl Stack {
 
 /// What parent and child share. Holds pointers only, so that the child need not even index.
 struct Frame<'a> {
-    plan: &'a Plan,
+    plan: &'a ChildPlan,
     argv: Vec<*const c_char>,
     envp: Vec<*const c_char>,
     parent: c_long,
     /// Written by the child, read by the parent once the child has executed or is gone.
-    failure: Cell<Option<Failure>>,
+    failure: Cell<Option<StepFailure>>,
 }
 
 /// Clones a child and waits until it is the program or has failed.
 ///
 /// Returns its process id, which stays reserved until it is waited for, and its pidfd.
-pub(super) fn clone_process(plan: &Plan, stack: &mut Stack) -> Result<(Pid, OwnedFd), Failure> {
+pub(super) fn clone_process(
+    plan: &ChildPlan,
+    stack: &mut Stack,
+) -> Result<(Pid, OwnedFd), StepFailure> {
     let frame = Frame {
         plan,
         argv: pointers(&plan.args),
@@ -93,7 +96,7 @@ pub(super) fn clone_process(plan: &Plan, stack: &mut Stack) -> Result<(Pid, Owne
     };
     let cloned = if pid < 0 { Err(last_errno()) } else { Ok(pid) };
     restore_signals(signals);
-    let pid = cloned.map_err(|errno| Failure { step: Step::Clone, errno })?;
+    let pid = cloned.map_err(|errno| StepFailure { step: Step::Clone, errno })?;
     // SAFETY: with CLONE_PIDFD the kernel has stored a new descriptor there that nobody else owns.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let pid = Pid::from_raw(pid).expect("clone gives the parent a positive id");
@@ -206,7 +209,7 @@ extern "C" fn child(argument: *mut c_void) -> c_int {
 }
 
 /// The steps, in the order that their rights need: as root first, then as the user.
-fn become_program(frame: &Frame<'_>) -> Result<std::convert::Infallible, Failure> {
+fn become_program(frame: &Frame<'_>) -> Result<std::convert::Infallible, StepFailure> {
     let plan = frame.plan;
     reset_signals();
     // SAFETY: plain system calls with numbers, or with pointers into the plan, which outlives us.
@@ -233,13 +236,13 @@ fn become_program(frame: &Frame<'_>) -> Result<std::convert::Infallible, Failure
         libc::syscall(libc::SYS_execve, plan.program.as_ptr(), argv, envp)
     };
     check(Step::Exec, failed)?;
-    Err(Failure { step: Step::Exec, errno: Errno::INVAL })
+    Err(StepFailure { step: Step::Exec, errno: Errno::INVAL })
 }
 
 /// What a system call said, as a failure of the step.
-fn check(step: Step, answer: c_long) -> Result<c_long, Failure> {
+fn check(step: Step, answer: c_long) -> Result<c_long, StepFailure> {
     if answer < 0 {
-        return Err(Failure { step, errno: last_errno() });
+        return Err(StepFailure { step, errno: last_errno() });
     }
     Ok(answer)
 }
@@ -259,7 +262,7 @@ fn reset_signals() {
 }
 
 /// Forbids core dumps, which would hold secrets; limits descriptors; and sets the tag of the run.
-fn set_limits(plan: &Plan) -> Result<(), Failure> {
+fn set_limits(plan: &ChildPlan) -> Result<(), StepFailure> {
     check(Step::Limits, set_limit(libc::RLIMIT_CORE, (0, 0)))?;
     if let Some(limit) = plan.open_files {
         check(Step::Limits, set_limit(libc::RLIMIT_NOFILE, limit))?;
@@ -294,7 +297,7 @@ fn set_oom_score(score: &CStr) {
 }
 
 /// Puts descriptors 0, 1, 2 and the channel in place and has exec close all others.
-fn place_descriptors(plan: &Plan) -> Result<(), Failure> {
+fn place_descriptors(plan: &ChildPlan) -> Result<(), StepFailure> {
     let [stdin, stdout, stderr] = plan.stdio;
     place(stdin, 0)?;
     place(stdout, 1)?;
@@ -314,7 +317,7 @@ fn place_descriptors(plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Makes `target` another name of `source` that exec keeps.
-fn place(source: RawFd, target: c_int) -> Result<(), Failure> {
+fn place(source: RawFd, target: c_int) -> Result<(), StepFailure> {
     // SAFETY: only numbers. The child has a descriptor table of its own.
     let answer = unsafe {
         if source == target {
@@ -327,7 +330,7 @@ fn place(source: RawFd, target: c_int) -> Result<(), Failure> {
 }
 
 /// Becomes the user for good. glibc's own calls would change every thread of the parent.
-fn become_user(identity: &Identity) -> Result<(), Failure> {
+fn become_user(identity: &Identity) -> Result<(), StepFailure> {
     let (uid, gid) = (identity.uid, identity.gid);
     let (mut users, mut groups) = ([0_u32; 3], [0_u32; 3]);
     // SAFETY: system calls with numbers and pointers to arrays of the size they take.
@@ -343,20 +346,20 @@ fn become_user(identity: &Identity) -> Result<(), Failure> {
         check(Step::User, libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
     }
     if users != [uid; 3] || groups != [gid; 3] {
-        return Err(Failure { step: Step::User, errno: Errno::PERM });
+        return Err(StepFailure { step: Step::User, errno: Errno::PERM });
     }
     Ok(())
 }
 
 /// Asks to be killed when the thread that spawned us ends. After the change of user, which clears
 /// it; and it comes too late if that thread has ended meanwhile.
-fn die_with(parent: c_long) -> Result<(), Failure> {
+fn die_with(parent: c_long) -> Result<(), StepFailure> {
     // SAFETY: only numbers.
     unsafe {
         let set = libc::syscall(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0);
         check(Step::DeathSignal, set)?;
         if libc::syscall(libc::SYS_getppid) != parent {
-            return Err(Failure { step: Step::DeathSignal, errno: Errno::SRCH });
+            return Err(StepFailure { step: Step::DeathSignal, errno: Errno::SRCH });
         }
     }
     Ok(())

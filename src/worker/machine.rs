@@ -40,7 +40,7 @@ use crate::domain::{
 use state::{Leaving, MachineState};
 
 pub use event::{Effect, Event, Level, RunKey};
-pub use request::{Outcome, Refusal};
+pub use request::{AcceptedCommand, Refusal};
 
 /// One worker's life.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl Machine {
         command: Command,
         untrusted: Option<String>,
         now: Now,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<AcceptedCommand, Refusal> {
         self.state.request(command, untrusted, self.clock.present(now))
     }
 

@@ -17,7 +17,7 @@ const MAX_EVENT: usize = 4 * 1024 * 1024;
 
 /// One event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Event {
+pub(crate) struct SseEvent {
     /// Its kind; `message` where the server names none.
     pub(crate) kind: String,
     /// Its number, if it has one.
@@ -51,7 +51,7 @@ impl Events {
     ///
     /// # Cancel safety
     /// An event that has begun to arrive is kept for the next call.
-    pub(crate) async fn next(&mut self) -> Result<Option<Event>, ClientError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<SseEvent>, ClientError> {
         loop {
             if let Some(event) = self.parser.ready.pop_front() {
                 return Ok(Some(event));
@@ -73,9 +73,9 @@ impl Events {
 #[derive(Debug, Default)]
 struct Parser {
     line: Vec<u8>,
-    event: Event,
+    event: SseEvent,
     has_data: bool,
-    ready: VecDeque<Event>,
+    ready: VecDeque<SseEvent>,
 }
 
 impl Parser {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::cli::{
     args::{Globals, Logs, MAX_LINES},
-    client::{ClientError, Event, Events, find},
+    client::{ClientError, Events, SseEvent, find},
     exit::Failure,
     interrupt::Interrupt,
     terminal::Output,
@@ -30,7 +30,7 @@ const SEARCH: Duration = Duration::from_millis(500);
 
 /// What the follower waited for.
 enum Wake {
-    Event(Result<Option<Event>, ClientError>),
+    Event(Result<Option<SseEvent>, ClientError>),
     Interrupted,
 }
 
@@ -139,7 +139,7 @@ async fn search(globals: &Globals, args: &Logs) -> Result<Events, Failure> {
 }
 
 /// What the stream says beside lines.
-fn notice(event: &Event) -> String {
+fn notice(event: &SseEvent) -> String {
     match event.kind.as_str() {
         "lagged" => format!("{} lines came too fast and are missing here", event.data),
         kind => format!("{kind}: {}", event.data),

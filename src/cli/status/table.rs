@@ -39,7 +39,7 @@ enum Column {
 
 /// How the table is to look.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct View {
+pub(super) struct TableLayout {
     /// Columns; `None` cuts and wraps nothing.
     pub(super) width: Option<u16>,
     pub(super) colours: Colours,
@@ -48,7 +48,7 @@ pub(super) struct View {
 }
 
 /// The summary, the table and the problems.
-pub(super) fn lines(snapshot: &StatusSnapshot, view: &View) -> Vec<String> {
+pub(super) fn lines(snapshot: &StatusSnapshot, view: &TableLayout) -> Vec<String> {
     let mut lines: Vec<_> = summary(snapshot).iter().map(|line| fit(line, view.width)).collect();
     if snapshot.status.workers.details.is_empty() {
         lines.push("`arcanos scan` says what the folder holds.".to_owned());
@@ -122,7 +122,7 @@ fn plural(n: usize, noun: &str) -> String {
 }
 
 /// One line a worker. A note that does not fit beside it stands below it.
-fn table(snapshot: &StatusSnapshot, view: &View) -> Vec<String> {
+fn table(snapshot: &StatusSnapshot, view: &TableLayout) -> Vec<String> {
     let columns = columns(view.width);
     let rows = snapshot.status.workers.details.iter().map(|worker| Row {
         cells: columns.iter().map(|column| column.cell(worker, view.width)).collect(),

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::{snapshot::StatusSnapshot, table};
 use crate::cli::{
     args::Globals,
-    client::{ClientError, Event, find},
+    client::{ClientError, SseEvent, find},
     exit::Failure,
     interrupt::Interrupt,
     json::json_safe,
@@ -35,7 +35,7 @@ const SHOW_CURSOR: &str = "\x1b[?25h";
 
 /// What woke the watch.
 enum Wake {
-    Happened(Result<Option<Event>, ClientError>),
+    Happened(Result<Option<SseEvent>, ClientError>),
     Tick,
     Interrupted,
 }
@@ -150,8 +150,11 @@ fn table_lines(snapshot: &StatusSnapshot, age: Duration, out: &Output) -> Vec<St
     }
     // What does not fit the screen is cut off below.
     snapshot.status.workers.details.sort_by_key(table::trouble);
-    let view =
-        table::View { width: out.table_width(), colours: out.colours(), now: Timestamp::now() };
+    let view = table::TableLayout {
+        width: out.table_width(),
+        colours: out.colours(),
+        now: Timestamp::now(),
+    };
     table::lines(&snapshot, &view)
 }
 

@@ -27,13 +27,13 @@ const MAX_SOURCE: u16 = 160;
 
 /// How the lines are to look.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct View {
+pub(super) struct LineLayout {
     /// Columns; without a number no sentence is broken.
     pub(super) width: Option<u16>,
     pub(super) colours: Colours,
 }
 
-impl View {
+impl LineLayout {
     pub(super) fn of(out: &Output) -> Self {
         Self { width: out.table_width(), colours: out.colours() }
     }
@@ -54,7 +54,7 @@ impl View {
 ///
 /// # Errors
 /// The running arcanos's answer cannot be understood.
-pub(super) fn lines(story: &Story, view: View) -> Result<Vec<String>, ClientError> {
+pub(super) fn lines(story: &Story, view: LineLayout) -> Result<Vec<String>, ClientError> {
     let colours = view.colours;
     let verdict = &story.verdict;
     let painted = colours.paint(tone(verdict.verdict), word(verdict.verdict));
@@ -118,7 +118,7 @@ fn excerpt(number: u32, source: &str, packages: &[String], colours: Colours) -> 
 }
 
 /// How the worker fares in the running arcanos.
-pub(super) fn life(worker: &Worker, view: View) -> Vec<String> {
+pub(super) fn life(worker: &Worker, view: LineLayout) -> Vec<String> {
     let now = Timestamp::now();
     let mut state = format!("  state: {}", escape(worker.state.as_bytes()));
     if let Some(pid) = worker.pid {
@@ -160,7 +160,7 @@ pub(super) fn life(worker: &Worker, view: View) -> Vec<String> {
 }
 
 /// How the last run ended, after how long, and what it said last.
-fn last_exit(worker: &Worker, now: Timestamp, view: View) -> Vec<String> {
+fn last_exit(worker: &Worker, now: Timestamp, view: LineLayout) -> Vec<String> {
     let Some(exit) = &worker.last_exit else { return Vec::new() };
     let how = exit.how().unwrap_or_else(|| "it could not be launched".to_owned());
     let ago = exit.at.map_or_else(String::new, |at| {
@@ -213,11 +213,11 @@ mod tests {
     fn a_sentence_is_broken_between_words_and_loses_nothing() {
         let path = "/a/path/that/is/longer/than/the/terminal/is/wide";
         let text = format!("reason: the file {path} is missing; see why");
-        let view = View { width: Some(24), colours: Colours::Hidden };
+        let view = LineLayout { width: Some(24), colours: Colours::Hidden };
         let lines = view.sentence(&text, None);
         assert_eq!(lines[0], "  reason: the file");
         assert_eq!(lines[1..], [format!("    {path}"), "    is missing; see why".to_owned()]);
-        let wide = View { width: None, ..view };
+        let wide = LineLayout { width: None, ..view };
         assert_eq!(wide.sentence(&text, None), [format!("  {text}")]);
     }
 

@@ -71,21 +71,21 @@ pub(super) struct RunIds {
 
 /// What a worker should be.
 #[derive(Clone)]
-pub(super) enum Target {
+pub(super) enum WorkerTarget {
     Present(Arc<WorkerSpec>),
     Absent,
 }
 
 /// A person's request, with the way back of its answer: the epoch that will show it done.
-pub(super) struct Request {
+pub(super) struct WorkerRequest {
     pub(super) command: Command,
     pub(super) answer: oneshot::Sender<Result<u64, CommandError>>,
 }
 
 /// The ways to a worker's task.
 pub(super) struct Slot {
-    pub(super) target: Arc<Latest<Target>>,
-    pub(super) requests: Arc<Mailbox<Request>>,
+    pub(super) target: Arc<Latest<WorkerTarget>>,
+    pub(super) requests: Arc<Mailbox<WorkerRequest>>,
 }
 
 impl RunIds {
@@ -118,9 +118,9 @@ impl Context {
 
     /// Whether a worker that was launched after this one is not gone yet.
     pub(super) fn has_dependants(&self, id: &WorkerId) -> bool {
-        let is_after = |target: &Target| match target {
-            Target::Present(spec) => spec.policy.after.contains(id),
-            Target::Absent => false,
+        let is_after = |target: &WorkerTarget| match target {
+            WorkerTarget::Present(spec) => spec.policy.after.contains(id),
+            WorkerTarget::Absent => false,
         };
         self.slots().values().any(|slot| slot.target.with(is_after))
     }
@@ -129,7 +129,7 @@ impl Context {
     /// again: its file came back while its last run ended. Then the task must go on.
     pub(super) fn retire(&self, id: &WorkerId) -> bool {
         let mut slots = self.slots();
-        let is_present = |target: &Target| matches!(target, Target::Present(_));
+        let is_present = |target: &WorkerTarget| matches!(target, WorkerTarget::Present(_));
         let is_wanted = slots.get(id).is_some_and(|slot| slot.target.with(is_present));
         if is_wanted && !self.is_ending() {
             return false;

@@ -6,7 +6,7 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 use super::{
-    context::{Context, Phase, Request, RunIds, Slot, Target},
+    context::{Context, Phase, RunIds, Slot, WorkerRequest, WorkerTarget},
     launch_limiter::LaunchLimiter,
     packages::Preparer,
     sync::{latest::Latest, mailbox::Mailbox},
@@ -80,7 +80,7 @@ impl LocalRuntime {
         let unknown = || CommandError::Unknown(id.to_string());
         let requests = self.context.slots().get(id).map(|slot| Arc::clone(&slot.requests));
         let (answer, reply) = oneshot::channel();
-        let put = requests.ok_or_else(unknown)?.put(Request { command, answer }).await;
+        let put = requests.ok_or_else(unknown)?.put(WorkerRequest { command, answer }).await;
         put.map_err(|_| unknown())?;
         reply.await.map_err(|_| unknown())?
     }
@@ -95,9 +95,9 @@ impl LocalRuntime {
 impl Runtime for LocalRuntime {
     fn observe(&self) -> Vec<Arc<WorkerSpec>> {
         let slots = self.context.slots();
-        let spec = |target: &Target| match target {
-            Target::Present(spec) => Some(Arc::clone(spec)),
-            Target::Absent => None,
+        let spec = |target: &WorkerTarget| match target {
+            WorkerTarget::Present(spec) => Some(Arc::clone(spec)),
+            WorkerTarget::Absent => None,
         };
         slots.values().filter_map(|slot| slot.target.with(spec)).collect()
     }
@@ -105,10 +105,10 @@ impl Runtime for LocalRuntime {
     fn ensure(&self, spec: Arc<WorkerSpec>) {
         let mut slots = self.context.slots();
         if let Some(slot) = slots.get(&spec.id) {
-            slot.target.set(Target::Present(spec));
+            slot.target.set(WorkerTarget::Present(spec));
             return;
         }
-        let target = Arc::new(Latest::new(Target::Present(Arc::clone(&spec))));
+        let target = Arc::new(Latest::new(WorkerTarget::Present(Arc::clone(&spec))));
         let requests = Arc::new(Mailbox::new(REQUESTS));
         let slot = Slot { target: Arc::clone(&target), requests: Arc::clone(&requests) };
         slots.insert(spec.id.clone(), slot);
@@ -119,7 +119,7 @@ impl Runtime for LocalRuntime {
 
     fn remove(&self, id: &WorkerId) {
         if let Some(slot) = self.context.slots().get(id) {
-            slot.target.set(Target::Absent);
+            slot.target.set(WorkerTarget::Absent);
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    context::{Context, Phase, Request, Target, seed_of},
+    context::{Context, Phase, WorkerRequest, WorkerTarget, seed_of},
     gate::Gate,
     launch_limiter::Permit,
     live_run::{Delivery, LiveRun, RunEvent, RunTask, StopRequest},
@@ -44,8 +44,8 @@ pub(super) struct Task {
     context: Arc<Context>,
     id: WorkerId,
     machine: Machine,
-    target: Arc<Latest<Target>>,
-    requests: Arc<Mailbox<Request>>,
+    target: Arc<Latest<WorkerTarget>>,
+    requests: Arc<Mailbox<WorkerRequest>>,
     phase: watch::Receiver<Phase>,
     clock: watch::Receiver<u64>,
     run_events: Arc<Mailbox<RunEvent>>,
@@ -66,7 +66,7 @@ pub(super) struct Task {
 /// What woke the task.
 enum Wake {
     Target,
-    Request(Request),
+    Request(WorkerRequest),
     Run(RunEvent),
     Permit(Option<Permit>),
     Deadline,
@@ -83,8 +83,8 @@ impl Task {
     pub(super) fn new(
         context: Arc<Context>,
         spec: Arc<WorkerSpec>,
-        target: Arc<Latest<Target>>,
-        requests: Arc<Mailbox<Request>>,
+        target: Arc<Latest<WorkerTarget>>,
+        requests: Arc<Mailbox<WorkerRequest>>,
     ) -> Self {
         let seed = seed_of(&spec.id);
         let id = spec.id.clone();
@@ -190,8 +190,8 @@ impl Task {
             return Vec::new();
         }
         match target {
-            Target::Absent => self.machine.remove(now),
-            Target::Present(spec) => {
+            WorkerTarget::Absent => self.machine.remove(now),
+            WorkerTarget::Present(spec) => {
                 self.is_gone = false;
                 let schedule = schedule_of(&spec);
                 if self.machine.spec().policy.start != spec.policy.start {
@@ -215,7 +215,7 @@ impl Task {
         }
     }
 
-    fn answer(&mut self, request: Request, now: Now) {
+    fn answer(&mut self, request: WorkerRequest, now: Now) {
         failpoint("worker", self.id.as_str());
         let spec = self.machine.spec();
         // Check the mode anew, as before a launch: this request may come before the observer sees

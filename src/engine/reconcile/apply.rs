@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    effective::{Shown, log_warnings},
+    effective::{EffectiveConfig, log_warnings},
     reconciler::Reconciler,
 };
 use crate::{
@@ -36,7 +36,7 @@ impl Reconciler {
                 self.is_config_changed = true;
                 if self.config == config {
                     // The same values may be written in other words, as `60s` for `1m`.
-                    self.show(Shown::of(&loaded));
+                    self.show(EffectiveConfig::of(&loaded));
                     return false;
                 }
                 self.adopt(*loaded, config).await;
@@ -64,11 +64,11 @@ impl Reconciler {
         self.watcher.change(config.discovery.watch);
         self.shared.server.send_replace(Arc::new(ServerSettings::of(&config)));
         self.surroundings.upstream = self.model.follow(&config).await;
-        self.show(Shown::of(&loaded));
+        self.show(EffectiveConfig::of(&loaded));
         self.config = config;
     }
 
-    fn show(&mut self, shown: Shown) {
+    fn show(&mut self, shown: EffectiveConfig) {
         self.changed_keys = self.shown.keys_changed_in(&shown);
         self.shown = shown;
     }

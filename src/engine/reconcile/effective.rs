@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{config::Loaded, files::logs::Logs};
 
 /// The config as it is shown, and where its values come from.
-pub(in crate::engine) struct Shown {
+pub(in crate::engine) struct EffectiveConfig {
     pub(in crate::engine) effective: serde_json::Value,
     pub(in crate::engine) sources: BTreeMap<String, &'static str>,
 }
@@ -48,7 +48,7 @@ fn changed_keys(old: &Value, new: &Value, path: &str, keys: &mut Vec<String>) {
     }
 }
 
-impl Shown {
+impl EffectiveConfig {
     /// The keys whose shown values differ between this config and another one. A secret is shown
     /// alike whatever it is, and so is not among them.
     pub(in crate::engine) fn keys_changed_in(&self, other: &Self) -> Vec<String> {
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn changed_keys_are_named_by_their_paths() {
-        let shown = |effective| Shown { effective, sources: BTreeMap::new() };
+        let shown = |effective| EffectiveConfig { effective, sources: BTreeMap::new() };
         let old = shown(json!({
             "restart": {"delay": "5s", "policy": "always"}, "log": {"includes": ["output"]},
             "workers": {"a": {"enabled": false}}, "env": {"set": {"KEY": "[redacted]"}},

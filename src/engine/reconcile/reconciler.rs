@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    effective::{Shown, log_warnings},
+    effective::{EffectiveConfig, log_warnings},
     upstream::UpstreamMonitor,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     discovery::Discovered,
     domain::{Generation, PlanSummary, ReloadReport},
     engine::{
-        handle::{Request, Shared},
+        handle::{EngineShared, ReconcileRequest},
         observe::{
             config_source::ConfigFault,
             permissions::PermissionReport,
@@ -61,13 +61,13 @@ pub(in crate::engine) type OnConfig = Box<dyn Fn(&Config, &Logs) + Send + Sync>;
 
 /// The reconciler's state.
 pub(in crate::engine) struct Reconciler {
-    pub(in crate::engine) shared: Arc<Shared>,
-    pub(in crate::engine) requests: mpsc::Receiver<Request>,
+    pub(in crate::engine) shared: Arc<EngineShared>,
+    pub(in crate::engine) requests: mpsc::Receiver<ReconcileRequest>,
     pub(in crate::engine) observer_thread: ObserverThread,
     pub(in crate::engine) file: PathBuf,
     pub(in crate::engine) config: Arc<Config>,
     /// The config as it is shown, and where its values come from.
-    pub(in crate::engine) shown: Shown,
+    pub(in crate::engine) shown: EffectiveConfig,
     pub(in crate::engine) watcher: Watcher,
     pub(in crate::engine) events: watch::Receiver<u64>,
     pub(in crate::engine) model: UpstreamMonitor,
@@ -106,7 +106,7 @@ enum Wake {
     Changed,
     /// Something had not settled at the last pass.
     NotSettled,
-    Request(Request),
+    Request(ReconcileRequest),
     End,
 }
 
@@ -122,8 +122,8 @@ impl Drop for Reconciler {
 
 impl Reconciler {
     pub(in crate::engine) fn new(
-        shared: Arc<Shared>,
-        requests: mpsc::Receiver<Request>,
+        shared: Arc<EngineShared>,
+        requests: mpsc::Receiver<ReconcileRequest>,
         inputs: ReconcilerInputs,
     ) -> Self {
         let ReconcilerInputs {
@@ -144,7 +144,7 @@ impl Reconciler {
             requests,
             observer_thread,
             config,
-            shown: Shown::of(&loaded),
+            shown: EffectiveConfig::of(&loaded),
             file,
             events: watcher.subscribe(),
             watcher,
@@ -177,14 +177,14 @@ impl Reconciler {
                 Wake::End => return,
                 Wake::Changed => drop(self.pass_on_changes().await),
                 Wake::NotSettled => drop(self.pass(ChangedPaths::Anything).await),
-                Wake::Request(Request::Reload(reply)) => self.reload(reply).await,
-                Wake::Request(Request::Preview(reply)) => {
+                Wake::Request(ReconcileRequest::Reload(reply)) => self.reload(reply).await,
+                Wake::Request(ReconcileRequest::Preview(reply)) => {
                     // If there is none, dropping `reply` says so to the caller.
                     let preview = self.preview().await;
                     preview.and_then(|preview| reply.send(preview).ok());
                 }
                 // The caller may be gone.
-                Wake::Request(Request::Beat(reply)) => drop(reply.send(())),
+                Wake::Request(ReconcileRequest::Beat(reply)) => drop(reply.send(())),
             }
         }
     }

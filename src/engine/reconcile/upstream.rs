@@ -129,7 +129,7 @@ impl UpstreamMonitor {
         if !question.is_asked {
             return;
         }
-        let target = openai::Target {
+        let target = openai::PreflightTarget {
             base_url,
             key: SecretString::from(key),
             model: question.model.clone(),

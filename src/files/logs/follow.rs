@@ -10,7 +10,7 @@ use super::{
     chunk::Chunk,
     history::{Place, Scope},
     line::{LogLine, Stream},
-    shared::Shared,
+    shared::LogsShared,
 };
 
 /// The lines that come after a moment, in order.
@@ -19,7 +19,7 @@ use super::{
 /// slowly loses its place, and nobody waits for it.
 #[derive(Debug)]
 pub struct Follower {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<LogsShared>,
     pub(super) scope: Scope,
     pub(super) stream: Option<Stream>,
     pub(super) place: Place,

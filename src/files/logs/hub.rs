@@ -22,7 +22,7 @@ use super::{
     query::TailQuery,
     queue::Job,
     recall::{MAX_READ, ROTATED_READ, Recall},
-    shared::{Handle, Shared},
+    shared::{Handle, LogsShared},
     worker_log::WorkerLog,
     writer::Writer,
 };
@@ -50,7 +50,7 @@ impl Logs {
     /// # Errors
     /// If the thread cannot be started.
     pub fn open(settings: &config::Log, redactor: Arc<Redactor>) -> Result<Self, LogError> {
-        let shared = Arc::new(Shared::new(settings, redactor));
+        let shared = Arc::new(LogsShared::new(settings, redactor));
         let writer = Writer::new(Arc::clone(&shared), settings.clone());
         thread::Builder::new()
             .name("logs".to_owned())

@@ -55,7 +55,7 @@ pub(super) enum Change {
 
 /// The outcome of writing some bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Outcome {
+pub(super) struct WriteOutcome {
     /// Bytes lost: some of these, or of those that were kept from before.
     pub(super) lost: u64,
     /// What changed with them.
@@ -109,7 +109,7 @@ impl LogFile {
     }
 
     /// Appends these bytes.
-    pub(super) fn append(&mut self, bytes: &[u8], now: Instant) -> Outcome {
+    pub(super) fn append(&mut self, bytes: &[u8], now: Instant) -> WriteOutcome {
         let mut outcome = self.retry(now);
         if let Some(failure) = &mut self.failure {
             outcome.lost += failure.keep(bytes);
@@ -134,7 +134,7 @@ impl LogFile {
     }
 
     /// Appends whole lines, on a line of their own whatever stands before them.
-    pub(super) fn append_lines(&mut self, lines: &[u8], now: Instant) -> Outcome {
+    pub(super) fn append_lines(&mut self, lines: &[u8], now: Instant) -> WriteOutcome {
         self.look(now);
         let is_torn = |open: &mut OpenLog| !open.at_line_start;
         if self.failure.is_some() || !self.opened(now).is_ok_and(is_torn) {
@@ -144,8 +144,8 @@ impl LogFile {
     }
 
     /// Tries again to write what could not be written, if it is time.
-    pub(super) fn retry(&mut self, now: Instant) -> Outcome {
-        let mut outcome = Outcome::default();
+    pub(super) fn retry(&mut self, now: Instant) -> WriteOutcome {
+        let mut outcome = WriteOutcome::default();
         let Some(mut failure) = self.failure.take_if(|failure| failure.retry_at <= now) else {
             return outcome;
         };

@@ -9,7 +9,7 @@ use std::{
 use crate::domain::WorkerId;
 
 use super::{
-    log_file::{LogFile, Outcome},
+    log_file::{LogFile, WriteOutcome},
     rotate::Limits,
 };
 
@@ -45,7 +45,7 @@ impl OpenFiles {
         id: &WorkerId,
         bytes: &[u8],
         now: Instant,
-    ) -> (&LogFile, Outcome) {
+    ) -> (&LogFile, WriteOutcome) {
         if !self.files.get(id).is_some_and(|entry| entry.log.is_open()) {
             self.make_room();
         }
@@ -64,7 +64,7 @@ impl OpenFiles {
     pub(super) fn maintain(
         &mut self,
         now: Instant,
-        mut report: impl FnMut(&WorkerId, &LogFile, Outcome),
+        mut report: impl FnMut(&WorkerId, &LogFile, WriteOutcome),
     ) {
         for (id, entry) in &mut self.files {
             if entry.log.retry_at().is_some_and(|at| at <= now) {

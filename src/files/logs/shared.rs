@@ -27,7 +27,7 @@ use super::{
 /// Ends the writer when it is dropped.
 #[derive(Debug)]
 pub(super) struct Handle {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<LogsShared>,
 }
 
 impl Drop for Handle {
@@ -38,18 +38,18 @@ impl Drop for Handle {
 
 /// The state that handles, followers and the writer share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct LogsShared {
     pub(super) queue: Queue,
     pub(super) history: Mutex<History>,
     pub(super) log_errors: LogErrors,
     pub(super) pool: Arc<Pool>,
-    view: Mutex<Arc<View>>,
+    view: Mutex<Arc<LogView>>,
     workers: Mutex<HashMap<WorkerId, Arc<Known>>>,
 }
 
 /// The settings that readers and capture go by.
 #[derive(Debug)]
-pub(super) struct View {
+pub(super) struct LogView {
     pub(super) redactor: Arc<Redactor>,
     pub(super) max_line: usize,
     pub(super) session: PathBuf,
@@ -63,32 +63,32 @@ pub(super) struct Known {
     pub(super) is_gone: AtomicBool,
 }
 
-impl View {
+impl LogView {
     fn new(settings: &config::Log, redactor: Arc<Redactor>) -> Self {
         Self { redactor, max_line: settings.max_line, session: settings.session.clone() }
     }
 }
 
-impl Shared {
+impl LogsShared {
     pub(super) fn new(settings: &config::Log, redactor: Arc<Redactor>) -> Self {
         Self {
             queue: Queue::new(),
             history: Mutex::new(History::new()),
             log_errors: LogErrors::none(std::env::current_dir().unwrap_or_default()),
             pool: Arc::default(),
-            view: Mutex::new(Arc::new(View::new(settings, redactor))),
+            view: Mutex::new(Arc::new(LogView::new(settings, redactor))),
             workers: Mutex::default(),
         }
     }
 
     /// Other settings from now on.
     pub(super) fn set_view(&self, settings: &config::Log, redactor: Arc<Redactor>) {
-        let view = Arc::new(View::new(settings, redactor));
+        let view = Arc::new(LogView::new(settings, redactor));
         *lock(&self.view) = view;
     }
 
     /// The settings now.
-    pub(super) fn view(&self) -> Arc<View> {
+    pub(super) fn view(&self) -> Arc<LogView> {
         Arc::clone(&lock(&self.view))
     }
 

@@ -7,7 +7,7 @@ use crate::domain::{LogCounters, RunId, WorkerId};
 use super::{
     chunk::Chunk,
     line::Stream,
-    shared::{Handle, Known, Shared},
+    shared::{Handle, Known, LogsShared},
 };
 
 /// The log of one worker. Cloning is cheap.
@@ -35,7 +35,7 @@ impl WorkerLog {
         Arc::clone(&self.known.counters)
     }
 
-    pub(super) fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &LogsShared {
         &self.handle.shared
     }
 

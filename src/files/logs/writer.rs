@@ -13,11 +13,11 @@ use super::{
     chunk::Chunk,
     form::push_chunk,
     line::Stream,
-    log_file::{Change, LogFile, Outcome},
+    log_file::{Change, LogFile, WriteOutcome},
     open_files::{CLOSE_AFTER, OpenFiles},
     queue::{Job, Taken},
     rotate::Limits,
-    shared::Shared,
+    shared::LogsShared,
 };
 
 /// Bytes of session log lines that are gathered before they are written.
@@ -27,7 +27,7 @@ const MAX_GATHERED: usize = 256 * 1024;
 /// together are written together.
 #[derive(Debug)]
 pub(super) struct Writer {
-    shared: Arc<Shared>,
+    shared: Arc<LogsShared>,
     settings: config::Log,
     session: LogFile,
     session_used: Instant,
@@ -39,7 +39,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, settings: config::Log) -> Self {
+    pub(super) fn new(shared: Arc<LogsShared>, settings: config::Log) -> Self {
         let limits = limits(&settings);
         Self {
             session: LogFile::new(settings.session.clone(), limits),
@@ -185,7 +185,7 @@ impl Writer {
 }
 
 /// Reports the outcome of writing some bytes; returns whether anything changed.
-fn report(shared: &Shared, path: &Path, outcome: &Outcome) -> bool {
+fn report(shared: &LogsShared, path: &Path, outcome: &WriteOutcome) -> bool {
     match &outcome.change {
         Some(Change::Failed(error)) => {
             tracing::warn!(path = %path.display(), error, "Log cannot be written.");

@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use tower::service_fn;
 
-use super::target::Target;
+use super::target::PreflightTarget;
 use crate::http::{self, ClientError, last_cause};
 
 /// Bytes of an answer that are read: a model's description has some hundred, a list of a thousand
@@ -33,7 +33,7 @@ const SEGMENT: &AsciiSet =
 
 /// Why the upstream did not confirm key and model.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum PreflightFailure {
     /// There is no key, and the upstream is OpenAI.
     NoKey,
     /// The key holds a character that no header may hold.
@@ -58,7 +58,7 @@ pub(super) enum Failure {
     Refused { status: u16, code: Option<String>, message: String },
 }
 
-impl Failure {
+impl PreflightFailure {
     /// Whether the upstream lacks the route, and says nothing of the model.
     pub(super) fn is_unknown_route(&self, model: &str) -> bool {
         let Self::Refused { status, code, message } = self else {
@@ -80,10 +80,10 @@ pub(super) fn quotes(message: &str, model: &str) -> bool {
 }
 
 /// Asks for the model, and where the upstream lacks that route, for the list of its models.
-pub(super) async fn ask(target: &Target) -> Result<(), Failure> {
+pub(super) async fn ask(target: &PreflightTarget) -> Result<(), PreflightFailure> {
     let settings = Settings::of(target)?;
     if target.model.trim().is_empty() {
-        return Err(Failure::NoModel);
+        return Err(PreflightFailure::NoModel);
     }
     let http = http_client(&settings.base).await?;
     let sender = http.clone();
@@ -99,9 +99,11 @@ pub(super) async fn ask(target: &Target) -> Result<(), Failure> {
     }
     match client.models().list().await {
         Ok(list) if list.data.iter().any(|listed| listed.id == model) => Ok(()),
-        Ok(_) => Err(Failure::NotListed),
+        Ok(_) => Err(PreflightFailure::NotListed),
         // What refuses the key here has answered the question; else the first answer says more.
-        Err(error) => Err(Some(failure(error)).filter(Failure::is_refused_key).unwrap_or(failed)),
+        Err(error) => {
+            Err(Some(failure(error)).filter(PreflightFailure::is_refused_key).unwrap_or(failed))
+        }
     }
 }
 
@@ -114,16 +116,16 @@ struct Settings {
 }
 
 impl Settings {
-    fn of(target: &Target) -> Result<Self, Failure> {
+    fn of(target: &PreflightTarget) -> Result<Self, PreflightFailure> {
         let key = target.key.expose_secret().trim();
         let mut headers = HeaderMap::new();
         if !key.is_empty() {
             let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
-                .map_err(|_| Failure::UnusableKey)?;
+                .map_err(|_| PreflightFailure::UnusableKey)?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         } else if target.base_url.is_none() {
-            return Err(Failure::NoKey);
+            return Err(PreflightFailure::NoKey);
         }
         let base = target.base_url.as_deref().unwrap_or(OPENAI_API_BASE);
         Ok(Self {
@@ -157,11 +159,11 @@ impl Config for Settings {
 }
 
 /// A client for this base URL alone.
-async fn http_client(base: &str) -> Result<reqwest::Client, Failure> {
-    let url = Url::parse(base).map_err(|_| Failure::BadUrl)?;
+async fn http_client(base: &str) -> Result<reqwest::Client, PreflightFailure> {
+    let url = Url::parse(base).map_err(|_| PreflightFailure::BadUrl)?;
     http::client(&url).await.map_err(|error| match error {
-        ClientError::BadScheme => Failure::BadUrl,
-        ClientError::NoClient(reason) => Failure::NoClient(reason),
+        ClientError::BadScheme => PreflightFailure::BadUrl,
+        ClientError::NoClient(reason) => PreflightFailure::NoClient(reason),
     })
 }
 
@@ -232,21 +234,23 @@ fn api_error(body: &[u8]) -> ApiError {
 }
 
 /// The failure that an error of `async-openai` stands for.
-fn failure(error: OpenAIError) -> Failure {
+fn failure(error: OpenAIError) -> PreflightFailure {
     match error {
-        OpenAIError::ApiError(ApiErrorResponse { status_code, api_error }) => Failure::Refused {
-            status: status_code.as_u16(),
-            code: api_error.code,
-            message: api_error.message,
-        },
-        OpenAIError::Reqwest(error) if error.is_builder() => Failure::BadUrl,
-        OpenAIError::Reqwest(error) if error.is_timeout() => Failure::Late,
-        OpenAIError::Reqwest(error) if error.is_connect() => {
-            Failure::Unreachable(last_cause(&error))
+        OpenAIError::ApiError(ApiErrorResponse { status_code, api_error }) => {
+            PreflightFailure::Refused {
+                status: status_code.as_u16(),
+                code: api_error.code,
+                message: api_error.message,
+            }
         }
-        OpenAIError::Reqwest(error) => Failure::BrokenOff(last_cause(&error)),
-        OpenAIError::JSONDeserialize(..) => Failure::NotAModel,
-        other => Failure::BrokenOff(last_cause(&other)),
+        OpenAIError::Reqwest(error) if error.is_builder() => PreflightFailure::BadUrl,
+        OpenAIError::Reqwest(error) if error.is_timeout() => PreflightFailure::Late,
+        OpenAIError::Reqwest(error) if error.is_connect() => {
+            PreflightFailure::Unreachable(last_cause(&error))
+        }
+        OpenAIError::Reqwest(error) => PreflightFailure::BrokenOff(last_cause(&error)),
+        OpenAIError::JSONDeserialize(..) => PreflightFailure::NotAModel,
+        other => PreflightFailure::BrokenOff(last_cause(&other)),
     }
 }
 

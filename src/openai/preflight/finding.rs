@@ -4,8 +4,8 @@ use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    client::{Failure, quotes},
-    target::{Reachability, Target},
+    client::{PreflightFailure, quotes},
+    target::{PreflightTarget, Reachability},
 };
 
 /// What stands in place of a key, whole or masked.
@@ -31,7 +31,7 @@ pub(super) struct Upstream<'a> {
 
 impl<'a> Upstream<'a> {
     /// The upstream of this target.
-    pub(super) fn of(target: &'a Target) -> Self {
+    pub(super) fn of(target: &'a PreflightTarget) -> Self {
         let name = match &target.base_url {
             None => "OpenAI".to_owned(),
             Some(url) => Url::parse(url.trim()).map_or_else(
@@ -48,43 +48,43 @@ impl<'a> Upstream<'a> {
     }
 
     /// What this failure means.
-    pub(super) fn finding(&self, failure: &Failure) -> Reachability {
+    pub(super) fn finding(&self, failure: &PreflightFailure) -> Reachability {
         let name = &self.name;
         let (reachable, error) = match failure {
-            Failure::NoKey => (Some(false), "`OPENAI_API_KEY` is not set".to_owned()),
-            Failure::UnusableKey => (
+            PreflightFailure::NoKey => (Some(false), "`OPENAI_API_KEY` is not set".to_owned()),
+            PreflightFailure::UnusableKey => (
                 Some(false),
                 "`OPENAI_API_KEY` holds a character that no HTTP header may hold, such as a line \
                  break"
                     .to_owned(),
             ),
-            Failure::NoModel => (Some(false), "`AI_MODEL` is empty".to_owned()),
-            Failure::BadUrl => {
+            PreflightFailure::NoModel => (Some(false), "`AI_MODEL` is empty".to_owned()),
+            PreflightFailure::BadUrl => {
                 (Some(false), "the upstream is not an `http://` or `https://` URL".to_owned())
             }
-            Failure::NoClient(cause) => (None, format!("{name} was not asked: {cause}")),
-            Failure::Unreachable(cause) => {
+            PreflightFailure::NoClient(cause) => (None, format!("{name} was not asked: {cause}")),
+            PreflightFailure::Unreachable(cause) => {
                 (Some(false), format!("{name} cannot be reached: {cause}"))
             }
-            Failure::Late => (
+            PreflightFailure::Late => (
                 Some(false),
                 format!("{name} cannot be reached: no answer within {} s", self.seconds),
             ),
-            Failure::BrokenOff(cause) => (None, format!("{name} broke off: {cause}")),
-            Failure::NotAModel => (
+            PreflightFailure::BrokenOff(cause) => (None, format!("{name} broke off: {cause}")),
+            PreflightFailure::NotAModel => (
                 None,
                 format!(
                     "{name} cannot tell: its answer about the model is not one of OpenAI's API"
                 ),
             ),
-            Failure::NotListed => (
+            PreflightFailure::NotListed => (
                 Some(true),
                 format!(
                     "{name} accepts `OPENAI_API_KEY`, but its list of models lacks `{}` of `AI_MODEL`",
                     self.model
                 ),
             ),
-            Failure::Refused { status, code, message } => {
+            PreflightFailure::Refused { status, code, message } => {
                 self.refused(*status, code.as_deref(), message)
             }
         };

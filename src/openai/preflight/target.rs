@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 /// The upstream, the key and the model to ask about.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct PreflightTarget {
     /// The base URL, as in `https://host/v1`; `None` is OpenAI's own.
     pub base_url: Option<String>,
     /// The value of `OPENAI_API_KEY`; empty where there is none.

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Reachability, Target, preflight};
+use super::{PreflightTarget, Reachability, preflight};
 use crate::openai::StandIn;
 
 const KEY: &str = "sk-CANARYbadkey0123456789";
@@ -134,8 +134,8 @@ fn answer(status: u16, body: &str) -> String {
     format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
 }
 
-fn target(url: &str, model: &str) -> Target {
-    Target {
+fn target(url: &str, model: &str) -> PreflightTarget {
+    PreflightTarget {
         base_url: Some(url.to_owned()),
         key: SecretString::from(KEY),
         model: model.to_owned(),
@@ -305,7 +305,7 @@ async fn a_connection_that_breaks_off_tells_nothing() {
 
 #[tokio::test]
 async fn what_cannot_be_asked_is_not_asked() {
-    let of = |base: Option<&str>, key: &str, model: &str| Target {
+    let of = |base: Option<&str>, key: &str, model: &str| PreflightTarget {
         base_url: base.map(str::to_owned),
         key: SecretString::from(key),
         model: model.to_owned(),

@@ -14,7 +14,7 @@ use super::{
 use crate::domain::Stdin;
 use crate::process::{
     SpawnError,
-    plan::{Failure, Step},
+    plan::{Step, StepFailure},
     raise_descriptor_limit, sys,
 };
 
@@ -242,7 +242,7 @@ async fn a_spawn_costs_no_more_than_milliseconds() {
 
 #[test]
 fn what_the_machine_refuses_for_the_moment_names_the_program() {
-    let failure = Failure { step: Step::Clone, errno: Errno::AGAIN };
+    let failure = StepFailure { step: Step::Clone, errno: Errno::AGAIN };
     let error = SpawnError::in_child(failure, &sh("true"), "/bin/sh");
     assert!(error.is_transient());
     assert!(error.to_string().starts_with("make a process for `/bin/sh`: "), "{error}");
@@ -252,7 +252,7 @@ fn what_the_machine_refuses_for_the_moment_names_the_program() {
 fn what_a_user_may_not_do_names_the_user() {
     let mut command = sh("true");
     command.user = Some("nobody".to_owned());
-    let failure = Failure { step: Step::Exec, errno: Errno::ACCESS };
+    let failure = StepFailure { step: Step::Exec, errno: Errno::ACCESS };
     let error = SpawnError::in_child(failure, &command, "/root/bin/node");
     let said = error.to_string();
     assert!(

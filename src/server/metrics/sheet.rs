@@ -8,20 +8,20 @@ use prometheus_client::{
 };
 
 /// The result of writing; writing to a string never fails.
-pub(super) type Outcome = Result<(), fmt::Error>;
+pub(super) type EncodeResult = Result<(), fmt::Error>;
 
 /// Writes families of metrics; a family without any value is left out.
 pub(super) struct Sheet<'a>(pub(super) DescriptorEncoder<'a>);
 
 impl Sheet<'_> {
     /// A gauge without labels, if it is known.
-    pub(super) fn gauge(&mut self, name: &str, help: &str, value: Option<f64>) -> Outcome {
+    pub(super) fn gauge(&mut self, name: &str, help: &str, value: Option<f64>) -> EncodeResult {
         let Some(value) = value else { return Ok(()) };
         ConstGauge::new(value).encode(self.head(name, help, MetricType::Gauge)?)
     }
 
     /// A counter without labels; `name` ends in `_total`.
-    pub(super) fn counter(&mut self, name: &str, help: &str, value: f64) -> Outcome {
+    pub(super) fn counter(&mut self, name: &str, help: &str, value: f64) -> EncodeResult {
         ConstGauge::new(value).encode(self.head(name, help, MetricType::Counter)?)
     }
 
@@ -31,7 +31,7 @@ impl Sheet<'_> {
         name: &str,
         help: &str,
         values: impl IntoIterator<Item = (L, f64)>,
-    ) -> Outcome {
+    ) -> EncodeResult {
         self.family(name, help, MetricType::Gauge, values)
     }
 
@@ -41,7 +41,7 @@ impl Sheet<'_> {
         name: &str,
         help: &str,
         values: impl IntoIterator<Item = (L, f64)>,
-    ) -> Outcome {
+    ) -> EncodeResult {
         self.family(name, help, MetricType::Counter, values)
     }
 
@@ -54,7 +54,7 @@ impl Sheet<'_> {
         help: &str,
         kind: MetricType,
         values: impl IntoIterator<Item = (L, f64)>,
-    ) -> Outcome {
+    ) -> EncodeResult {
         let mut values = values.into_iter().peekable();
         if values.peek().is_none() {
             return Ok(());

@@ -18,8 +18,8 @@ use crate::{
         Started, State, Usage, WorkerId, WorkerSpec, WorkerView,
     },
     engine::{
-        Board, CommandError, ConfigReport, DiscoveryReport, Handle, Packages, Pending, Preparation,
-        Request, Runtime, ServerSettings, Shared,
+        Board, CommandError, ConfigReport, DiscoveryReport, EngineShared, Handle, Packages,
+        Pending, Preparation, ReconcileRequest, Runtime, ServerSettings,
     },
     files::{logs::Logs, state::StateDir},
     text::Redactor,
@@ -96,12 +96,12 @@ pub(super) fn engine(
     let redactor = Redactor::new(&[], &[]).expect("nothing to compile");
     let (requests, mut inbox) = mpsc::channel(1);
     tokio::spawn(async move {
-        while let Some(Request::Reload(reply)) = inbox.recv().await {
+        while let Some(ReconcileRequest::Reload(reply)) = inbox.recv().await {
             let next = reloads.lock().unwrap().pop();
             let _ = reply.send(next.unwrap_or_else(|| report(ReloadResult::Applied, &[])));
         }
     });
-    Handle(Arc::new(Shared {
+    Handle(Arc::new(EngineShared {
         board: Arc::new(Board::new(snapshot())),
         logs: Logs::open(&log, Arc::new(redactor)).expect("a thread"),
         runtime,

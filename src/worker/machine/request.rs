@@ -12,7 +12,7 @@ use crate::{
 
 /// A request that was accepted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
+pub struct AcceptedCommand {
     /// The epoch in which it will have been done.
     pub epoch: u64,
     /// What is to be done.
@@ -42,7 +42,7 @@ impl MachineState {
         command: Command,
         untrusted: Option<String>,
         now: Present,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<AcceptedCommand, Refusal> {
         if self.leaving != Leaving::No {
             return Err(Refusal::Leaving);
         }
@@ -64,7 +64,7 @@ impl MachineState {
             Command::Signal(_) => {}
         }
         self.settle(&mut out);
-        Ok(Outcome { epoch: self.epoch, effects: out })
+        Ok(AcceptedCommand { epoch: self.epoch, effects: out })
     }
 
     /// Whether a command can be fulfilled only by a run that there is not yet.
@@ -158,12 +158,12 @@ impl MachineState {
 
     /// The signal goes to the run that counts. It changes nothing of what the machine wants: an end
     /// by the signal is an end like any other.
-    fn on_signal(&self, signal: i32) -> Result<Outcome, Refusal> {
+    fn on_signal(&self, signal: i32) -> Result<AcceptedCommand, Refusal> {
         let main = self.main().filter(|run| run.is_spawned()).ok_or(Refusal::NotRunning)?;
         let line = format!("Sending {} to worker: {}", signal_name(signal), self.id);
         let effects =
             vec![Effect::Log(Level::Info, line), Effect::Signal { run: main.key, signal }];
-        Ok(Outcome { epoch: self.epoch, effects })
+        Ok(AcceptedCommand { epoch: self.epoch, effects })
     }
 
     /// The run that takes inputs as messages: a script that is up and has a channel.

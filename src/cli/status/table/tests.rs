@@ -48,7 +48,7 @@ fn wire_health(problems: &[&str]) -> crate::cli::wire::Health {
 
 fn render(snapshot: &StatusSnapshot, width: Option<u16>, colours: Colours) -> String {
     let now = "2026-11-23T17:00:00Z".parse().expect("a moment");
-    lines(snapshot, &View { width, colours, now }).join("\n")
+    lines(snapshot, &TableLayout { width, colours, now }).join("\n")
 }
 
 #[test]

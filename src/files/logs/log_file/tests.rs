@@ -26,7 +26,7 @@ impl Site {
     }
 
     /// Appends a while later, so that the path is looked at.
-    fn append(&mut self, text: &str) -> Outcome {
+    fn append(&mut self, text: &str) -> WriteOutcome {
         self.now += SECOND;
         self.log.append(text.as_bytes(), self.now)
     }
@@ -40,8 +40,8 @@ impl Site {
     }
 }
 
-fn fine() -> Outcome {
-    Outcome::default()
+fn fine() -> WriteOutcome {
+    WriteOutcome::default()
 }
 
 fn failed(reason: &str) -> Option<Change> {
@@ -145,9 +145,9 @@ fn a_pipe_or_a_link_in_its_place_is_refused_and_what_it_cost_is_counted() {
         let mut site = Site::new(1_000_000, 1);
         fs::create_dir(site.path("")).expect("a folder");
         make(&site.path("a.log"));
-        assert_eq!(site.append("first\n"), Outcome { lost: 0, change: failed(reason) });
+        assert_eq!(site.append("first\n"), WriteOutcome { lost: 0, change: failed(reason) });
         let big = "x".repeat(MAX_KEPT - 1) + "\n";
-        assert_eq!(site.append(&big), Outcome { lost: MAX_KEPT as u64, change: None });
+        assert_eq!(site.append(&big), WriteOutcome { lost: MAX_KEPT as u64, change: None });
         fs::remove_file(site.path("a.log")).expect("to remove it");
         assert_eq!(site.append("last\n").change, Some(Change::Recovered));
         assert_eq!(site.text("a.log"), "first\nlast\n");
@@ -177,8 +177,8 @@ fn it_does_not_count_as_mended_before_it_takes_new_bytes() {
     fs::create_dir_all(site.path("a.log")).expect("a folder in its place");
     let too_long = "x".repeat(MAX_KEPT + 1);
     let lost = too_long.len() as u64;
-    assert_eq!(site.append(&too_long), Outcome { lost, change: failed("is a directory") });
-    assert_eq!(site.append(&too_long), Outcome { lost, change: None });
+    assert_eq!(site.append(&too_long), WriteOutcome { lost, change: failed("is a directory") });
+    assert_eq!(site.append(&too_long), WriteOutcome { lost, change: None });
     assert!(site.log.retry_at().is_some());
 }
 
@@ -187,7 +187,7 @@ fn a_file_that_cannot_be_rotated_is_written_on() {
     let mut site = Site::new(4, 1);
     fs::create_dir_all(site.path("a.log.1/in the way")).expect("a folder");
     site.append("1\n");
-    let Outcome { lost: 0, change: Some(Change::Unrotated(_)) } = site.append("222\n") else {
+    let WriteOutcome { lost: 0, change: Some(Change::Unrotated(_)) } = site.append("222\n") else {
         panic!("it cannot be rotated");
     };
     assert_eq!(site.append("333\n"), fine());
@@ -239,7 +239,7 @@ fn a_full_disk_costs_what_does_not_fit_and_then_it_goes_on() {
     let unmounted = Command::new("umount").arg(site.path("")).status();
     assert!(is_remounted.is_ok_and(|s| s.success()) && unmounted.is_ok_and(|s| s.success()));
     assert_eq!(changes, [Change::Failed("no space left on device".into())]);
-    assert_eq!(recovered, Outcome { lost: 0, change: Some(Change::Recovered) });
+    assert_eq!(recovered, WriteOutcome { lost: 0, change: Some(Change::Recovered) });
     assert!(text.lines().all(|l| l == line.trim_end() || l == "end"), "no line is torn");
     assert_eq!(text.len() as u64 + lost, 2000 * 100 + 4);
 }
