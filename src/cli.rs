@@ -1,4 +1,4 @@
-//! The command line: what is asked, of whom, and how the answer is shown.
+//! The command line: its arguments, the subcommands, and how results are printed.
 //!
 //! One file a subcommand. Nothing here touches a worker's process or files: what runs is asked
 //! over HTTP, what would run is read from the disk as the engine reads it.

@@ -1,4 +1,4 @@
-//! Waiting for a moment that may never come.
+//! Sleeps until an optional deadline; without one, forever.
 
 use tokio::time::{Instant, sleep_until};
 

@@ -1,4 +1,4 @@
-//! A table whose rows have notes: beside the row where there is room for it, else below it.
+//! A text table whose rows have notes: beside the row if there is room, else below it.
 //!
 //! Pure: text in, lines out. The cells come escaped.
 

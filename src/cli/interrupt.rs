@@ -1,4 +1,4 @@
-//! Ctrl-C in a command that goes on until a person ends it.
+//! Waits for Ctrl-C, in commands that run until a person ends them.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

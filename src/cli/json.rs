@@ -1,4 +1,4 @@
-//! JSON as the command line reads it from answers and prints it.
+//! JSON helpers: reads responses of the status server, and prints JSON.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

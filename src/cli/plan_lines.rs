@@ -1,4 +1,4 @@
-//! A plan as lines: `+` starts, `-` stops, `~` restarts or changes in place.
+//! Formats a plan as lines: `+` starts, `-` stops, `~` restarts or changes in place.
 
 use crate::{
     cli::{

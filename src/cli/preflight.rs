@@ -1,4 +1,4 @@
-//! [`Preflight`]: what a supervisor needs before it touches anything: a good config, and the lock.
+//! [`Preflight`]: the checks before a supervisor starts: a good config, and the lock.
 //!
 //! In this order, so that a bad config never disturbs an arcanos that runs, and two of them never
 //! meet at a log, a socket or a worker.

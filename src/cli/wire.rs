@@ -1,4 +1,4 @@
-//! The answers of the running arcanos, as far as the command line reads them.
+//! The JSON of the status server, with the fields that the command line reads.
 //!
 //! A field that is missing or `null` is absent, so that an older or a newer arcanos can be talked
 //! to.

@@ -1,4 +1,4 @@
-//! What a config must be beyond its form: values that fit each other and the world they name.
+//! Semantic checks of a config: values must fit each other and the machine.
 
 mod checker;
 mod listen;

@@ -1,4 +1,4 @@
-//! The environment of arcanos over its dotenv files.
+//! The variables that a config can refer to: those of arcanos override those of dotenv files.
 
 use std::{collections::BTreeMap, path::PathBuf};
 

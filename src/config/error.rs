@@ -1,4 +1,4 @@
-//! What is wrong with a config, and where.
+//! Errors of a config, each with its place in the file.
 
 use std::{fmt, ops::Range, path::Path};
 

@@ -1,4 +1,4 @@
-//! [`InstanceLocator`]: what a command must know of a config to talk to the running arcanos.
+//! [`InstanceLocator`]: reads from a config only what it takes to find the running arcanos.
 
 use std::path::PathBuf;
 

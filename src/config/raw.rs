@@ -1,4 +1,4 @@
-//! `arcanos.toml` as it is written: every key optional, no key unknown.
+//! The raw config: `arcanos.toml` as serde reads it, every key optional, no key unknown.
 //!
 //! The doc comments are the descriptions in the schema, written for who edits the file. What a
 //! key is when nobody sets it stands in `defaults.toml`, and only there.

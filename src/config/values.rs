@@ -1,4 +1,4 @@
-//! Values with a form of their own: durations, sizes, counts, shares, signals.
+//! Types of values that are written as text: durations, sizes, counts, shares, signals.
 //!
 //! Each is read from what `arcanos.toml` may say, says what it expected, and has a schema.
 

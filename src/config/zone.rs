@@ -1,4 +1,4 @@
-//! Time zones by name, and why one cannot be used.
+//! Finds time zones by name, or says why one cannot be used.
 
 use jiff::tz::{self, TimeZone};
 

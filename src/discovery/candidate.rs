@@ -1,4 +1,4 @@
-//! Makes the candidate of an accepted file: all that a run of it depends on.
+//! Builds the candidate for an accepted file: all that a run of it depends on.
 
 use std::{
     collections::BTreeSet,

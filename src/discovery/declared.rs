@@ -1,4 +1,4 @@
-//! Judges workers by declaration: `[workers.ID] file`, whatever rules say of the file.
+//! Judges workers that `[workers.ID] file` declares, whatever the rules say of the file.
 
 use std::{collections::BTreeMap, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! A name of a module or file in the code, and by whose rules it is found.
+//! A reference to a local module or file in code, and which resolution rules apply to it.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What a person can ask of one worker.
+//! Commands to one worker.
 
 /// A request about one worker.
 #[derive(Clone, Debug, PartialEq, Eq)]

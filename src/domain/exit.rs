@@ -1,4 +1,4 @@
-//! How a run ended, and why, as facts; their `Display` is the text that people see.
+//! How and why a run ended, as facts; their `Display` is the text that people see.
 
 use std::{fmt, time::Duration};
 

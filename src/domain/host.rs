@@ -1,4 +1,4 @@
-//! Hosts as people and clients write them, and which of them is this machine.
+//! Host names and addresses, and which of them mean this machine.
 //!
 //! Only what is exactly a host with an optional port is one: a prefix, a user name or anything
 //! else around it is how DNS rebinding and confusion begin.

@@ -1,4 +1,4 @@
-//! A probe: a question that arcanos asks of a run, again and again, to know that it works.
+//! A probe: the health check of a run, asked again and again.
 
 use std::{path::PathBuf, time::Duration};
 

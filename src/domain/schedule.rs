@@ -1,4 +1,4 @@
-//! When a worker runs by the clock, and how far its schedule has come.
+//! The schedule of a worker, and its progress.
 
 use serde::{Deserialize, Serialize};
 

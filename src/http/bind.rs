@@ -1,4 +1,4 @@
-//! A listening socket.
+//! Binds the listening socket.
 
 use std::{io, net::SocketAddr};
 

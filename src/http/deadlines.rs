@@ -1,4 +1,4 @@
-//! What one connection is doing, and until when it may.
+//! The state of a connection and the deadline for each of its steps.
 //!
 //! hyper has one deadline for the headers of a request, which also ends a connection that merely
 //! waits between two requests, and none for bodies and writes. So the deadlines are kept here: the

@@ -1,4 +1,4 @@
-//! What responds to requests.
+//! The [`Service`] trait: what responds to the requests of a server.
 
 use std::{convert::Infallible, net::SocketAddr};
 

@@ -1,4 +1,4 @@
-//! What each user of the HTTP server decides for itself.
+//! Settings of the HTTP server that differ between its users.
 
 use std::fmt;
 

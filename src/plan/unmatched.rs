@@ -1,4 +1,4 @@
-//! Settings of workers that are not there: most are mistyped ids.
+//! Finds settings of workers that do not exist: most are mistyped ids.
 
 use crate::{
     config::{Config, nearest},

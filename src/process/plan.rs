@@ -1,4 +1,4 @@
-//! The plan of a child, resolved before the clone, and the step at which it failed.
+//! The launch plan of a child, resolved before the clone, and the step at which it failed.
 
 use std::{ffi::CString, os::fd::RawFd};
 

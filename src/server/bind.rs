@@ -1,4 +1,4 @@
-//! The address of the status server, and what to do when it cannot be had.
+//! Binds the address of the status server; an error says what to do.
 
 use std::{io, net::SocketAddr};
 

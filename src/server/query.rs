@@ -1,4 +1,4 @@
-//! The query of a request, and whether its path and query are well encoded.
+//! Parses the query of a request, and rejects a badly encoded path or query.
 
 use axum::http::Uri;
 use percent_encoding::percent_decode_str;

@@ -1,4 +1,4 @@
-//! The table of routes.
+//! The route table of the status server.
 
 use std::sync::Arc;
 

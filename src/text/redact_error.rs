@@ -1,4 +1,4 @@
-//! What can be wrong with what is to be redacted.
+//! [`RedactError`]: why a redactor cannot be built.
 
 /// Why a redactor cannot be made.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! The house: what each room may know, and what none may do.
+//! The architecture: which module may use which, and what none may use.
 //!
 //! A list of exceptions is exact: a file that is on it without need fails the test too.
 

@@ -1,4 +1,4 @@
-//! [`Connection`]: the task behind an answer that is still being read.
+//! [`Connection`]: the task that drives the connection of a response that is still being read.
 
 use tokio::task::JoinHandle;
 

@@ -1,4 +1,4 @@
-//! One line of a log, as it is printed.
+//! Formats one line of a log for printing.
 //!
 //! The server's lines are `[TIME] [ID] text`, already redacted and escaped. They are escaped once
 //! more: a terminal is not to be trusted to another program's care.

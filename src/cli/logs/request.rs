@@ -1,4 +1,4 @@
-//! Which lines the status server is asked for.
+//! Builds the request for log lines to the status server.
 
 use std::fmt::Write as _;
 

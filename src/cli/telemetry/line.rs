@@ -1,4 +1,4 @@
-//! How an event becomes text.
+//! Formats a tracing event as one line of text.
 
 use std::fmt::{self, Write as _};
 

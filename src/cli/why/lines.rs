@@ -1,4 +1,4 @@
-//! What `arcanos why` knows of a file, as lines of text.
+//! Formats what `arcanos why` knows of a file as lines of text.
 
 use std::time::Duration;
 

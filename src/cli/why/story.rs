@@ -1,4 +1,4 @@
-//! [`Story`]: what `arcanos why` knows of one file.
+//! [`Story`]: everything that `arcanos why` found out about one file.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! [`Checker`]: what a check may ask, and where it reports what it finds.
+//! [`Checker`]: the context of a check: the values to check, and the report for what is wrong.
 
 use figment::value::Value;
 

@@ -1,4 +1,4 @@
-//! `[server]`.
+//! Checks `[server]`: the address to listen on, and who may ask.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},

@@ -1,4 +1,4 @@
-//! `[liveness]`, of the config and of each worker.
+//! Checks `[liveness]`, of the config and of each worker.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `[model]`.
+//! Checks `[model]`.
 
 use super::checker::Checker;
 use crate::config::{

@@ -1,4 +1,4 @@
-//! Paths of the config, made absolute.
+//! Makes the paths of a config absolute.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Globs and regexes: checked to compile before anything relies on them.
+//! Checks that globs and regexes compile.
 
 use globset::GlobBuilder;
 use regex::{Regex, RegexBuilder};

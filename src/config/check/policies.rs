@@ -1,4 +1,4 @@
-//! `[restart]`, `[start]` and `[stop]`, of the config and of each worker.
+//! Checks `[restart]`, `[start]` and `[stop]`, of the config and of each worker.
 
 use super::checker::Checker;
 use crate::{

@@ -1,4 +1,4 @@
-//! `[[discovery.rules]]`.
+//! Checks `[[discovery.rules]]`.
 
 use super::checker::Checker;
 use crate::{

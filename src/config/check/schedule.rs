@@ -1,4 +1,4 @@
-//! `schedule` and `timezone` of a worker.
+//! Checks `schedule` and `timezone` of a worker.
 
 use std::{str::FromStr, time::Duration};
 

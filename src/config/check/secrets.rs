@@ -1,4 +1,4 @@
-//! Every value that must never be seen, gathered from wherever it comes.
+//! Collects every secret value of a config, from all of its sources, for redaction.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! The sections, one after another, and the [`Config`] that they make.
+//! Checks the sections in order, and builds the [`Config`] from them.
 
 use std::{collections::BTreeMap, path::PathBuf};
 

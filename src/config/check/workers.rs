@@ -1,4 +1,4 @@
-//! `[workers.ID]`: each over the sections of the same names.
+//! Checks `[workers.ID]`, whose settings override the sections of the same names.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

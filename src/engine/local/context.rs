@@ -1,4 +1,4 @@
-//! What the tasks of all workers and runs share.
+//! Shared state of the tasks of all workers and runs.
 
 use std::{
     collections::BTreeMap,

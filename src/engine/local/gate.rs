@@ -1,5 +1,4 @@
-//! The gate: what a worker's task waits for on the board, where the config orders workers by
-//! `after`.
+//! The gate: holds back a worker's launch or end while other workers must go first (`after`).
 
 use std::future;
 

@@ -1,4 +1,4 @@
-//! A run as its worker's task holds it, and what the two tasks send each other.
+//! A live run, and the messages between its task and its worker's task.
 
 use std::sync::Arc;
 

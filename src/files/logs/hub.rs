@@ -1,4 +1,4 @@
-//! The handle on all logs.
+//! [`Logs`]: the handle on all logs, from which the handles on the log of each worker come.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! A question for the last lines of a log.
+//! A query for the last lines of a log.
 
 use super::line::Stream;
 use crate::domain::Stamp;

@@ -1,4 +1,4 @@
-//! What is remembered of each file from one scan to the next.
+//! The cache of what scans learned about each file.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! One scan of the folder: which files are there, which are read, what they import.
+//! One pass of the scanner: which files are there, which are read, what they import.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

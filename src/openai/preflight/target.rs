@@ -1,4 +1,4 @@
-//! What the preflight asks, and what it reports.
+//! The preflight's input, the upstream with its key and model, and its result.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the stand-in calls itself in its answers.
+//! Constants of the stand-in's answers: its model name, its mark and its time.
 
 /// The name of its only model, whatever a request asks for.
 pub const MODEL: &str = "arcanos-echo";

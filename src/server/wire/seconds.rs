@@ -1,4 +1,4 @@
-//! How durations are written.
+//! Converts durations to seconds.
 
 use std::time::Duration;
 

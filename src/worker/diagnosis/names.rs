@@ -1,4 +1,4 @@
-//! The names that stand in the text of an error: ports, hosts, variables.
+//! Extracts names from the text of an error: ports, hosts, variables.
 
 /// Words after which the address of a listener stands.
 const LISTENING: [&str; 6] = ["listen", "bind", "in use", "address", "port", "EADDRINUSE"];

@@ -1,4 +1,4 @@
-//! Words by which common causes are known that need no name from the text.
+//! Fixed phrases that identify common causes without a name from the text.
 
 /// Words that stand in one line, and what they mean.
 type Sign = (&'static [&'static str], &'static str);

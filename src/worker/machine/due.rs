@@ -1,4 +1,4 @@
-//! What is due when, and what is done then.
+//! Sets the machine's timers from its state, and acts on those that are due.
 
 use super::{
     event::{Effect, Level, RunKey},

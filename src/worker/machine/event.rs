@@ -1,4 +1,4 @@
-//! What happens to a worker, and what is to be done about it.
+//! The input and output of a machine: events that happen, effects to carry out.
 
 use std::{sync::Arc, time::Duration};
 

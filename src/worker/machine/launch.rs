@@ -1,4 +1,4 @@
-//! How a run begins: permission to launch, a process, readiness.
+//! Launches a run: permission, process, readiness.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Where an error stands among the lines.
+//! The position of an error among the lines.
 
 use super::{super::line::is_indented, form::Form};
 
