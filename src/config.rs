@@ -45,17 +45,16 @@ mod zone;
 mod tests;
 
 pub use check::program_from;
-pub use error::{ConfigError, ConfigErrors, Place};
+pub use error::ConfigErrors;
 pub use inputs::{Inputs, Override};
-pub use layers::Source;
 pub use load::{Loaded, load};
 pub use locate::InstanceLocator;
 pub use model::{
-    Config, Discovery, Env, Log, LogFormat, LogKind, Model, Prepare, Rule, Server, Upstream, View,
-    Watch, WorkerSettings, WorldWritable,
+    Config, Discovery, Log, LogFormat, LogKind, Prepare, Rule, Upstream, View, Watch,
+    WorkerSettings, WorldWritable,
 };
 pub use sample::sample;
 pub use schema::schema;
-pub use secret::{NamedSecret, Secret};
+pub use secret::Secret;
 pub(crate) use wording::nearest;
 pub use zone::{lacks_zones, zone};

@@ -30,14 +30,14 @@ mod watch_globs;
 #[cfg(test)]
 mod tests;
 
-pub use analysis::{Analysis, Marker, analyse};
+pub use analysis::{Analysis, analyse};
 pub(crate) use digest::fingerprint;
-pub use graph::{ImportClosure, ImportRoots, MAX_DEPTH, MAX_FILES, import_closure, is_beside};
+pub use graph::{ImportRoots, MAX_DEPTH, MAX_FILES, is_beside};
 pub use judge::judge;
 pub use listing::{Content, Distrust, Entry, Listing};
-pub use local::{Local, Way};
+pub use local::Local;
 pub use manifest::Manifest;
-pub use resolve::{Installed, Packages, Sites, resolve};
-pub use rules::{Rules, RulesError, is_javascript, way_to};
+pub use resolve::{Installed, Sites, resolve};
+pub use rules::{Rules, way_to};
 pub use verdict::{Candidate, Discovered, Verdict, VerdictKind};
 pub use watch_globs::WatchGlobs;

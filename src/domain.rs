@@ -24,21 +24,21 @@ pub use env_map::EnvMap;
 pub use event::{Event, EventKind};
 pub use exit::{Exit, ExitCause, ExitReason, signal_name, signal_named, signal_number};
 pub use host::{Authority, Host, is_localhost, reachable_address};
-pub use id::{Generation, InstanceName, InvalidId, RunId, WorkerId, is_main_module};
+pub use id::{Generation, InstanceName, RunId, WorkerId, is_main_module};
 pub use plan::{
     Cause, Change, KeptBy, PlanEntry, PlanList, PlanSummary, ReloadReport, ReloadResult,
 };
 pub use probe::{Probe, ProbeAnswer, ProbeCommand, ProbeTarget};
 pub use schedule::{CatchUp, ScheduleMark, SchedulePolicy};
 pub use spec::{
-    Argument, Attempts, Backoff, Concurrency, ExitCodes, Fingerprint, Launch, Limits, Mode,
-    OnChange, Policy, ReadyRule, RestartPolicy, RestartWhen, StartPolicy, Stdin, StopMessage,
-    StopPolicy, StopTarget, WorkerSpec,
+    Argument, Attempts, Backoff, Concurrency, Fingerprint, Launch, Limits, Mode, OnChange, Policy,
+    ReadyRule, RestartPolicy, RestartWhen, StartPolicy, Stdin, StopMessage, StopPolicy, StopTarget,
+    WorkerSpec,
 };
 pub use stamp::{Stamp, human_delay, human_uptime};
 pub use state::State;
 pub use task_file::{is_node, may_be_task};
 pub use view::{
     ActivityKind, AiStatus, ConfigStatus, DiscoveryStatus, Evidence, LastActivity, LastExit,
-    LogCounters, LogCounts, PastRun, RunOutcome, Snapshot, Started, StateCounts, Usage, WorkerView,
+    LogCounters, PastRun, RunOutcome, Snapshot, Started, Usage, WorkerView,
 };

@@ -28,9 +28,11 @@ pub use command::{CommandError, PreviewError, WorkerFailed};
 pub use handle::{Handle, Ticket};
 pub use local::end_leftovers;
 pub use local_zone::local_zone_problem;
-pub use observe::config_source::{ConfigFault, LoadOutcome, Source};
-pub use report::{ConfigReport, DiscoveryReport, ReloadCounters, ServerSettings};
-pub use start::{Engine, EngineError, Options};
+pub use observe::config_source::Source;
+pub use report::ServerSettings;
+#[cfg(test)]
+pub use report::{ConfigReport, DiscoveryReport};
+pub use start::{Engine, Options};
 
 #[cfg(test)]
 pub(crate) use {

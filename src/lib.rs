@@ -98,22 +98,30 @@
 //! 8. **Facts are typed**, and turned into words where they are shown. No code reads meaning back from
 //!    a sentence.
 //! 9. **Secrets never leave**: every writer goes through the one redactor.
+//!
+//! # What other crates see
+//!
+//! [`cli`], which the program calls. Every other module is private to the crate, so that the compiler
+//! finds what nobody uses. The feature `internals` adds a module of that name, which hands the
+//! benchmark `pure` and the fuzz targets the parts that they call.
 
 pub mod cli;
-pub mod config;
-pub mod discovery;
-pub mod domain;
-pub mod engine;
-pub(crate) mod failpoint;
-pub mod files;
-pub(crate) mod http;
-pub mod openai;
-pub mod plan;
-pub(crate) mod probe;
-pub mod process;
-pub(crate) mod procfs;
-pub mod server;
-pub(crate) mod sync;
-pub mod text;
-pub(crate) mod timer;
-pub mod worker;
+mod config;
+mod discovery;
+mod domain;
+mod engine;
+mod failpoint;
+mod files;
+mod http;
+#[cfg(feature = "internals")]
+pub mod internals;
+mod openai;
+mod plan;
+mod probe;
+mod process;
+mod procfs;
+mod server;
+mod sync;
+mod text;
+mod timer;
+mod worker;

@@ -11,5 +11,5 @@
 mod preflight;
 mod standin;
 
-pub use preflight::{PreflightTarget, Reachability, preflight};
-pub use standin::{MODEL, StandIn};
+pub use preflight::{PreflightTarget, preflight};
+pub use standin::StandIn;

@@ -11,5 +11,5 @@ mod unmatched;
 
 pub use desired::{Desired, Installed, Surroundings, desired};
 pub(crate) use environment::PLACEHOLDER_KEY;
-pub use reconcile::{Action, Plan, reconcile};
+pub use reconcile::{Action, reconcile};
 pub use unmatched::{Unmatched, unmatched_settings};

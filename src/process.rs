@@ -40,11 +40,13 @@ mod sys;
 mod tests;
 
 pub use activation::adopt_sockets;
-pub use channel::{Channel, Decoder, Incoming, Refused, compact_json};
+#[cfg(feature = "internals")]
+pub use channel::Decoder;
+pub use channel::{Channel, Incoming};
 pub use command::{Command, SpawnError};
 pub use leftovers::end_leftovers;
 pub use memory::MemoryWatch;
-pub use proc::{RunUsage, usage};
+pub use proc::usage;
 pub use rlimit::{forbid_core_dumps, raise_descriptor_limit};
 pub use run::Process;
 pub use runner::prepare_node;

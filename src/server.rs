@@ -33,5 +33,5 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use bind::{BindError, Bound, adopt, bind};
+pub use bind::{Bound, adopt, bind};
 pub use serve::serve;

@@ -13,5 +13,5 @@ mod schedule;
 
 pub use clock::Now;
 pub use diagnosis::{Facts, Questions, Report, VariableState, most_relevant};
-pub use machine::{AcceptedCommand, Effect, Event, Level, Machine, Refusal, RunKey, SavedMachine};
-pub use schedule::{Schedule, ScheduleError};
+pub use machine::{Effect, Event, Level, Machine, Refusal, RunKey};
+pub use schedule::Schedule;

@@ -1,4 +1,4 @@
-//! Measures the pure parts that meet volume: `cargo bench --bench pure`.
+//! Measures the pure parts that meet volume: `cargo bench --features internals --bench pure`.
 //!
 //! A harness of its own: each part is run again and again for half a second, and the fastest fifth
 //! counts, which is what the machine does when nobody else wants it.
@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arcanos::{
+use arcanos::internals::{
     config::{self, Config},
     discovery::{Content, Entry, ImportRoots, Listing, Rules, analyse, judge},
     domain::WorkerId,

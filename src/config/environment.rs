@@ -1,6 +1,6 @@
 //! The variables that a config can refer to: those of arcanos override those of dotenv files.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use figment::value::Value;
 
@@ -13,13 +13,11 @@ use crate::domain::os_text;
 /// file is not a dotenv file.
 const MAX_BAD_LINES: usize = 10;
 
-/// All variables there are, and the files they come from.
+/// All variables there are.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Variables {
     /// The variables of the dotenv files under those of the process.
     pub(super) available: BTreeMap<String, String>,
-    /// The dotenv files, absolute, whether they exist or not.
-    pub(super) files: Vec<PathBuf>,
 }
 
 /// Reads the dotenv files that `env.files` names; a later file wins over an earlier one, and
@@ -57,7 +55,6 @@ pub(super) fn variables(
                 format!("cannot read {}: {reason}", wording::quoted(file)),
             ),
         }
-        variables.files.push(path);
     }
     let process = inputs.environment.iter();
     variables.available.extend(process.map(|(name, value)| (name.clone(), value.clone())));

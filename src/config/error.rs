@@ -44,12 +44,6 @@ pub enum Place {
 }
 
 impl ConfigErrors {
-    /// One error about the file as a whole, as that it cannot be read.
-    #[must_use]
-    pub fn whole(file: &Path, message: impl Into<String>) -> Self {
-        Self(vec![ConfigError::new(Place::Whole(file_name(file)), String::new(), message.into())])
-    }
-
     /// Each error with its line of `text`, the file's content, and a mark under the column.
     #[must_use]
     pub fn pretty(&self, text: &str) -> String {

@@ -1,6 +1,6 @@
 //! Loads a config: the steps from text and variables to a checked [`Config`], in order.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use figment::value::{Dict, Value};
 
@@ -36,8 +36,6 @@ pub struct Loaded {
     pub sources: BTreeMap<String, Source>,
     /// What people should know though nothing is wrong; no secrets.
     pub warnings: Vec<String>,
-    /// Dotenv and token files to follow, absolute, whether they exist or not.
-    pub files: Vec<PathBuf>,
     /// All keys with their values in the form of `arcanos.toml`, secrets as `"[redacted]"`.
     pub effective: serde_json::Value,
 }
@@ -173,15 +171,11 @@ fn resolve(
     let raw: Option<RawConfig> = extract::read_merged(&tree, &written, layers, report);
     let mut checker =
         Checker { inputs, layers, written: &written, variables: &variables, profile, report };
-    let (config, token_file) = checker.config(raw.unwrap_or_default());
-    let config = config?;
-    let mut files = variables.files;
-    files.extend(token_file);
+    let config = checker.config(raw.unwrap_or_default())?;
     Some(Loaded {
         sources: sources.of_leaves(&tree),
         effective: effective::render(&tree, &config),
         warnings: std::mem::take(&mut report.warnings),
-        files,
         config,
     })
 }

@@ -11,8 +11,8 @@ use std::{
 
 use super::secret::{NamedSecret, Secret};
 use crate::domain::{
-    Attempts, Concurrency, EnvMap, Limits, Mode, OnChange, Policy, Probe, RestartPolicy,
-    SchedulePolicy, StartPolicy, Stdin, StopPolicy, WorkerId,
+    Concurrency, EnvMap, Limits, Mode, OnChange, Policy, Probe, RestartPolicy, SchedulePolicy,
+    StartPolicy, Stdin, StopPolicy, WorkerId,
 };
 
 /// Everything `arcanos.toml` and the layers above it say, checked.
@@ -333,17 +333,6 @@ impl WorkerSettings {
             reload: self.on_change,
             schedule: self.schedule.clone(),
             after: Vec::new(),
-        }
-    }
-}
-
-impl Attempts {
-    /// Whether one more may be made after so many.
-    #[must_use]
-    pub const fn allows(self, spent: u32) -> bool {
-        match self {
-            Self::Max(max) => spent < max,
-            Self::Unlimited => true,
         }
     }
 }

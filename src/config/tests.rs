@@ -1,5 +1,6 @@
 //! The whole way of a config, from text to what people see of it.
 
+mod dotenv;
 mod effective;
 mod environment;
 mod errors;
@@ -9,7 +10,11 @@ mod readme;
 mod schema;
 mod secrets;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::{ConfigErrors, Inputs, Loaded, Override, load};
 
@@ -51,6 +56,19 @@ impl Site {
 
     fn load(&self) -> Result<Loaded, ConfigErrors> {
         self.with_inputs(load)
+    }
+
+    /// The files that loading it reads, in order, whether they exist or not.
+    fn files_read(&self) -> Vec<PathBuf> {
+        let read = RefCell::new(Vec::new());
+        self.with_inputs(|inputs| {
+            let note = |path: &Path| {
+                read.borrow_mut().push(path.to_owned());
+                (inputs.read)(path)
+            };
+            let _ = load(&Inputs { read: &note, ..*inputs });
+        });
+        read.into_inner()
     }
 
     fn with_inputs<T>(&self, ask: impl FnOnce(&Inputs<'_>) -> T) -> T {

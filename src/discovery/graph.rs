@@ -71,14 +71,14 @@ impl ImportRoots {
 
     /// The path from the outermost folder of a path from the folder of workers.
     #[must_use]
-    pub fn from_outermost(&self, path: &Path) -> Option<PathBuf> {
+    pub fn relative_to_outermost(&self, path: &Path) -> Option<PathBuf> {
         self.descend(path, Path::new(""))
     }
 
     /// The folder of a file, and those above it, up to the outermost one.
     #[must_use]
     pub fn upward(&self, file: &Path) -> Vec<PathBuf> {
-        let inner = self.from_outermost(file).unwrap_or_default();
+        let inner = self.relative_to_outermost(file).unwrap_or_default();
         let folders = inner.ancestors().skip(1);
         folders.filter_map(|folder| self.in_outermost(folder)).collect()
     }

@@ -14,8 +14,8 @@ use std::{
 };
 
 use super::{
-    Candidate, Content, Discovered, Entry, ImportRoots, Listing, Packages, Rules, Verdict,
-    VerdictKind, analyse, judge,
+    Candidate, Content, Discovered, Entry, ImportRoots, Listing, Rules, Verdict, VerdictKind,
+    analyse, judge, resolve::Packages,
 };
 use crate::{
     config::{self, View, Watch},

@@ -39,8 +39,8 @@ mod tests;
 
 pub use capture::Source;
 pub use follow::{FollowItem, Follower};
-pub use hub::{LogError, Logs};
-pub use line::{LogLine, Stream, UnknownStream};
+pub use hub::Logs;
+pub use line::{LogLine, Stream};
 pub use line_watch::LineWatch;
 pub use past::past_lines;
 pub use query::TailQuery;

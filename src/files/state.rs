@@ -35,7 +35,7 @@ use std::{
 
 use rustix::process::geteuid;
 
-pub use draft::{Draft, LaidDraft};
+pub use draft::Draft;
 pub use keeper::Keeper;
 pub use lock::{Lock, LockError};
 pub use record::{Instance, Prepared};

@@ -22,5 +22,4 @@ mod stream;
 mod tests;
 mod tool;
 
-pub use identity::MODEL;
 pub use listener::StandIn;

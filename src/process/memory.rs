@@ -28,7 +28,8 @@ impl MemoryWatch {
     }
 
     /// What it has resident now, in bytes: the leader, what descends from it, and what has lost
-    /// its parents. Shared pages count once for each process, as in [`RunUsage`](super::RunUsage).
+    /// its parents. Shared pages count once for each process, as in
+    /// [`RunUsage`](super::proc::RunUsage).
     ///
     /// Reads a few small files of `/proc` for each process. Means this run only as long as nobody
     /// has reaped its leader.

@@ -7,7 +7,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::{
     leader::Leader,
-    proc::{self, RunUsage},
+    proc,
     reaper::SWEEP_LIMIT,
     sys::{self, Ending},
 };
@@ -63,13 +63,6 @@ impl Process {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.leader.pid.as_raw_pid().cast_unsigned()
-    }
-
-    /// Sends a signal to the run's group. Does nothing once the run has exited.
-    ///
-    /// An unknown number is sent as SIGTERM.
-    pub fn signal_group(&self, signal: i32) {
-        self.leader.signal(named(signal));
     }
 
     /// From now on the run is being stopped: [`Process::exited`] waits for all that it started.
@@ -167,21 +160,6 @@ impl Process {
     #[must_use]
     pub const fn peak_memory(&self) -> Option<u64> {
         self.peak_memory
-    }
-
-    /// Whether the process is stopped by a signal (or a debugger).
-    #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.exit.is_none() && procfs::stat(self.pid()).is_some_and(|stat| stat.is_stopped())
-    }
-
-    /// What the run uses now; `None` once it has exited. See [`usage`](super::usage).
-    #[must_use]
-    pub fn usage(&self) -> Option<RunUsage> {
-        if self.exit.is_some() {
-            return None;
-        }
-        proc::usage(self.pid())
     }
 
     /// While the run is being stopped: waits until what the leader left has ended by itself, or was

@@ -8,7 +8,6 @@ mod address;
 mod channel;
 mod cli;
 mod disk_faults;
-mod dotenv;
 mod governor;
 mod imports;
 mod launch;

@@ -19,7 +19,7 @@ const add = (outcome) => { outcomes.push(outcome); return outcome.failed.length 
 /** What a commit must hold beside the tests. */
 async function checks() {
   add(await check('format', ['cargo', 'fmt', '--check']));
-  add(await check('clippy', ['cargo', 'clippy', '--locked', '--all-targets', '--', '-D', 'warnings']));
+  add(await check('clippy', ['cargo', 'clippy', '--locked', '--all-targets', '--features', 'internals', '--', '-D', 'warnings']));
   const words = ['cargo', 'doc', '--locked', '--no-deps', '--document-private-items'];
   add(await check('docs', { env: { RUSTDOCFLAGS: '-D warnings' }, words }));
   if (!has('cargo-deny')) {

@@ -1,9 +1,6 @@
 //! Checks `[server]`: the address to listen on, and who may ask.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
-};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{checker::Checker, paths::absolute};
 use crate::{
@@ -16,9 +13,8 @@ use crate::{
 const GOOD_TOKEN: usize = 16;
 
 impl Checker<'_> {
-    /// The server, and the file that its token comes from.
-    pub(super) fn server(&mut self, raw: RawServer) -> (Option<Server>, Option<PathBuf>) {
-        let (token, file) = self.token(&raw);
+    pub(super) fn server(&mut self, raw: RawServer) -> Option<Server> {
+        let token = self.token(&raw);
         let listen = raw.listen.as_deref().and_then(|text| self.listen(text));
         if let Some(address) = listen
             && !address.ip().is_loopback()
@@ -33,15 +29,12 @@ impl Checker<'_> {
         let hosts = raw.allowed_hosts.unwrap_or_default();
         let allowed_hosts =
             hosts.iter().enumerate().map(|(index, host)| self.allowed_host(host, index)).collect();
-        let server = (|| {
-            Some(Server {
-                listen: listen?,
-                token,
-                allowed_hosts,
-                max_connections: usize::try_from(raw.max_connections?.0).ok()?,
-            })
-        })();
-        (server, file)
+        Some(Server {
+            listen: listen?,
+            token,
+            allowed_hosts,
+            max_connections: usize::try_from(raw.max_connections?.0).ok()?,
+        })
     }
 
     fn listen(&mut self, text: &str) -> Option<SocketAddr> {
@@ -63,20 +56,20 @@ impl Checker<'_> {
         address
     }
 
-    /// The token and the file that it comes from, if one is named.
-    fn token(&mut self, raw: &RawServer) -> (Option<Secret>, Option<PathBuf>) {
+    /// The token, from the config or from the file that it names.
+    fn token(&mut self, raw: &RawServer) -> Option<Secret> {
         let written = raw.token.as_deref().filter(|token| !token.is_empty());
         let file = raw.token_file.as_deref().filter(|file| !file.is_empty());
-        let (key, token, path) = match (written, file) {
-            (None, None) => return (None, None),
-            (Some(token), None) => (KeyPath::of("server.token"), Some(token.to_owned()), None),
+        let (key, token) = match (written, file) {
+            (None, None) => return None,
+            (Some(token), None) => (KeyPath::of("server.token"), Some(token.to_owned())),
             (written, Some(file)) => {
                 let key = KeyPath::of("server.token_file");
                 let path = absolute(self.inputs.folder(), file);
                 if written.is_some() {
                     let text = "both `token` and `token_file` are set, expected one of them";
                     self.error(&key, text);
-                    return (None, Some(path));
+                    return None;
                 }
                 let read = (self.inputs.read)(&path).and_then(|content| {
                     let text = content.map(String::from_utf8).transpose();
@@ -94,11 +87,11 @@ impl Checker<'_> {
                         None
                     }
                 };
-                (key, token, Some(path))
+                (key, token)
             }
         };
         let good = token.filter(|token| self.is_good_token(token, &key));
-        (good.map(Secret::from), path)
+        good.map(Secret::from)
     }
 
     fn is_good_token(&mut self, token: &str, key: &KeyPath) -> bool {

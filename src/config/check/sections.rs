@@ -20,18 +20,15 @@ use crate::{
 };
 
 impl Checker<'_> {
-    /// The config, if everything is there and nothing is wrong; and the file of its token.
+    /// The config, if everything is there and nothing is wrong.
     ///
     /// Every section is checked, whatever is wrong with the ones before it.
-    pub(in crate::config) fn config(
-        &mut self,
-        mut raw: RawConfig,
-    ) -> (Option<Config>, Option<PathBuf>) {
+    pub(in crate::config) fn config(&mut self, mut raw: RawConfig) -> Option<Config> {
         let discovery = self.discovery(raw.discovery.take().unwrap_or_default());
         let env = self.env(raw.env.take().unwrap_or_default());
         let model = self.model(&raw.model.take().unwrap_or_default(), env.as_ref());
         let log = self.log(raw.log.take().unwrap_or_default());
-        let (server, token_file) = self.server(raw.server.take().unwrap_or_default());
+        let server = self.server(raw.server.take().unwrap_or_default());
         let root = KeyPath::default();
         let restart = raw.restart.as_ref().and_then(restart);
         let start = raw.start.as_ref().and_then(start);
@@ -45,28 +42,25 @@ impl Checker<'_> {
         }
         let workers = self.workers(&mut raw);
         let state = raw.state.take().and_then(|state| state.directory);
-        let config = (|| {
-            let (env, server, workers) = (env?, server?, workers?);
-            Some(Config {
-                profile: self.profile.to_owned(),
-                discovery: discovery?,
-                model: model?,
-                restart: restart?,
-                start: start?,
-                probe,
-                concurrency: raw.start.as_ref()?.concurrency?.0,
-                stop: stop(raw.stop.as_ref()?)?,
-                on_change: raw.reload.as_ref()?.on_change?,
-                log: log?,
-                state_directory: absolute(self.inputs.folder(), &state?),
-                secrets: secrets(&env, &server, &workers),
-                ids_of_variables: self.ids_of_variables(&workers),
-                env,
-                server,
-                workers,
-            })
-        })();
-        (config, token_file)
+        let (env, server, workers) = (env?, server?, workers?);
+        Some(Config {
+            profile: self.profile.to_owned(),
+            discovery: discovery?,
+            model: model?,
+            restart: restart?,
+            start: start?,
+            probe,
+            concurrency: raw.start.as_ref()?.concurrency?.0,
+            stop: stop(raw.stop.as_ref()?)?,
+            on_change: raw.reload.as_ref()?.on_change?,
+            log: log?,
+            state_directory: absolute(self.inputs.folder(), &state?),
+            secrets: secrets(&env, &server, &workers),
+            ids_of_variables: self.ids_of_variables(&workers),
+            env,
+            server,
+            workers,
+        })
     }
 
     fn discovery(&mut self, raw: RawDiscovery) -> Option<Discovery> {

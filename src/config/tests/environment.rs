@@ -20,7 +20,7 @@ fn dotenv_files_feed_references_and_the_process_wins() {
     let seen = ["A", "B", "C", "OPENAI_API_KEY"].map(|name| set[name].as_str());
     assert_eq!(seen, ["dot", "process", "second", "sk-dot"]);
     let files = ["/site/.env", "/site/more.env", "/site/absent.env"];
-    assert_eq!(loaded.files, files.map(Path::new));
+    assert_eq!(site.files_read(), files.map(Path::new));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_token_may_come_from_a_file() {
     let loaded = site.good();
     let token = loaded.config.server.token.expect("a token");
     assert_eq!(token.expose(), "0123456789abcdef");
-    assert_eq!(loaded.files[1], Path::new("/site/secrets/token"));
+    assert_eq!(site.files_read()[1], Path::new("/site/secrets/token"));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The task of one run: spawns its process, moves what comes out of it, waits for its end.
 //!
-//! Channels: `stop_request`, a `Latest`, and `deliveries`, a `Mailbox`, from the worker's task;
-//! `events` to it. What the run sends on its own channel is logged here; the worker's task gets
-//! only what may change the worker's state.
+//! Channels: `stop_request`, a [`Latest`](super::sync::latest::Latest), and `deliveries`, a
+//! [`Mailbox`](super::sync::mailbox::Mailbox), from the worker's task; `events` to it. What the run
+//! sends on its own channel is logged here; the worker's task gets only what may change the worker's
+//! state.
 
 use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 

@@ -18,7 +18,7 @@ use crate::{config, domain::WorkerId, text::Redactor};
 use super::{
     follow::Follower,
     history::{Newest, Scope},
-    line::{LogLine, Stream},
+    line::LogLine,
     query::TailQuery,
     queue::Job,
     recall::{MAX_READ, ROTATED_READ, Recall},
@@ -132,15 +132,6 @@ impl Logs {
         let scope = id.cloned();
         let newest = self.handle.shared.history().newest(&scope, query);
         self.complete(scope, query, newest).await
-    }
-
-    /// The lines from now on.
-    #[must_use]
-    pub fn follow(&self, id: Option<&WorkerId>, stream: Option<Stream>) -> Follower {
-        let scope = id.cloned();
-        let (place, latest) = self.handle.shared.history().follow(&scope);
-        let shared = Arc::clone(&self.handle.shared);
-        Follower { shared, scope, stream, place, latest, current: None }
     }
 
     /// The last lines and all that come after them: none is missing, none comes twice.

@@ -8,8 +8,6 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
-use tokio::time;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{refusal::Refusal, routes};
@@ -30,18 +28,14 @@ const TIMEOUTS: Timeouts = Timeouts {
 /// How much a client may send, in bytes. The SDKs' longest ordinary prompts stay far below.
 const LIMITS: Limits = Limits { head: 16 << 10, buffer: 64 << 10, body: 4 << 20 };
 
-/// How long connections may take to be gone once it is stopped.
-const STOP_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// The running stand-in. Dropping it ends it, open requests included, without waiting.
 pub struct StandIn {
     address: SocketAddr,
-    acceptor: Acceptor<Router>,
-    stop: DropGuard,
+    _stop: DropGuard,
 }
 
 impl StandIn {
-    /// Binds a free loopback port and serves it until `cancel`, [`Self::stop`] or drop.
+    /// Binds a free loopback port and serves it until `cancel` or drop.
     ///
     /// # Errors
     /// What the system says when no port can be bound.
@@ -58,21 +52,13 @@ impl StandIn {
         // A request needs no time to finish: its answer is made from memory.
         let acceptor = Acceptor::new(routes::router(), settings, stop.clone());
         acceptor.listen(listener, stop.clone());
-        Ok(Self { address, acceptor, stop: stop.drop_guard() })
+        Ok(Self { address, _stop: stop.drop_guard() })
     }
 
     /// Its base URL, as `OPENAI_BASE_URL` wants it: `http://127.0.0.1:PORT/v1`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/v1", self.address)
-    }
-
-    /// Ends it and waits until its connections are closed, for a second at most.
-    pub async fn stop(self) {
-        drop(self.stop);
-        // A connection that outlives the timeout is one whose handler does not yield; the process
-        // must not wait for it.
-        let _ = time::timeout(STOP_TIMEOUT, self.acceptor.ended()).await;
     }
 }
 

@@ -10,7 +10,7 @@ const IDLE_CAPACITY: usize = 4 << 10;
 
 /// Reads frames from any pieces that they arrive in.
 ///
-/// Feed it, then take [`Decoder::next`] until it is `None`. Invariant: it never holds more than
+/// Feed it, then take [`Decoder::next_message`] until it is `None`. Invariant: it never holds more than
 /// the largest frame and what it was fed last.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -46,12 +46,8 @@ impl Decoder {
         self.buffer.extend_from_slice(fresh);
     }
 
-    /// The next message, if a whole one is there.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "not an iterator: it yields again after the next feed"
-    )]
-    pub fn next(&mut self) -> Option<Incoming> {
+    /// The next message, if a whole one is there; after `None` there may be more, once more is fed.
+    pub fn next_message(&mut self) -> Option<Incoming> {
         if let Some(held) = self.held.take() {
             return Some(held);
         }
@@ -160,7 +156,7 @@ mod tests {
     }
 
     fn take(decoder: &mut Decoder, all: &mut Vec<Incoming>) {
-        while let Some(incoming) = decoder.next() {
+        while let Some(incoming) = decoder.next_message() {
             match (all.last_mut(), &incoming) {
                 (Some(Incoming::Skipped(before)), Incoming::Skipped(more)) => *before += more,
                 _ => all.push(incoming),
@@ -187,12 +183,12 @@ mod tests {
         let chunk = [b'x'; 64 << 10];
         for _ in 0..1024 {
             decoder.feed(&chunk);
-            while decoder.next().is_some() {}
+            while decoder.next_message().is_some() {}
             assert!(decoder.buffer.capacity() <= 2 * MAX_FRAME + 2 * chunk.len());
         }
         decoder.feed(b"\n\"after\"\n");
-        assert_eq!(decoder.next(), Some(activity("after")));
-        assert_eq!(decoder.next(), None);
+        assert_eq!(decoder.next_message(), Some(activity("after")));
+        assert_eq!(decoder.next_message(), None);
         assert!(decoder.buffer.capacity() <= IDLE_CAPACITY);
     }
 

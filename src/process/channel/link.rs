@@ -94,7 +94,7 @@ impl Channel {
     pub async fn recv(&mut self) -> Option<Incoming> {
         loop {
             self.yield_after_many().await;
-            let incoming = self.decoder.next();
+            let incoming = self.decoder.next_message();
             if self.decoder.owes_answers() {
                 self.write();
             }

@@ -6,7 +6,10 @@ use super::{
     Channel, Duration, Exit, Incoming, Mode, Receiver, Spawned, Spawner, first_line, node, sh,
     spawn, until, within,
 };
-use crate::{domain::StopMessage, process::Refused};
+use crate::{
+    domain::StopMessage,
+    process::{channel::link::Refused, usage},
+};
 
 fn script(folder: &tempfile::TempDir, body: &str) -> PathBuf {
     let file = folder.path().join("worker.js");
@@ -146,5 +149,5 @@ async fn listening_stops_at_the_deadline_and_floods_leave_others_their_turn() {
     assert!(heard > 64, "{heard}");
     spawned.process.kill();
     within(spawned.process.exited()).await;
-    until("gone", || spawned.process.usage().is_none()).await;
+    until("gone", || usage(spawned.process.pid()).is_none()).await;
 }

@@ -2,13 +2,15 @@
 
 use std::fs;
 
+use rustix::process::Signal;
+
 use super::{
     Command, Duration, Exit, Instant, Receiver, Spawner, first_line, is_alive, pid, proc, run, sh,
     spawn, until, within,
 };
 use crate::{
     domain::{RunId, StopTarget},
-    process::{end_leftovers, proc::Mark},
+    process::{end_leftovers, proc::Mark, usage},
     procfs,
 };
 
@@ -20,16 +22,17 @@ async fn a_stop_reaches_a_stopped_worker_and_its_whole_group() {
     let mut spawned = spawn(&spawner, sh(script)).await;
     let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
     first_line(&mut stdout).await;
-    spawned.process.signal_group(19);
-    until("stopped", || spawned.process.is_stopped()).await;
+    let pid = spawned.process.pid();
+    let group = rustix::process::Pid::from_raw(pid.cast_signed());
+    rustix::process::kill_process_group(group.expect("a pid"), Signal::STOP).expect("a group");
+    until("stopped", || procfs::stat(pid).is_some_and(|stat| stat.is_stopped())).await;
     spawned.process.ask_to_stop(15, StopTarget::Group);
     assert_eq!(within(spawned.process.exited()).await, Exit::Code(0));
     assert_eq!(first_line(&mut stdout).await, "child");
     assert_eq!(first_line(&mut stdout).await, "bye");
     // It is nobody's any more: nothing may be sent.
     spawned.process.kill();
-    assert!(!spawned.process.is_stopped());
-    assert_eq!(spawned.process.usage(), None);
+    assert_eq!(usage(pid), None);
 }
 
 /// Ends a second after the signal, and says so in the file that it is given.

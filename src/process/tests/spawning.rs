@@ -15,7 +15,7 @@ use crate::domain::Stdin;
 use crate::process::{
     SpawnError,
     plan::{Step, StepFailure},
-    raise_descriptor_limit, sys,
+    raise_descriptor_limit, sys, usage,
 };
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn usage_counts_the_whole_run() {
     let mut spawned = spawn(&spawner, sh(script)).await;
     let mut stdout = Receiver::from_owned_fd(spawned.stdout).expect("a pipe");
     first_line(&mut stdout).await;
-    let usage = spawned.process.usage().expect("it runs");
+    let usage = usage(spawned.process.pid()).expect("it runs");
     assert!(usage.memory_bytes > 500 << 10, "{usage:?}");
     assert!(usage.cpu_seconds >= 0.01, "{usage:?}");
     spawned.process.kill();

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::LazyLock};
 
-use arcanos::{
+use arcanos::internals::{
     config::{self, Inputs},
     discovery::{Rules, analyse},
 };

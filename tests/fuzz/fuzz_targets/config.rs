@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use arcanos::config::{self, Inputs};
+use arcanos::internals::config::{self, Inputs};
 use libfuzzer_sys::fuzz_target;
 
 const SECRET: &str = "sesame-open-0123";

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use arcanos::process::{Decoder, Incoming};
+use arcanos::internals::process::{Decoder, Incoming};
 use libfuzzer_sys::fuzz_target;
 
 fn heard(parts: &[&[u8]]) -> Vec<String> {
@@ -11,7 +11,7 @@ fn heard(parts: &[&[u8]]) -> Vec<String> {
     let mut skipped = 0;
     for part in parts {
         decoder.feed(part);
-        while let Some(said) = decoder.next() {
+        while let Some(said) = decoder.next_message() {
             match said {
                 // How many are counted at once depends on the cuts; their sum does not.
                 Incoming::Skipped(count) => skipped += count,

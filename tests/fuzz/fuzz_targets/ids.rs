@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use arcanos::domain::WorkerId;
+use arcanos::internals::domain::WorkerId;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|name: &str| {

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use arcanos::text;
+use arcanos::internals::text;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use arcanos::text::Redactor;
+use arcanos::internals::text::Redactor;
 use libfuzzer_sys::fuzz_target;
 
 const SECRET: &str = "sesame-open-0123";

@@ -163,8 +163,8 @@ async fn a_follower_goes_on_where_the_tail_ended() {
 #[tokio::test]
 async fn a_follower_of_all_hears_all_and_one_of_a_stream_that_stream() {
     let site = Site::new();
-    let mut all = site.logs.follow(None, None);
-    let mut activity = site.logs.follow(Some(&id("a")), Some(Stream::Activity));
+    let mut all = site.follow(None, None).await;
+    let mut activity = site.follow(Some("a"), Some(Stream::Activity)).await;
     site.logs.arcanos("Hello");
     site.write("a", "one\n").await;
     site.logs.worker(&id("a")).activity(None, "busy");
@@ -177,7 +177,7 @@ async fn a_follower_of_all_hears_all_and_one_of_a_stream_that_stream() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_follower_loses_nothing_over_new_settings() {
     let mut site = Site::new();
-    let mut follower = site.logs.follow(Some(&id("a")), None);
+    let mut follower = site.follow(Some("a"), None).await;
     let reader = tokio::spawn(async move { take(&mut follower, 2000).await });
     let mut pipe = site.pipe("a", Stream::Stdout);
     for n in 0..20 {
@@ -199,7 +199,7 @@ async fn a_follower_loses_nothing_over_new_settings() {
 #[tokio::test]
 async fn a_slow_follower_learns_what_it_missed() {
     let site = Site::new();
-    let mut follower = site.logs.follow(Some(&id("a")), None);
+    let mut follower = site.follow(Some("a"), None).await;
     site.write("a", numbered(1, 300_000)).await;
     let Some(FollowItem::Lagged(missed)) = follower.next().await else {
         panic!("memory cannot hold all of it");
@@ -211,7 +211,7 @@ async fn a_slow_follower_learns_what_it_missed() {
 #[tokio::test]
 async fn a_follower_ends_with_its_worker() {
     let site = Site::new();
-    let mut follower = site.logs.follow(Some(&id("a")), None);
+    let mut follower = site.follow(Some("a"), None).await;
     site.write("a", "one\n").await;
     assert_eq!(take(&mut follower, 1).await, ["[a] one"]);
     site.logs.forget(&id("a"));

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{Log, LogFormat, LogKind},
     domain::{RunId, WorkerId},
-    files::logs::{LineWatch, LogLine, Logs, Source, Stream, TailQuery},
+    files::logs::{Follower, LineWatch, LogLine, Logs, Source, Stream, TailQuery},
     text::Redactor,
 };
 
@@ -67,6 +67,12 @@ impl Site {
     pub(super) async fn restart(&mut self) {
         self.logs.flush(DEADLINE).await;
         self.logs = Logs::open(&self.settings, redactor()).expect("a thread");
+    }
+
+    /// The lines of this worker, or of all, from now on.
+    pub(super) async fn follow(&self, worker: Option<&str>, stream: Option<Stream>) -> Follower {
+        let query = TailQuery { stream, ..TailQuery::last(0) };
+        self.logs.tail_and_follow(worker.map(id).as_ref(), &query).await.1
     }
 
     /// A pipe into the log of this worker.

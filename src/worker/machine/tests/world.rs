@@ -96,7 +96,7 @@ impl World {
     }
 
     pub(super) fn state(&self) -> State {
-        self.machine.state()
+        self.machine.state.state()
     }
 
     pub(super) fn alive(&self) -> usize {

@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeMap, path::Path, process::Command};
 
-use arcanos::{
-    config::{Inputs, load},
-    domain::os_text,
-};
+use super::Site;
+use crate::domain::os_text;
 
 /// Files that are compared.
 const FILES: usize = 60;
@@ -88,16 +86,7 @@ fn node_reads(file: &Path) -> Option<BTreeMap<String, String>> {
 }
 
 fn arcanos_reads(text: &str) -> BTreeMap<String, String> {
-    let is_it = |path: &Path| path == Path::new("/site/.env");
-    let loaded = load(&Inputs {
-        file: Path::new("/site/arcanos.toml"),
-        text: "",
-        environment: &BTreeMap::new(),
-        read: &|path| Ok(is_it(path).then(|| text.as_bytes().to_vec())),
-        profile: None,
-        overrides: &[],
-    });
-    let read = loaded.expect("a dotenv file does not fail").config.env.available.0;
+    let read = Site::new("").file(".env", text).good().config.env.available.0;
     read.into_iter().map(|(n, v)| (n, os_text::shown(&v).into_owned())).collect()
 }
 
