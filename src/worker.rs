@@ -12,6 +12,6 @@ mod restart_counter;
 mod schedule;
 
 pub use clock::Now;
-pub use diagnosis::{Facts, Questions, Report, VariableState, most_relevant};
+pub use diagnosis::{Facts, Questions, Report, VariableState, most_relevant, uncoloured};
 pub use machine::{Effect, Event, Level, Machine, Refusal, RunKey};
 pub use schedule::Schedule;

@@ -1,7 +1,7 @@
 //! The snapshot: one immutable view of all workers, for the server and the command line.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     path::PathBuf,
     sync::{
         Arc,
@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub environment: String,
     /// Where the session log is.
     pub session_log: PathBuf,
+    /// The names of the variables that arcanos has, from its environment and its dotenv files.
+    pub known_variables: Arc<BTreeSet<String>>,
 }
 
 impl Snapshot {
@@ -50,6 +52,7 @@ impl Snapshot {
             problems: self.problems.clone(),
             environment: self.environment.clone(),
             session_log: self.session_log.clone(),
+            known_variables: Arc::clone(&self.known_variables),
         }
     }
 

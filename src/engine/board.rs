@@ -10,7 +10,7 @@
 //! kept for readers that come back.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -68,6 +68,11 @@ impl Board {
     /// The snapshot now.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.lock().fresh()
+    }
+
+    /// The names of the variables that arcanos has now. Builds no snapshot.
+    pub(crate) fn known_variables(&self) -> Arc<BTreeSet<String>> {
+        Arc::clone(&self.lock().snapshot.known_variables)
     }
 
     /// One worker now.

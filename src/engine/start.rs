@@ -261,6 +261,7 @@ fn first_snapshot(config: &Config, file: &Path) -> Snapshot {
         problems: Vec::new(),
         environment: config.profile.clone(),
         session_log: config.log.session.clone(),
+        known_variables: Arc::new(config.env.available.0.keys().cloned().collect()),
     }
 }
 

@@ -22,6 +22,7 @@ use explanation::{Explanation, cut};
 use headline::Head;
 
 pub use facts::{Facts, Questions, VariableState};
+pub use line::uncoloured;
 
 /// What the end of a run says of its cause.
 #[derive(Debug)]

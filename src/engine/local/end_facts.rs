@@ -2,13 +2,13 @@
 
 use std::{
     collections::BTreeSet,
-    env, fs,
+    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    domain::{self, Stdin},
+    domain::{self, EnvMap, Stdin},
     worker::{Facts, Questions, VariableState},
 };
 
@@ -24,25 +24,28 @@ pub(super) fn look_up(
     address: Option<SocketAddr>,
 ) -> Facts {
     let module = questions.module.as_deref();
-    let variable = questions.variable.as_deref();
     Facts {
         module_folder: module
             .and_then(|name| module_folder(name, &launch.cwd, &launch.file))
             .map(|folder| folder.display().to_string()),
-        variable: variable.map_or(VariableState::Unset, |name| variable_state(name, launch)),
+        variable: VariableState::Unset,
         is_port_ours: questions.port.is_some() && questions.port == address.map(|a| a.port()),
         user: launch.user.clone(),
         is_stdin_empty: launch.stdin == Stdin::Null,
     }
 }
 
-fn variable_state(name: &str, launch: &domain::Launch) -> VariableState {
-    if launch.env.0.contains_key(name) {
-        return VariableState::PassedOn;
-    }
-    match env::var_os(name) {
-        Some(_) => VariableState::Withheld,
-        None => VariableState::Unset,
+/// How it stands with the variable; `known` are the names that arcanos has, from its environment
+/// and from its dotenv files.
+pub(super) fn variable_state(
+    questions: &Questions,
+    passed: &EnvMap,
+    known: &BTreeSet<String>,
+) -> VariableState {
+    match questions.variable.as_deref() {
+        Some(name) if passed.0.contains_key(name) => VariableState::PassedOn,
+        Some(name) if known.contains(name) => VariableState::Withheld,
+        _ => VariableState::Unset,
     }
 }
 
@@ -75,6 +78,21 @@ fn holds_module(folder: &Path, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_of_a_dotenv_file_is_one_that_arcanos_has() {
+        // `known` holds names of `.env` too, which the process itself does not have.
+        let known = BTreeSet::from(["FROM_DOTENV".to_owned(), "GIVEN".to_owned()]);
+        let passed = EnvMap([("GIVEN".to_owned(), "1".to_owned())].into());
+        for (name, expected) in [
+            ("FROM_DOTENV", VariableState::Withheld),
+            ("GIVEN", VariableState::PassedOn),
+            ("NOWHERE", VariableState::Unset),
+        ] {
+            let questions = Questions { variable: Some(name.to_owned()), ..Questions::default() };
+            assert_eq!(variable_state(&questions, &passed, &known), expected, "{name}");
+        }
+    }
 
     #[test]
     fn a_module_of_the_project_is_found_where_projects_keep_theirs() {

@@ -9,7 +9,7 @@ use crate::{
     domain::{Evidence, Exit, Stamp},
     files::logs::{LogLine, Stream, TailQuery},
     process::Process,
-    worker::{Report, most_relevant},
+    worker::{Facts, Report, most_relevant, uncoloured},
 };
 
 /// The last lines of stderr that are looked at for the cause of a failure.
@@ -49,7 +49,7 @@ pub(super) async fn collect(
     if is_success {
         return Evidence { diagnosis, peak_memory, killed_remains, ..Evidence::default() };
     }
-    let cut = |line: &String| line.chars().take(KEPT_WIDTH).collect();
+    let cut = |line: &String| uncoloured(line).chars().take(KEPT_WIDTH).collect();
     let last_lines = most_relevant(&lines, KEPT_LINES).iter().map(cut).collect();
     Evidence { diagnosis, last_lines, peak_memory, killed_remains }
 }
@@ -60,8 +60,13 @@ async fn diagnosis(task: &RunTask, exit: Exit, lines: &[String]) -> Option<Strin
     let questions = report.questions();
     let spec = Arc::clone(&task.spec);
     let address = *task.context.address.borrow();
+    let known = task.context.board.known_variables();
     // The folders of the project may lie on a disk that hangs.
-    let asked = spawn_blocking(move || end_facts::look_up(&questions, &spec.launch, address));
+    let asked = spawn_blocking(move || {
+        let facts = end_facts::look_up(&questions, &spec.launch, address);
+        let variable = end_facts::variable_state(&questions, &spec.launch.env, &known);
+        Facts { variable, ..facts }
+    });
     let facts = timeout(FACTS_LIMIT, asked).await;
     report.reason(&facts.ok().and_then(Result::ok).unwrap_or_default())
 }

@@ -65,6 +65,10 @@ impl Reconciler {
             snapshot.discovery.error = folder_error;
             snapshot.environment.clone_from(&config.profile);
             snapshot.session_log.clone_from(&config.log.session);
+            if !snapshot.known_variables.iter().eq(config.env.available.0.keys()) {
+                snapshot.known_variables =
+                    Arc::new(config.env.available.0.keys().cloned().collect());
+            }
         });
         let directory = &config.discovery.directory;
         self.shared.discovery.send_if_modified(|report| {

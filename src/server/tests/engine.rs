@@ -146,6 +146,7 @@ fn snapshot() -> Snapshot {
         problems: Vec::new(),
         environment: "development".to_owned(),
         session_log: "/srv/memory/session.log".into(),
+        known_variables: Arc::default(),
     }
 }
 

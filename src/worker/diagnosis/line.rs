@@ -1,7 +1,7 @@
 //! What one line on stderr is: a frame, a hint, a trailer, decoration, or something that was said.
 
 /// Beginnings of lines that explain no end: hints, trailers of wrappers, headings of stacks.
-const NOISE: [&str; 52] = [
+const NOISE: [&str; 54] = [
     "exit status ",
     "exit code ",
     "exited with ",
@@ -54,6 +54,8 @@ const NOISE: [&str; 52] = [
     "[signal sig",
     "core dumped",
     "thrown at:",
+    "begin failed--compilation aborted",
+    "compilation failed in require at ",
 ];
 
 /// What scripts say last that explains nothing.
@@ -76,23 +78,36 @@ const FAREWELLS: [&str; 16] = [
     "fatal",
 ];
 
-/// The line without colours, trailing space, and the frame that Python draws around the members of
-/// an exception group.
-pub(super) fn plain(line: &str) -> String {
+/// The line without its terminal sequences, as they come and as the logs show them: a run's lines
+/// are read back from the logs, where the escape character is written out.
+#[must_use]
+pub fn uncoloured(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
-    let mut characters = line.chars();
-    while let Some(character) = characters.next() {
-        if character != '\u{1b}' {
-            text.push(character);
-            continue;
-        }
-        // A sequence ends with a letter: `ESC [ 3 1 m`.
-        for inner in characters.by_ref() {
-            if inner.is_ascii_alphabetic() {
-                break;
+    let mut rest = line;
+    while let Some((at, mark)) = ESCAPES.iter().filter_map(|e| Some((rest.find(e)?, *e))).min() {
+        text.push_str(&rest[..at]);
+        let after = &rest[at + mark.len()..];
+        // `ESC [ 3 1 m` ends with a letter. What has no bracket may be a path of Windows.
+        let is_sequence = after.starts_with('[') || mark == "\u{1b}";
+        let end = after.find(|c: char| c.is_ascii_alphabetic()).map(|end| end + 1);
+        match is_sequence {
+            true => rest = &after[end.unwrap_or(after.len())..],
+            false => {
+                text.push_str(mark);
+                rest = after;
             }
         }
     }
+    text + rest
+}
+
+/// The escape character, and how the logs show it.
+const ESCAPES: [&str; 2] = ["\u{1b}", r"\x1b"];
+
+/// The line without colours, trailing space, and the frame that Python draws around the members of
+/// an exception group.
+pub(super) fn plain(line: &str) -> String {
+    let text = uncoloured(line);
     let text = text.trim_end();
     let inner = text.trim_start();
     let is_framed = text.len() > inner.len() && (inner.starts_with("| ") || inner == "|");

@@ -38,6 +38,21 @@ fn check(cases: &[Case]) {
 }
 
 #[test]
+fn colours_that_the_log_shows_escaped_are_not_part_of_a_reason() {
+    // The second of each pair is the line as the log gives it back, with ESC written out.
+    for (text, expected) in [
+        ("\u{1b}[31mError:\u{1b}[0m no token", "Error: no token"),
+        (r"\x1b[31mError:\x1b[0m no token", "Error: no token"),
+        ("\u{1b}[1;38;5;9mTypeError\u{1b}[0m: bad\n    at x (a.js:1:1)", "TypeError: bad"),
+        ("\\x1b[1;38;5;9mTypeError\\x1b[0m: bad\n    at x (a.js:1:1)", "TypeError: bad"),
+        (r"cannot open C:\x1b\file", r"cannot open C:\x1b\file"),
+        (r"cut off here \x1b[3", "cut off here"),
+    ] {
+        assert_eq!(said(ONE, text, &unasked()), expected, "{text:?}");
+    }
+}
+
+#[test]
 fn only_the_error_that_ended_the_run_counts() {
     check(&[
         (

@@ -5,6 +5,18 @@ use super::{Case, Exit, ONE, check};
 const CASES: &[Case] = &[
     (
         Exit::Code(2),
+        "Can't locate Foo/Bar.pm in @INC (you may need to install the Foo::Bar module) at x.pl line \
+         1.\nBEGIN failed--compilation aborted at x.pl line 1.",
+        "Can't locate Foo/Bar.pm in @INC (you may need to install the Foo::Bar module) at x.pl line 1.",
+    ),
+    (
+        Exit::Code(255),
+        "syntax error at Lib.pm line 3, near \"}\"\nCompilation failed in require at x.pl line \
+         1.\nBEGIN failed--compilation aborted at x.pl line 1.",
+        "syntax error at Lib.pm line 3, near \"}\"",
+    ),
+    (
+        Exit::Code(2),
         "panic: runtime error: index out of range [3] with length 3\n\ngoroutine 1 \
          [running]:\nmain.main()\n\t/w/main.go:5 +0x1d\nexit status 2",
         "panic: runtime error: index out of range [3] with length 3",
