@@ -5,6 +5,7 @@ mod effective;
 mod preview;
 mod publish;
 pub(super) mod reconciler;
+mod standing;
 pub(super) mod upstream;
 
 #[cfg(test)]

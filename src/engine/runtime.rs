@@ -91,7 +91,7 @@ pub(crate) struct Packages {
 impl Packages {
     /// What is installed once these are.
     pub(crate) fn installed(&self) -> Installed {
-        Installed { lock_file: self.lock_file.clone(), digest: self.digest }
+        Installed { lock_file: self.lock_file.clone(), digest: self.digest, is_late: false }
     }
 }
 

@@ -34,6 +34,20 @@ pub struct Installed {
     pub lock_file: PathBuf,
     /// A digest of it.
     pub digest: Fingerprint,
+    /// Whether they came after workers had been launched without them, so that those are replaced.
+    pub is_late: bool,
+}
+
+impl Installed {
+    /// Whether both were installed by the same lock file, with the same content.
+    pub(crate) fn is_by_same_lock(&self, other: &Self) -> bool {
+        (&self.lock_file, self.digest) == (&other.lock_file, other.digest)
+    }
+
+    /// What runs on these packages and not on others.
+    const fn mark(&self) -> u128 {
+        if self.is_late { !self.digest.0 } else { self.digest.0 }
+    }
 }
 
 /// What should run.
@@ -147,7 +161,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
     let settings = config.worker(candidate.id.as_str());
     let rule = candidate.rule_index.map(|at| &config.discovery.rules[at]);
     let upstream = surroundings.upstream.as_deref();
-    let packages = surroundings.packages.as_ref().map_or(0, |packages| packages.digest.0);
+    let packages = surroundings.packages.as_ref().map_or(0, Installed::mark);
     let environment = environment(config, &settings, &candidate.id, upstream);
     let mut warnings = candidate.warnings.clone();
     warnings.extend(unpassed(config, &environment.vars, &candidate.env_reads));

@@ -340,6 +340,7 @@ fn while_packages_are_installed_what_runs_is_held_and_then_replaced_for_the_lock
         packages: Some(Installed {
             lock_file: PathBuf::from("/site/yarn.lock"),
             digest: Fingerprint(digest),
+            is_late: false,
         }),
         ..around(None)
     };

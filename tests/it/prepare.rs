@@ -41,6 +41,29 @@ fn a_failure_is_a_problem_and_the_workers_start_all_the_same() {
 }
 
 #[test]
+fn what_came_up_without_its_packages_starts_again_once_they_are_there() {
+    let site = setup("test -e up && echo x >> prepared.ok")
+        .set("restart.policy", "'never'")
+        .worker("a.sh", "test -e prepared.ok || exit 3; exec sleep 86400")
+        .worker("b.sh", "exec sleep 86400")
+        .start();
+    site.wait_state("a", "failed");
+    let before = site.wait_state("b", "running");
+    site.write("workers/up", "");
+    let output = site.run(&["reload"]);
+    assert!(output.status.success(), "{output:?}");
+    site.wait_state("a", "running");
+    site.wait_until("b to run on the packages", |site| {
+        let b = site.worker("b");
+        (b.state() == "running" && b.pid() != before.pid()).then_some(())
+    });
+    assert_eq!(times(&site), 1);
+    let plan = site.run(&["check"]);
+    let plan = String::from_utf8_lossy(&plan.stdout).into_owned();
+    assert!(plan.contains("nothing to do"), "{plan}");
+}
+
+#[test]
 fn a_program_that_is_missing_is_named() {
     let site = Setup::new()
         .set("discovery.prepare", "['no-such-installer', 'ci']")

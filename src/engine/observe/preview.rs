@@ -92,12 +92,14 @@ impl PlanPreview {
             self.discovered = discovered;
             self.judged_by = Arc::clone(&self.config);
         }
+        let now = self.desired.packages();
         let surroundings = Surroundings {
             base: observer.base().to_owned(),
             upstream: self.upstreams.given(&self.config.model.upstream),
             packages: packages
                 .map(|it| it.installed())
-                .or_else(|| self.desired.packages().cloned()),
+                .filter(|new| !now.is_some_and(|now| now.is_by_same_lock(new)))
+                .or_else(|| now.cloned()),
         };
         let config = in_force(&self.config, &self.judged_by);
         let next = desired(&config, &self.discovered.candidates, &surroundings, &self.desired);

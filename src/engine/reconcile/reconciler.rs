@@ -21,6 +21,7 @@ use tokio::{
 
 use super::{
     effective::{EffectiveConfig, log_warnings},
+    standing::Standing,
     upstream::UpstreamMonitor,
 };
 use crate::{
@@ -96,6 +97,8 @@ pub(in crate::engine) struct Reconciler {
     /// Each pass that changed something or failed, newest first.
     pub(in crate::engine) reloads: VecDeque<Arc<ReloadReport>>,
     pub(in crate::engine) look_again: Option<Duration>,
+    /// Whether the packages of `surroundings` are there.
+    standing: Standing,
     /// The `package.json` without a lock file that was logged.
     pub(in crate::engine) unlocked: Option<PathBuf>,
 }
@@ -149,6 +152,7 @@ impl Reconciler {
             events: watcher.subscribe(),
             watcher,
             surroundings: Surroundings { base, upstream, packages: None },
+            standing: Standing::default(),
             unlocked: None,
             model,
             discovered: Discovered::default(),
@@ -308,15 +312,18 @@ impl Reconciler {
         self.shared.board.set_problem("discovery.watch", self.watcher.problem());
     }
 
-    /// Has packages installed. Once they are, runs on others are replaced; if that fails, they are
-    /// kept.
+    /// Has packages installed. Once they are, runs on others or without them are replaced, and what
+    /// has failed starts again; if that fails, they are kept.
     fn prepare(&mut self, packages: Option<Packages>) -> Preparation {
-        let installed = packages.as_ref().map(Packages::installed);
+        let wanted = packages.as_ref().map(Packages::installed);
         let preparation = self.shared.runtime.prepare(packages);
-        // At the start nothing runs yet that could be kept.
-        let is_settled = preparation == Preparation::Done || self.generation == Generation(0);
-        if let Some(installed) = installed.filter(|_| is_settled) {
-            self.surroundings.packages = Some(installed);
+        let Some(wanted) = wanted else {
+            self.standing = Standing::There;
+            return preparation;
+        };
+        let now = self.surroundings.packages.as_ref();
+        if let Some(new) = self.standing.follow(preparation, now, wanted) {
+            self.surroundings.packages = Some(new);
         }
         preparation
     }
