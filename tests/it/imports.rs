@@ -1,5 +1,7 @@
 //! The import graph decides who restarts, and what is a worker at all.
 
+use std::os::unix::fs::symlink;
+
 use crate::site::Setup;
 
 #[test]
@@ -51,6 +53,38 @@ fn a_helper_beside_the_folder_of_workers_restarts_exactly_its_importers() {
     std::fs::rename(site.path("elsewhere"), site.path("lib")).unwrap();
     site.wait_replaced(&a);
     site.wait_running(&["c"]);
+    site.assert_same_run(&before, "b");
+}
+
+#[test]
+fn a_package_that_leads_elsewhere_restarts_those_that_import_it() {
+    let stays = "setInterval(() => {}, 1e6);";
+    let package = "{\"name\": \"@acme/shared\", \"main\": \"m.js\"}";
+    let mut setup = Setup::new()
+        .openai()
+        // What finds the change is the event, and not the look that comes by the clock.
+        .set("discovery.scan_interval", "'1h'")
+        .file("node_modules/@acme/shared/package.json", package)
+        .file("node_modules/@acme/shared/m.js", "exports.v = 0")
+        .worker("a.js", &format!("require('openai'); require('@acme/shared'); {stays}"))
+        .worker("b.js", &format!("require('openai'); {stays}"));
+    for name in ["one", "two"] {
+        setup = setup
+            .file(&format!("packages/{name}/package.json"), package)
+            .file(&format!("packages/{name}/m.js"), &format!("exports.v = '{name}'"));
+    }
+    let site = setup.start();
+    let before = site.wait_running(&["a", "b"]);
+    let link = site.path("node_modules/@acme/shared");
+    std::fs::rename(&link, site.path("node_modules/.old")).unwrap();
+    symlink("../../packages/one", &link).unwrap();
+    let a = site.wait_replaced(&before.worker("a"));
+    let draft = site.path("node_modules/@acme/.new");
+    symlink("../../packages/two", &draft).unwrap();
+    std::fs::rename(draft, link).unwrap();
+    let a = site.wait_replaced(&a);
+    site.write("packages/two/m.js", "exports.v = 2");
+    site.wait_replaced(&a);
     site.assert_same_run(&before, "b");
 }
 

@@ -68,6 +68,8 @@ impl WatchList {
             let is_on_the_way = |path: &&Path| path.starts_with(directory) && *path != directory;
             folder.ancestors().take_while(is_on_the_way).for_each(|path| self.name(path));
         }
+        // A package may become a link, or lead elsewhere by another one of the same name.
+        scan.listing.packages.keys().for_each(|package| self.file(&directory.join(package)));
         // Only what is imported by an unusual name is not covered by the rules.
         let is_unusual = |file: &Path| file.file_name().is_some_and(|n| !rules.is_of_interest(n));
         for (file, entry) in &scan.listing.files {
