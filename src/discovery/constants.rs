@@ -1,8 +1,8 @@
 //! Names of modules and files that stand in a string elsewhere than in a plain import: constant
 //! templates, `module.require`, what `createRequire` made, paths, and programs that are started.
 //!
-//! Reads the code view backwards from each string. It knows names, not values: a variable that
-//! holds a path is not followed.
+//! Reads the code view backwards from each string. It knows names, not values: of the variables that
+//! hold a path only those are followed that hold the folder of the file.
 
 use std::{collections::BTreeSet, ops::Range, sync::LazyLock};
 
@@ -36,9 +36,18 @@ static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
     .expect("a constant")
 });
 
+/// A variable that holds the folder of the file, as modules have no `__dirname` in older Node.
+static PLACE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"\b(?:const|let|var)\s+([A-Za-z_$][\w$]*)\s*=\s*(?:__dirname|import\.meta\.dirname|(?:[A-Za-z_$][\w$]*\s*\.\s*)?dirname\(\s*(?:__filename|(?:[A-Za-z_$][\w$]*\s*\.\s*)?fileURLToPath\(\s*import\.meta\.url\s*\))\s*\))[ \t]*(?:[;,\r\n]|$)",
+    )
+    .expect("a constant")
+});
+
 /// The names that are found beyond plain imports, in order.
 pub(super) fn constants(text: &str, view: &CodeView) -> Vec<Constant> {
-    let reader = Reader { text, view: &view.text, loaders: loaders(&view.text) };
+    let (loaders, places) = (loaders(&view.text), places(&view.text));
+    let reader = Reader { text, view: &view.text, loaders, places };
     let mut found = Vec::new();
     let strings = &view.strings;
     for (at, string) in strings.iter().enumerate() {
@@ -69,10 +78,19 @@ fn loaders(view: &str) -> BTreeSet<&str> {
     loaders
 }
 
+/// The variables that hold the folder of the file.
+fn places(view: &str) -> BTreeSet<&str> {
+    if memmem::find(view.as_bytes(), b"dirname").is_none() {
+        return BTreeSet::new();
+    }
+    PLACE.captures_iter(view).filter_map(|found| Some(found.get(1)?.as_str())).collect()
+}
+
 struct Reader<'a> {
     text: &'a str,
     view: &'a str,
     loaders: BTreeSet<&'a str>,
+    places: BTreeSet<&'a str>,
 }
 
 impl Reader<'_> {
@@ -88,17 +106,20 @@ impl Reader<'_> {
         if self.view.as_bytes().get(opening) == Some(&b'}') {
             // The end of `${__dirname}/x.js`.
             let mut before = Backward { view: self.view, at: opening };
-            let is_place =
-                before.place() && before.mark('{') && before.mark('$') && before.mark('`');
+            let is_place = before.place(&self.places)
+                && before.mark('{')
+                && before.mark('$')
+                && before.mark('`');
             return single(Way::Located, true).filter(|_| is_place).map(Constant::beside);
         }
         if before.mark('+') {
-            let is_place = before.place();
+            let is_place = before.place(&self.places);
             return single(Way::Located, true).filter(|_| is_place).map(Constant::beside);
         }
         if before.mark(',') {
-            let is_joined =
-                before.place() && before.mark('(') && matches!(before.word(), "join" | "resolve");
+            let is_joined = before.place(&self.places)
+                && before.mark('(')
+                && matches!(before.word(), "join" | "resolve");
             return is_joined.then(|| self.joined(rest)).flatten();
         }
         if !before.mark('(') {
@@ -211,14 +232,14 @@ impl<'a> Backward<'a> {
         &rest[start..]
     }
 
-    /// Goes over what means the folder of the file: `__dirname`, `import.meta.dirname`.
-    fn place(&mut self) -> bool {
+    /// Goes over what means the folder of the file: `__dirname`, `import.meta.dirname`, a variable.
+    fn place(&mut self, places: &BTreeSet<&str>) -> bool {
         match self.word() {
             "__dirname" => true,
             "dirname" => {
                 self.mark('.') && self.word() == "meta" && self.mark('.') && self.word() == "import"
             }
-            _ => false,
+            name => places.contains(name) && !self.before().ends_with('.'),
         }
     }
 }
@@ -291,6 +312,15 @@ mod tests {
             ("path.resolve(import.meta.dirname, '..', `x.js`)", "file Located ./../x.js"),
             ("fork(__dirname + '/x.js')", "file Located ./x.js"),
             ("fork(`${__dirname}/x.js`)", "file Located ./x.js"),
+            (
+                "const here = dirname(fileURLToPath(import.meta.url));\nfork(join(here, 'x.js'))",
+                "file Located ./x.js",
+            ),
+            (
+                "const at = path.dirname(url.fileURLToPath(import.meta.url))\nfork(at + '/x.js')",
+                "file Located ./x.js",
+            ),
+            ("const here = path.dirname(__filename); fork(`${here}/x.js`)", "file Located ./x.js"),
         ] {
             assert_eq!(found(text), expected, "{text}");
         }
@@ -313,6 +343,8 @@ mod tests {
             "path.join('a', 'x.js')",
             "`${dir}/x.js`",
             "dir + '/x.js'",
+            "const dir = __dirname + sub; fork(join(dir, 'x.js'))",
+            "const dir = __dirname; fork(join(site.dir, 'x.js'))",
             "a = 'm', b = \"m\"",
             "load('m')",
         ] {

@@ -33,6 +33,10 @@ impl Manifest {
             name if name.starts_with("tsconfig") && name.ends_with(".json") => {
                 serde_json::from_str(&without_comments(text))
             }
+            // `extends` may name a file of any name.
+            name if name.ends_with(".json") && text.contains("\"compilerOptions\"") => {
+                serde_json::from_str(&without_comments(text))
+            }
             _ => return None,
         };
         Some(Self { json: json.unwrap_or_default() })

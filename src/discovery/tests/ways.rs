@@ -62,6 +62,7 @@ fn a_tsconfig_says_where_names_lead() {
         let text = format!("import '{name}'");
         let files =
             [("a.ts", &*text), (file, SDK), ("../tsconfig.json", config), ("../base.json", base)];
+        assert_eq!(meant(&files), [file], "{name} by {config}");
         let named = [files[0], files[1], files[2], ("../tsconfig.base.json", base)];
         let config = config.replace("./base", "./tsconfig.base");
         let named = [named[0], named[1], ("../tsconfig.json", &*config), named[3]];
