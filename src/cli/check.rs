@@ -20,7 +20,7 @@ use crate::{
         wire::Plan,
     },
     config::{InstanceLocator, Loaded},
-    domain::{RestartWhen, WorkerSpec},
+    domain::{RestartWhen, WorkerSpec, os_text},
     engine::local_zone_problem,
     files::state::Draft,
     plan::{Desired, unmatched_settings},
@@ -197,7 +197,7 @@ fn print_verdict(
     warnings: &[String],
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let file = site.file.to_string_lossy();
+    let file = os_text::shown_path(&site.file);
     let good = out.colours().paint(Tone::Good, "is good").into_owned();
     out.line(&format!(
         "{} {good} (profile {})",

@@ -19,6 +19,7 @@ use crate::{
         terminal::Output,
     },
     config,
+    domain::os_text,
 };
 
 const HELLO: &str = include_str!("init/hello.js");
@@ -74,7 +75,7 @@ pub(crate) fn run(globals: &Globals, out: &mut Output) -> Result<(), Failure> {
 /// Writes a file, unless there is one.
 fn put(path: &Path, text: &str) -> Result<Fate, Failure> {
     let failed = |error: io::Error| {
-        let message = format!("cannot write `{}`: {error}", path.display());
+        let message = format!("cannot write `{}`: {error}", os_text::shown_path(path));
         Failure::new(exit::FAILED, message).with_remedy("run it in a folder that you may write to")
     };
     if let Some(folder) = path.parent() {
@@ -90,7 +91,7 @@ fn put(path: &Path, text: &str) -> Result<Fate, Failure> {
 fn report(fates: &[(PathBuf, Fate)], kept_folder: Option<&PathBuf>) -> Vec<String> {
     let mut lines = Vec::new();
     for (path, fate) in fates {
-        let shown = path.display();
+        let shown = os_text::shown_path(path);
         match fate {
             Fate::Written => lines.push(format!("wrote {shown}")),
             Fate::WasThere if kept_folder.is_some_and(|folder| path.starts_with(folder)) => {}
@@ -98,7 +99,7 @@ fn report(fates: &[(PathBuf, Fate)], kept_folder: Option<&PathBuf>) -> Vec<Strin
         }
     }
     if let Some(folder) = kept_folder {
-        lines.push(format!("kept  {} as it was", folder.display()));
+        lines.push(format!("kept  {} as it was", os_text::shown_path(folder)));
     }
     if fates.iter().all(|(_, fate)| *fate == Fate::WasThere) {
         lines.push("Nothing was written: all of it was there already.".to_owned());

@@ -52,8 +52,11 @@ pub(crate) fn config_file(globals: &Globals) -> PathBuf {
 
 /// There is no such config file.
 pub(crate) fn missing(file: &Path) -> Failure {
-    Failure::new(exit::BAD_USAGE, format!("there is no config file `{}`", file.display()))
-        .with_remedy("`arcanos init` writes one; --config FILE names another")
+    Failure::new(
+        exit::BAD_USAGE,
+        format!("there is no config file `{}`", os_text::shown_path(file)),
+    )
+    .with_remedy("`arcanos init` writes one; --config FILE names another")
 }
 
 /// The config that is meant, read and checked.
@@ -79,7 +82,10 @@ impl Site {
     pub(crate) fn read(globals: &Globals) -> Result<Self, Failure> {
         let file = config_file(globals);
         let bad = |fault: String| {
-            Failure::new(exit::BAD_USAGE, format!("the config file `{}` {fault}", file.display()))
+            Failure::new(
+                exit::BAD_USAGE,
+                format!("the config file `{}` {fault}", os_text::shown_path(&file)),
+            )
         };
         let content = settled(&file).map_err(&bad)?.ok_or_else(|| missing(&file))?;
         let text = String::from_utf8(content).map_err(|error| {
@@ -132,7 +138,7 @@ impl Site {
     pub(crate) fn rejected(&self, errors: &ConfigErrors) -> Failure {
         let n = errors.0.len();
         let plural = if n == 1 { "" } else { "s" };
-        let message = format!("`{}` has {n} error{plural}", self.file.display());
+        let message = format!("`{}` has {n} error{plural}", os_text::shown_path(&self.file));
         Failure::new(exit::BAD_USAGE, message).with_details(errors.pretty(&self.text))
     }
 }
@@ -180,7 +186,8 @@ pub(crate) fn folder(
     loop {
         let scan = match scanner.scan(&rules, directory, Instant::now(), &ChangedPaths::Anything) {
             Err(ScanError::Missing(_)) => {
-                let note = format!("`{}` is missing; it is made at start", directory.display());
+                let note =
+                    format!("`{}` is missing; it is made at start", os_text::shown_path(directory));
                 return Ok(Folder { note: Some(note), ..Folder::default() });
             }
             other => other.map_err(|error| failed(&error))?,

@@ -10,6 +10,7 @@ use crate::{
         load::{Site, chain},
     },
     config::Loaded,
+    domain::os_text,
     files::state::{Instance, Lock, LockError, StateDir},
 };
 
@@ -50,7 +51,7 @@ pub(crate) fn prepare(globals: &Globals) -> Result<Preflight, Failure> {
 }
 
 fn held(state: &StateDir, pid: u32) -> Failure {
-    let path = state.path().display();
+    let path = os_text::shown_path(state.path());
     let message = format!("another arcanos runs on `{path}` already, with the pid {pid}");
     Failure::new(exit::ALREADY_RUNNING, message)
         .with_remedy("`arcanos status` shows it; a second one needs another `state.directory`")

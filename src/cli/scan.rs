@@ -14,6 +14,7 @@ use crate::{
     },
     config::InstanceLocator,
     discovery::{Verdict, VerdictKind},
+    domain::os_text,
     text::escape,
 };
 
@@ -29,12 +30,12 @@ pub(crate) async fn run(globals: &Globals, out: &mut Output) -> Result<(), Failu
     };
     let folder = load::folder(globals, &config, &running)?;
     if globals.json {
-        let directory = &config.discovery.directory;
+        let directory = os_text::shown_path(&config.discovery.directory);
         let report = json!({ "directory": directory, "files": folder.discovered.verdicts });
         out.line(&pretty(&report))?;
         return Ok(out.flush()?);
     }
-    let directory = config.discovery.directory.to_string_lossy();
+    let directory = os_text::shown_path(&config.discovery.directory);
     for line in lines(&escape(directory.as_bytes()), &folder, out.table_width(), out.colours()) {
         out.line(&line)?;
     }
@@ -128,7 +129,7 @@ pub(crate) const fn tone(kind: VerdictKind) -> Tone {
 fn row(verdict: &Verdict, width: Option<u16>) -> Row {
     let share = |part: u16| width.map(|width| width / part);
     let none = || "-".to_owned();
-    let file = verdict.file.to_string_lossy();
+    let file = os_text::shown_path(&verdict.file);
     let rule = verdict.rule.as_ref();
     Row {
         cells: vec![

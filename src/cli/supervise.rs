@@ -26,6 +26,7 @@ use crate::{
         telemetry::Telemetry,
     },
     config::Config,
+    domain::os_text,
     engine::{self, Engine, Options},
     files::{
         logs::Logs,
@@ -143,7 +144,7 @@ pub(super) async fn supervise(preflight: Preflight) -> Result<Supervision, Failu
 /// Keeps the state directory in place, and shows where that fails.
 fn keep(engine: &Engine, state: &Arc<StateDir>, lock: Lock) -> io::Result<Keeper> {
     let handle = engine.handle();
-    let path = state.path().display().to_string();
+    let path = os_text::shown_path(state.path());
     let report = Box::new(move |outcome: Result<(), String>| {
         match &outcome {
             Ok(()) => tracing::warn!("State directory `{path}` was gone or changed; made anew."),
@@ -304,7 +305,7 @@ fn started(config: &Config, file: &Path) -> String {
         env!("CARGO_PKG_VERSION"),
         std::process::id(),
         config.profile,
-        file.display()
+        os_text::shown_path(file)
     )
 }
 

@@ -74,6 +74,7 @@ impl Systemd {
                 Self { socket: Some(Arc::new(socket)), watchdog, ..Self::default() }
             }
             Err(error) => {
+                let address = &*os_text::shown(&address);
                 tracing::warn!(address, %error, "NOTIFY_SOCKET cannot be used.");
                 Self::default()
             }

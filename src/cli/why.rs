@@ -21,6 +21,7 @@ use crate::{
     },
     config::{Config, InstanceLocator},
     discovery::{Verdict, VerdictKind},
+    domain::os_text,
     files::{Settled, read_settled},
     plan::Desired,
     text::escape,
@@ -44,7 +45,7 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
         None => Vec::new(),
     };
     let folder = load::folder(globals, &config, &running)?;
-    let name = args.target.to_string_lossy().into_owned();
+    let name = os_text::shown_path(Path::new(&args.target));
     let story = match target::find(&config.discovery.directory, &args.target, &folder.discovered) {
         Target::File(verdict) => {
             story(&config, verdict.clone(), &load::specs(&site, &config, &folder))
@@ -77,7 +78,7 @@ fn story(config: &Config, verdict: Verdict, specs: &Desired) -> Story {
     let spec = specs.workers.values().find(|spec| spec.file == verdict.file);
     let folder = directory.file_name().map_or_else(|| Path::new(""), Path::new);
     Story {
-        path: folder.join(&verdict.file).to_string_lossy().into_owned(),
+        path: os_text::shown_path(&folder.join(&verdict.file)),
         source: verdict.line.and_then(|line| source(&directory.join(&verdict.file), line)),
         packages: rule.map_or_else(Vec::new, |rule| rule.imports.clone()),
         warnings: spec.map_or_else(Vec::new, |spec| spec.warnings.clone()),

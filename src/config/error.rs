@@ -54,6 +54,7 @@ impl ConfigErrors {
 
 impl ConfigError {
     pub(super) fn new(place: Place, key: String, message: String) -> Self {
+        let message = os_text::shown(&message).into_owned();
         Self { place, key, message, hidden: Vec::new() }
     }
 

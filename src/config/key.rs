@@ -2,9 +2,14 @@
 //!
 //! Finds, puts and takes values along a path. Knows nothing of what the keys mean.
 
-use std::fmt::{self, Write as _};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
 use figment::value::{Dict, Value};
+
+use crate::domain::os_text;
 
 /// One step of a [`KeyPath`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -165,7 +170,10 @@ impl fmt::Display for KeyPath {
                     if !key.is_empty() && key.chars().all(is_bare) {
                         f.write_str(key)?;
                     } else {
-                        write!(f, "{key:?}")?;
+                        match os_text::shown(key) {
+                            Cow::Borrowed(key) => write!(f, "{key:?}")?,
+                            Cow::Owned(shown) => write!(f, "\"{shown}\"")?,
+                        }
                     }
                 }
             }

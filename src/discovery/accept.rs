@@ -2,6 +2,8 @@
 
 use std::{fmt::Write as _, path::Path};
 
+use crate::domain::os_text;
+
 use super::{
     analysis::{Analysis, Marker, RuleOutcome},
     code::ImportKind,
@@ -124,7 +126,7 @@ impl RuleCheck<'_> {
             let target = self.listing.resolve(self.file, local)?;
             (Some(target) == step).then_some(local.line)
         });
-        let source = source.display();
+        let source = os_text::shown_path(source);
         Some((line, format!("imports `{package}` through `{source}`")))
     }
 
@@ -139,7 +141,10 @@ impl RuleCheck<'_> {
         let mut reason = format!("imports none of {}", packages.join(", "));
         let broken = self.closure.files.iter().find_map(|path| {
             let fault = self.listing.files.get(path)?.fault()?;
-            Some(format!("; of what it imports, `{}` is not followed: {fault}", path.display()))
+            Some(format!(
+                "; of what it imports, `{}` is not followed: {fault}",
+                os_text::shown_path(path)
+            ))
         });
         reason.push_str(&broken.unwrap_or_default());
         if self.closure.is_cut {

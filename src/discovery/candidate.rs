@@ -15,7 +15,7 @@ use super::{
     resolve::{Installed, is_path, package_of},
     verdict::Candidate,
 };
-use crate::domain::{Fingerprint, WorkerId};
+use crate::domain::{Fingerprint, WorkerId, os_text};
 
 impl Candidate {
     /// The same, made of these files too: their paths from the folder of workers, each with the
@@ -81,7 +81,7 @@ impl Classifier<'_> {
             _ => None,
         };
         let imported = |used: &PathBuf| {
-            open(used).map(|reason| format!("imports `{}`: {reason}", used.display()))
+            open(used).map(|reason| format!("imports `{}`: {reason}", os_text::shown_path(used)))
         };
         open(file).or_else(|| matched.closure.files.iter().find_map(imported))
     }
@@ -95,7 +95,9 @@ impl Classifier<'_> {
             };
             let said = entry.fault().into_iter();
             let said = said.chain(entry.warnings.iter().map(String::as_str));
-            warnings.extend(said.map(|text| format!("imports `{}`: {text}", used.display())));
+            warnings.extend(
+                said.map(|text| format!("imports `{}`: {text}", os_text::shown_path(used))),
+            );
         }
         warnings.extend(self.missing_imports(file, matched));
         warnings.extend(self.open_packages(file, matched));
@@ -151,7 +153,7 @@ impl Classifier<'_> {
                         "imports `{}`, which is missing (line {} of `{}`)",
                         local.specifier,
                         local.line,
-                        from.display()
+                        os_text::shown_path(from)
                     ));
                 }
             }

@@ -17,7 +17,7 @@ use super::{
     rules::{Declared, Rules},
     verdict::{Candidate, Discovered, Verdict, VerdictKind},
 };
-use crate::domain::WorkerId;
+use crate::domain::{WorkerId, os_text};
 
 /// Gives each file its verdict, and takes the workers out.
 ///
@@ -213,7 +213,7 @@ impl<'a> Classifier<'a> {
         if let Some(importer) = &matched.helper_of {
             verdict.verdict = VerdictKind::Helper;
             verdict.id = None;
-            verdict.reason = Some(format!("imported by `{}`", importer.display()));
+            verdict.reason = Some(format!("imported by `{}`", os_text::shown_path(importer)));
             return (verdict, None);
         }
         let id = match &matched.id {
@@ -229,7 +229,7 @@ impl<'a> Classifier<'a> {
             return (verdict, None);
         }
         if let Some(holder) = self.taken.get(id).filter(|holder| **holder != file) {
-            let holder = holder.display();
+            let holder = os_text::shown_path(holder);
             verdict.reason = Some(format!("the id `{id}` belongs to `{holder}` already"));
             return (verdict, None);
         }
@@ -249,7 +249,7 @@ impl<'a> Classifier<'a> {
             return Some((VerdictKind::Rejected, reason.to_owned()));
         }
         matched.closure.files.iter().find_map(|used| {
-            let name = used.display();
+            let name = os_text::shown_path(used);
             match &self.listing.files.get(used)?.content {
                 Content::Held => Some((
                     VerdictKind::Ignored,
@@ -278,7 +278,7 @@ impl<'a> Classifier<'a> {
                 (VerdictKind::Rejected, reason.as_str().to_owned())
             }
             (_, Some(importer)) => {
-                (VerdictKind::Helper, format!("imported by `{}`", importer.display()))
+                (VerdictKind::Helper, format!("imported by `{}`", os_text::shown_path(importer)))
             }
             (Content::Held, None) => (
                 VerdictKind::Ignored,
@@ -344,7 +344,7 @@ fn id_of(file: &Path) -> Result<WorkerId, String> {
 fn is_hidden(file: &Path) -> bool {
     file.components().any(|part| match part {
         Component::Normal(name) => {
-            name == "node_modules" || name.to_str().is_none_or(|name| name.starts_with('.'))
+            name == "node_modules" || name.as_encoded_bytes().starts_with(b".")
         }
         _ => false,
     })

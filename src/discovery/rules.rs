@@ -15,7 +15,7 @@ use regex::{Regex, RegexBuilder};
 use super::{graph::is_beside, python::is_python};
 use crate::{
     config::{self, Config, View, WorldWritable},
-    domain::{WorkerId, is_main_module},
+    domain::{WorkerId, is_main_module, os_text},
 };
 
 /// Endings of names that editors and copying tools give to what is not finished.
@@ -315,7 +315,7 @@ fn unfit_name(part: Component<'_>) -> Option<String> {
     let Component::Normal(name) = part else {
         return None;
     };
-    let name = name.to_str()?;
+    let name = os_text::kept_os(name);
     if let Some(first) = name.chars().next().filter(|c| matches!(c, '.' | '_')) {
         return Some(format!("passed over: the name begins with `{first}`"));
     }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use serde::Serialize;
 
-use crate::domain::{Fingerprint, WorkerId};
+use crate::domain::{Fingerprint, WorkerId, os_text};
 
 /// What the files of a folder are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub struct Discovered {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     /// Its path in the folder.
+    #[serde(serialize_with = "os_text::serialize_shown")]
     pub file: PathBuf,
     /// What it is.
     pub verdict: VerdictKind,

@@ -1,8 +1,16 @@
 //! Identifiers: of a worker, of a run, and of a generation of config and workers.
 
-use std::{borrow::Borrow, ffi::OsStr, fmt, path::Path, sync::Arc};
+use std::{
+    borrow::{Borrow, Cow},
+    ffi::OsStr,
+    fmt,
+    path::Path,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
+
+use super::os_text;
 
 /// The longest id, in bytes (all of its characters are ASCII).
 const MAX_LENGTH: usize = 64;
@@ -90,8 +98,7 @@ impl WorkerId {
     /// # Errors
     /// As [`WorkerId::parse`].
     pub fn of_path(path: &Path) -> Result<Self, InvalidId> {
-        let text =
-            |name: Option<&OsStr>| name.and_then(OsStr::to_str).unwrap_or_default().to_owned();
+        let text = |name: Option<&OsStr>| name.map(os_text::kept_os).unwrap_or_default();
         let is_entry = path.file_stem() == Some(OsStr::new("index")) || is_main_module(path);
         match path.parent().and_then(Path::file_name).filter(|_| is_entry) {
             Some(folder) => Self::parse(&text(Some(folder))),
@@ -147,7 +154,7 @@ pub enum InvalidId {
     #[error("the id has {0} characters; at most {MAX_LENGTH} are allowed")]
     TooLong(usize),
     /// A character outside the alphabet.
-    #[error("the id has the character {0:?}; allowed are `A-Z a-z 0-9 . _ -`")]
+    #[error("the id has the character {}; allowed are `A-Z a-z 0-9 . _ -`", shown_char(*.0))]
     Character(char),
     /// Begins with a dot, an underscore or a dash.
     #[error("the id must begin with a letter or digit")]
@@ -155,6 +162,14 @@ pub enum InvalidId {
     /// A word that arcanos uses for itself.
     #[error("the id `{0}` is a word that arcanos uses for itself; rename the file")]
     Reserved(String),
+}
+
+/// A character of a name in quotes, escaped; one that stands for a byte that is not UTF-8 as `\xe9`.
+fn shown_char(c: char) -> String {
+    match os_text::shown(c.encode_utf8(&mut [0; 4])) {
+        Cow::Borrowed(_) => format!("{c:?}"),
+        Cow::Owned(byte) => format!("'{byte}'"),
+    }
 }
 
 /// What the runtime calls the thing that runs a worker now: a pid for a child process. Opaque
@@ -223,6 +238,8 @@ impl fmt::Display for Generation {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -267,6 +284,17 @@ mod tests {
             assert_eq!(WorkerId::of_file_name(name), Err(reason), "{name}");
         }
         assert!(WorkerId::parse(&"x".repeat(64)).is_ok());
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf8_is_refused_by_the_byte() {
+        let refused = |path: &[u8]| {
+            WorkerId::of_path(Path::new(OsStr::from_bytes(path))).map_err(|fault| fault.to_string())
+        };
+        let reason = "the id has the character '\\xe9'; allowed are `A-Z a-z 0-9 . _ -`";
+        assert_eq!(refused(b"n\xe9me.js"), Err(reason.to_owned()));
+        assert_eq!(refused(b"n\xe9me/index.js"), Err(reason.to_owned()));
+        assert_eq!(refused(b"n\xe9me/a.js").map(|id| id.to_string()), Ok("a".to_owned()));
     }
 
     #[test]

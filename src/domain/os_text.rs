@@ -116,6 +116,14 @@ pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(&kept_path(path))
 }
 
+/// Serializes a path for people, as [`shown_path`].
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize_shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&shown_path(path))
+}
+
 /// Reads a path that [`serialize`] wrote.
 ///
 /// # Errors

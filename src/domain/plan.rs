@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use super::{Generation, Stamp, WorkerId};
+use super::{Generation, Stamp, WorkerId, os_text};
 
 /// What one reload changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -160,9 +160,9 @@ impl fmt::Display for PlanEntry {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NewFile(file) => write!(f, "new: {}", file.display()),
+            Self::NewFile(file) => write!(f, "new: {}", os_text::shown_path(file)),
             Self::NoFile => f.write_str("its file is no worker any more"),
-            Self::File(file) => write!(f, "{}", file.display()),
+            Self::File(file) => write!(f, "{}", os_text::shown_path(file)),
             Self::Content => f.write_str("file content"),
             Self::FilePath => f.write_str("file path"),
             Self::Key(key) => f.write_str(key),

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::EnvMap;
+use super::{EnvMap, os_text};
 
 /// The probe of `[liveness]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,7 @@ pub struct ProbeCommand {
     /// Its whole environment.
     pub env: EnvMap,
     /// Its working directory, absolute.
+    #[serde(with = "os_text")]
     pub cwd: PathBuf,
 }
 

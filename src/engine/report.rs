@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{
     config::{Config, Secret},
     discovery::Verdict,
-    domain::{Generation, ReloadReport, ReloadResult},
+    domain::{Generation, ReloadReport, ReloadResult, os_text},
 };
 
 /// The config in force, as `GET /config` shows it: secrets are already hidden.
@@ -24,6 +24,7 @@ pub struct ConfigReport {
     /// The generation it belongs to.
     pub generation: Generation,
     /// The file, absolute.
+    #[serde(serialize_with = "os_text::serialize_shown")]
     pub file: PathBuf,
     /// The active profile.
     pub profile: String,
@@ -42,6 +43,7 @@ pub struct ConfigReport {
 #[serde(rename_all = "camelCase")]
 pub struct DiscoveryReport {
     /// The folder, absolute.
+    #[serde(serialize_with = "os_text::serialize_shown")]
     pub directory: PathBuf,
     /// One verdict a file.
     pub files: Arc<Vec<Verdict>>,
@@ -98,5 +100,44 @@ impl ReloadCounters {
     #[must_use]
     pub fn rejected(&self) -> u64 {
         self.rejected.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
+    use super::*;
+    use crate::discovery::VerdictKind;
+
+    #[test]
+    fn paths_that_are_not_utf8_are_shown_escaped() {
+        let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
+        let verdict = Verdict {
+            file: path(b"n\xe9me.js"),
+            verdict: VerdictKind::Rejected,
+            id: None,
+            rule: None,
+            line: None,
+            reason: None,
+        };
+        let discovery = DiscoveryReport {
+            directory: path(b"/s\xe9te/workers"),
+            files: Arc::new(vec![verdict]),
+        };
+        let json = serde_json::to_value(&discovery).expect("any path can be shown");
+        assert_eq!(json["directory"], "/s\\xe9te/workers");
+        assert_eq!(json["files"][0]["file"], "n\\xe9me.js");
+        let config = ConfigReport {
+            generation: Generation::default(),
+            file: path(b"/s\xe9te/arcanos.toml"),
+            profile: String::new(),
+            config: serde_json::Value::Null,
+            sources: BTreeMap::new(),
+            last_reload: None,
+            reloads: VecDeque::new(),
+        };
+        let json = serde_json::to_value(&config).expect("any path can be shown");
+        assert_eq!(json["file"], "/s\\xe9te/arcanos.toml");
     }
 }

@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     config::{Config, Loaded},
-    domain::{AiStatus, ConfigStatus, DiscoveryStatus, Generation, Snapshot, Stamp},
+    domain::{AiStatus, ConfigStatus, DiscoveryStatus, Generation, Snapshot, Stamp, os_text},
     files::{Watcher, logs::Logs, state::StateDir},
     sync::lock,
 };
@@ -62,7 +62,7 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The folder of workers does not exist and cannot be created.
-    #[error("discovery.directory: `{path}` cannot be created: {source}")]
+    #[error("discovery.directory: `{}` cannot be created: {source}", os_text::shown_path(path))]
     Directory {
         /// The folder.
         path: PathBuf,

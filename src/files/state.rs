@@ -40,6 +40,7 @@ pub use keeper::Keeper;
 pub use lock::{Lock, LockError};
 pub use record::{Instance, Prepared};
 
+use crate::domain::os_text;
 use crate::sync::lock;
 
 /// Only the owner may read it: the records hold where arcanos listens.
@@ -55,20 +56,20 @@ const MAX_FILE: u64 = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// It does not exist and was not to be made.
-    #[error("there is no state directory `{}`", .0.display())]
+    #[error("there is no state directory `{}`", os_text::shown_path(&.0))]
     Missing(PathBuf),
     /// Something else than a directory is in its place.
     #[error(
         "the state directory `{}` is not a directory (a symbolic link is none either); \
          remove it or set `state.directory`",
-        .0.display()
+        os_text::shown_path(&.0)
     )]
     NotDirectory(PathBuf),
     /// It belongs to another user, who could make us talk to whom he likes.
     #[error(
         "the state directory `{}` belongs to the user with the id `{owner}`, not to you; \
          run as that user or set `state.directory`",
-        path.display()
+        os_text::shown_path(path)
     )]
     Foreign {
         /// The directory.
@@ -77,7 +78,7 @@ pub enum StateError {
         owner: u32,
     },
     /// The system refused.
-    #[error("cannot {action} `{}`", path.display())]
+    #[error("cannot {action} `{}`", os_text::shown_path(path))]
     Io {
         /// What was tried, as a verb.
         action: &'static str,

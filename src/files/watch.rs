@@ -28,7 +28,7 @@ use tokio::sync::watch;
 
 use self::watch_list::WatchFilter;
 pub use self::{changed_paths::ChangedPaths, watch_list::WatchList};
-use crate::{config::Watch, sync::lock};
+use crate::{config::Watch, domain::os_text, sync::lock};
 
 /// How often to scan where events were asked for and there are none, unless the config says a
 /// shorter time.
@@ -355,7 +355,7 @@ fn explain(error: &notify::Error) -> String {
             "no watchers are left; raise `fs.inotify.max_user_instances`".to_owned()
         }
         ErrorKind::Io(fault) => {
-            let path = error.paths.first().map(|path| format!("`{}`: ", path.display()));
+            let path = error.paths.first().map(|path| format!("`{}`: ", os_text::shown_path(path)));
             format!("{}{fault}", path.unwrap_or_default())
         }
         _ => error.to_string(),

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     discovery::{WatchGlobs, fingerprint},
-    domain::Fingerprint,
+    domain::{Fingerprint, os_text},
 };
 
 /// Larger files count as changed by size and time of modification, in bytes.
@@ -120,14 +120,16 @@ impl WatchedFiles {
         let mut warnings: Vec<String> = walk
             .unreadable
             .iter()
-            .map(|(folder, fault)| format!("watches `{}`: {fault}", folder.display()))
+            .map(|(folder, fault)| format!("watches `{}`: {fault}", os_text::shown_path(folder)))
             .collect();
         warnings.extend(walk.cut.clone());
         let mut files = BTreeMap::new();
         for path in paths {
             let Some(known) = self.known.get(path) else { continue };
             let fault = known.fault.as_ref();
-            warnings.extend(fault.map(|fault| format!("watches `{}`: {fault}", path.display())));
+            warnings.extend(
+                fault.map(|fault| format!("watches `{}`: {fault}", os_text::shown_path(path))),
+            );
             files.extend(known.digest.map(|digest| (path.clone(), digest)));
         }
         WatchedSet { files, warnings, folders: walk.folders.clone(), links: walk.links.clone() }

@@ -12,6 +12,8 @@ use std::{
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
+use crate::domain::os_text;
+
 /// The bit by which anyone but owner and group may write (chmod(2)).
 const OTHERS_WRITE: u32 = 0o002;
 
@@ -50,9 +52,12 @@ pub(crate) fn open_to_all(file: &Path) -> Option<String> {
     let mode = |path: &Path| Some(fs::metadata(path).ok()?.mode());
     let is_open = |path: &Path| mode(path).is_some_and(|m| anyone_may_write(|| path.to_owned(), m));
     if is_open(file) {
-        return Some(format!("anyone may write to it; run `chmod o-w {}`", file.display()));
+        return Some(format!(
+            "anyone may write to it; run `chmod o-w {}`",
+            os_text::shown_path(file)
+        ));
     }
-    let folder = file.parent().filter(|folder| is_open(folder))?.display();
+    let folder = os_text::shown_path(file.parent().filter(|folder| is_open(folder))?);
     Some(format!("anyone may write to its folder; run `chmod o-w {folder}`"))
 }
 

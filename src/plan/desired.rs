@@ -178,7 +178,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
         id: candidate.id.clone(),
         file: candidate.file.clone(),
         rule: candidate.rule.clone(),
-        model: environment.vars.0.get("AI_MODEL").cloned(),
+        model: environment.vars.0.get("AI_MODEL").map(|model| os_text::shown(model).into_owned()),
         lacks_key: environment.lacks_key,
         warnings,
         accepts_open: config.discovery.world_writable == WorldWritable::Warn,
@@ -202,7 +202,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
 
 /// That `mode = "auto"` never calls what this file exports, if that is so.
 fn left_alone(file: &Path, args: &[Argument], vars: &EnvMap) -> Option<String> {
-    let path = file.to_string_lossy();
+    let path = os_text::kept_path(file);
     let words: Vec<String> = args.iter().map(|word| word.for_file(&path)).collect();
     let own = words.iter().take_while(|word| **word != path).map(String::as_str);
     let set = vars.0.get("NODE_OPTIONS").into_iter().flat_map(|value| value.split_whitespace());
@@ -238,7 +238,7 @@ fn command(
     let dir = os_text::kept_path(file.parent().unwrap_or(file));
     let fill = |part: &str| part.replace("{id}", id.as_str()).replace("{dir}", &dir);
     let mut words = words.into_iter().flatten().map(|word| Argument::template(word, fill));
-    let program = words.next().unwrap_or_default().for_file(&file.to_string_lossy());
+    let program = words.next().unwrap_or_default().for_file(&os_text::kept_path(file));
     let own = settings.args.iter().cloned().map(Argument::literal);
     (program, words.chain(own).collect())
 }

@@ -12,6 +12,8 @@ use std::{
 
 use rustix::fs::{Mode, OFlags, open};
 
+use crate::domain::os_text;
+
 use super::command::Command;
 
 /// The period of `cpu.max`, in microseconds: the kernel's default.
@@ -124,10 +126,14 @@ fn find_home() -> Result<PathBuf, String> {
     let controllers = fs::read_to_string(&file).unwrap_or_default();
     for needed in ["memory", "cpu"] {
         if !controllers.split_ascii_whitespace().any(|c| c == needed) {
-            return Err(format!("the cgroup v2 `{}` has no {needed} controller", own.display()));
+            return Err(format!(
+                "the cgroup v2 `{}` has no {needed} controller",
+                os_text::shown_path(&own)
+            ));
         }
     }
-    enable(&own).map_err(|error| format!("the cgroup v2 `{}`: {error}", own.display()))?;
+    enable(&own)
+        .map_err(|error| format!("the cgroup v2 `{}`: {error}", os_text::shown_path(&own)))?;
     remove_stale(&own);
     Ok(own)
 }

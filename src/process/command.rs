@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use rustix::io::Errno;
 
 use super::plan::{Step, StepFailure};
-use crate::domain::{Limits, RunId, Stdin};
+use crate::domain::{Limits, RunId, Stdin, os_text};
 
 /// A process to be spawned. Not `Debug`: its environment holds secrets.
 #[derive(Clone)]
@@ -99,7 +99,7 @@ impl SpawnError {
             Step::Cgroup => ("put into its cgroup", program.to_owned()),
             Step::Limits => ("limit", program.to_owned()),
             Step::Descriptors => ("give its descriptors to", program.to_owned()),
-            Step::Directory => ("enter the folder", command.cwd.display().to_string()),
+            Step::Directory => ("enter the folder", os_text::shown_path(&command.cwd)),
             Step::User => ("become the user", command.user.clone().unwrap_or_default()),
             Step::DeathSignal => ("bind to arcanos", program.to_owned()),
             Step::Exec => ("execute", program.to_owned()),

@@ -8,7 +8,7 @@ use std::{path::Path, sync::LazyLock};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::command::{Command, SpawnError};
-use crate::domain::{Mode, is_node, may_be_task};
+use crate::domain::{Mode, is_node, may_be_task, os_text};
 
 /// The module. It takes its own traces away before the file is loaded.
 const RUNNER: &str = include_str!("runner.mjs");
@@ -53,7 +53,7 @@ fn is_called(command: &Command, file: &Path, mode: Mode) -> Result<bool, SpawnEr
         Mode::Task if is_node => Ok(true),
         Mode::Task => Err(SpawnError::Failed {
             step: "run as a task",
-            path: file.display().to_string(),
+            path: os_text::shown_path(file),
             reason: format!(
                 "mode = \"task\" calls a function of a Node file, and `{}` is not `node`",
                 command.program

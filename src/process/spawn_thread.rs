@@ -114,7 +114,7 @@ impl SpawnThread {
             identity: identity_of(command)?,
         };
         let (pid, pidfd) = sys::clone_process(&plan, &mut self.stack).map_err(|failure| {
-            SpawnError::in_child(failure, command, &program.display().to_string())
+            SpawnError::in_child(failure, command, &os_text::shown_path(&program))
         })?;
         let unheld = command.limits.memory.filter(|_| cgroup.is_none());
         let memory = unheld.map(|limit| {

@@ -1,7 +1,10 @@
 //! The command line: what it prints, what it exits with, with and without a running arcanos.
 
 use std::{
+    ffi::OsStr,
+    fs,
     io::{BufRead as _, BufReader},
+    os::unix::ffi::OsStrExt as _,
     process::{Output, Stdio},
 };
 
@@ -61,6 +64,28 @@ fn check_prints_the_plan_that_would_be_applied() {
     for line in ["+ d", "- b", "2 workers stay as they are"] {
         assert!(check.contains(line), "{line}: {check}");
     }
+}
+
+#[test]
+fn scan_shows_names_that_are_not_utf8_escaped() {
+    let site = Setup::new().worker("plain.sh", "").lay();
+    let odd = |name: &[u8]| site.root().join(OsStr::from_bytes(name));
+    fs::create_dir(odd(b"w\xe9")).unwrap();
+    fs::write(odd(b"w\xe9/a.sh"), "# worker\n").unwrap();
+    fs::write(odd(b"w\xe9/n\xe9me.sh"), "# worker\n").unwrap();
+    let scan = |arguments: &[&str]| {
+        let mut command = site.command(arguments);
+        let output = command.env("ARCANOS__DISCOVERY__DIRECTORY", odd(b"w\xe9")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let json: Value = serde_json::from_str(&scan(&["scan", "--json"])).unwrap();
+    assert!(json["directory"].as_str().unwrap().ends_with("/w\\xe9"), "{json}");
+    assert_eq!(json["files"][0]["verdict"], "worker", "{json}");
+    assert_eq!(json["files"][1]["file"], "n\\xe9me.sh", "{json}");
+    assert_eq!(json["files"][1]["verdict"], "rejected", "{json}");
+    let table = scan(&["scan"]);
+    assert!(table.contains("w\\xe9: ") && table.contains("n\\xe9me.sh"), "{table}");
 }
 
 #[test]

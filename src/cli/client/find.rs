@@ -19,7 +19,7 @@ use crate::{
         load, wire,
     },
     config::{InstanceLocator, Secret},
-    domain::reachable_address,
+    domain::{os_text, reachable_address},
     files::state::{Instance, StateDir, StateError},
 };
 
@@ -64,7 +64,7 @@ pub(crate) fn by_locator(locator: InstanceLocator) -> Result<Found, Failure> {
         Some((state, instance)) => connect(state, instance, locator.token),
         None => Err(Failure::new(
             exit::NOT_RUNNING,
-            format!("no arcanos runs on `{}`", locator.state_directory.display()),
+            format!("no arcanos runs on `{}`", os_text::shown_path(&locator.state_directory)),
         )
         .with_remedy("start one with `arcanos`, or name its config with --config FILE")),
     }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::discovery::{Discovered, Verdict, VerdictKind, is_beside};
+use crate::domain::os_text;
 
 /// What was meant.
 #[derive(Debug, PartialEq)]
@@ -32,7 +33,7 @@ pub(super) fn find<'a>(directory: &Path, target: &OsStr, discovered: &'a Discove
     if let Some(verdict) = by_id(target, discovered) {
         return Target::File(verdict);
     }
-    let shown = named.display();
+    let shown = os_text::shown_path(named);
     match fs::metadata(named) {
         Ok(found) if found.is_dir() => Target::PassedOver(format!(
             "{shown} is a folder; only files are workers, and `discovery.recursive` says whether \
@@ -44,7 +45,7 @@ pub(super) fn find<'a>(directory: &Path, target: &OsStr, discovered: &'a Discove
         )),
         Ok(_) => Target::PassedOver(format!(
             "{shown} is no worker: it is not in the folder of workers, `{}`",
-            directory.display()
+            os_text::shown_path(directory)
         )),
         Err(_) => Target::Unknown,
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    domain::{self, EnvMap, Stdin},
+    domain::{self, EnvMap, Stdin, os_text},
     worker::{Facts, Questions, VariableState},
 };
 
@@ -27,7 +27,7 @@ pub(super) fn look_up(
     Facts {
         module_folder: module
             .and_then(|name| module_folder(name, &launch.cwd, &launch.file))
-            .map(|folder| folder.display().to_string()),
+            .map(|folder| os_text::shown_path(&folder)),
         variable: VariableState::Unset,
         is_port_ours: questions.port.is_some() && questions.port == address.map(|a| a.port()),
         user: launch.user.clone(),

@@ -298,7 +298,8 @@ impl Job {
         if let Some(before) = before.filter(|before| self.is_good(before, node.as_deref())) {
             return Ok(before.has_modules);
         }
-        let text = format!("{} in {}", packages.command.join(" "), packages.folder.display());
+        let text =
+            format!("{} in {}", packages.command.join(" "), os_text::shown_path(&packages.folder));
         tracing::info!("Preparing packages: {text}");
         context.logs.arcanos(&format!("Preparing packages: {text}"));
         let begun = Instant::now();
@@ -357,7 +358,7 @@ impl Job {
             SpawnError::Missing { .. } => format!(
                 "discovery.prepare: `{program}` was not found on PATH; install it, or set \
                  `discovery.prepare = []` and install the packages of {} yourself",
-                folder.display()
+                os_text::shown_path(folder)
             ),
             other => format!("discovery.prepare: {other}"),
         })?;
@@ -384,7 +385,7 @@ impl Job {
             return Err(format!(
                 "discovery.prepare failed in {} ({exit}){said}; see the lines of [{id}] in \
                  the session log. Workers start all the same",
-                folder.display()
+                os_text::shown_path(folder)
             ));
         }
         Ok(())

@@ -138,7 +138,7 @@ impl RunTask {
         let is_asked = !self.spec.accepts_open;
         let open = is_asked.then(|| files::open_to_all(&launch.file)).flatten();
         if let Some(reason) = open.or_else(|| self.spec.untrusted.clone()) {
-            let path = launch.file.display().to_string();
+            let path = os_text::shown_path(&launch.file);
             return Err(SpawnError::Failed { step: "run", path, reason });
         }
         let mut env: BTreeMap<String, String> = launch.env.0.clone();

@@ -144,7 +144,7 @@ impl Source {
             Ok(Settled::Missing) => Err(format!(
                 "{}: the file does not exist; write it with `arcanos init`, or name another with \
                  --config FILE",
-                self.file.display()
+                os_text::shown_path(&self.file)
             )),
             Err(error) => Err(format!("{name}: {error}")),
         };

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     config::{Config, Loaded},
     discovery::{Discovered, Listing, Rules, judge},
-    domain::{WorkerId, WorkerSpec},
+    domain::{WorkerId, WorkerSpec, os_text},
     engine::runtime::Packages,
     files::{ChangedPaths, FileSnapshot, Scan, ScanError, Scanner, WatchList, state::Draft},
 };
@@ -217,7 +217,7 @@ impl Observer {
             refused = Some(format!(
                 "state.directory: cannot change while arcanos runs; restart arcanos to move it \
                  to `{}`",
-                loaded.config.state_directory.display()
+                os_text::shown_path(&loaded.config.state_directory)
             ));
             loaded.config.state_directory.clone_from(&self.config.state_directory);
         }

@@ -11,6 +11,7 @@ use std::{
 
 use rustix::process::geteuid;
 
+use crate::domain::os_text;
 use crate::files::anyone_may_write;
 
 /// What anyone but the owner may read.
@@ -40,7 +41,7 @@ impl PermissionReport {
     fn add(&mut self, path: &Path, content: Content, metadata: &Metadata) {
         let (mode, owner) = (metadata.mode() & 0o7777, metadata.uid());
         let is_open = anyone_may_write(|| path.to_owned(), mode);
-        let path = path.display();
+        let path = os_text::shown_path(path);
         if is_open {
             self.writable.push(format!(
                 "anyone may write to `{path}` (mode {mode:o}), and so decide what runs; run \

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     config::{Config, Loaded},
     discovery::Discovered,
-    domain::{Generation, PlanSummary, ReloadReport},
+    domain::{Generation, PlanSummary, ReloadReport, os_text},
     engine::{
         handle::{EngineShared, ReconcileRequest},
         observe::{
@@ -282,7 +282,7 @@ impl Reconciler {
         self.desired = next;
         for entry in plan.summary.entries.iter().filter(|entry| entry.is_new()) {
             if let Some(spec) = self.desired.workers.get(&entry.worker) {
-                let file = spec.file.display();
+                let file = os_text::shown_path(&spec.file);
                 let rule = config.discovery.rules.iter().find(|rule| rule.name == spec.rule);
                 let kind = match rule.is_some_and(|rule| !rule.imports.is_empty()) {
                     true => "OpenAI SDK worker",
@@ -334,7 +334,7 @@ impl Reconciler {
             let text = format!(
                 "`{}` has no lock file beside it, so its packages are not installed; run \
                  `npm install` there once, or the like, and keep the lock file",
-                manifest.display()
+                os_text::shown_path(manifest)
             );
             tracing::warn!("{text}");
             self.shared.logs.arcanos(&format!("Warning: {text}"));

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Config, Upstream},
-    domain::AiStatus,
+    domain::{AiStatus, os_text},
     engine::board::Board,
     openai::{self, StandIn},
     plan::PLACEHOLDER_KEY,
@@ -53,7 +53,7 @@ impl UpstreamMonitor {
         let question = Question {
             upstream: config.model.upstream.clone(),
             key: value("OPENAI_API_KEY"),
-            model: value("AI_MODEL").unwrap_or_default(),
+            model: value("AI_MODEL").map(|m| os_text::shown(&m).into_owned()).unwrap_or_default(),
             is_asked: config.model.preflight,
         };
         let url = self.url(&question.upstream).await;

@@ -8,6 +8,7 @@ use std::{
 
 use tokio::sync::watch;
 
+use crate::domain::os_text;
 use crate::sync::lock;
 
 /// The errors, by file; `None` is the way to all of them.
@@ -34,8 +35,8 @@ impl LogErrors {
     }
 
     /// The path as it is shown.
-    pub(super) fn show<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
-        path.strip_prefix(&self.base).unwrap_or(path).display()
+    pub(super) fn show(&self, path: &Path) -> String {
+        os_text::shown_path(path.strip_prefix(&self.base).unwrap_or(path))
     }
 
     /// An error of this file begins, or of the way to all of them.
@@ -73,8 +74,7 @@ impl LogErrors {
     pub(super) fn texts(&self) -> Vec<String> {
         let errors = self.lock();
         let texts = errors.iter().map(|(file, FileError { text, lost })| {
-            let subject =
-                file.as_ref().map_or_else(|| "the logs".to_owned(), |f| self.show(f).to_string());
+            let subject = file.as_ref().map_or_else(|| "the logs".to_owned(), |f| self.show(f));
             let cost = if *lost > 0 { format!(" ({lost} bytes lost)") } else { String::new() };
             format!("{subject} cannot be {text}{cost}")
         });

@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::config;
+use crate::domain::os_text;
 
 use super::{
     chunk::Chunk,
@@ -188,11 +189,11 @@ impl Writer {
 fn report(shared: &LogsShared, path: &Path, outcome: &WriteOutcome) -> bool {
     match &outcome.change {
         Some(Change::Failed(error)) => {
-            tracing::warn!(path = %path.display(), error, "Log cannot be written.");
+            tracing::warn!(path = os_text::shown_path(path), error, "Log cannot be written.");
             shared.log_errors.begin(Some(path), &format!("written: {error}"));
         }
         Some(Change::Unrotated(error)) => {
-            tracing::warn!(path = %path.display(), error, "Log cannot be rotated.");
+            tracing::warn!(path = os_text::shown_path(path), error, "Log cannot be rotated.");
             shared.log_errors.begin(Some(path), &format!("rotated: {error}"));
         }
         Some(Change::Recovered) | None => {}
@@ -201,7 +202,7 @@ fn report(shared: &LogsShared, path: &Path, outcome: &WriteOutcome) -> bool {
     if outcome.change == Some(Change::Recovered)
         && let Some(lost) = shared.log_errors.end(Some(path))
     {
-        tracing::info!(path = %path.display(), lost, "Log can be written again.");
+        tracing::info!(path = os_text::shown_path(path), lost, "Log can be written again.");
         let path = shared.log_errors.show(path);
         shared.say(&format!("Log {path} can be written again, {lost} bytes were lost"));
     }

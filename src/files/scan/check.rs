@@ -83,8 +83,7 @@ impl List {
         while let Some(entry) = entries.next() {
             let entry = entry.ok()?;
             let name = entry.file_name().to_bytes();
-            // As in the list: a name that is not UTF-8 cannot become an id.
-            if matches!(name, b"." | b"..") || std::str::from_utf8(name).is_err() {
+            if matches!(name, b"." | b"..") {
                 continue;
             }
             let kind = match entry.file_type() {

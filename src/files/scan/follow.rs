@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     discovery::{Installed, Local, MAX_DEPTH, MAX_FILES, Manifest, Sites, resolve},
+    domain::os_text,
     files::writable::anyone_may_write,
 };
 
@@ -95,7 +96,7 @@ impl Sites for Pass<'_> {
                 Installed::Open(format!(
                     "imports the package `{}`, and anyone may write to `{}`; run `chmod o-w` on that",
                     package_name(path),
-                    open.display()
+                    os_text::shown_path(open)
                 ))
             })
         });
@@ -107,5 +108,5 @@ impl Sites for Pass<'_> {
 /// The name of a package by its path: what follows `node_modules`.
 fn package_name(path: &Path) -> String {
     let parts = path.iter().skip_while(|part| *part != "node_modules").skip(1);
-    parts.collect::<PathBuf>().display().to_string()
+    os_text::shown_path(&parts.collect::<PathBuf>())
 }

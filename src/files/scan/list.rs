@@ -162,10 +162,6 @@ fn names(directory: &Path, folder: &Path) -> std::io::Result<Vec<Name>> {
     for entry in fs::read_dir(directory.join(folder))? {
         let entry = entry?;
         let name = entry.file_name();
-        // A name that is not UTF-8 gives no id of a worker, and no import can mean it.
-        if name.to_str().is_none() {
-            continue;
-        }
         let kind = match entry.file_type() {
             Ok(kind) if kind.is_dir() => Kind::Folder,
             Ok(kind) if kind.is_symlink() => Kind::Link,

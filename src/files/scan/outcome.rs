@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{discovery::Listing, files::read::is_missing};
+use crate::{discovery::Listing, domain::os_text, files::read::is_missing};
 
 /// What one scan of the folder found.
 #[derive(Clone, Debug)]
@@ -30,13 +30,13 @@ pub struct Scan {
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
     /// There is no such folder.
-    #[error("the folder of workers `{0}` is missing")]
+    #[error("the folder of workers `{}` is missing", os_text::shown_path(.0))]
     Missing(PathBuf),
     /// It is not a folder.
-    #[error("`{0}` is not a folder; it should hold the workers")]
+    #[error("`{}` is not a folder; it should hold the workers", os_text::shown_path(.0))]
     NotFolder(PathBuf),
     /// The system refuses.
-    #[error("the folder of workers `{directory}` cannot be read: {fault}")]
+    #[error("the folder of workers `{}` cannot be read: {fault}", os_text::shown_path(directory))]
     Unreadable {
         /// The folder.
         directory: PathBuf,
@@ -45,13 +45,14 @@ pub enum ScanError {
     },
     /// Anyone may put a worker there.
     #[error(
-        "anyone may write to the folder of workers `{0}`, so nothing is started from it; \
-         run `chmod o-w {0}`"
+        "anyone may write to the folder of workers `{folder}`, so nothing is started from it; \
+         run `chmod o-w {folder}`",
+        folder = os_text::shown_path(.0)
     )]
     Open(PathBuf),
     /// The rules have changed, and a file that must be analysed by the new ones cannot be read
     /// yet: mostly because a program writes to it.
-    #[error("the new rules wait for `{0}`, which cannot be read at present")]
+    #[error("the new rules wait for `{}`, which cannot be read at present", os_text::shown_path(.0))]
     Busy(PathBuf),
 }
 

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     discovery::{Content, Distrust, Entry, ImportRoots, Installed, Listing, Rules, is_beside},
+    domain::os_text,
     files::{
         file_id::FileId,
         read::{ReadError, Reading, check_regular, is_missing, read_with_id},
@@ -236,7 +237,10 @@ impl<'a> Pass<'a> {
     fn read(&mut self, path: &Path, full: &Path, file_id: FileId) -> Presence {
         let real = match fs::canonicalize(full) {
             Ok(real) if !self.is_within(path, &real) => {
-                let reason = format!("the link ends outside the folder, at `{}`", real.display());
+                let reason = format!(
+                    "the link ends outside the folder, at `{}`",
+                    os_text::shown_path(&real)
+                );
                 return self.memory.remember(path, rejected(&reason), Some(file_id));
             }
             Ok(real) => real,
@@ -290,7 +294,7 @@ impl<'a> Pass<'a> {
             let mode = file_id.mode & 0o7777;
             return Some(format!(
                 "anyone may write to it (mode {mode:o}); run `chmod o-w {}`",
-                directory.join(path).display()
+                os_text::shown_path(&directory.join(path))
             ));
         }
         // The folder of workers itself is judged before, unless it may be open.
@@ -304,7 +308,7 @@ impl<'a> Pass<'a> {
             Others::ChangeAll => true,
         })?;
         let folder = if folder.as_os_str().is_empty() { directory } else { folder };
-        let folder = folder.display();
+        let folder = os_text::shown_path(folder);
         Some(format!("anyone may write to its folder `{folder}`; run `chmod o-w` on that"))
     }
 

@@ -105,7 +105,7 @@ fn update(
     list.refresh_ids(directory);
     for name in names {
         let path = name.strip_prefix(directory).ok()?;
-        if path.to_str().is_none() || !list.update(directory, path) {
+        if !list.update(directory, path) {
             return None;
         }
         paths.push(path.to_path_buf());

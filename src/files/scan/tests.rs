@@ -193,6 +193,7 @@ fn odd_things_are_rejected_and_never_waited_for() {
     fs::write(site.workers().join(odd), SDK).unwrap();
     let scan = site.settled();
     assert_eq!(site.ids(&scan), ["almost", "ok"]);
+    assert!(scan.listing.files.contains_key(Path::new(odd)));
     for (name, part) in [
         ("folder.js", "a folder"),
         ("pipe.js", "a pipe"),

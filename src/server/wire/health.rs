@@ -1,11 +1,11 @@
 //! The JSON of `GET /health`.
 
-use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 
 use super::seconds::seconds;
-use crate::domain::{Generation, Snapshot, Stamp};
+use crate::domain::{Generation, Snapshot, Stamp, os_text};
 
 /// `GET /health`.
 #[derive(Serialize)]
@@ -35,14 +35,14 @@ struct Ai<'a> {
 #[serde(rename_all = "camelCase")]
 struct HealthConfig<'a> {
     generation: Generation,
-    file: Cow<'a, str>,
+    file: String,
     loaded_at: Stamp,
     error: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct HealthDiscovery<'a> {
-    directory: Cow<'a, str>,
+    directory: String,
     watcher: &'a str,
     error: Option<&'a str>,
 }
@@ -82,12 +82,12 @@ impl<'a> Health<'a> {
             workers,
             config: HealthConfig {
                 generation: snapshot.generation,
-                file: snapshot.config.file.to_string_lossy(),
+                file: os_text::shown_path(&snapshot.config.file),
                 loaded_at: snapshot.config.loaded_at,
                 error: snapshot.config.error.as_deref(),
             },
             discovery: HealthDiscovery {
-                directory: snapshot.discovery.directory.to_string_lossy(),
+                directory: os_text::shown_path(&snapshot.discovery.directory),
                 watcher: &snapshot.discovery.watcher,
                 error: snapshot.discovery.error.as_deref(),
             },

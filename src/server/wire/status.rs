@@ -1,11 +1,11 @@
 //! The JSON of `GET /workers/status`, in the shape of the Node system.
 
-use std::{borrow::Cow, collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, time::Instant};
 
 use serde::Serialize;
 
 use super::worker::{Worker, age};
-use crate::domain::{Generation, Snapshot, Stamp, State, WorkerId, human_uptime};
+use crate::domain::{Generation, Snapshot, Stamp, State, WorkerId, human_uptime, os_text};
 
 /// `GET /workers/status`.
 #[derive(Serialize)]
@@ -39,7 +39,7 @@ struct StatusWorkers<'a> {
 #[serde(rename_all = "camelCase")]
 struct StatusSystem<'a> {
     model: &'a str,
-    memory_path: Cow<'a, str>,
+    memory_path: String,
     environment: &'a str,
 }
 
@@ -76,7 +76,7 @@ impl<'a> Status<'a> {
             },
             system: StatusSystem {
                 model: &snapshot.ai.default_model,
-                memory_path: snapshot.session_log.to_string_lossy(),
+                memory_path: os_text::shown_path(&snapshot.session_log),
                 environment: &snapshot.environment,
             },
         }

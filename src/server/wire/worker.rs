@@ -1,16 +1,13 @@
 //! The JSON of workers.
 
-use std::{
-    borrow::Cow,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::seconds::seconds;
 use crate::domain::{
     ActivityKind, Attempts, Exit, ExitReason, LastExit, PastRun, RunId, RunOutcome, Stamp, State,
-    Usage, WorkerId, WorkerView,
+    Usage, WorkerId, WorkerView, os_text,
 };
 
 /// `GET /workers`.
@@ -26,7 +23,7 @@ pub(in crate::server) struct Worker<'a> {
     id: &'a WorkerId,
     state: State,
     enabled: bool,
-    file: Cow<'a, str>,
+    file: String,
     rule: &'a str,
     mode: &'static str,
     pid: Option<u32>,
@@ -113,7 +110,7 @@ impl<'a> Worker<'a> {
             id: &view.id,
             state: view.state,
             enabled: view.enabled,
-            file: view.file.to_string_lossy(),
+            file: os_text::shown_path(&view.file),
             rule: &view.rule,
             mode: view.mode.as_str(),
             pid: view.instance.as_ref().and_then(|name| name.as_str().parse().ok()),
