@@ -182,11 +182,20 @@ impl Lock {
         let found = fs::symlink_metadata(&path).ok();
         let is_ours = |found: &fs::Metadata| (found.dev(), found.ino()) == (ours.dev(), ours.ino());
         if found.as_ref().is_some_and(is_ours) {
-            return Ok(is_changed);
+            // Emptied or written over, it would tell a second arcanos no pid, or a wrong one.
+            let is_signed = holder(&mut self.file) == Some(Identity::own());
+            if !is_signed {
+                self.sign().map_err(|e| failed("write", &path, e))?;
+            }
+            return Ok(is_changed || !is_signed);
         }
-        if found.is_some_and(|found| found.is_symlink()) {
-            fs::remove_file(&path).map_err(|e| failed("remove", &path, e))?;
-        }
+        // A folder goes only if it is empty: what it holds is not ours to remove.
+        let removed = match &found {
+            Some(found) if found.is_symlink() => fs::remove_file(&path),
+            Some(found) if found.is_dir() => fs::remove_dir(&path),
+            _ => Ok(()),
+        };
+        removed.map_err(|e| failed("remove", &path, e))?;
         let locked = state.lock_file()?;
         self.file = locked.map_err(|holder| LockError::Held { pid: holder.pid })?;
         self.sign().map_err(|e| failed("write", &path, e))?;
