@@ -24,6 +24,7 @@ mod hidden;
 mod inputs;
 mod interpolate;
 mod key;
+mod keywords;
 mod layers;
 mod load;
 mod locate;
@@ -38,7 +39,6 @@ mod text_value;
 mod values;
 mod variables;
 mod wording;
-mod words;
 mod zone;
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 //! `desired` turns config and verdicts into specs; `reconcile` compares them with what runs.
 
 mod desired;
+mod difference;
 mod environment;
-mod reconcile;
 #[cfg(test)]
 mod tests;
 mod unmatched;
 
 pub use desired::{Desired, Installed, Surroundings, desired};
+pub use difference::{Action, reconcile};
 pub(crate) use environment::PLACEHOLDER_KEY;
-pub use reconcile::{Action, reconcile};
 pub use unmatched::{Unmatched, unmatched_settings};

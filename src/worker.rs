@@ -8,7 +8,7 @@ mod change_throttle;
 mod clock;
 mod diagnosis;
 mod machine;
-mod restart_counter;
+mod restart_delay;
 mod schedule;
 
 pub use clock::Now;

@@ -7,7 +7,7 @@
 //! It never waits; where something cannot be read yet, it says when to scan again.
 
 mod check;
-mod follow;
+mod follow_imports;
 mod known;
 mod list;
 mod outcome;

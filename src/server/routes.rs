@@ -8,12 +8,12 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{act, api_error::ApiError, app::App, events, logs, metrics, read, root};
+use super::{act, api_error::ApiError, app::App, events, home_page, logs, metrics, read};
 
 /// All routes. HEAD requests go where GET requests go.
 pub(super) fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/", get(root::root))
+        .route("/", get(home_page::root))
         .route("/health", get(read::health))
         .route("/workers", get(read::workers))
         .route("/workers/status", get(read::status))

@@ -7,11 +7,11 @@
 mod explanation;
 mod facts;
 mod headline;
+mod last_words;
 mod line;
 mod meaning;
 mod missing;
 mod names;
-mod npm;
 mod signs;
 mod syntax;
 #[cfg(test)]
@@ -92,7 +92,7 @@ impl Report {
     /// The text that explains the end.
     fn explanation(&self) -> Option<Explanation> {
         let Some(head) = &self.head else {
-            let own = npm::last_words(&self.lines)?;
+            let own = last_words::last_words(&self.lines)?;
             return Some(Explanation::plain(own));
         };
         let own = cut(&headline::own_text(&self.lines, head));

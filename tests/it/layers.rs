@@ -39,8 +39,13 @@ const ROOMS: [(&str, u8, &[&str]); 19] = [
 ];
 
 /// The only files that may hold `unsafe`.
-const UNSAFE: [&str; 4] =
-    ["process/sys.rs", "process/sys/pages.rs", "process/sys/users.rs", "files/lease.rs"];
+const UNSAFE: [&str; 5] = [
+    "process/sys.rs",
+    "process/sys/clone_exec.rs",
+    "process/sys/pages.rs",
+    "process/sys/users.rs",
+    "files/lease.rs",
+];
 
 /// The longest a file may be, in lines; those of tests aside.
 const LONGEST: usize = 400;

@@ -21,8 +21,8 @@ use crate::cli::{
     args::{Globals, Logs, MAX_LINES},
     client::{ClientError, Events, SseEvent, find},
     exit::Failure,
-    interrupt::Interrupt,
     terminal::Output,
+    until_interrupt::Interrupt,
 };
 
 /// How often an arcanos that has gone, or does not know the worker yet, is asked again.

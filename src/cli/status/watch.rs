@@ -13,9 +13,9 @@ use crate::cli::{
     args::Globals,
     client::{ClientError, SseEvent, find},
     exit::Failure,
-    interrupt::Interrupt,
     json::json_safe,
     terminal::Output,
+    until_interrupt::Interrupt,
 };
 
 /// How often ages are counted on: they have whole seconds.

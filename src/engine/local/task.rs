@@ -1,6 +1,6 @@
 //! The task of one worker: passes events to the worker's machine and carries out its effects.
 
-mod others;
+mod order;
 
 use std::{sync::Arc, thread};
 

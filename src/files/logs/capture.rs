@@ -23,8 +23,8 @@ use super::{
     chunk::{BUFFER, Chunk, Text},
     line::Stream,
     line_watch::LineWatch,
-    partial_secret::PartialSecret,
     shared::now,
+    shown_early::PartialSecret,
     worker_log::WorkerLog,
 };
 

@@ -12,7 +12,7 @@ use crate::domain::os_text;
 
 use super::{
     chunk::Chunk,
-    form::push_chunk,
+    format::push_chunk,
     line::Stream,
     log_file::{Change, LogFile, WriteOutcome},
     open_files::{CLOSE_AFTER, OpenFiles},

@@ -21,7 +21,7 @@ use crate::{
     worker::{
         change_throttle::ChangeThrottle,
         clock::{Moment, Present},
-        restart_counter::RestartCounter,
+        restart_delay::RestartCounter,
         schedule::{Schedule, Tick},
     },
 };
