@@ -11,7 +11,7 @@ use crate::domain::{Limits, RunId, Stdin, os_text};
 #[derive(Clone)]
 pub struct Command {
     /// A path, or a name to be looked up on the `PATH` of [`Self::env`]. This, the arguments and the
-    /// environment are as [`os_text`](crate::domain::os_text) keeps them.
+    /// environment are as [`os_text`] keeps them.
     pub program: String,
     /// Its arguments, without the program.
     pub args: Vec<String>,

@@ -4,7 +4,7 @@
 //! its end, for half a second of quiet, or until it fills a buffer; then what there is of it is
 //! passed on. Bytes that may still become a secret stay in the buffer all the same, so that the
 //! secret is found when the rest of it comes; what may be shown of them before that is passed on
-//! early (see [`partial_secret`](super::partial_secret)). A capture that waits for more holds no
+//! early (see [`shown_early`](super::shown_early)). A capture that waits for more holds no
 //! buffer but for these few bytes.
 
 use std::{io, mem, os::fd::OwnedFd, sync::Arc, sync::atomic::Ordering, time::Duration};
