@@ -9,7 +9,9 @@ const IGNORES_TERM: &str = "trap '' TERM; echo up; while :; do sleep 86400; done
 
 #[test]
 fn three_attempts_and_then_it_gives_up() {
-    let site = Setup::new().worker("a.sh", "echo tried; exit 3").start();
+    // Never up, however slow the machine is.
+    let setup = Setup::new().set("start.alive_after", "'1m'").set("start.timeout", "'2m'");
+    let site = setup.worker("a.sh", "echo tried; exit 3").start();
     let a = site.wait_state("a", "failed");
     assert_eq!((a.starts(), a.attempts(), a.at("/lastExit/code")), (4, 3, 3.into()));
     let log = site.wait_said("Worker a failed too many times, giving up");
@@ -268,7 +270,11 @@ fn without_its_state_directory_arcanos_is_found_and_what_a_killed_one_left_is_en
     for what in ["directory", "lock"] {
         match what {
             "lock" => std::fs::remove_file(directory.join("lock")).unwrap(),
-            _ => std::fs::remove_dir_all(&directory).unwrap(),
+            // Out of the way first: what is made anew while files go one by one would be in it.
+            _ => {
+                std::fs::rename(&directory, site.path("gone")).unwrap();
+                std::fs::remove_dir_all(site.path("gone")).unwrap();
+            }
         }
         let second = site.run(&["run"]);
         let said = String::from_utf8_lossy(&second.stderr).into_owned();
