@@ -1,12 +1,13 @@
 //! The handle: how the server and the command line read the engine and send it requests.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, fmt, net::SocketAddr, sync::Arc};
 
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 
 use crate::{
     domain::{
-        Command, Event, Generation, ReloadReport, Snapshot, State, Usage, WorkerId, WorkerView,
+        Command, Event, Generation, ReloadReport, Snapshot, State, Usage, WorkerId, WorkerSpec,
+        WorkerView,
     },
     engine::{
         board::Board,
@@ -142,15 +143,26 @@ impl Handle {
     /// not wait for their schedule, a stop to those that are not stopped, a restart to those that
     /// are not stopped. A worker that was removed, disabled or barred has nothing to carry out.
     ///
+    /// A stop keeps the order of `after`: a worker stops once those have that were launched after
+    /// it.
+    ///
     /// # Errors
     /// [`CommandError::Stopping`].
     pub async fn command_all(&self, command: &Command) -> Result<Vec<Ticket>, CommandError> {
         let mut tickets = Vec::new();
         let snapshot = self.snapshot();
         let concerned = snapshot.workers.values().filter(|view| concerns(command, view.state));
-        for view in concerned {
-            match self.command(view.id.as_str(), command.clone()).await {
-                Ok(ticket) => tickets.push(ticket),
+        let mut workers: Vec<WorkerId> = concerned.map(|view| view.id.clone()).collect();
+        if *command == Command::Stop {
+            workers = dependants_first(&workers, self.0.runtime.observe());
+        }
+        for worker in workers {
+            let accepted = match command {
+                Command::Stop => self.0.runtime.stop_in_turn(&worker).await,
+                other => self.0.runtime.command(&worker, other.clone()).await,
+            };
+            match accepted {
+                Ok(epoch) => tickets.push(Ticket { handle: self.clone(), worker, epoch }),
                 Err(CommandError::Stopping) => return Err(CommandError::Stopping),
                 Err(_) => {}
             }
@@ -226,6 +238,28 @@ const fn concerns(command: &Command, state: State) -> bool {
             !matches!(state, State::Stopped)
         }
     }
+}
+
+/// These workers, each behind all that are launched after it. Both lists are in order of ids.
+fn dependants_first(workers: &[WorkerId], specs: Vec<Arc<WorkerSpec>>) -> Vec<WorkerId> {
+    let lacks_spec = |id: &&WorkerId| specs.binary_search_by(|spec| spec.id.cmp(id)).is_err();
+    let mut ordered: Vec<WorkerId> = workers.iter().filter(lacks_spec).cloned().collect();
+    let mut rest = specs;
+    rest.retain(|spec| workers.binary_search(&spec.id).is_ok());
+    while !rest.is_empty() {
+        let named: BTreeSet<WorkerId> =
+            rest.iter().flat_map(|spec| spec.policy.after.iter().cloned()).collect();
+        let (later, next): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|spec| named.contains(&spec.id));
+        // While a new config is applied, old and new specs together may have a circle.
+        let is_circle = next.is_empty();
+        ordered.extend(next.iter().map(|spec| spec.id.clone()));
+        rest = later;
+        if is_circle {
+            ordered.extend(rest.drain(..).map(|spec| spec.id.clone()));
+        }
+    }
+    ordered
 }
 
 impl Ticket {

@@ -38,6 +38,11 @@ pub(crate) trait Runtime: Send + Sync {
         command: Command,
     ) -> Pending<'a, Result<u64, CommandError>>;
 
+    /// Stops a worker once those have stopped that were launched after it and were asked to stop
+    /// before it. A later start, restart or stop goes over a stop that still waits. Returns the
+    /// epoch from which on the worker's view shows it done.
+    fn stop_in_turn<'a>(&'a self, id: &'a WorkerId) -> Pending<'a, Result<u64, CommandError>>;
+
     /// What the run of each of these workers uses now, in their order; `None` for a worker without
     /// a run.
     fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>>;

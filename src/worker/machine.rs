@@ -127,6 +127,12 @@ impl Machine {
         &self.state.spec
     }
 
+    /// A number that grows with every accepted command that changes what the worker does.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.state.epoch
+    }
+
     /// How far its schedule has come; to be kept for the next arcanos.
     #[must_use]
     pub const fn schedule_mark(&self) -> Option<&ScheduleMark> {

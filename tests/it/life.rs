@@ -321,32 +321,3 @@ fn a_last_line_without_newline_is_kept() {
     site.wait_until("its own log", |site| (site.log("a") == "no newline").then_some(()));
     assert_eq!(site.worker("a").at("/log/lines"), 1);
 }
-
-#[test]
-fn a_worker_is_launched_after_another_and_at_the_end_stopped_before_it() {
-    let text = "trap 'echo ended; exit 0' TERM; echo \"$ARCANOS_WORKER_ID\"; sleep 86400 & wait";
-    let mut site = Setup::new()
-        .set("workers.app.after", "['db']")
-        .set("workers.db.enabled", "false")
-        .worker("app.sh", text)
-        .worker("db.sh", text)
-        .start();
-    let is_waiting = |warnings: &serde_json::Value| {
-        warnings.to_string().contains("waits for db, which is stopped")
-    };
-    let app = site.wait_until("app to wait", |picture| {
-        let app = picture.worker("app");
-        is_waiting(&app.at("/warnings")).then_some(app)
-    });
-    assert_eq!((app.state(), app.pid(), app.starts()), ("starting", None, 0));
-    site.set("workers.db.enabled", "true");
-    let app = site.wait_state("app", "running");
-    assert!(!is_waiting(&app.at("/warnings")));
-    let log = site.session();
-    let place = |text: &str| log.find(text).unwrap_or_else(|| panic!("{text}: {log}"));
-    assert!(place("db running with model") < place("Launching worker: app"), "{log}");
-    site.stop();
-    let log = site.session();
-    let place = |text: &str| log.find(text).unwrap_or_else(|| panic!("{text}: {log}"));
-    assert!(place("Worker app exited") < place("Stopping worker: db"), "{log}");
-}

@@ -18,6 +18,7 @@ mod logs;
 mod metrics;
 mod model;
 mod npm;
+mod order;
 mod plan;
 mod prepare;
 mod readme;

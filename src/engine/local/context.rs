@@ -1,7 +1,7 @@
 //! Shared state of the tasks of all workers and runs.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{BuildHasher as _, RandomState},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
@@ -57,6 +57,8 @@ pub(super) struct Context {
     /// Owns every task of every worker and run.
     pub(super) tracker: TaskTracker,
     pub(super) slots: Mutex<BTreeMap<WorkerId, Slot>>,
+    /// Workers with a run that a stop of all workers has reached, until their runs are gone.
+    pub(super) stopping_in_turn: Mutex<BTreeSet<WorkerId>>,
 }
 
 /// The ids of runs that are still to come. Plain data: an upgrade in place must hand it on, so that
@@ -79,7 +81,17 @@ pub(super) enum WorkerTarget {
 /// A person's request, with the way back of its answer: the epoch that will show it done.
 pub(super) struct WorkerRequest {
     pub(super) command: Command,
+    pub(super) order: StopOrder,
     pub(super) answer: oneshot::Sender<Result<u64, CommandError>>,
+}
+
+/// When a stop is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StopOrder {
+    /// As soon as it is asked for.
+    AtOnce,
+    /// After the stops of the workers that were launched after this one.
+    InTurn,
 }
 
 /// The ways to a worker's task.
@@ -123,6 +135,23 @@ impl Context {
             WorkerTarget::Absent => false,
         };
         self.slots().values().any(|slot| slot.target.with(is_after))
+    }
+
+    /// The workers with a run that a stop of all workers has reached.
+    pub(super) fn stopping_in_turn(&self) -> MutexGuard<'_, BTreeSet<WorkerId>> {
+        lock(&self.stopping_in_turn)
+    }
+
+    /// Whether a stop of all workers has reached a worker that was launched after this one, and has
+    /// not ended its run yet.
+    pub(super) fn has_stopping_dependants(&self, id: &WorkerId) -> bool {
+        let slots = self.slots();
+        let stopping = self.stopping_in_turn();
+        let is_after = |target: &WorkerTarget| match target {
+            WorkerTarget::Present(spec) => spec.policy.after.contains(id),
+            WorkerTarget::Absent => false,
+        };
+        stopping.iter().filter_map(|other| slots.get(other)).any(|slot| slot.target.with(is_after))
     }
 
     /// Forgets a worker whose task has nothing left to do. Returns `false` if the worker is wanted

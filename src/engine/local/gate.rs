@@ -16,10 +16,21 @@ pub(super) struct Gate {
     pub(super) wants_permit: bool,
     /// Whether it would end, if the others were gone.
     pub(super) is_ending: bool,
+    /// What part it has in a stop of all workers, if in one.
+    pub(super) turn: Option<Turn>,
     /// Whom it waits for, in words.
     pub(super) reason: Option<String>,
     /// Changes of the board, while it waits.
     changes: Option<watch::Receiver<u64>>,
+}
+
+/// What part a worker with a run has in a stop of all workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It goes on running until those have stopped that were launched after it.
+    Waits,
+    /// It is being stopped.
+    Stops,
 }
 
 impl Gate {
@@ -33,7 +44,7 @@ impl Gate {
 
     /// Stops watching if nothing is waited for.
     pub(super) fn rest(&mut self) {
-        if !self.wants_permit && !self.is_ending {
+        if !self.wants_permit && !self.is_ending && self.turn != Some(Turn::Waits) {
             self.changes = None;
         }
     }

@@ -1,12 +1,16 @@
 //! The local runtime itself: takes orders from the engine and hands them to the workers' tasks.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::Arc,
+};
 
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 use super::{
-    context::{Context, Phase, RunIds, Slot, WorkerRequest, WorkerTarget},
+    context::{Context, Phase, RunIds, Slot, StopOrder, WorkerRequest, WorkerTarget},
     launch_limiter::LaunchLimiter,
     packages::Preparer,
     sync::{latest::Latest, mailbox::Mailbox},
@@ -47,6 +51,7 @@ pub(in crate::engine) fn start(context: RuntimeContext) -> io::Result<Arc<dyn Ru
         rescan: context.rescan,
         tracker: TaskTracker::new(),
         slots: BTreeMap::new().into(),
+        stopping_in_turn: BTreeSet::new().into(),
     });
     let preparer = Arc::new(Preparer::new(Arc::clone(&context)));
     Ok(Arc::new(LocalRuntime { context, phase, preparer }))
@@ -73,14 +78,19 @@ struct LocalRuntime {
 }
 
 impl LocalRuntime {
-    async fn ask(&self, id: &WorkerId, command: Command) -> Result<u64, CommandError> {
+    async fn ask(
+        &self,
+        id: &WorkerId,
+        command: Command,
+        order: StopOrder,
+    ) -> Result<u64, CommandError> {
         if self.context.is_ending() {
             return Err(CommandError::Stopping);
         }
         let unknown = || CommandError::Unknown(id.to_string());
         let requests = self.context.slots().get(id).map(|slot| Arc::clone(&slot.requests));
         let (answer, reply) = oneshot::channel();
-        let put = requests.ok_or_else(unknown)?.put(WorkerRequest { command, answer }).await;
+        let put = requests.ok_or_else(unknown)?.put(WorkerRequest { command, order, answer }).await;
         put.map_err(|_| unknown())?;
         reply.await.map_err(|_| unknown())?
     }
@@ -131,7 +141,11 @@ impl Runtime for LocalRuntime {
         if matches!(command, Command::Restart | Command::Start) {
             self.preparer.retry();
         }
-        Box::pin(self.ask(id, command))
+        Box::pin(self.ask(id, command, StopOrder::AtOnce))
+    }
+
+    fn stop_in_turn<'a>(&'a self, id: &'a WorkerId) -> Pending<'a, Result<u64, CommandError>> {
+        Box::pin(self.ask(id, Command::Stop, StopOrder::InTurn))
     }
 
     fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>> {

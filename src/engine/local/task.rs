@@ -1,6 +1,7 @@
 //! The task of one worker: passes events to the worker's machine and carries out its effects.
 
 mod order;
+mod request;
 
 use std::{sync::Arc, thread};
 
@@ -22,14 +23,9 @@ use super::{
 };
 use crate::{
     domain::{LastActivity, Probe, RunId, State, WorkerId, WorkerSpec},
-    engine::command::CommandError,
-    failpoint::failpoint,
-    files::{
-        self,
-        logs::{LineWatch, WorkerLog},
-    },
+    files::logs::{LineWatch, WorkerLog},
     timer::until,
-    worker::{Effect, Event, Level, Machine, Now, Refusal, RunKey},
+    worker::{Effect, Event, Level, Machine, Now, RunKey},
 };
 
 /// Events of runs that may wait for the task: it handles each at once.
@@ -148,7 +144,7 @@ impl Task {
 
     fn handle(&mut self, wake: Wake) {
         let now = Now::read();
-        let effects = match wake {
+        let mut effects = match wake {
             Wake::Target => self.follow_target(now),
             Wake::Request(request) => return self.answer(request, now),
             Wake::Run(event) => {
@@ -179,6 +175,8 @@ impl Task {
                 None => return,
             },
         };
+        // The run that its stop waits with may have ended by itself.
+        effects.extend(self.stop_in_turn(now).unwrap_or_default());
         self.carry_out(effects);
         self.ended = None;
     }
@@ -215,36 +213,6 @@ impl Task {
         }
     }
 
-    fn answer(&mut self, request: WorkerRequest, now: Now) {
-        failpoint("worker", self.id.as_str());
-        let spec = self.machine.spec();
-        // Check the mode anew, as before a launch: this request may come before the observer sees
-        // that the file was opened to others.
-        let is_asked = !spec.accepts_open;
-        let open = is_asked.then(|| files::open_to_all(&spec.launch.file)).flatten();
-        let untrusted = open.or_else(|| spec.untrusted.clone());
-        let outcome = self.machine.request(request.command, untrusted, now);
-        let answer = match outcome {
-            Ok(outcome) => {
-                self.carry_out(outcome.effects);
-                match std::mem::take(&mut self.stopped_reading) {
-                    true => Err(CommandError::NotReading(self.id.clone())),
-                    false => Ok(outcome.epoch),
-                }
-            }
-            Err(Refusal::Disabled) => Err(CommandError::Disabled(self.id.clone())),
-            Err(Refusal::AlreadyRunning) => Err(CommandError::AlreadyRunning(self.id.clone())),
-            Err(Refusal::NotRunning) => Err(CommandError::NotRunning(self.id.clone())),
-            Err(Refusal::Leaving) => Err(CommandError::Unknown(self.id.to_string())),
-            Err(Refusal::Untrusted(reason)) => {
-                self.write(Level::Warn, &format!("Worker {} is not started: {reason}", self.id));
-                Err(CommandError::Untrusted { worker: self.id.clone(), reason })
-            }
-        };
-        // The caller may be gone; the command is carried out all the same.
-        let _ = request.answer.send(answer);
-    }
-
     fn carry_out(&mut self, effects: Vec<Effect>) {
         self.keeper.keep(&self.context, &self.id, self.machine.schedule_mark());
         let mut lines = Vec::new();
@@ -272,6 +240,7 @@ impl Task {
             }
         }
         self.pass_gate();
+        self.leave_turn();
         self.publish(lines);
     }
 
@@ -378,6 +347,7 @@ impl Drop for Task {
     fn drop(&mut self) {
         // Callers that wait for an answer learn that none will come.
         self.requests.close();
+        self.call_off_turn();
         if thread::panicking() {
             let panic_cleanup = PanicCleanup {
                 context: Arc::clone(&self.context),

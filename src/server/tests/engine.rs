@@ -53,6 +53,10 @@ impl Runtime for Fake {
         })
     }
 
+    fn stop_in_turn<'a>(&'a self, id: &'a WorkerId) -> Pending<'a, Result<u64, CommandError>> {
+        self.command(id, Command::Stop)
+    }
+
     fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>> {
         assert!(!*self.must_panic.lock().unwrap(), "a panic that a test asked for");
         let usage = Usage { memory_bytes: 4096, cpu_seconds: 0.25, is_stalled: false };

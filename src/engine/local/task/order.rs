@@ -3,7 +3,11 @@
 
 use super::Task;
 use crate::{
-    engine::local::{context::Phase, gate::waits_for},
+    domain::Command,
+    engine::local::{
+        context::Phase,
+        gate::{Turn, waits_for},
+    },
     worker::{Effect, Now},
 };
 
@@ -12,6 +16,7 @@ impl Task {
     pub(super) fn shut_down(&mut self, now: Now) -> Vec<Effect> {
         self.gate.wants_permit = false;
         self.gate.reason = None;
+        self.call_off_turn();
         self.gate.watch(&self.context.board);
         let is_killing = *self.phase.borrow() == Phase::Killing;
         self.gate.is_ending = !is_killing && self.context.has_dependants(&self.id);
@@ -19,11 +24,58 @@ impl Task {
         if self.gate.is_ending { Vec::new() } else { self.machine.shut_down(now) }
     }
 
+    /// All workers are to be stopped. Returns whether this one's stop must wait for others.
+    pub(super) fn takes_turn(&mut self) -> bool {
+        if self.runs.is_empty() {
+            return false;
+        }
+        self.context.stopping_in_turn().insert(self.id.clone());
+        self.gate.watch(&self.context.board);
+        let must_wait = self.context.has_stopping_dependants(&self.id);
+        self.gate.turn = Some(if must_wait { Turn::Waits } else { Turn::Stops });
+        self.gate.rest();
+        must_wait
+    }
+
+    /// The effects of a stop that waited, now that it is its turn or its run has ended by itself.
+    pub(super) fn stop_in_turn(&mut self, now: Now) -> Option<Vec<Effect>> {
+        if self.gate.turn != Some(Turn::Waits) {
+            return None;
+        }
+        self.gate.watch(&self.context.board);
+        if !self.runs.is_empty() && self.context.has_stopping_dependants(&self.id) {
+            return None;
+        }
+        self.gate.turn = Some(Turn::Stops);
+        self.gate.rest();
+        // Only a worker that is leaving refuses it, and that one stops anyway.
+        self.machine.request(Command::Stop, None, now).ok().map(|accepted| accepted.effects)
+    }
+
+    /// Once its runs are gone those may stop that it was launched after. Call it before the board
+    /// changes: that change wakes them.
+    pub(super) fn leave_turn(&mut self) {
+        if self.runs.is_empty() {
+            self.call_off_turn();
+        }
+    }
+
+    /// The worker takes no part in a stop of all workers any more.
+    pub(super) fn call_off_turn(&mut self) {
+        if self.gate.turn.take().is_some() {
+            self.context.stopping_in_turn().remove(&self.id);
+            self.gate.rest();
+        }
+    }
+
     /// Another worker has changed. `None` is that nothing follows.
     pub(super) fn follow_others(&mut self, now: Now) -> Option<Vec<Effect>> {
         if self.gate.is_ending {
             let effects = self.shut_down(now);
             return (!self.gate.is_ending).then_some(effects);
+        }
+        if let Some(effects) = self.stop_in_turn(now) {
+            return Some(effects);
         }
         let before = self.gate.reason.clone();
         self.pass_gate();

@@ -90,6 +90,10 @@ impl Runtime for Fake {
         Box::pin(async { Err(CommandError::NotReading(id.clone())) })
     }
 
+    fn stop_in_turn<'a>(&'a self, id: &'a WorkerId) -> Pending<'a, Result<u64, CommandError>> {
+        self.command(id, Command::Stop)
+    }
+
     fn usage<'a>(&'a self, workers: &'a [WorkerId]) -> Pending<'a, Vec<Option<Usage>>> {
         Box::pin(async { vec![None; workers.len()] })
     }
