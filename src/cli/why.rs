@@ -46,7 +46,15 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
     };
     let folder = load::folder(globals, &config, &running)?;
     let name = os_text::shown_path(Path::new(&args.target));
-    let story = match target::find(&config.discovery.directory, &args.target, &folder.discovered) {
+    let directory = &config.discovery.directory;
+    let mut target = target::find(directory, &args.target, &folder.discovered);
+    if target == Target::Unknown
+        && let Some(file) = file_of(&running, &name)
+    {
+        // A file that is rejected has no id of its own, though a worker may still run from it.
+        target = target::find(directory, directory.join(file).as_os_str(), &folder.discovered);
+    }
+    let mut story = match target {
         Target::File(verdict) => {
             story(&config, verdict.clone(), &load::specs(&site, &config, &folder))
         }
@@ -56,11 +64,8 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
         }
         Target::Unknown => return gone(globals, found.as_ref(), &name, out).await,
     };
-    let mut story = story;
-    if let Some(id) = &story.verdict.id
-        && story.verdict.verdict == VerdictKind::Worker
-    {
-        story.worker = ask(found.as_ref(), id.as_str()).await;
+    if let Some(id) = worker_of(&running, &story.verdict) {
+        story.worker = ask(found.as_ref(), &id).await;
     }
     if globals.json {
         out.line(&pretty(&as_json(&story)))?;
@@ -70,6 +75,21 @@ pub(crate) async fn run(globals: &Globals, args: &Why, out: &mut Output) -> Resu
         out.line(&line)?;
     }
     Ok(out.flush()?)
+}
+
+/// The file from which the worker with this id runs.
+fn file_of<'a>(running: &'a [wire::Worker], id: &str) -> Option<&'a str> {
+    running.iter().find(|worker| worker.id == id)?.file.as_deref()
+}
+
+/// The id of the worker that the file is, or that still runs from it.
+fn worker_of(running: &[wire::Worker], verdict: &Verdict) -> Option<String> {
+    if verdict.verdict == VerdictKind::Worker {
+        return verdict.id.as_ref().map(ToString::to_string);
+    }
+    let runs =
+        |worker: &&wire::Worker| worker.file.as_deref().map(Path::new) == Some(&verdict.file);
+    running.iter().find(runs).map(|worker| worker.id.clone())
 }
 
 fn story(config: &Config, verdict: Verdict, specs: &Desired) -> Story {

@@ -338,6 +338,12 @@ fn a_file_that_anyone_may_write_is_rejected_and_its_run_goes_on() {
     let found = site.get("/discovery")["files"].as_array().unwrap().clone();
     let a = found.iter().find(|file| file["file"] == "a.sh").unwrap();
     assert!(a["reason"].as_str().is_some_and(|reason| reason.contains("anyone")), "{a}");
+    for target in ["a", "workers/a.sh"] {
+        let output = site.run(&["why", target]);
+        let why = String::from_utf8_lossy(&output.stdout);
+        assert!(why.contains("rejected") && why.contains("anyone may write to it"), "{why}");
+        assert!(why.contains("state: running"), "{why}");
+    }
     assert_eq!(site.post("/workers/restart-all").status, 200);
     let b = site.wait_replaced(&before.worker("b"));
     site.wait_said("Worker a is not started: anyone may write to it");
