@@ -9,6 +9,7 @@ mod liveness;
 mod readme;
 mod schema;
 mod secrets;
+mod shipped;
 
 use std::{
     cell::RefCell,
