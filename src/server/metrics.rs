@@ -5,7 +5,7 @@
 
 mod sheet;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::{
     body::Bytes,
@@ -24,7 +24,7 @@ use crate::{
     engine::Handle,
 };
 
-use self::sheet::{EncodeResult, Sheet};
+use self::sheet::Sheet;
 use super::{app::App, process, response_cache::Meter};
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -96,7 +96,7 @@ impl Scrape {
         out.into()
     }
 
-    fn encode_workers(&self, out: &mut Sheet<'_>) -> EncodeResult {
+    fn encode_workers(&self, out: &mut Sheet<'_>) -> Result<(), fmt::Error> {
         let views = || self.workers.iter().map(|worker| &worker.view);
         let plain = |view: &WorkerView| [("worker", view.id.to_string())];
         out.gauges(
@@ -137,7 +137,7 @@ impl Scrape {
         )
     }
 
-    fn encode_usage(&self, out: &mut Sheet<'_>) -> EncodeResult {
+    fn encode_usage(&self, out: &mut Sheet<'_>) -> Result<(), fmt::Error> {
         let labels = |worker: &Numbers| [("worker", worker.view.id.to_string())];
         let all = || self.workers.iter();
         out.gauges(
@@ -167,7 +167,7 @@ impl Scrape {
         )
     }
 
-    fn encode_arcanos(&self, out: &mut Sheet<'_>) -> EncodeResult {
+    fn encode_arcanos(&self, out: &mut Sheet<'_>) -> Result<(), fmt::Error> {
         let reloads = [("applied", self.own.applied), ("rejected", self.own.rejected)];
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1.0)];
         out.counters(
@@ -188,7 +188,7 @@ impl Scrape {
         out.gauges("arcanos_build_info", "The version of arcanos", version)
     }
 
-    fn encode_process(&self, out: &mut Sheet<'_>) -> EncodeResult {
+    fn encode_process(&self, out: &mut Sheet<'_>) -> Result<(), fmt::Error> {
         let number = |n: Option<u64>| n.map(|n| n as f64);
         let started = self.own.since.0.as_millisecond() as f64 / 1000.0;
         out.counter(
@@ -217,7 +217,7 @@ impl Scrape {
 }
 
 impl Collector for Scrape {
-    fn encode(&self, encoder: DescriptorEncoder<'_>) -> EncodeResult {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let mut out = Sheet(encoder);
         self.encode_workers(&mut out)?;
         self.encode_usage(&mut out)?;

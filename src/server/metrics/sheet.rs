@@ -7,21 +7,24 @@ use prometheus_client::{
     metrics::{MetricType, gauge::ConstGauge},
 };
 
-/// The result of writing; writing to a string never fails.
-pub(super) type EncodeResult = Result<(), fmt::Error>;
-
-/// Writes families of metrics; a family without any value is left out.
+/// Writes families of metrics; a family without any value is left out. Writing to a string never
+/// fails.
 pub(super) struct Sheet<'a>(pub(super) DescriptorEncoder<'a>);
 
 impl Sheet<'_> {
     /// A gauge without labels, if it is known.
-    pub(super) fn gauge(&mut self, name: &str, help: &str, value: Option<f64>) -> EncodeResult {
+    pub(super) fn gauge(
+        &mut self,
+        name: &str,
+        help: &str,
+        value: Option<f64>,
+    ) -> Result<(), fmt::Error> {
         let Some(value) = value else { return Ok(()) };
         ConstGauge::new(value).encode(self.head(name, help, MetricType::Gauge)?)
     }
 
     /// A counter without labels; `name` ends in `_total`.
-    pub(super) fn counter(&mut self, name: &str, help: &str, value: f64) -> EncodeResult {
+    pub(super) fn counter(&mut self, name: &str, help: &str, value: f64) -> Result<(), fmt::Error> {
         ConstGauge::new(value).encode(self.head(name, help, MetricType::Counter)?)
     }
 
@@ -31,7 +34,7 @@ impl Sheet<'_> {
         name: &str,
         help: &str,
         values: impl IntoIterator<Item = (L, f64)>,
-    ) -> EncodeResult {
+    ) -> Result<(), fmt::Error> {
         self.family(name, help, MetricType::Gauge, values)
     }
 
@@ -41,7 +44,7 @@ impl Sheet<'_> {
         name: &str,
         help: &str,
         values: impl IntoIterator<Item = (L, f64)>,
-    ) -> EncodeResult {
+    ) -> Result<(), fmt::Error> {
         self.family(name, help, MetricType::Counter, values)
     }
 
@@ -54,7 +57,7 @@ impl Sheet<'_> {
         help: &str,
         kind: MetricType,
         values: impl IntoIterator<Item = (L, f64)>,
-    ) -> EncodeResult {
+    ) -> Result<(), fmt::Error> {
         let mut values = values.into_iter().peekable();
         if values.peek().is_none() {
             return Ok(());
