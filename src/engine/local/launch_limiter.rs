@@ -98,10 +98,15 @@ impl LaunchLimiter {
         self.grant();
     }
 
-    /// Opens or closes the limiter.
-    pub(crate) fn set_open(&self, is_open: bool) {
-        self.lock().is_open = is_open;
+    /// Grants permits again.
+    pub(crate) fn open(&self) {
+        self.lock().is_open = true;
         self.grant();
+    }
+
+    /// Grants no permit until it is opened.
+    pub(crate) fn close(&self) {
+        self.lock().is_open = false;
     }
 
     fn grant(&self) {
@@ -213,10 +218,10 @@ mod tests {
     #[test]
     fn a_closed_limiter_grants_nothing() {
         let launch_limiter = LaunchLimiter::new(Concurrency::Unlimited);
-        launch_limiter.set_open(false);
+        launch_limiter.close();
         let mut asked = launch_limiter.ask();
         assert!(asked.try_recv().is_err());
-        launch_limiter.set_open(true);
+        launch_limiter.open();
         assert!(asked.try_recv().is_ok());
     }
 

@@ -153,7 +153,7 @@ impl Preparer {
             let has_failed = progress.failure.is_some();
             return if has_failed { Preparation::Failed } else { Preparation::Done };
         }
-        self.context.launch_limiter.set_open(false);
+        self.context.launch_limiter.close();
         progress.is_under_way = true;
         let job = Job { preparer: Arc::clone(self), packages, node };
         self.context.tracker.spawn(Arc::clone(self).follow(job));
@@ -176,7 +176,7 @@ impl Preparer {
     pub(super) fn admit(&self) {
         let progress = self.progress();
         if !progress.is_under_way {
-            self.context.launch_limiter.set_open(true);
+            self.context.launch_limiter.open();
         }
     }
 
