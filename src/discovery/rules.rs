@@ -5,17 +5,18 @@
 
 use std::{
     ffi::OsStr,
-    hash::{DefaultHasher, Hash, Hasher},
+    os::unix::ffi::OsStrExt,
     path::{Component, Path, PathBuf},
 };
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use regex::{Regex, RegexBuilder};
+use serde_json::{Value, json};
 
-use super::{graph::is_beside, python::is_python};
+use super::{digest::fingerprint, graph::is_beside, python::is_python};
 use crate::{
     config::{self, Config, View, WorldWritable},
-    domain::{WorkerId, is_main_module, os_text},
+    domain::{Fingerprint, WorkerId, is_main_module, os_text},
 };
 
 /// Endings of names that editors and copying tools give to what is not finished.
@@ -36,7 +37,7 @@ pub struct Rules {
     declared: Vec<Declared>,
     /// Every package that some rule asks for, once.
     pub(super) packages: Vec<String>,
-    digest: u64,
+    digest: Fingerprint,
 }
 
 /// A worker that `[workers.ID] file` declares.
@@ -101,6 +102,18 @@ pub(super) fn is_typescript(name: &Path) -> bool {
     matches!(extension, Some("ts" | "mts" | "cts" | "tsx"))
 }
 
+/// The digest of all of `[discovery]` on which verdicts rest.
+fn digest_of(discovery: &config::Discovery) -> Fingerprint {
+    let rule = |rule: &config::Rule| {
+        let is_code = rule.on == View::Code;
+        json!([rule.files, rule.imports, rule.any, rule.all, rule.none, is_code])
+    };
+    let accepts_open = discovery.world_writable == WorldWritable::Warn;
+    let rules: Vec<Value> = discovery.rules.iter().map(rule).collect();
+    let all = json!([discovery.ignore, discovery.recursive, accepts_open, rules]);
+    fingerprint(all.to_string().as_bytes())
+}
+
 impl Rules {
     /// Compiles what the config says about discovery.
     ///
@@ -113,12 +126,6 @@ impl Rules {
             .iter()
             .map(|rule| Rule::compile(rule, &mut packages))
             .collect::<Result<_, _>>()?;
-        let mut hasher = DefaultHasher::new();
-        (&discovery.ignore, discovery.recursive, discovery.world_writable).hash(&mut hasher);
-        for rule in &discovery.rules {
-            (&rule.files, &rule.imports, &rule.any, &rule.all, &rule.none).hash(&mut hasher);
-            (rule.on == View::Code).hash(&mut hasher);
-        }
         Ok(Self {
             ignore: globs(&discovery.ignore)?,
             ignore_text: discovery.ignore.clone(),
@@ -127,7 +134,7 @@ impl Rules {
             rules,
             declared: Vec::new(),
             packages,
-            digest: hasher.finish(),
+            digest: digest_of(discovery),
         })
     }
 
@@ -144,9 +151,12 @@ impl Rules {
                 rules.declared.push(Declared { id, file, has_command });
             }
         }
-        let mut hasher = DefaultHasher::new();
-        rules.declared.iter().for_each(|declared| declared.file.hash(&mut hasher));
-        rules.digest ^= if rules.declared.is_empty() { 0 } else { hasher.finish() };
+        let mut parts = rules.digest.0.to_be_bytes().to_vec();
+        for declared in &rules.declared {
+            let file = fingerprint(declared.file.as_os_str().as_bytes());
+            parts.extend(file.0.to_be_bytes());
+        }
+        rules.digest = fingerprint(&parts);
         Ok(rules)
     }
 
@@ -172,9 +182,9 @@ impl Rules {
         self.world_writable == WorldWritable::Warn
     }
 
-    /// A number that differs where these rules may judge a file differently than others.
+    /// A digest that differs where these rules may judge a file differently than others.
     #[must_use]
-    pub const fn digest(&self) -> u64 {
+    pub const fn digest(&self) -> Fingerprint {
         self.digest
     }
 

@@ -3,8 +3,6 @@
 //! The server's lines are `[TIME] [ID] text`, already redacted and escaped. They are escaped once
 //! more: a terminal is not to be trusted to another program's care.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use serde_json::json;
 
 use crate::{
@@ -13,6 +11,7 @@ use crate::{
         json::json_safe,
         terminal::{Colours, Tone},
     },
+    discovery::fingerprint,
     text::escape,
 };
 
@@ -77,9 +76,7 @@ pub(super) fn render(line: &str, form: Form, colours: Colours) -> String {
 
 /// A worker's colour: the same each time.
 fn mark(label: &str) -> Tone {
-    let mut hasher = DefaultHasher::new();
-    label.hash(&mut hasher);
-    Tone::Mark((hasher.finish() % 6) as u8)
+    Tone::Mark((fingerprint(label.as_bytes()).0 % 6) as u8)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    hash::{DefaultHasher, Hash, Hasher},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -12,7 +12,8 @@ use std::{
 use super::permissions::{Content, PermissionReport};
 use crate::{
     config::{self, Config, Inputs, Loaded, Override},
-    domain::os_text,
+    discovery::fingerprint,
+    domain::{Fingerprint, os_text},
     files::{REMOVED_AFTER, ReadError, Settled, read_settled, state::Draft},
 };
 
@@ -34,7 +35,7 @@ pub struct Source {
     /// Those of its files in which a secret stands.
     secret: Vec<PathBuf>,
     /// A digest of everything that was read last.
-    seen: Option<u64>,
+    seen: Option<Fingerprint>,
     /// The files that existed when they were last read, each with since when it is missing.
     there: RefCell<BTreeMap<PathBuf, Option<Instant>>>,
 }
@@ -241,19 +242,19 @@ impl Source {
     }
 
     /// A digest of the text and of the files that the last config named.
-    fn with_named(&self, text: u64) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
+    fn with_named(&self, text: Fingerprint) -> Fingerprint {
+        let mut parts = vec![text];
         for path in &self.named {
-            path.hash(&mut hasher);
-            match self.read(path) {
-                Ok(Settled::Content(bytes)) => bytes.hash(&mut hasher),
-                Ok(Settled::Held) => 1_u8.hash(&mut hasher),
-                Ok(Settled::Missing) => 2_u8.hash(&mut hasher),
-                Err(error) => error.to_string().hash(&mut hasher),
-            }
+            parts.push(fingerprint(path.as_os_str().as_bytes()));
+            parts.push(match self.read(path) {
+                Ok(Settled::Content(bytes)) => tagged(b'c', &bytes),
+                Ok(Settled::Held) => tagged(b'h', b""),
+                Ok(Settled::Missing) => tagged(b'm', b""),
+                Err(error) => tagged(b'e', error.to_string().as_bytes()),
+            });
         }
-        hasher.finish()
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.0.to_be_bytes()).collect();
+        fingerprint(&bytes)
     }
 }
 
@@ -273,8 +274,14 @@ fn with_secrets(config: &Config, texts: Vec<(PathBuf, String)>) -> Vec<PathBuf> 
     texts.into_iter().filter(|(_, text)| holds(text)).map(|(path, _)| path).collect()
 }
 
-fn digest_of(text: &Result<String, String>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
+fn digest_of(text: &Result<String, String>) -> Fingerprint {
+    match text {
+        Ok(text) => tagged(b'c', text.as_bytes()),
+        Err(error) => tagged(b'e', error.as_bytes()),
+    }
+}
+
+/// The digest of bytes of this kind: the same bytes of another kind have another one.
+fn tagged(kind: u8, bytes: &[u8]) -> Fingerprint {
+    fingerprint(&[&[kind], bytes].concat())
 }

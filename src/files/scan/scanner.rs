@@ -12,7 +12,7 @@ use super::{
     outcome::{Scan, ScanError},
     pass::{Coverage, Pass},
 };
-use crate::{discovery::Rules, files::ChangedPaths};
+use crate::{discovery::Rules, domain::Fingerprint, files::ChangedPaths};
 
 /// Scans a folder of workers again and again.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +21,7 @@ pub struct Scanner {
     outermost: PathBuf,
     pub(super) directory: PathBuf,
     /// [`Rules::digest`] of the rules that the analyses are by.
-    pub(super) digest: u64,
+    pub(super) digest: Fingerprint,
     /// By hash: comparing paths for an order costs a walk over their parts.
     pub(super) known: HashMap<PathBuf, Known>,
     /// What the last scan leaves for the next one; `None` after a scan that failed.
