@@ -17,6 +17,12 @@ use crate::domain::os_text;
 /// The most mistakes reported of a text that is not TOML: most follow from the first few.
 const MAX_FAULTS: usize = 20;
 
+/// What text stands in.
+const QUOTES: [char; 2] = ['"', '\''];
+
+/// The most `#` of one line that are looked at to find its comment.
+const MAX_MARKS: usize = 16;
+
 /// A config file, parsed.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -89,6 +95,28 @@ impl Document {
     pub(super) fn spans_of(&self, fits: impl Fn(&KeyPath) -> bool) -> Vec<Range<usize>> {
         let fitting = self.spans.iter().filter(|(path, _)| fits(path));
         fitting.map(|(_, spans)| spans.value.clone()).collect()
+    }
+
+    /// The bytes of every text in quotes that fits with its way.
+    pub(super) fn texts(&self, fits: impl Fn(&KeyPath, &str) -> bool) -> Vec<Range<usize>> {
+        let texts = self.spans.iter().filter(|(path, spans)| {
+            let written = self.text.get(spans.value.clone()).unwrap_or_default();
+            written.starts_with(QUOTES) && fits(path, written.trim_matches(QUOTES))
+        });
+        texts.map(|(_, spans)| spans.value.clone()).collect()
+    }
+
+    /// The bytes of the comment in this line, which may hold what was set before.
+    pub(super) fn comment(&self, line: Range<usize>) -> Option<Range<usize>> {
+        let text = self.text.get(line.clone())?;
+        let marks = memchr::memchr_iter(b'#', text.as_bytes()).map(|at| line.start + at);
+        let in_text = |at: &usize| {
+            let mut spans = self.spans.values().map(|spans| &spans.value);
+            spans.any(|span| span.contains(at) && self.text[span.clone()].starts_with(QUOTES))
+        };
+        // Behind so many marks all counts as the comment: nobody reads such a line anyway.
+        let start = marks.enumerate().find(|(n, at)| *n == MAX_MARKS || !in_text(at))?.1;
+        Some(start..line.end)
     }
 
     /// The bytes of the value of this way, if it stands behind its key and not under a header.

@@ -88,7 +88,12 @@ fn message(
     report: &Report,
     key: &KeyPath,
 ) -> String {
-    let written = written.filter(|_| !report.hidden().hides(key));
+    let hidden = report.hidden();
+    let is_shown = |written: &&Value| match written.as_str() {
+        Some(text) => !hidden.hides_text(key, text),
+        None => !hidden.hides(key),
+    };
+    let written = written.filter(is_shown);
     wording::message(&misfit.error.kind, found, written)
 }
 

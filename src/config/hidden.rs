@@ -5,6 +5,29 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::key::KeyPath;
 
+/// The keys whose values are never repeated, whatever they hold: commands and their arguments,
+/// addresses that are asked, and patterns. Any of them may hold a password.
+const UNREPEATED: [&str; 15] = [
+    "command",
+    "args",
+    "prepare",
+    "http",
+    "redact",
+    "ready_line",
+    "any",
+    "all",
+    "none",
+    "files",
+    "imports",
+    "ignore",
+    "inherit",
+    "secret",
+    "watch",
+];
+
+/// The characters of a text that may be a URL with a user name, a query or a fragment.
+const OF_URLS: [char; 3] = ['@', '?', '#'];
+
 /// The patterns of names whose values are never shown.
 #[derive(Clone, Debug)]
 pub(super) struct Hidden(GlobSet);
@@ -54,9 +77,24 @@ impl Hidden {
         };
         match inner {
             ["env", "set", _, ..] | ["workers", _, "env", _, ..] | ["server", "token", ..] => true,
-            ["env", "secret", ..] | ["server", "token_file", ..] => false,
+            ["server", "token_file", ..] | ["env", "files", ..] | ["discovery", "watch", ..] => {
+                false
+            }
+            _ if inner.iter().any(|name| UNREPEATED.contains(name)) => true,
             _ => path.last_key().is_some_and(|key| self.is_secret(key)),
         }
+    }
+
+    /// Whether errors must not repeat this text, which this key is set to.
+    ///
+    /// A URL with a password may stand where it does not belong, so this depends on what the text
+    /// looks like too. Of `model.upstream` only a word is repeated, as `opanai`: with a slip in it
+    /// an address may look like anything.
+    pub(super) fn hides_text(&self, path: &KeyPath, text: &str) -> bool {
+        let is_word = || text.chars().all(|c| c.is_ascii_alphabetic());
+        self.hides(path)
+            || text.contains(OF_URLS)
+            || (path.last_key() == Some("upstream") && !is_word())
     }
 }
 

@@ -95,10 +95,12 @@ impl Report {
         self.mentioned.iter().any(|mentioned| mentioned.starts_with(key))
     }
 
-    /// The value of this key as it is written, in backticks, unless it is secret.
+    /// The value of this key as it is written, in backticks, unless it may hold a secret.
     pub(super) fn shown(&self, written: &Value, key: &KeyPath) -> String {
         match key.find(written) {
-            Some(Value::String(_, text)) if !self.hidden.hides(key) => wording::quoted(text),
+            Some(Value::String(_, text)) if !self.hidden.hides_text(key, text) => {
+                wording::quoted(text)
+            }
             _ => "the value".to_owned(),
         }
     }
@@ -111,11 +113,14 @@ impl Report {
     /// All errors in the order of the file, then of the other places.
     pub(super) fn into_errors(mut self, document: &Document) -> ConfigErrors {
         let mut secret = document.spans_of(|path| self.hidden.hides(path));
+        secret.extend(document.texts(|path, text| self.hidden.hides_text(path, text)));
         // What a key that nobody knows holds may be the secret of the one that was meant.
         secret.extend(self.unknown.iter().filter_map(|path| document.inline_value(path)));
         for error in &mut self.errors {
             if let Place::File { line, .. } = error.place {
-                error.hidden = within(&secret, &document.line(line));
+                let line = document.line(line);
+                error.hidden = within(&secret, &line);
+                error.hidden.extend(document.comment(line));
             }
         }
         self.errors.sort_by(|a, b| a.place.cmp(&b.place));

@@ -29,19 +29,36 @@ pub(super) fn errors(document: &Document, mut errors: Vec<ConfigError>) -> Confi
 fn secret_part(document: &Document, line: usize, hidden: &Hidden) -> Option<Range<usize>> {
     let range = document.line(line);
     let text = document.text().get(range.clone())?;
-    if text.trim_start().starts_with('[') {
+    if is_header(text) {
         return None;
     }
     // Without a key it may go on with a value of some lines above.
-    let Some((key, _)) = text.split_once('=') else {
+    let Some((key, value)) = text.split_once('=').filter(|(key, _)| is_key(key)) else {
         return Some(range);
     };
     let key = key.trim().trim_matches(['"', '\'']);
     let full = table_above(document, line)
         .map_or_else(|| KeyPath::of(key), |t| KeyPath::of(&format!("{t}.{key}")));
     let has_inner = text.matches('=').count() > 1;
-    let is_secret = hidden.hides(&full) || key.split('.').any(|part| hidden.is_secret(part));
+    let value = value.trim().trim_matches(['"', '\'']);
+    let is_secret =
+        hidden.hides_text(&full, value) || key.split('.').any(|part| hidden.is_secret(part));
     (is_secret || has_inner).then(|| range.start + text.find('=').unwrap_or(0) + 1..range.end)
+}
+
+/// Whether a line is the header of a table, and not an element of a list that begins above it.
+fn is_header(text: &str) -> bool {
+    let text = text.trim();
+    let is_of_name = |c: char| c.is_alphanumeric() || " ._-[]\"'".contains(c);
+    let name = text.trim_start_matches(['[', ' ']);
+    text.starts_with('[') && name.starts_with(char::is_alphanumeric) && text.chars().all(is_of_name)
+}
+
+/// Whether what stands before a `=` can be a key, and is no part of a text or a list.
+fn is_key(text: &str) -> bool {
+    let is_even = |quote: char| text.matches(quote).count().is_multiple_of(2);
+    let is_of_key = |c: char| c.is_alphanumeric() || " \t._-\"'".contains(c);
+    is_even('"') && is_even('\'') && text.chars().all(is_of_key)
 }
 
 /// The header of the table that the line seems to stand in.

@@ -27,7 +27,8 @@ pub(super) fn message(kind: &Kind, found: Option<&Value>, written: Option<&Value
                 }
             }
         }
-        other => other.to_string(),
+        other if written.is_some() => other.to_string(),
+        _ => "not what is expected here (it may be secret and is not shown)".to_owned(),
     }
 }
 

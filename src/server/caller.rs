@@ -54,11 +54,12 @@ impl Caller {
     async fn respond(self, head: Parts, body: RequestBody) -> Result<Response<Body>, ApiError> {
         let info = head.extensions.get::<ConnectionInfo>();
         let local = info.expect("the accept loop adds it to each request").local;
-        self.app.access().check(local, &head)?;
+        let asker = self.app.access().check(local, &head)?;
         // Every request is received in full before anything is done about it, so that a slow or
         // endless one costs a buffer and nothing else.
         let body = body.read().await?;
-        let request = Request::from_parts(normalize_path(head)?, Body::from(body));
+        let mut request = Request::from_parts(normalize_path(head)?, Body::from(body));
+        request.extensions_mut().insert(asker);
         let answer = async {
             failpoint("request", request.uri().path());
             self.routes.oneshot(request).await

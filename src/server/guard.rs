@@ -21,6 +21,15 @@ use super::api_error::ApiError;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// Who sends a request that may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// One who has shown the token, or needs none.
+    Known,
+    /// One who has not. What is open to all holds no texts for it.
+    Stranger,
+}
+
 /// The access rules of the settings that it was made from.
 pub(super) struct Access {
     settings: Arc<ServerSettings>,
@@ -41,7 +50,7 @@ impl Access {
     ///
     /// # Errors
     /// The response that it gets instead.
-    pub(super) fn check(&self, local: SocketAddr, head: &Parts) -> Result<(), ApiError> {
+    pub(super) fn check(&self, local: SocketAddr, head: &Parts) -> Result<Asker, ApiError> {
         let target = self.check_host(local, head)?;
         self.check_origin(local, target, head)?;
         self.check_token(local, head)
@@ -91,20 +100,25 @@ impl Access {
         }
     }
 
-    fn check_token(&self, local: SocketAddr, head: &Parts) -> Result<(), ApiError> {
+    fn check_token(&self, local: SocketAddr, head: &Parts) -> Result<Asker, ApiError> {
+        match self.has_token(local, head) {
+            Ok(()) => Ok(Asker::Known),
+            Err(_) if is_open(head) => Ok(Asker::Stranger),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    fn has_token(&self, local: SocketAddr, head: &Parts) -> Result<(), ApiError> {
         let Some(token) = &self.settings.token else {
             // The config demands a token beyond loopback, but a socket may come from elsewhere
             // and outlive the token.
-            if local.ip().to_canonical().is_loopback() || is_open(head) {
+            if local.ip().to_canonical().is_loopback() {
                 return Ok(());
             }
             return Err(ApiError::unauthorized(
                 "set `server.token`: this address is reached from other machines",
             ));
         };
-        if is_open(head) {
-            return Ok(());
-        }
         let shown = only(&head.headers, &header::AUTHORIZATION)?.and_then(bearer);
         match shown {
             Some(shown) if is_same(token, shown) => Ok(()),

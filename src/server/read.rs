@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{Path, State},
     http::{StatusCode, Uri, header},
@@ -19,6 +19,7 @@ use crate::domain::{self, Snapshot, Stamp, WorkerId, WorkerView};
 use super::{
     api_error::ApiError,
     app::App,
+    guard::Asker,
     process,
     query::{Query, QueryError},
     response_cache::Large,
@@ -26,7 +27,11 @@ use super::{
 };
 
 /// Answers `GET /health`.
-pub(super) async fn health(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, ApiError> {
+pub(super) async fn health(
+    State(app): State<Arc<App>>,
+    Extension(asker): Extension<Asker>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
     let strictness = Strictness::read(&Query::of(&uri)?)?;
     let snapshot = app.handle.snapshot();
     let own = Own { uptime: uptime(&app), memory_bytes: process::resident_bytes() };
@@ -34,7 +39,7 @@ pub(super) async fn health(State(app): State<Arc<App>>, uri: Uri) -> Result<Resp
         true => StatusCode::SERVICE_UNAVAILABLE,
         false => StatusCode::OK,
     };
-    Ok((status, Json(wire::Health::new(&snapshot, own))).into_response())
+    Ok((status, Json(wire::Health::new(&snapshot, own, asker))).into_response())
 }
 
 /// Answers `GET /workers`.

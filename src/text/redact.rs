@@ -153,13 +153,13 @@ impl Patterns {
             return Ok(None);
         }
         let (mut each, mut sources) = (Vec::new(), Vec::new());
-        for pattern in patterns {
+        for (index, pattern) in patterns.iter().enumerate() {
             // Over bytes the automata are small and fast; what needs Unicode gets it.
             let of_bytes = format!("(?-u){pattern}");
             let (regex, source) = match compile(&of_bytes) {
                 Ok(regex) => (regex, of_bytes),
                 Err(_) => {
-                    (compile(pattern).map_err(|e| pattern_error(pattern, &e))?, pattern.clone())
+                    (compile(pattern).map_err(|e| pattern_error(index, &e))?, pattern.clone())
                 }
             };
             each.push(regex);
@@ -182,11 +182,11 @@ fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern).multi_line(true).size_limit(COMPILED).dfa_size_limit(CACHE).build()
 }
 
-fn pattern_error(pattern: &str, error: &regex::Error) -> RedactError {
+fn pattern_error(index: usize, error: &regex::Error) -> RedactError {
     // The message of a syntax error draws the pattern over several lines; the last says why.
     let text = error.to_string();
     let reason = text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
-    RedactError::Pattern { pattern: pattern.to_owned(), reason: reason.to_owned() }
+    RedactError::Pattern { index, reason: reason.to_owned() }
 }
 
 #[cfg(test)]

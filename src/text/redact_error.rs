@@ -4,10 +4,10 @@
 #[derive(Debug, thiserror::Error)]
 pub enum RedactError {
     /// One of the patterns is not a regex, or takes too much memory.
-    #[error("`{pattern}` is not a usable pattern: {reason}")]
+    #[error("the pattern with the index {index} is not usable: {reason}")]
     Pattern {
-        /// The pattern.
-        pattern: String,
+        /// Which of them, from 0. The pattern itself may hold a secret.
+        index: usize,
         /// What is wrong with it, on one line.
         reason: String,
     },

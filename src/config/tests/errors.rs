@@ -88,7 +88,7 @@ fn numbers_truths_lists_and_tables_are_asked_for_by_name() {
         &[
             "arcanos.toml:1:10: server: found the number `5`, expected a table",
             "arcanos.toml:3:13: discovery.recursive: found `yes`, expected true or false",
-            "arcanos.toml:4:10: discovery.ignore: found `lib`, expected a list, like [\"a\", \"b\"]",
+            "arcanos.toml:4:10: discovery.ignore: expected a list, like [\"a\", \"b\"] (what is there may be secret and is not shown)",
             "arcanos.toml:6:8: log.keep: found the number `-1`, expected a whole number from 0",
             "arcanos.toml:8:16: restart.max_attempts: found the number `-1`, expected a whole \
              number from 0, or \"unlimited\"",
@@ -107,8 +107,8 @@ fn every_bad_element_of_a_list_is_reported_by_its_own_index() {
     check(
         "[discovery]\nignore = [1, \"good\", 2]\n",
         &[
-            "arcanos.toml:2:11: discovery.ignore[0]: found the number `1`, expected text in quotes",
-            "arcanos.toml:2:22: discovery.ignore[2]: found the number `2`, expected text in quotes",
+            "arcanos.toml:2:11: discovery.ignore[0]: expected text in quotes (what is there may be secret and is not shown)",
+            "arcanos.toml:2:22: discovery.ignore[2]: expected text in quotes (what is there may be secret and is not shown)",
         ],
     );
 }
@@ -120,12 +120,12 @@ fn patterns_must_compile() {
          command = [\"true\"]\nany = [\"fine\", \"(open\"]\nall = ['(a{1000}){1000}']\n\
          [log]\nredact = [\"x*\"]\n",
         &[
-            "arcanos.toml:2:11: discovery.ignore[0]: `a[` is no glob: unclosed character class; \
+            "arcanos.toml:2:11: discovery.ignore[0]: the value is no glob: unclosed character class; \
              missing ']'",
-            "arcanos.toml:7:16: discovery.rules[0].any[1]: `(open` is no regex: unclosed group",
-            "arcanos.toml:8:8: discovery.rules[0].all[0]: `(a{1000}){1000}` is no regex: it is too \
+            "arcanos.toml:7:16: discovery.rules[0].any[1]: the value is no regex: unclosed group",
+            "arcanos.toml:8:8: discovery.rules[0].all[0]: the value is no regex: it is too \
              big once compiled",
-            "arcanos.toml:10:11: log.redact[0]: `x*` matches empty text, expected a regex that \
+            "arcanos.toml:10:11: log.redact[0]: the value matches empty text, expected a regex that \
              does not",
         ],
     );
@@ -163,17 +163,16 @@ fn a_worker_is_not_launched_after_itself() {
 
 #[test]
 fn a_worker_watches_files_below_the_folder_of_the_config() {
-    let text =
-        "leads out of the folder of the config, expected a glob below it, like \"prompts/**\"";
+    let text = "the value leads out of the folder of the config, expected a glob below it, like \"prompts/**\"";
     check(
         "[workers.a]\nwatch = [\"/etc/*\", \"a/../../b\", \"{a,..}/*.md\", \"./\", \"[\", \"a..b/*\"]\n",
         &[
-            &format!("arcanos.toml:2:10: workers.a.watch[0]: `/etc/*` {text}"),
-            &format!("arcanos.toml:2:20: workers.a.watch[1]: `a/../../b` {text}"),
-            &format!("arcanos.toml:2:33: workers.a.watch[2]: `{{a,..}}/*.md` {text}"),
-            "arcanos.toml:2:48: workers.a.watch[3]: `./` names no file, expected a glob, like \
+            &format!("arcanos.toml:2:10: workers.a.watch[0]: {text}"),
+            &format!("arcanos.toml:2:20: workers.a.watch[1]: {text}"),
+            &format!("arcanos.toml:2:33: workers.a.watch[2]: {text}"),
+            "arcanos.toml:2:48: workers.a.watch[3]: the value names no file, expected a glob, like \
              \"prompts/**\"",
-            "arcanos.toml:2:54: workers.a.watch[4]: `[` is no glob: unclosed character class; \
+            "arcanos.toml:2:54: workers.a.watch[4]: the value is no glob: unclosed character class; \
              missing ']'",
         ],
     );
@@ -304,7 +303,7 @@ fn a_mark_stands_under_the_mistake() {
         "arcanos.toml:2:10: restart.policy: found `sometimes`, expected one of \"on-failure\", \
          \"always\", \"never\"\n  \
            |\n\
-         2 | policy = \"sometimes\" # ü\n  \
+         2 | policy = \"sometimes\" …\n  \
            |          ^\n"
     );
 }

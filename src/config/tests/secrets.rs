@@ -34,6 +34,50 @@ fn no_error_repeats_a_secret() {
     }
 }
 
+/// A command, an argument, a pattern and an address may hold a password, wherever they stand.
+#[test]
+fn no_error_repeats_what_may_hold_a_password() {
+    for text in [
+        "model.upstream = \"htp://user:hush@127.0.0.1:9/v1?key=hush\"\n",
+        "model.upstream = \"http://127.0.0.1/v1?key=hush\"\n",
+        "model.upstream = \"user:hush\"\n",
+        "model.upstream = \"http://user:hush@127.0.0.1\n",
+        "model.upstream = [\"http://user:hush@127.0.0.1\"]\n",
+        "model.upstream = \"htp://x\" # was http://user:hush@x\n",
+        "model = { upstream = \"http://user:hush@x\", preflight = 5 }\n",
+        "server.listen = \"http://user:hush@x\"\n",
+        "server.allowed_hosts = [\"user:hush@x\"]\n",
+        "restart.delay = \"http://user:hush@x\"\n",
+        "restart.policy = \"http://x?key=hush\"\n",
+        "[workers.a]\ntimezone = \"http://user:hush@x\"\nschedule = \"every 1m\"\n",
+        "[workers.a]\nschedule = \"http://user:hush@x\"\n",
+        "[workers.a]\ncommand = \"run --pw=hush\"\n",
+        "[workers.a]\ncommand = [\"run\", 5, \"hush\"]\n",
+        "[workers.a]\ncommand = [\n  \"run\",\n  \"--x=hush\",\n  oops]\n",
+        "[workers.a]\ncommand = [\n  [\"hush\"] oops,\n]\n",
+        "[workers.a]\nargs = \"hush\"\n",
+        "[workers.a]\nargs = [\"hush\", 5]\n",
+        "workers.a = { args = [\"hush\"], enabled = 5 }\n",
+        "[workers.a.start]\nready_line = \"hush(\"\n",
+        "[workers.a]\nwatch = [\"/hush/*\"]\n",
+        "discovery.prepare = \"hush\"\n",
+        "discovery.prepare = [\"npm\", \"hush\", 5]\n",
+        "discovery.ignore = [\"hush[\"]\n",
+        "[[discovery.rules]]\nname = \"x\"\nfiles = [\"*.x\"]\nany = [\"hush(\"]\ncommand = [\"x\"]\n",
+        "log.redact = ['hush(']\n",
+        "log.redact = ['(hush)*']\n",
+        "log.redact = 'hush('\n",
+        "log.redact = [\"hush\n",
+        "[liveness]\nprobe = { http = \"htp://user:hush@x/\" }\n",
+        "[liveness]\nprobe = { command = \"hush\" }\n",
+        "[profiles.p.liveness]\nprobe = { command = \"hush\" }\n",
+    ] {
+        let errors = Site::new(text).errors();
+        let all = format!("{errors}\n{}", errors.pretty(text));
+        assert!(!all.contains("hush"), "of\n{text}\n{all}");
+    }
+}
+
 #[test]
 fn no_error_repeats_a_secret_variable() {
     for name in ["ARCANOS__SERVER__TOKEN", "ARCANOS__ENV__SET__X", "ARCANOS__API_KEY"] {

@@ -24,7 +24,7 @@ fn ask_at(access: &Access, local: &str, line: &str, headers: &[(&str, &str)]) ->
     }
     let (head, ()) = request.body(()).unwrap().into_parts();
     let verdict = access.check(local.parse().unwrap(), &head);
-    verdict.map_or_else(|api_error| api_error.status.as_u16(), |()| 200)
+    verdict.map_or_else(|api_error| api_error.status.as_u16(), |_| 200)
 }
 
 #[test]

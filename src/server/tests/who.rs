@@ -41,6 +41,32 @@ async fn a_token_counts_from_the_request_after_its_edit() {
 }
 
 #[tokio::test]
+async fn without_the_token_health_says_how_many_errors_there_are_and_not_which() {
+    let bench = Bench::with(|s| s.token = Some("first".into()), TIMEOUTS).await;
+    bench.handle.0.board.update(|snapshot| {
+        snapshot.config.error = Some("one hush\ntwo hush".to_owned());
+        snapshot.discovery.error = Some("three hush".to_owned());
+        snapshot.ai.error = Some("four hush".to_owned());
+        snapshot.ai.reachable = Some(false);
+    });
+    bench.handle.set_problem("x", Some("five hush".to_owned()));
+    for token in [None, Some("Bearer wrong")] {
+        let header: Vec<_> = token.map(|token| ("Authorization", token)).into_iter().collect();
+        let reply = bench.ask("GET", "/health", &header, "").await;
+        let json = reply.json();
+        assert!(!json.to_string().contains("hush"), "{json}");
+        assert_eq!((reply.status, json["status"].as_str()), (200, Some("degraded")));
+        assert_eq!(json["config"]["error"], "[with the token]");
+        assert_eq!(json["config"]["errors"], 2);
+        assert_eq!(json["problems"].as_array().map(Vec::len), Some(4));
+    }
+    let known = bench.ask("GET", "/health", &[("Authorization", "Bearer first")], "").await.json();
+    assert_eq!(known["config"]["error"], "one hush\ntwo hush");
+    assert!(known["config"].get("errors").is_none());
+    assert_eq!(known["problems"].as_array().map(Vec::len), Some(4));
+}
+
+#[tokio::test]
 async fn allowed_hosts_count_from_the_request_after_their_edit() {
     let bench = Bench::new().await;
     let text = b"GET /workers HTTP/1.1\r\nHost: arcanos.test\r\nConnection: close\r\n\r\n";

@@ -5,7 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Serialize;
 
 use super::seconds::seconds;
-use crate::domain::{Generation, Snapshot, Stamp, os_text};
+use crate::{
+    domain::{Generation, Snapshot, Stamp, os_text},
+    server::guard::Asker,
+};
+
+/// What stands in place of each text for those who have not shown the token.
+const WITHHELD: &str = "[with the token]";
 
 /// `GET /health`.
 #[derive(Serialize)]
@@ -38,6 +44,9 @@ struct HealthConfig<'a> {
     file: String,
     loaded_at: Stamp,
     error: Option<&'a str>,
+    /// How many errors there are, for those who do not get to see them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -64,8 +73,13 @@ pub(in crate::server) struct Own {
 }
 
 impl<'a> Health<'a> {
-    /// The health in this snapshot.
-    pub(in crate::server) fn new(snapshot: &'a Snapshot, own: Own) -> Self {
+    /// The health in this snapshot, with the texts that this asker may see.
+    pub(in crate::server) fn new(snapshot: &'a Snapshot, own: Own, asker: Asker) -> Self {
+        let shown = |text: &'a str| match asker {
+            Asker::Known => text,
+            Asker::Stranger => WITHHELD,
+        };
+        let error = snapshot.config.error.as_deref();
         let mut workers = BTreeMap::from([("total", snapshot.workers.len())]);
         workers.extend(snapshot.counts().0.into_iter().map(|(state, n)| (state.as_str(), n)));
         Self {
@@ -77,21 +91,23 @@ impl<'a> Health<'a> {
                 default_model: &snapshot.ai.default_model,
                 upstream: &snapshot.ai.upstream,
                 reachable: snapshot.ai.reachable,
-                error: snapshot.ai.error.as_deref(),
+                error: snapshot.ai.error.as_deref().map(shown),
             },
             workers,
             config: HealthConfig {
                 generation: snapshot.generation,
                 file: os_text::shown_path(&snapshot.config.file),
                 loaded_at: snapshot.config.loaded_at,
-                error: snapshot.config.error.as_deref(),
+                error: error.map(shown),
+                // Each error is one line.
+                errors: error.filter(|_| asker == Asker::Stranger).map(|e| e.lines().count()),
             },
             discovery: HealthDiscovery {
                 directory: os_text::shown_path(&snapshot.discovery.directory),
                 watcher: &snapshot.discovery.watcher,
-                error: snapshot.discovery.error.as_deref(),
+                error: snapshot.discovery.error.as_deref().map(shown),
             },
-            problems: snapshot.reasons().collect(),
+            problems: snapshot.reasons().map(shown).collect(),
             system: HealthSystem {
                 uptime_seconds: seconds(own.uptime),
                 memory_bytes: own.memory_bytes,

@@ -90,11 +90,14 @@ fn patterns_are_of_lines_and_of_bytes_but_may_need_unicode() {
 }
 
 #[test]
-fn a_bad_pattern_is_named_with_the_reason() {
+fn a_bad_pattern_is_named_by_its_index_with_the_reason() {
     for pattern in ["sk-[", "(?:a{1000}){1000}{1000}"] {
         let error =
-            Redactor::new(&[], &[pattern.to_owned()]).expect_err("a bad pattern").to_string();
-        assert!(error.contains(pattern) && !error.contains('\n'), "{error}");
+            Redactor::new(&[], &["a".to_owned(), pattern.to_owned()]).expect_err("a bad pattern");
+        let error = error.to_string();
+        assert!(error.contains("index 1") && !error.contains('\n'), "{error}");
+        // The pattern itself may hold a secret.
+        assert!(!error.contains(pattern), "{error}");
     }
 }
 
