@@ -16,6 +16,9 @@ pub(super) const SHORTEST: usize = 8;
 /// The shortest line of a secret of several lines that is replaced on its own, in bytes.
 const SHORTEST_LINE: usize = 16;
 
+/// What a value may stand in, in a file that is not read as it was meant.
+const QUOTES: [char; 3] = ['"', '\'', '`'];
+
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -26,12 +29,15 @@ pub fn is_worth_hiding(value: &str) -> bool {
 }
 
 /// All encodings of a secret; none if it is too short to be looked for.
+///
+/// A program may take white space or quotes off the ends of a value before it uses it: `echo pw |
+/// base64` leaves a line break, some readers of dotenv files leave quotes. So the bare value is
+/// looked for, which stands in the encodings of the whole one too; unless it is too short.
 pub(super) fn encodings(secret: &str) -> BTreeSet<Vec<u8>> {
     let mut encodings = BTreeSet::new();
-    if !is_worth_hiding(secret) {
+    let Some(text) = [bare(secret), secret].into_iter().find(|text| is_worth_hiding(text)) else {
         return encodings;
-    }
-    let text = secret;
+    };
     let secret = &*os_text::bytes(text);
     encodings.insert(secret.to_vec());
     // Where it is not UTF-8, messages may hold it as it is kept or shown.
@@ -47,6 +53,14 @@ pub(super) fn encodings(secret: &str) -> BTreeSet<Vec<u8>> {
         encodings.extend(long.filter(|l| l.len() >= SHORTEST_LINE).map(<[u8]>::to_vec));
     }
     encodings
+}
+
+/// The value without white space and quotes at its ends, in the widest sense of any language.
+fn bare(secret: &str) -> &str {
+    let is_blank = |c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}';
+    let text = secret.trim_matches(is_blank);
+    let inner = QUOTES.iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote));
+    inner.map_or(text, |inner| inner.trim_matches(is_blank))
 }
 
 /// What the secret's own bits make of the base64 of a text in which it stands at this offset
@@ -154,6 +168,40 @@ mod tests {
                 .any(|form| encoded.as_bytes().windows(form.len()).any(|window| window == form));
             assert!(found, "{encoded}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_known_without_the_white_space_and_quotes_at_its_ends() {
+        for secret in [
+            "horse/77\n",
+            "horse/77\r\n",
+            " \thorse/77 \n\n",
+            "\"horse/77\"\n",
+            "'horse/77'",
+            "` horse/77`",
+            "\u{feff}horse/77\u{a0}\0",
+        ] {
+            // As it is, bare, in the base64 of each, percent-encoded and in JSON.
+            for text in [
+                secret,
+                "horse/77",
+                "aG9yc2UvNzc=",
+                "aG9yc2UvNzcK",
+                "aG9yc2UvNzcNCg==",
+                "horse%2F77%0A",
+                "horse%2f77",
+                "horse\\/77\\n",
+            ] {
+                let encodings = encodings(secret);
+                let is_in = |form: &Vec<u8>| memchr::memmem::find(text.as_bytes(), form).is_some();
+                assert!(encodings.iter().any(is_in), "{text} of {secret:?}");
+                // No form takes the end of a line with it.
+                assert!(encodings.iter().all(|form| !form.contains(&b'\n')), "{secret:?}");
+            }
+        }
+        // What is left is too short to be looked for, and the whole is not.
+        let encodings = encodings("1234567\n");
+        assert!(!encodings.contains(&b"1234567"[..]) && encodings.contains(&b"1234567\n"[..]));
     }
 
     #[test]
