@@ -14,7 +14,7 @@ mod redact;
 mod redact_error;
 
 pub use encodings::is_worth_hiding;
-pub use escape::{escape, push_json, push_shown, shown};
+pub use escape::{cut, escape, fitted, push_json, push_shown, shown};
 pub use line_finder::LineFinder;
 pub use lines::lines;
 pub use redact::Redactor;

@@ -111,6 +111,24 @@ pub enum ExitCause {
     KilledRemains(usize),
 }
 
+impl ExitCause {
+    /// The same with texts of at most `max` bytes, cut between two characters.
+    #[must_use]
+    pub fn shortened(mut self, max: usize) -> Self {
+        if let Self::Unresponsive(_, text)
+        | Self::Said(text)
+        | Self::Diagnosed(text)
+        | Self::NotLaunched(text) = &mut self
+            && text.len() > max
+        {
+            text.truncate(text.floor_char_boundary(max));
+            text.push('…');
+            text.shrink_to_fit();
+        }
+        self
+    }
+}
+
 impl fmt::Display for ExitCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -162,6 +180,16 @@ impl ExitReason {
         match self {
             Self::Unexplained(_) => None,
             Self::Failed(cause, _) | Self::Cause(cause) => Some(cause),
+        }
+    }
+
+    /// The same with texts of at most `max` bytes, cut between two characters.
+    #[must_use]
+    pub fn shortened(self, max: usize) -> Self {
+        match self {
+            Self::Unexplained(exit) => Self::Unexplained(exit),
+            Self::Failed(cause, exit) => Self::Failed(cause.shortened(max), exit),
+            Self::Cause(cause) => Self::Cause(cause.shortened(max)),
         }
     }
 }
@@ -246,6 +274,16 @@ mod tests {
         ] {
             assert_eq!(reason.to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_long_text_of_a_reason_is_cut_between_characters() {
+        let said = |text: &str| ExitReason::Failed(ExitCause::Said(text.to_owned()), Exit::Code(1));
+        assert_eq!(said("abc€").shortened(6), said("abc€"));
+        assert_eq!(said("abc€def").shortened(5), said("abc…"));
+        let unresponsive =
+            |text: &str| ExitReason::Cause(ExitCause::Unresponsive(2, text.to_owned()));
+        assert_eq!(unresponsive("abcd").shortened(2), unresponsive("ab…"));
     }
 
     #[test]

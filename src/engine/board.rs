@@ -7,7 +7,7 @@
 //!
 //! Channels: `changes`, a `watch` of a number that grows with every change, so that waiters read
 //! the snapshot again; `events`, a `broadcast` of what happened. The last [`HISTORY`] events are
-//! kept for readers that come back.
+//! kept for readers that come back, as far as they fit into [`HISTORY_BYTES`].
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -19,10 +19,17 @@ use tokio::sync::{broadcast, watch};
 use crate::{
     domain::{Event, EventKind, Snapshot, Stamp, WorkerId, WorkerView},
     sync::lock,
+    text,
 };
 
 /// Events kept for readers that come back: with 1,000 workers, a start of all of them.
 const HISTORY: usize = 4096;
+
+/// Bytes of memory that they may take: for each of them, all of the usual size.
+const HISTORY_BYTES: usize = 2 << 20;
+
+/// Bytes of the message of one event; what it is about, a reader finds in the view of the worker.
+const MAX_MESSAGE: usize = 4 << 10;
 
 /// Events that a reader may lag behind before it must read the whole snapshot again: what 1,000
 /// workers make at once. The channel takes 32 bytes for each from the start.
@@ -42,6 +49,7 @@ struct Inner {
     is_stale: bool,
     was_degraded: bool,
     history: VecDeque<Arc<Event>>,
+    history_bytes: usize,
     next_id: u64,
 }
 
@@ -56,6 +64,7 @@ impl Board {
             is_stale: false,
             was_degraded,
             history: VecDeque::new(),
+            history_bytes: 0,
             next_id: 1,
         };
         Self {
@@ -195,12 +204,10 @@ impl Board {
 
     /// Gives the event its number, and keeps and sends it.
     fn emit(&self, inner: &mut Inner, event: Event) {
-        let event = Arc::new(Event { id: inner.next_id, ..event });
+        let message = text::cut(&event.message, MAX_MESSAGE).into_owned();
+        let event = Arc::new(Event { id: inner.next_id, message, ..event });
         inner.next_id += 1;
-        if inner.history.len() == HISTORY {
-            inner.history.pop_front();
-        }
-        inner.history.push_back(Arc::clone(&event));
+        inner.keep(Arc::clone(&event));
         // It fails if nobody listens.
         let _ = self.events.send(event);
     }
@@ -225,6 +232,16 @@ impl Inner {
         }
     }
 
+    /// Keeps the event, and forgets the oldest ones for which there is no room any more.
+    fn keep(&mut self, event: Arc<Event>) {
+        self.history_bytes += cost(&event);
+        self.history.push_back(event);
+        while self.history.len() > HISTORY || self.history_bytes > HISTORY_BYTES {
+            let oldest = self.history.pop_front();
+            self.history_bytes -= oldest.map_or(self.history_bytes, |oldest| cost(&oldest));
+        }
+    }
+
     fn fresh(&mut self) -> Arc<Snapshot> {
         if self.is_stale {
             let mut snapshot = Snapshot::clone_without_workers(&self.snapshot);
@@ -235,6 +252,11 @@ impl Inner {
         }
         Arc::clone(&self.snapshot)
     }
+}
+
+/// Bytes of memory that an event takes, about.
+fn cost(event: &Event) -> usize {
+    size_of::<Event>() + event.message.capacity() + 2 * size_of::<usize>()
 }
 
 /// An event of this moment that is not about a worker; it has no number yet.
@@ -250,3 +272,6 @@ fn event(kind: EventKind, message: String) -> Event {
         message,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,6 +49,31 @@ pub fn shown(line: &[u8], max: usize) -> String {
     into_string(out)
 }
 
+/// As [`shown`], with `max` as the bound of the escaped text too.
+///
+/// For texts that are kept: a line of control characters is four times as long once it is escaped.
+#[must_use]
+pub fn fitted(line: &[u8], max: usize) -> String {
+    let begin = head(line, max);
+    let escaped = escape(begin);
+    let kept = head(escaped.as_bytes(), max);
+    let mut out = with_room_for_mark(kept);
+    push_mark(&mut out, line.len() - begin.len() + escaped.len() - kept.len());
+    into_string(out)
+}
+
+/// The text as it is, cut between two characters to at most `max` bytes and a mark.
+#[must_use]
+pub fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    let kept = head(text.as_bytes(), max);
+    if kept.len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = with_room_for_mark(kept);
+    push_mark(&mut out, text.len() - kept.len());
+    Cow::Owned(into_string(out))
+}
+
 /// Appends a line as a JSON string, quotes included, cut as by [`push_shown`].
 ///
 /// Control characters are written in JSON's own form, so a reader gets the line as it was.
@@ -70,6 +95,12 @@ pub fn push_json(out: &mut Vec<u8>, line: &[u8], max: usize) {
     );
     push_mark(out, line.len() - head.len());
     out.push(b'"');
+}
+
+fn with_room_for_mark(kept: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(kept.len() + 32);
+    out.extend_from_slice(kept);
+    out
 }
 
 fn push_mark(out: &mut Vec<u8>, missing: usize) {
@@ -177,6 +208,20 @@ mod tests {
         ] {
             assert_eq!(shown(line.as_bytes(), max), expected, "{line} at {max}");
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_after_escapes_too() {
+        for (line, max, expected) in [
+            ("abcd", 4, "abcd"),
+            ("abcdef", 4, "abcd… [cut, 2 bytes]"),
+            ("\x01\x01ab", 4, "\\x01… [cut, 6 bytes]"),
+            ("ab€cd", 4, "ab… [cut, 5 bytes]"),
+        ] {
+            assert_eq!(fitted(line.as_bytes(), max), expected, "{line:?} at {max}");
+        }
+        assert_eq!(cut("a\nb", 3), "a\nb");
+        assert_eq!(cut("a\n€", 4), "a\n… [cut, 3 bytes]");
     }
 
     proptest! {

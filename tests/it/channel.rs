@@ -145,3 +145,32 @@ fn a_running_script_gets_the_input_of_a_run_as_a_message() {
     let log = site.wait_text("memory/logs/a.log", r#""type":"run""#);
     assert!(log.contains(r#""input":{"city":"Berlin"}"#), "{log}");
 }
+
+#[test]
+fn a_reason_of_a_megabyte_is_cut_wherever_it_is_shown() {
+    const MOST: usize = 40_000;
+    for letters in ["R", "\\x01", "\\u202e", "\\\\"] {
+        let reason = format!("'quota is used up ' + '{letters}'.repeat(170000)");
+        let send = format!(
+            "process.send({{ type: 'exit_reason', reason: {reason} }}, () => process.exit(7));"
+        );
+        let site = Setup::new()
+            .openai()
+            .set("restart.max_attempts", "2")
+            .set("restart.delay", "'10ms'")
+            .worker("a.js", &staying(&send))
+            .start();
+        let a = site.wait_state("a", "failed");
+        let said = a.at("/lastExit/reason").as_str().expect("a reason").to_owned();
+        assert!(said.starts_with("quota is used up") && said.len() < MOST, "{}", said.len());
+        for path in ["/workers", "/workers/a", "/workers/status"] {
+            let body = site.request("GET", path, &[], "").body;
+            assert!(body.len() < 8 * MOST, "{path} is {} bytes long", body.len());
+        }
+        let mut events = site.connect().stream("/events", &[("Last-Event-ID", "0")]);
+        let failed = events.find("the failure", |event| event.data.contains("\"failed\""));
+        assert!(failed.data.len() < MOST, "{}", failed.data.len());
+        let longest = site.session().lines().map(str::len).max();
+        assert!(longest < Some(MOST), "a line of {longest:?} bytes with {letters}");
+    }
+}

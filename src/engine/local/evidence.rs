@@ -44,7 +44,7 @@ pub(super) async fn collect(
     let lines = last_lines(task, since).await;
     let diagnosis = match process.ran_out_of_memory() {
         true => Some("it met its `limits.memory`, and the kernel killed it".to_owned()),
-        false => diagnosis(task, exit, &lines).await,
+        false => diagnosis(task, exit, &lines).await.map(|text| task.context.logs.shown(&text)),
     };
     if is_success {
         return Evidence { diagnosis, peak_memory, killed_remains, ..Evidence::default() };

@@ -41,7 +41,7 @@ impl Asking {
         };
         let answer = match ask(&question, &self.context.spawner).await {
             // An address or a command may hold a secret, and so may what the system says of it.
-            ProbeAnswer::Bad(reason) => ProbeAnswer::Bad(self.context.logs.redact(&reason)),
+            ProbeAnswer::Bad(reason) => ProbeAnswer::Bad(self.context.logs.shown(&reason)),
             answer => answer,
         };
         let event = Event::Probed { run: self.run, number: self.number, answer };

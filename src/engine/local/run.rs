@@ -70,7 +70,7 @@ impl RunTask {
             Err(error) => {
                 let is_transient = error.is_transient();
                 // The error names a program, folder or user, and any of them may contain a secret.
-                let reason = self.context.logs.redact(&format!("cannot {error}"));
+                let reason = self.context.logs.shown(&format!("cannot {error}"));
                 self.send(Event::SpawnFailed { run, reason, is_transient }).await;
                 return;
             }
@@ -298,7 +298,7 @@ impl RunningChild<'_> {
             Incoming::TaskBegan => self.task.send(Event::TaskBegan(run)).await,
             Incoming::ExitReason { reason, retry_after } => {
                 self.note(ActivityKind::ExitReason, &format!("exit reason: {reason}"));
-                let reason = self.task.context.logs.redact(&reason);
+                let reason = self.task.context.logs.shown(&reason);
                 let retry_after = retry_after.and_then(|s| Duration::try_from_secs_f64(s).ok());
                 self.task.send(Event::SaidExitReason { run, reason, retry_after }).await;
             }
@@ -320,7 +320,7 @@ impl RunningChild<'_> {
     fn note(&self, kind: ActivityKind, message: &str) {
         self.task.log.activity(Some(&self.task.id), message);
         let redacted = self.task.context.logs.redact(message);
-        let shown = text::shown(redacted.as_bytes(), SHOWN);
+        let shown = text::fitted(redacted.as_bytes(), SHOWN);
         self.task.activity.set(Some(LastActivity { at: Stamp::now(), kind, message: shown }));
     }
 

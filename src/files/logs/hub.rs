@@ -13,7 +13,11 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{config, domain::WorkerId, text::Redactor};
+use crate::{
+    config,
+    domain::WorkerId,
+    text::{Redactor, fitted},
+};
 
 use super::{
     follow::Follower,
@@ -123,6 +127,14 @@ impl Logs {
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         self.handle.shared.view().redactor.redact_str(text).into_owned()
+    }
+
+    /// A text that a worker had a part in, as it is kept and shown: without secrets, on one line,
+    /// and at most `log.max_line` bytes long. Secrets go first: a cut may halve one.
+    #[must_use]
+    pub fn shown(&self, text: &str) -> String {
+        let view = self.handle.shared.view();
+        fitted(&view.redactor.redact(text.as_bytes()), view.max_line)
     }
 
     /// The last lines of this worker, or of all and arcanos itself; oldest first.

@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use crate::{
     domain::{Stamp, WorkerId},
-    text::{Redactor, escape, shown},
+    text::{Redactor, shown},
 };
 
 use super::{
@@ -124,8 +124,7 @@ impl Recall {
         let (at, rest) = split(rest, b"] [")?;
         let (label, text) = split(rest, b"] ")?;
         let worker = self.worker(std::str::from_utf8(label).ok()?)?;
-        // Redacted and cut when it was written, but for lines that workers appended themselves.
-        let text = shown(&self.redactor.redact(text), self.max_line.saturating_add(64));
+        let text = self.shown(text);
         Some(LogLine {
             at: stamp(std::str::from_utf8(at).ok()?)?,
             worker,
@@ -143,8 +142,13 @@ impl Recall {
             "activity" => Stream::Activity,
             _ => Stream::Lifecycle,
         };
-        let text = escape(&self.redactor.redact(line.message.as_bytes())).into_owned();
+        let text = self.shown(line.message.as_bytes());
         Some(LogLine { at: stamp(&line.ts)?, worker, stream: Some(stream), run: None, text })
+    }
+
+    /// Redacted and cut when it was written, but for lines that workers appended themselves.
+    fn shown(&self, text: &[u8]) -> String {
+        shown(&self.redactor.redact(text), self.max_line.saturating_add(64))
     }
 
     /// The worker of this name, if its lines are wanted; `Some(None)` is arcanos itself.

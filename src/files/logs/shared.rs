@@ -13,7 +13,7 @@ use crate::{
     config,
     domain::{LogCounters, Stamp, WorkerId},
     sync::lock,
-    text::{Redactor, shown},
+    text::{Redactor, fitted},
 };
 
 use super::{
@@ -110,7 +110,7 @@ impl LogsShared {
     /// A line that is not output of a worker: redacted, on one line whatever it holds, and cut.
     pub(super) fn line(&self, stream: Stream, text: &str) -> Chunk {
         let view = self.view();
-        let mut text = shown(&view.redactor.redact(text.as_bytes()), view.max_line);
+        let mut text = fitted(&view.redactor.redact(text.as_bytes()), view.max_line);
         text.push('\n');
         Chunk {
             worker: None,

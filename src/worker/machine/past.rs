@@ -12,6 +12,9 @@ use crate::{
 /// default has four.
 const RUNS_KEPT: usize = 16;
 
+/// Bytes of the reason of each: with the above, what the past of a worker costs.
+const REASON_KEPT: usize = 1024;
+
 impl Facts {
     /// Remembers a run that has just ended.
     pub(super) fn remember(
@@ -29,7 +32,7 @@ impl Facts {
             started_at: run.started.wall,
             uptime: run.age(now),
             exit,
-            reason,
+            reason: reason.map(|reason| reason.shortened(REASON_KEPT)),
             outcome: outcome_of(run, is_success),
         });
     }
