@@ -9,19 +9,23 @@
 //! of stdout and stderr belong to the logs.
 //!
 //! Threads: `arcanos-spawn` lives as long as any run, because the death signal of a child is bound
-//! to the thread that spawned it; `arcanos-reap` reaps the orphans that the kernel gives to us. One
-//! tokio task passes SIGCHLD on to the latter. Channels: requests to `arcanos-spawn` (bounded), and
+//! to the thread that spawned it, and there are more of that name once a launch has hung (see
+//! `spawn_crew`); `arcanos-reap` reaps the orphans that the kernel gives to us. One
+//! tokio task passes SIGCHLD on to the latter. What a launch looks up on disks and
+//! in user directories is looked up on a blocking thread of tokio. Channels: requests to `arcanos-spawn` (bounded), and
 //! a oneshot for each answer.
 //!
 //! Invariant: every child of arcanos is spawned here. The parent thread distinguishes orphans from
-//! our own children: the kernel gives orphans to the main thread, and only `arcanos-spawn` clones.
+//! our own children: the kernel gives orphans to the main thread, and only the threads `arcanos-spawn` clone.
 //! A child that the main thread spawned by other means could be reaped as an orphan.
 
 mod activation;
 mod cgroup;
 mod channel;
 mod command;
+mod half_born;
 mod identity;
+mod launch_turn;
 mod leader;
 mod leftovers;
 mod lookup;
@@ -34,6 +38,7 @@ mod rlimit_tag;
 mod run;
 mod runner;
 mod spawn;
+mod spawn_crew;
 mod spawn_thread;
 mod sys;
 #[cfg(test)]
@@ -44,6 +49,7 @@ pub use activation::adopt_sockets;
 pub use channel::Decoder;
 pub use channel::{Channel, Incoming};
 pub use command::{Command, SpawnError};
+pub use launch_turn::LaunchTurn;
 pub use leftovers::end_leftovers;
 pub use memory::MemoryWatch;
 pub use proc::usage;

@@ -12,6 +12,7 @@ mod context;
 mod end_facts;
 mod evidence;
 mod gate;
+mod launch;
 mod launch_limiter;
 mod live_run;
 mod packages;

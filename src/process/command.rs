@@ -1,6 +1,6 @@
 //! The command to spawn, and the errors of spawning it.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 use rustix::io::Errno;
 
@@ -50,6 +50,14 @@ pub enum SpawnError {
         step: String,
         /// The system's number of the reason.
         errno: i32,
+    },
+    /// It did not come to an end in time. What goes on of it is killed as soon as it can be.
+    #[error("launch it within {} s: {step}", .limit.as_secs_f32())]
+    Hangs {
+        /// What holds it up.
+        step: &'static str,
+        /// How long it had.
+        limit: Duration,
     },
     /// The system user of the run may not do it.
     #[error("{step} `{path}` as user {user}: {reason}")]

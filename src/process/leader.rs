@@ -17,17 +17,21 @@ use tokio::{
 
 use super::{
     cgroup::RunGroup,
-    command::{Command, SpawnError},
+    command::SpawnError,
+    launch_turn::TakenTurn,
+    lookup::Found,
     memory::MemoryWatch,
     reaper::Reaper,
+    spawn_crew::SpawnCrew,
     sys::{self, Ending},
 };
 use crate::domain::{Exit, RunId};
 
-/// The threads that spawn and reap. Every run keeps them alive: the end of the spawning thread
+/// The threads that spawn and reap. Every run keeps them alive: the end of a spawning thread
 /// would kill its children.
 pub(super) struct SpawnerInner {
     pub(super) requests: mpsc::Sender<SpawnRequest>,
+    pub(super) crew: Arc<SpawnCrew>,
     pub(super) reaper: Arc<Reaper>,
     /// The task that passes SIGCHLD on to the reaper.
     pub(super) signals: AbortHandle,
@@ -35,7 +39,8 @@ pub(super) struct SpawnerInner {
 
 /// A process that somebody wants.
 pub(super) struct SpawnRequest {
-    pub(super) command: Command,
+    pub(super) found: Found,
+    pub(super) turn: TakenTurn,
     pub(super) spawner: Arc<SpawnerInner>,
     pub(super) reply: oneshot::Sender<Result<Launched, SpawnError>>,
 }

@@ -1,4 +1,7 @@
-//! Finds a program on the worker's `PATH`, not on that of arcanos.
+//! Looks up what a launch needs: its program, on the worker's `PATH` and not on that of arcanos,
+//! its folder and its user.
+//!
+//! Disks and user directories may take as long as they like: never on a spawning thread.
 
 use std::{
     fs,
@@ -6,20 +9,50 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::command::SpawnError;
+use super::{
+    command::{Command, SpawnError},
+    identity,
+    plan::Identity,
+};
 use crate::domain::os_text;
 
 /// The `PATH` of a worker that has none, as in `execvp(3)` but for the current folder.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
+/// A command with all that was looked up for it.
+pub(super) struct Found {
+    pub(super) command: Command,
+    pub(super) program: PathBuf,
+    /// Whom it becomes; `None` stays who we are.
+    pub(super) identity: Option<Identity>,
+}
+
+/// Looks up all that a command names. Blocks.
+pub(super) fn look_up(command: Command) -> Result<Found, SpawnError> {
+    let path = last_value(&command.env, "PATH");
+    let program = resolve(&command.program, path, &command.cwd)?;
+    // What is wrong with the folder, the child says; a disk that does not answer hangs here.
+    let _ = fs::metadata(&command.cwd);
+    let identity = match &command.user {
+        None => None,
+        Some(user) => identity::look_up(user).map_err(|reason| SpawnError::Failed {
+            step: "become the user",
+            path: user.clone(),
+            reason,
+        })?,
+    };
+    Ok(Found { command, program, identity })
+}
+
+fn last_value<'a>(env: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let found = env.iter().rev().find(|(n, _)| n == name);
+    found.map(|(_, value)| value.as_str())
+}
+
 /// Finds `program` as a shell in `cwd` would.
 ///
 /// A name with a slash is a path, relative to `cwd`; whether it can be executed is left to exec.
-pub(super) fn resolve(
-    program: &str,
-    path: Option<&str>,
-    cwd: &Path,
-) -> Result<PathBuf, SpawnError> {
+fn resolve(program: &str, path: Option<&str>, cwd: &Path) -> Result<PathBuf, SpawnError> {
     if program.contains('/') {
         let found = cwd.join(os_text::os_string(program));
         return match fs::metadata(&found) {

@@ -1,32 +1,41 @@
-//! The spawner: asks the spawning thread for processes. See `spawn_thread` for the work itself.
+//! The spawner: has a launch prepared, asks a spawning thread for the process, and gives up what
+//! hangs. See `spawn_thread` for the work itself.
 
-use std::{io, os::fd::OwnedFd, sync::Arc, thread, time::Duration};
+use std::{
+    future::Future,
+    io,
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use rustix::io::Errno;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::{mpsc, oneshot},
+    sync::oneshot,
+    task::spawn_blocking,
 };
 
 use super::{
     command::{Command, SpawnError},
+    half_born::HalfBorn,
+    launch_turn::{LaunchTurn, TakenTurn},
     leader::{Launched, SpawnRequest, SpawnerInner},
+    lookup,
     memory::MemoryWatch,
     proc,
     reaper::Reaper,
     run::Process,
-    spawn_thread::SpawnThread,
+    spawn_crew::{HELD_UP, SpawnCrew},
 };
+use crate::sync::lock;
 
-/// Spawns that may wait for the thread; more wait in their callers.
-const QUEUE: usize = 64;
-
-/// How long a spawn may take: an executable on a dead network mount never answers, and the thread
-/// with it. Then callers get an answer at least.
+/// How long the launch of a helper program, such as a probe, may take.
 const SPAWN_LIMIT: Duration = Duration::from_secs(10);
 
-/// The stack of the thread, in bytes; children have another.
-const STACK_SIZE: usize = 256 * 1024;
+/// The least time for a launch, however short the `start.timeout`: on a machine that is busy, one
+/// may wait some hundred milliseconds for a processor.
+const LEAST_LIMIT: Duration = Duration::from_secs(1);
 
 /// Makes processes. Cheap to clone; the last clone and the last [`Process`] end its threads.
 #[derive(Clone)]
@@ -75,14 +84,9 @@ impl Spawner {
                 of_task.on_child_death();
             }
         });
-        let (requests, queue) = mpsc::channel(QUEUE);
-        let spawn_thread = SpawnThread::new()?;
-        thread::Builder::new()
-            .name("arcanos-spawn".to_owned())
-            .stack_size(STACK_SIZE)
-            .spawn(move || spawn_thread.work(queue))?;
+        let (crew, requests) = SpawnCrew::start()?;
         let signals = signals.abort_handle();
-        let inner = SpawnerInner { requests, reaper, signals };
+        let inner = SpawnerInner { requests, crew, reaper, signals };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -94,12 +98,34 @@ impl Spawner {
     /// # Cancel safety
     /// A process whose spawn was cancelled is killed.
     pub async fn spawn(&self, command: Command) -> Result<Spawned, SpawnError> {
-        let spawned = self.request(command);
-        let late = SpawnError::ResourceShortage {
-            step: "execute the program in time".to_owned(),
-            errno: Errno::TIMEDOUT.raw_os_error(),
-        };
-        let launched = tokio::time::timeout(SPAWN_LIMIT, spawned).await.unwrap_or(Err(late))?;
+        self.launch(&LaunchTurn::default(), SPAWN_LIMIT, || Ok(command)).await
+    }
+
+    /// Spawns what `prepare` says, which may block: it has a thread of its own. Waits for the
+    /// launch before it that had the same turn.
+    ///
+    /// `limit` is for all of this together, and at least 1 s. A disk or a user directory that does
+    /// not answer within it is left to itself, with its thread: others launch meanwhile.
+    ///
+    /// # Errors
+    /// What `prepare` returns, [`SpawnError::Hangs`], and those of [`Spawner::spawn`].
+    ///
+    /// # Cancel safety
+    /// As [`Spawner::spawn`].
+    pub async fn launch(
+        &self,
+        turn: &LaunchTurn,
+        limit: Duration,
+        prepare: impl FnOnce() -> Result<Command, SpawnError> + Send + 'static,
+    ) -> Result<Spawned, SpawnError> {
+        let limit = limit.max(LEAST_LIMIT);
+        let half_born = Arc::new(HalfBorn::default());
+        let step = Mutex::new("the launch before it has not come to an end");
+        let taken = turn.take(Arc::clone(&half_born));
+        let steps = self.take_steps(taken, &step, prepare);
+        let timely = tokio::time::timeout(limit, self.watched(half_born, steps)).await;
+        let late = |_| Err(SpawnError::Hangs { step: *lock(&step), limit });
+        let launched = timely.unwrap_or_else(late)?;
         let process = Process::new(launched.leader).map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::NOMEM);
             SpawnError::before("watch a process", errno)
@@ -115,12 +141,51 @@ impl Spawner {
         })
     }
 
-    async fn request(&self, command: Command) -> Result<Launched, SpawnError> {
-        let (reply, answer) = oneshot::channel();
-        let request = SpawnRequest { command, spawner: Arc::clone(&self.inner), reply };
+    /// Drives a launch. As long as it takes, another thread takes over from those that are held
+    /// up, and a child that somebody stopped before its program runs is let go on.
+    async fn watched(
+        &self,
+        half_born: Arc<HalfBorn>,
+        launch: impl Future<Output = Result<Launched, SpawnError>>,
+    ) -> Result<Launched, SpawnError> {
+        let watched = GivesUp(half_born);
+        let mut launch = std::pin::pin!(launch);
+        loop {
+            if let Ok(launched) = tokio::time::timeout(HELD_UP, &mut launch).await {
+                return launched;
+            }
+            self.inner.crew.relieve();
+            watched.0.resume();
+        }
+    }
+
+    async fn take_steps(
+        &self,
+        turn: impl Future<Output = TakenTurn>,
+        step: &Mutex<&'static str>,
+        prepare: impl FnOnce() -> Result<Command, SpawnError> + Send + 'static,
+    ) -> Result<Launched, SpawnError> {
+        let turn = turn.await;
+        *lock(step) =
+            "the disk of its file, program or folder, or the user directory, does not answer";
+        // The turn goes with the work, which nothing can end.
+        let look_up = move || (prepare().and_then(lookup::look_up), turn);
         let gone = || SpawnError::before("reach the spawning thread", Errno::AGAIN);
-        let requests = &self.inner.requests;
-        requests.send(request).await.map_err(|_| gone())?;
+        let (found, turn) = spawn_blocking(look_up).await.map_err(|_| gone())?;
+        let found = found?;
+        *lock(step) = "its process does not come to execute the program";
+        let (reply, answer) = oneshot::channel();
+        let request = SpawnRequest { found, turn, spawner: Arc::clone(&self.inner), reply };
+        self.inner.requests.send(request).await.map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+/// Gives a launch up that nobody waits for any more. Does nothing to one that is over.
+struct GivesUp(Arc<HalfBorn>);
+
+impl Drop for GivesUp {
+    fn drop(&mut self) {
+        self.0.give_up();
     }
 }

@@ -1,8 +1,8 @@
-//! The spawning thread: makes all children, one after another.
+//! The work of a spawning thread: makes children, one after another.
 //!
-//! It is one thread, and not a pool that comes and goes, because the death signal of a child is
-//! bound to the thread that made it. The thread stands still until the child has executed its
-//! program.
+//! The thread never ends before its children, because their death signal is bound to the thread
+//! that made them. It stands still until the child has executed its program. It looks up nothing
+//! on a disk or in a directory of users: that is done before.
 
 use std::{
     ffi::{CString, NulError},
@@ -11,7 +11,7 @@ use std::{
         fd::{AsFd, AsRawFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
 use rustix::{
@@ -20,16 +20,14 @@ use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
     pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
 };
-use tokio::sync::mpsc;
 
 use super::{
     cgroup::Cgroups,
     command::{Command, SpawnError},
-    identity,
     leader::{Ends, Launched, Leader, SpawnRequest, SpawnerInner},
-    lookup,
+    lookup::Found,
     memory::MemoryWatch,
-    plan::{ChildPlan, Identity},
+    plan::ChildPlan,
     proc, rlimit,
     rlimit_tag::RlimitTag,
     sys::{self, CHANNEL_FD, Stack},
@@ -37,6 +35,7 @@ use super::{
 use crate::{
     domain::{Stdin, os_text},
     procfs,
+    sync::lock,
 };
 
 /// Bytes a pipe of output is asked to hold: Node loses what is beyond at `process.exit`, and the
@@ -58,12 +57,12 @@ pub(super) struct SpawnThread {
     stack: Stack,
     null: OwnedFd,
     oom_score: CString,
-    cgroups: Cgroups,
+    cgroups: Arc<Mutex<Cgroups>>,
     has_pipe_privilege: bool,
 }
 
 impl SpawnThread {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(super) fn new(cgroups: Arc<Mutex<Cgroups>>) -> io::Result<Self> {
         let null = open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         let own = std::fs::read_to_string("/proc/self/oom_score_adj").ok();
         let own: i32 = own.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
@@ -72,32 +71,27 @@ impl SpawnThread {
             stack: Stack::new(),
             null: above_stdio(null)?,
             oom_score: CString::new(oom_score).expect("digits hold no NUL"),
-            cgroups: Cgroups::default(),
+            cgroups,
             has_pipe_privilege: procfs::own_capabilities() & PIPE_CAPABILITIES != 0,
         })
     }
 
-    /// Spawns for as long as anybody can ask for it.
-    pub(super) fn work(mut self, mut queue: mpsc::Receiver<SpawnRequest>) {
-        while let Some(request) = queue.blocking_recv() {
-            if request.reply.is_closed() {
-                continue;
-            }
-            let launched = self.launch(&request.command, &request.spawner);
-            // If nobody waits for it any more, dropping it kills it.
-            let _ = request.reply.send(launched);
+    /// Launches what is asked for, if anybody still waits for it.
+    pub(super) fn answer(&mut self, request: SpawnRequest) {
+        if request.reply.is_closed() {
+            return;
         }
+        let launched = self.launch(&request);
+        // If nobody waits for it any more, dropping it kills it. The turn ends after that.
+        let _ = request.reply.send(launched);
+        drop(request.turn);
     }
 
-    fn launch(
-        &mut self,
-        command: &Command,
-        spawner: &Arc<SpawnerInner>,
-    ) -> Result<Launched, SpawnError> {
-        let path = last_value(&command.env, "PATH");
-        let program = lookup::resolve(&command.program, path, &command.cwd)?;
+    fn launch(&mut self, request: &SpawnRequest) -> Result<Launched, SpawnError> {
+        let SpawnRequest { found, spawner, turn, .. } = request;
+        let Found { command, program, identity } = found;
         let mut warnings = Vec::new();
-        let cgroup = self.cgroups.limit(command, &mut warnings);
+        let cgroup = lock(&self.cgroups).limit(command, &mut warnings);
         let (ours, theirs) = self.ends(command, spawner)?;
         let stdin = theirs.stdin.as_ref().unwrap_or(&self.null);
         let plan = ChildPlan {
@@ -111,10 +105,11 @@ impl SpawnThread {
             open_files: rlimit::for_worker(command.limits.open_files),
             rlimit_tag: RlimitTag::of(&command.run),
             oom_score: self.oom_score.clone(),
-            identity: identity_of(command)?,
+            identity: identity.clone(),
         };
-        let (pid, pidfd) = sys::clone_process(&plan, &mut self.stack).map_err(|failure| {
-            SpawnError::in_child(failure, command, &os_text::shown_path(&program))
+        let cloned = sys::clone_process(&plan, &mut self.stack, &turn.half_born);
+        let (pid, pidfd) = cloned.map_err(|failure| {
+            SpawnError::in_child(failure, command, &os_text::shown_path(program))
         })?;
         let unheld = command.limits.memory.filter(|_| cgroup.is_none());
         let memory = unheld.map(|limit| {
@@ -155,22 +150,6 @@ impl SpawnThread {
         };
         Ok((ours, theirs))
     }
-}
-
-fn identity_of(command: &Command) -> Result<Option<Identity>, SpawnError> {
-    let Some(user) = &command.user else {
-        return Ok(None);
-    };
-    identity::look_up(user).map_err(|reason| SpawnError::Failed {
-        step: "become the user",
-        path: user.clone(),
-        reason,
-    })
-}
-
-fn last_value<'a>(env: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    let found = env.iter().rev().find(|(n, _)| n == name);
-    found.map(|(_, value)| value.as_str())
 }
 
 fn arguments(command: &Command) -> Result<Vec<CString>, SpawnError> {

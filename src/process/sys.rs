@@ -13,7 +13,7 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI32, Ordering},
     },
 };
 
@@ -31,6 +31,16 @@ pub(super) const CHANNEL_FD: c_int = 3;
 
 /// The first descriptor that systemd hands over, by sd_listen_fds(3).
 const FIRST_INHERITED: c_int = 3;
+
+/// The descriptor whose number a cell holds; `None` if that is negative.
+///
+/// The caller keeps whoever owns the descriptor from closing it meanwhile.
+pub(super) fn borrow_fd(number: &AtomicI32) -> Option<BorrowedFd<'_>> {
+    let number = number.load(Ordering::Acquire);
+    // SAFETY: the kernel made it during a clone, and `HalfBorn` has whoever takes it over, and then
+    // may close it, set the cell to -1 first, under a lock that is held now.
+    (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) })
+}
 
 /// Has the runtime watch a pidfd for the end of its process.
 pub(super) fn watch(pidfd: Arc<OwnedFd>) -> io::Result<AsyncFd<Arc<OwnedFd>>> {

@@ -2,6 +2,7 @@
 
 mod channel;
 mod ending;
+mod hanging;
 mod spawning;
 mod task_ends;
 mod tasks;

@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 use super::{
+    launch,
     launch_limiter::LaunchLimiter,
     sync::{latest::Latest, mailbox::Mailbox},
 };
@@ -19,7 +20,7 @@ use crate::{
     domain::{Command, RunId, WorkerId, WorkerSpec},
     engine::{board::Board, command::CommandError},
     files::{Rescan, logs::Logs, state::StateDir},
-    process::Spawner,
+    process::{LaunchTurn, Spawner},
     sync::lock,
 };
 
@@ -98,6 +99,8 @@ pub(super) enum StopOrder {
 pub(super) struct Slot {
     pub(super) target: Arc<Latest<WorkerTarget>>,
     pub(super) requests: Arc<Mailbox<WorkerRequest>>,
+    /// The turn that its runs launch in.
+    pub(super) turn: LaunchTurn,
 }
 
 impl RunIds {
@@ -121,6 +124,11 @@ impl Context {
 
     pub(super) fn slots(&self) -> MutexGuard<'_, BTreeMap<WorkerId, Slot>> {
         lock(&self.slots)
+    }
+
+    /// The turn that the runs of a worker launch in.
+    pub(super) fn launch_turn(&self, id: &WorkerId) -> LaunchTurn {
+        self.slots().get(id).map(|slot| slot.turn.clone()).unwrap_or_default()
     }
 
     /// Whether arcanos ends.
@@ -164,6 +172,8 @@ impl Context {
             return false;
         }
         slots.remove(id);
+        drop(slots);
+        self.board.set_problem(&launch::problem_key(id), None);
         true
     }
 }

@@ -21,6 +21,10 @@ use crate::{domain::Concurrency, procfs, sync::lock};
 /// The longest pause between two launches under [`Concurrency::Auto`]. The figure is the contract's.
 const PACE: Duration = Duration::from_millis(250);
 
+/// How long a launch without a process may hold a permit: one that hangs keeps nobody else from
+/// launching, and it uses no processor.
+pub(crate) const HANGING: Duration = PACE;
+
 /// How often it is asked within that pause whether a processor is free.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -50,10 +54,27 @@ pub(crate) struct Permit {
     ends_at_spawn: bool,
 }
 
-impl Permit {
-    /// Whether it is over as soon as the run has a process.
-    pub(crate) const fn ends_at_spawn(&self) -> bool {
-        self.ends_at_spawn
+/// The permit of one run, for its worker's task and its own: whoever sees first that it is over
+/// gives it back. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct SharedPermit(Arc<Mutex<Option<Permit>>>);
+
+impl SharedPermit {
+    pub(crate) fn new(permit: Option<Permit>) -> Self {
+        Self(Arc::new(Mutex::new(permit)))
+    }
+
+    /// Gives it back.
+    pub(crate) fn give_back(&self) {
+        let permit = lock(&self.0).take();
+        // Dropped here, without the lock.
+        drop(permit);
+    }
+
+    /// The run has a process: gives the permit back if it lasts until then.
+    pub(crate) fn give_back_at_spawn(&self) {
+        let permit = lock(&self.0).take_if(|permit| permit.ends_at_spawn);
+        drop(permit);
     }
 }
 
@@ -230,7 +251,7 @@ mod tests {
         let limiter = LaunchLimiter::with_probe(Concurrency::Auto, || true);
         let mut asked: Vec<_> = (0..2).map(|_| limiter.ask()).collect();
         let first = asked[0].try_recv().expect("a permit");
-        assert!(first.ends_at_spawn());
+        assert!(first.ends_at_spawn);
         assert!(asked[1].try_recv().is_err(), "the first has no process yet");
         drop(first);
         assert!(asked[1].try_recv().is_ok());

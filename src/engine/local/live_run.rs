@@ -6,7 +6,7 @@ use tokio_util::sync::DropGuard;
 
 use super::{
     context::Context,
-    launch_limiter::Permit,
+    launch_limiter::SharedPermit,
     sync::{latest::Latest, mailbox::Mailbox},
 };
 use crate::{
@@ -47,7 +47,7 @@ pub(super) struct LiveRun {
     /// The last question of its probe: dropping this ends it.
     pub(super) asking: Option<DropGuard>,
     /// Held until the run is up, or has a process, so that only so many launch at once.
-    pub(super) permit: Option<Permit>,
+    pub(super) permit: SharedPermit,
 }
 
 impl LiveRun {
@@ -80,6 +80,7 @@ pub(super) struct RunTask {
     pub(super) id: RunId,
     pub(super) spec: Arc<WorkerSpec>,
     pub(super) input: Option<String>,
+    pub(super) permit: SharedPermit,
     pub(super) stop_request: Arc<Latest<StopRequest>>,
     pub(super) deliveries: Arc<Mailbox<Delivery>>,
     pub(super) events: Arc<Mailbox<RunEvent>>,

@@ -5,27 +5,21 @@
 //! sends on its own channel is logged here; the worker's task gets only what may change the worker's
 //! state.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use tokio::{task::spawn_blocking, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    evidence,
+    evidence, launch,
     live_run::{Delivery, RunEvent, RunTask},
     panic_cleanup,
 };
 use crate::{
-    domain::{
-        ActivityKind, Exit, InstanceName, LastActivity, Stamp, StopMessage, StopPolicy, os_text,
-        reachable_address,
-    },
+    domain::{ActivityKind, Exit, InstanceName, LastActivity, Stamp, StopMessage, StopPolicy},
     failpoint::failpoint,
-    files::{
-        self,
-        logs::{Source, Stream},
-    },
-    process::{self, Channel, Command, Incoming, MemoryWatch, Process, SpawnError, Spawned},
+    files::logs::{Source, Stream},
+    process::{Channel, Incoming, MemoryWatch, Process, Spawned},
     text,
     timer::until,
     worker::Event,
@@ -64,7 +58,7 @@ impl RunTask {
     pub(super) async fn drive(self: Box<Self>) {
         let run = self.key;
         let since = Stamp::now();
-        let spawned = Box::pin(self.spawn()).await;
+        let spawned = Box::pin(launch::launch(&self)).await;
         let Spawned { process, stdin, stdout, stderr, channel, memory, warnings } = match spawned {
             Ok(spawned) => spawned,
             Err(error) => {
@@ -111,57 +105,10 @@ impl RunTask {
         self.send(Event::Exited { run, exit, evidence }).await;
     }
 
-    async fn spawn(&self) -> Result<Spawned, SpawnError> {
-        self.context.spawner.spawn(self.command()?).await
-    }
-
     async fn send(&self, event: Event) {
         // The worker's task outlives its runs, since it waits for the exit of each; only after a
         // panic is it gone, and then nobody needs the event.
         let _ = Box::pin(self.events.put(RunEvent(event))).await;
-    }
-
-    /// The command of this run: that of the spec, with what differs from run to run.
-    fn command(&self) -> Result<Command, SpawnError> {
-        let launch = &self.spec.launch;
-        // The folder is away for now (a share, a checkout), or the file was removed and the
-        // observer has not noticed yet. Neither is a failure of the worker, so it must not cost an
-        // attempt.
-        if matches!(launch.file.try_exists(), Ok(false)) {
-            return Err(SpawnError::ResourceShortage {
-                step: "find the worker's file".to_owned(),
-                errno: libc::ENOENT,
-            });
-        }
-        // Check the mode anew: a restart after a crash may come before the observer sees that the
-        // file was opened to others.
-        let is_asked = !self.spec.accepts_open;
-        let open = is_asked.then(|| files::open_to_all(&launch.file)).flatten();
-        if let Some(reason) = open.or_else(|| self.spec.untrusted.clone()) {
-            let path = os_text::shown_path(&launch.file);
-            return Err(SpawnError::Failed { step: "run", path, reason });
-        }
-        let mut env: BTreeMap<String, String> = launch.env.0.clone();
-        if let Some(address) = *self.context.address.borrow() {
-            env.insert("ARCANOS_URL".to_owned(), format!("http://{}", reachable_address(address)));
-        }
-        // Node resolves the links of the main file but not those of `process.argv[1]`; the idioms
-        // that compare the two hold only for a path without links.
-        let real = std::fs::canonicalize(&launch.file).unwrap_or_else(|_| launch.file.clone());
-        let real = os_text::kept_path(&real);
-        let mut command = Command {
-            program: launch.program.clone(),
-            args: launch.args.iter().map(|arg| arg.for_file(&real)).collect(),
-            env: env.into_iter().collect(),
-            cwd: launch.cwd.clone(),
-            ipc: launch.ipc,
-            stdin: launch.stdin,
-            limits: launch.limits,
-            user: launch.user.clone(),
-            run: self.id.clone(),
-        };
-        process::prepare_node(&mut command, &launch.file, launch.mode, self.input.as_deref())?;
-        Ok(command)
     }
 }
 

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     context::{Context, Phase, RunIds, Slot, StopOrder, WorkerRequest, WorkerTarget},
+    launch::problem_key,
     launch_limiter::LaunchLimiter,
     packages::Preparer,
     sync::{latest::Latest, mailbox::Mailbox},
@@ -22,7 +23,7 @@ use crate::{
         command::CommandError,
         runtime::{Packages, Pending, Preparation, Runtime, RuntimeContext},
     },
-    process::{self, Spawner},
+    process::{self, LaunchTurn, Spawner},
 };
 
 /// Requests that may wait for one worker: its task answers each at once, so that a few are plenty.
@@ -87,6 +88,9 @@ impl LocalRuntime {
         if self.context.is_ending() {
             return Err(CommandError::Stopping);
         }
+        if command == Command::Stop {
+            self.context.board.set_problem(&problem_key(id), None);
+        }
         let unknown = || CommandError::Unknown(id.to_string());
         let requests = self.context.slots().get(id).map(|slot| Arc::clone(&slot.requests));
         let (answer, reply) = oneshot::channel();
@@ -113,6 +117,7 @@ impl Runtime for LocalRuntime {
     }
 
     fn ensure(&self, spec: Arc<WorkerSpec>) {
+        self.context.board.set_problem(&problem_key(&spec.id), None);
         let mut slots = self.context.slots();
         if let Some(slot) = slots.get(&spec.id) {
             slot.target.set(WorkerTarget::Present(spec));
@@ -120,7 +125,8 @@ impl Runtime for LocalRuntime {
         }
         let target = Arc::new(Latest::new(WorkerTarget::Present(Arc::clone(&spec))));
         let requests = Arc::new(Mailbox::new(REQUESTS));
-        let slot = Slot { target: Arc::clone(&target), requests: Arc::clone(&requests) };
+        let turn = LaunchTurn::default();
+        let slot = Slot { target: Arc::clone(&target), requests: Arc::clone(&requests), turn };
         slots.insert(spec.id.clone(), slot);
         drop(slots);
         let task = Task::new(Arc::clone(&self.context), spec, target, requests);

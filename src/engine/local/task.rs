@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     context::{Context, Phase, WorkerRequest, WorkerTarget, seed_of},
     gate::Gate,
-    launch_limiter::Permit,
+    launch_limiter::{Permit, SharedPermit},
     live_run::{Delivery, LiveRun, RunEvent, RunTask, StopRequest},
     panic_cleanup::PanicCleanup,
     probing::Asking,
@@ -152,9 +152,7 @@ impl Task {
                     self.ended = self.forget(*run);
                 }
                 if let Event::Spawned { run, .. } = &event.0 {
-                    self.with_live(*run, |live| {
-                        live.permit.take_if(|permit| permit.ends_at_spawn());
-                    });
+                    self.with_live(*run, |live| live.permit.give_back_at_spawn());
                 }
                 self.machine.handle(event.0, now)
             }
@@ -223,7 +221,7 @@ impl Task {
                 Effect::Spawn { run, spec, input } => {
                     lines.push(self.launch(run, &spec, input));
                 }
-                Effect::ShowedLife(run) => self.with_live(run, |live| live.permit = None),
+                Effect::ShowedLife(run) => self.with_live(run, |live| live.permit.give_back()),
                 Effect::Stop { run, policy } => self.with_live(run, |live| {
                     live.asking = None;
                     live.stop_request.change(|request| request.stop = Some(policy));
@@ -255,10 +253,10 @@ impl Task {
             deliveries: Arc::clone(&deliveries),
             ready_line: Arc::new(LineWatch::default()),
             asking: None,
-            permit: self.permit.take(),
+            permit: SharedPermit::new(self.permit.take()),
         };
         live.expect_line(&spec.policy.start);
-        let ready_line = Arc::clone(&live.ready_line);
+        let (ready_line, permit) = (Arc::clone(&live.ready_line), live.permit.clone());
         self.runs.push(live);
         let line = format!("Launching worker: {}", self.id);
         self.log.lifecycle(Some(&id), &line);
@@ -278,6 +276,7 @@ impl Task {
             id,
             spec: Arc::clone(spec),
             input,
+            permit,
             stop_request,
             deliveries,
             events: Arc::clone(&self.run_events),

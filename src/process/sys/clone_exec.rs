@@ -21,7 +21,10 @@ use rustix::{
 };
 
 use super::{CHANNEL_FD, last_errno};
-use crate::process::plan::{ChildPlan, Identity, Step, StepFailure};
+use crate::process::{
+    half_born::HalfBorn,
+    plan::{ChildPlan, Identity, Step, StepFailure},
+};
 
 /// Bytes of the child's stack. It needs under 2 KiB; glibc's `posix_spawn` takes 32 KiB.
 const STACK_SIZE: usize = 64 * 1024;
@@ -54,6 +57,7 @@ struct Frame<'a> {
 pub(in crate::process) fn clone_process(
     plan: &ChildPlan,
     stack: &mut Stack,
+    half_born: &HalfBorn,
 ) -> Result<(Pid, OwnedFd), StepFailure> {
     let frame = Frame {
         plan,
@@ -62,22 +66,24 @@ pub(in crate::process) fn clone_process(
         parent: i64::from(std::process::id()),
         failure: Cell::new(None),
     };
-    let mut pidfd: c_int = -1;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
     let signals = block_signals();
     // SAFETY: the stack is ours alone for the length of the call (`&mut`), grows downwards from its
-    // 16-byte aligned end, and is large enough for `child`. `frame` and `pidfd` outlive the call,
+    // 16-byte aligned end, and is large enough for `child`. `frame` and `half_born` outlive the call,
     // because CLONE_VFORK suspends this thread until the child has executed or exited, and nobody
-    // else has them. Signals are blocked, so that no handler of ours runs in the child.
+    // else has the frame; the slot is atomic. Signals are blocked, so that no handler of ours runs
+    // in the child.
     let pid = unsafe {
         let top = stack.0.as_mut_ptr_range().end.cast::<c_void>();
         let argument = ptr::from_ref(&frame).cast_mut().cast::<c_void>();
-        libc::clone(child, top, flags, argument, &raw mut pidfd)
+        libc::clone(child, top, flags, argument, half_born.slot())
     };
     let cloned = if pid < 0 { Err(last_errno()) } else { Ok(pid) };
     restore_signals(signals);
+    let pidfd = half_born.take();
     let pid = cloned.map_err(|errno| StepFailure { step: Step::Clone, errno })?;
-    // SAFETY: with CLONE_PIDFD the kernel has stored a new descriptor there that nobody else owns.
+    // SAFETY: with CLONE_PIDFD the kernel has stored a new descriptor there that nobody else owns:
+    // those who may signal the child borrow it, and no longer can.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     let pid = Pid::from_raw(pid).expect("clone gives the parent a positive id");
     frame.failure.get().map_or(Ok(()), Err).inspect_err(|_| {
