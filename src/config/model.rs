@@ -279,6 +279,8 @@ pub struct WorkerSettings {
     pub limits: Limits,
     /// The system user it runs as.
     pub user: Option<String>,
+    /// Whether its programs may raise their rights.
+    pub new_privileges: bool,
 }
 
 impl Config {
@@ -315,6 +317,7 @@ impl Config {
             stdin: Stdin::default(),
             limits: Limits::default(),
             user: None,
+            new_privileges: false,
         }
     }
 }

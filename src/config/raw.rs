@@ -354,6 +354,8 @@ table! {
         limits: RawLimits,
         /// The system user it runs as; needs root.
         user: String,
+        /// Whether programs that raise their rights (`sudo`, `ping`) may do so in its runs.
+        new_privileges: bool,
     }
 }
 

@@ -65,6 +65,9 @@ pub struct Launch {
     pub limits: Limits,
     /// The system user to run as; `None` is the user of arcanos.
     pub user: Option<String>,
+    /// Whether its programs may raise their rights.
+    #[serde(default)]
+    pub new_privileges: bool,
     /// The content of the file and of all that it imports locally.
     pub fingerprint: Fingerprint,
 }

@@ -195,6 +195,7 @@ fn spec_of(config: &Config, candidate: &Candidate, surroundings: &Surroundings) 
             stdin: settings.stdin,
             limits: settings.limits,
             user: settings.user.clone(),
+            new_privileges: settings.new_privileges,
             fingerprint: Fingerprint(candidate.fingerprint.0 ^ packages),
         },
     }

@@ -124,6 +124,7 @@ fn launch_difference(old: &Launch, new: &Launch, sources: &Sources<'_>) -> Vec<C
         ("limits.open_files", old.limits.open_files != new.limits.open_files),
         ("limits.cpu", old.limits.cpu != new.limits.cpu),
         ("user", old.user != new.user),
+        ("new_privileges", old.new_privileges != new.new_privileges),
     ]));
     if old.fingerprint != new.fingerprint {
         causes.extend(sources.changed_files());

@@ -35,6 +35,7 @@ pub(super) async fn run_command(
         stdin: Stdin::Null,
         limits: Limits::default(),
         user: None,
+        new_privileges: false,
         run: question.id.clone(),
     });
     let spawned = tokio::select! {

@@ -29,6 +29,8 @@ pub struct Command {
     pub limits: Limits,
     /// The system user it runs as; `None` is ours. Another one needs root.
     pub user: Option<String>,
+    /// Whether its programs may raise their rights, as `sudo` and `ping` do.
+    pub new_privileges: bool,
     /// The run that it is: all that it starts is known by this.
     pub run: RunId,
 }

@@ -30,6 +30,8 @@ pub(super) struct ChildPlan {
     pub(super) oom_score: CString,
     /// Whom it becomes; `None` stays who we are.
     pub(super) identity: Option<Identity>,
+    /// Whether its programs may raise their rights.
+    pub(super) new_privileges: bool,
 }
 
 /// A user with all of its groups.

@@ -92,6 +92,7 @@ mod tests {
             stdin: Stdin::Null,
             limits: Limits::default(),
             user: None,
+            new_privileges: false,
             run: RunId::new("test", 1),
         }
     }

@@ -106,6 +106,7 @@ impl SpawnThread {
             rlimit_tag: RlimitTag::of(&command.run),
             oom_score: self.oom_score.clone(),
             identity: identity.clone(),
+            new_privileges: command.new_privileges,
         };
         let cloned = sys::clone_process(&plan, &mut self.stack, &turn.half_born);
         let (pid, pidfd) = cloned.map_err(|failure| {

@@ -42,6 +42,7 @@ fn command(program: &str, args: &[&str]) -> Command {
         stdin: Stdin::Null,
         limits: Limits::default(),
         user: None,
+        new_privileges: false,
         run: RunId::new(&instance, RUNS.fetch_add(1, Ordering::Relaxed)),
     }
 }

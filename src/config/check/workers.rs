@@ -140,6 +140,7 @@ impl Checker<'_> {
             stdin: raw.stdin.unwrap_or_default(),
             limits: limits(&raw.limits.unwrap_or_default()),
             user: raw.user.filter(|user| !user.is_empty()),
+            new_privileges: raw.new_privileges.unwrap_or(false),
         })
     }
 

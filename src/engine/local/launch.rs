@@ -125,6 +125,7 @@ impl Order {
             stdin: launch.stdin,
             limits: launch.limits,
             user: launch.user.clone(),
+            new_privileges: launch.new_privileges,
             run: self.id.clone(),
         };
         process::prepare_node(&mut command, &launch.file, launch.mode, self.input.as_deref())?;

@@ -250,6 +250,7 @@ impl Preparer {
             stdin: Stdin::Null,
             limits: Limits::default(),
             user: None,
+            new_privileges: false,
             // Recorded like any run, so that the next start ends what a killed arcanos left of it.
             run: self.context.new_run(),
         })

@@ -150,6 +150,9 @@ fn become_program(frame: &Frame<'_>) -> Result<std::convert::Infallible, StepFai
     if let Some(identity) = &plan.identity {
         become_user(identity)?;
     }
+    if !plan.new_privileges {
+        forbid_new_privileges()?;
+    }
     die_with(frame.parent)?;
     restore_signals(0);
     // SAFETY: the path and both null-terminated arrays belong to the frame, which outlives us.
@@ -265,12 +268,19 @@ fn become_user(identity: &Identity) -> Result<(), StepFailure> {
         check(Step::User, libc::syscall(libc::SYS_getresuid, real, effective, saved))?;
         let [real, effective, saved] = &mut groups;
         check(Step::User, libc::syscall(libc::SYS_getresgid, real, effective, saved))?;
-        check(Step::User, libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
     }
     if users != [uid; 3] || groups != [gid; 3] {
         return Err(StepFailure { step: Step::User, errno: Errno::PERM });
     }
     Ok(())
+}
+
+/// Has programs that would raise their rights (setuid, file capabilities) run with those of the
+/// worker: what has more rights than arcanos, arcanos cannot end.
+fn forbid_new_privileges() -> Result<(), StepFailure> {
+    // SAFETY: only numbers.
+    let set = unsafe { libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    check(Step::User, set).map(|_| ())
 }
 
 /// Asks to be killed when the thread that spawned us ends. After the change of user, which clears

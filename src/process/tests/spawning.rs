@@ -68,6 +68,17 @@ async fn a_child_is_given_what_it_should_have_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn only_who_may_gets_new_privileges() {
+    let own = fs::read_to_string("/proc/self/status").expect("our own status");
+    let own = own.lines().find(|line| line.starts_with("NoNewPrivs")).expect("a line");
+    for (new_privileges, expected) in [(false, "NoNewPrivs:\t1"), (true, own)] {
+        let mut command = sh("grep NoNewPrivs /proc/self/status");
+        command.new_privileges = new_privileges;
+        assert_eq!(run(command).await.stdout.trim_end(), expected);
+    }
+}
+
+#[tokio::test]
 async fn many_children_at_once_share_no_descriptor() {
     let spawner = Spawner::start().expect("threads");
     let spawns = (0..30).map(|_| {

@@ -35,6 +35,7 @@ pub(super) fn spec(version: u64, change: impl FnOnce(&mut WorkerSpec)) -> Arc<Wo
             stdin: Stdin::default(),
             limits: Limits::default(),
             user: None,
+            new_privileges: false,
             fingerprint: Fingerprint(version.into()),
         },
         policy: Policy {
