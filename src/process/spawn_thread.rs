@@ -15,7 +15,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{Mode, OFlags, fcntl_setfl, open},
+    fs::{Gid, Mode, OFlags, Uid, fchown, fcntl_setfl, open},
     io::Errno,
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
     pipe::{PipeFlags, fcntl_setpipe_size, pipe_with},
@@ -27,7 +27,7 @@ use super::{
     leader::{Ends, Launched, Leader, SpawnRequest, SpawnerInner},
     lookup::Found,
     memory::MemoryWatch,
-    plan::ChildPlan,
+    plan::{ChildPlan, Identity},
     proc, rlimit,
     rlimit_tag::RlimitTag,
     sys::{self, CHANNEL_FD, Stack},
@@ -93,6 +93,9 @@ impl SpawnThread {
         let mut warnings = Vec::new();
         let cgroup = lock(&self.cgroups).limit(command, &mut warnings);
         let (ours, theirs) = self.ends(command, spawner)?;
+        if let Some(identity) = identity {
+            give_to(identity, [&theirs.stdout, &theirs.stderr])?;
+        }
         let stdin = theirs.stdin.as_ref().unwrap_or(&self.null);
         let plan = ChildPlan {
             program: c_string(command, program.as_os_str().as_bytes())?,
@@ -204,6 +207,15 @@ fn output_pipe(size: Option<usize>) -> Result<(OwnedFd, OwnedFd), SpawnError> {
         let _ = fcntl_setpipe_size(&ours, size);
     }
     Ok((ours, above_stdio(theirs).map_err(starved)?))
+}
+
+/// Makes pipes the user's, who could not open `/dev/stdout` and `/dev/stderr` otherwise.
+fn give_to(identity: &Identity, pipes: [&OwnedFd; 2]) -> Result<(), SpawnError> {
+    let (user, group) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+    pipes.into_iter().try_for_each(|pipe| {
+        fchown(pipe, Some(user), Some(group))
+            .map_err(|errno| SpawnError::before("give the output to its user", errno))
+    })
 }
 
 /// A pair of sockets: our end, that does not block, and the child's.

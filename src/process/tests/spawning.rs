@@ -218,6 +218,17 @@ async fn a_user_is_become_wholly() {
 }
 
 #[tokio::test]
+async fn a_user_can_open_its_output_anew() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let mut command = sh("echo out > /dev/stdout; echo err > /dev/stderr");
+    command.user = Some("nobody".to_owned());
+    let done = run(command).await;
+    assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("out\n", "err\n"));
+}
+
+#[tokio::test]
 async fn usage_counts_the_whole_run() {
     let spawner = Spawner::start().expect("threads");
     // Works until the kernel has counted three ticks of it, however fast the machine is.
