@@ -12,6 +12,7 @@
 //! | clock | notices that the wall clock was set | with the engine |
 //! | preflight, preparation | ask the upstream; install packages | by themselves |
 
+mod blocking;
 mod board;
 mod clock;
 mod command;

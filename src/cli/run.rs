@@ -63,14 +63,21 @@ async fn serve(mut preflight: Preflight, handed_over: Option<TcpListener>) -> Re
     let record = async move {
         while addresses.changed().await.is_ok() {
             instance.address = Some(*addresses.borrow_and_update());
-            if let Err(error) = state.write_instance(&instance) {
+            let (state, instance) = (Arc::clone(&state), instance.clone());
+            // A disk may hang. One that is full is tried again by the keeper of the directory.
+            let written = tokio::task::spawn_blocking(move || state.write_instance(&instance));
+            if let Ok(Err(error)) = written.await {
                 let error = chain(&error);
-                tracing::warn!(error, "Address cannot be put down for the command line.");
+                tracing::warn!(error, "Address cannot be put down for the command line yet.");
             }
         }
     };
     let served = async {
-        tokio::join!(server::serve(bound, handle, end.clone()), record);
+        tokio::join!(
+            server::serve(bound, handle, end.clone()),
+            // It may wait for a disk that hangs.
+            end.run_until_cancelled(record),
+        );
     };
     supervision.until_signal(|| end.cancel(), served).await
 }

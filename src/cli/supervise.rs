@@ -172,14 +172,21 @@ impl Supervision {
         let beside = hurry.run_until_cancelled(beside);
         let notifications = systemd.follow(self.engine.handle(), end.clone());
         let (code, _, ()) = tokio::join!(ended, beside, notifications);
-        if let Err(error) = self.state.retire_instance() {
-            tracing::warn!(error = %chain(&error), "Record of this instance cannot be put away.");
-        }
+        retire(&self.state).await;
         self.telemetry.flush(LAST_WORDS);
         match code {
             exit::DONE => Ok(()),
             code => Err(Failure::silent(code)),
         }
+    }
+}
+
+/// Puts the record of this instance away; gives up where the disk hangs.
+async fn retire(state: &Arc<StateDir>) {
+    let state = Arc::clone(state);
+    let retired = tokio::task::spawn_blocking(move || state.retire_instance());
+    if let Ok(Ok(Err(error))) = tokio::time::timeout(LAST_WORDS, retired).await {
+        tracing::warn!(error = %chain(&error), "Record of this instance cannot be put away.");
     }
 }
 

@@ -25,8 +25,6 @@ pub(crate) enum ReconcileRequest {
     Reload(oneshot::Sender<ReloadReport>),
     /// Hand out a copy of what the reconciler knows, from which a plan can be previewed.
     Preview(oneshot::Sender<PlanPreview>),
-    /// Answer: the watchdog asks whether the reconciler is alive.
-    Beat(oneshot::Sender<()>),
 }
 
 /// Everything behind a [`Handle`].
@@ -35,6 +33,8 @@ pub(crate) struct EngineShared {
     pub(crate) logs: Logs,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) requests: mpsc::Sender<ReconcileRequest>,
+    /// Each is answered as long as the reconciler lives, also while it waits for the disk.
+    pub(crate) beats: mpsc::Sender<oneshot::Sender<()>>,
     pub(crate) config: watch::Sender<Arc<ConfigReport>>,
     pub(crate) discovery: watch::Sender<Arc<DiscoveryReport>>,
     pub(crate) server: watch::Sender<Arc<ServerSettings>>,
@@ -206,10 +206,11 @@ impl Handle {
         looked.await.map_err(|_| stopping())?
     }
 
-    /// Waits until the reconciler is between two passes. Returns `false` if it has ended.
+    /// Waits for a sign of life of the reconciler, which it also gives while it waits for a disk.
+    /// Returns `false` if it has ended.
     pub async fn beat(&self) -> bool {
         let (reply, answer) = oneshot::channel();
-        self.0.requests.send(ReconcileRequest::Beat(reply)).await.is_ok() && answer.await.is_ok()
+        self.0.beats.send(reply).await.is_ok() && answer.await.is_ok()
     }
 
     /// The generation now.

@@ -60,7 +60,8 @@ pub(crate) trait Runtime: Send + Sync {
     /// Lets runs launch that waited for packages, unless those are still being installed.
     fn admit(&self);
 
-    /// Asks all runs to end and waits until they are gone. No request is carried out any more.
+    /// Asks all runs to end, before this returns, and waits until they are gone. No request is
+    /// carried out any more, and no worker is started.
     fn shut_down(&self) -> Pending<'_, ()>;
 
     /// Kills all runs; [`Runtime::shut_down`] then ends soon.

@@ -6,10 +6,11 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
+    sync::{Semaphore, mpsc, oneshot, watch},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
@@ -22,8 +23,9 @@ use super::{
     local_zone::local_zone_problem,
     observe::{
         config_source::Source,
+        disk_timer::DiskTimer,
         observer::Observer,
-        thread::{ObserverThread, PollSchedule},
+        thread::{ObserverThread, PollSchedule, Tools},
     },
     reconcile::{
         reconciler::{OnConfig, Reconciler, ReconcilerInputs},
@@ -41,6 +43,17 @@ use crate::{
 
 /// Requests that may wait for the reconciler: it answers each after one pass, so a few are plenty.
 const REQUESTS: usize = 16;
+
+/// Signs of life that may be asked for at once: one watchdog asks, again and again.
+const BEATS: usize = 4;
+
+/// How long the reconciler may take to end once all runs are gone. It takes microseconds, unless a
+/// disk hangs.
+const LAST_PASS: Duration = Duration::from_millis(100);
+
+/// How long the folder of workers may take to be made at the start. After that its disk is taken to
+/// hang: the first look at it waits for it, and says so.
+const MAKE_LIMIT: Duration = Duration::from_secs(2);
 
 /// What the engine needs to start.
 pub struct Options {
@@ -103,9 +116,10 @@ impl Engine {
         options: Options,
         runtime: impl FnOnce(RuntimeContext) -> io::Result<Arc<dyn Runtime>>,
     ) -> Result<Self, EngineError> {
-        make_directory(&options.loaded.config)?;
+        make_directory(options.loaded.config.discovery.directory.clone()).await?;
         let (jumps, clock_jumps) = watch::channel(0);
         let (requests, request_queue) = mpsc::channel(REQUESTS);
+        let (beats, beats_seen) = mpsc::channel(BEATS);
         let (stop, stop_seen) = watch::channel(false);
         let end = CancellationToken::new();
         let watcher = Watcher::new(options.loaded.config.discovery.watch);
@@ -124,9 +138,9 @@ impl Engine {
             concurrency: options.loaded.config.concurrency,
         });
         let runtime = runtime.map_err(EngineError::Runtime)?;
-        let shared = Arc::new(share(&options, (board, runtime), requests, address));
+        let shared = Arc::new(share(&options, (board, runtime), (requests, beats), address));
         let inputs = inputs(options, &shared, watcher, &end).await?;
-        let reconciler = Reconciler::new(Arc::clone(&shared), request_queue, inputs);
+        let reconciler = Reconciler::new(Arc::clone(&shared), (request_queue, beats_seen), inputs);
         let reconciler = tokio::spawn(reconciler.run(stop_seen));
         tokio::spawn(follow_clock(jumps));
         tokio::spawn(follow_logs(Handle(Arc::clone(&shared)), end.clone()));
@@ -144,13 +158,26 @@ impl Engine {
     /// more. What was logged may not be on the disk yet: see [`Logs::flush`].
     pub async fn shut_down(&self) {
         self.stop.send_replace(true);
+        // At once: the pass that may be under way can wait for a disk that hangs. From here on the
+        // runtime starts no worker.
+        self.handle.0.runtime.shut_down().await;
         let reconciler = lock(&self.reconciler).take();
         if let Some(reconciler) = reconciler {
-            // It ends after the pass that may be under way: nothing starts a worker after it.
-            let _ = reconciler.await;
+            // A pass is given up where it waits; one that waits for a disk in another way is left.
+            let _ = tokio::time::timeout(LAST_PASS, reconciler).await;
         }
-        self.handle.0.runtime.shut_down().await;
         self.end.cancel();
+    }
+
+    /// The longest `stop.timeout` of a worker. `None` while one that was removed still ends: its
+    /// own is not known any more.
+    #[must_use]
+    pub fn longest_stop(&self) -> Option<Duration> {
+        let specs = self.handle.0.runtime.observe();
+        let is_known = |id| specs.binary_search_by(|spec| spec.id.cmp(id)).is_ok();
+        let snapshot = self.handle.snapshot();
+        let longest = specs.iter().map(|spec| spec.policy.stop.timeout).max();
+        snapshot.workers.keys().all(is_known).then(|| longest.unwrap_or_default())
     }
 
     /// Kills all runs; [`Engine::shut_down`] then ends soon.
@@ -163,7 +190,7 @@ impl Engine {
 fn share(
     options: &Options,
     (board, runtime): (Arc<Board>, Arc<dyn Runtime>),
-    requests: mpsc::Sender<ReconcileRequest>,
+    (requests, beats): (mpsc::Sender<ReconcileRequest>, mpsc::Sender<oneshot::Sender<()>>),
     address: watch::Sender<Option<SocketAddr>>,
 ) -> EngineShared {
     let config = &options.loaded.config;
@@ -175,6 +202,7 @@ fn share(
         logs: options.logs.clone(),
         runtime,
         requests,
+        beats,
         config: watch::Sender::new(Arc::new(report)),
         discovery: watch::Sender::new(Arc::new(discovery)),
         server: watch::Sender::new(Arc::new(ServerSettings::of(config))),
@@ -199,9 +227,11 @@ async fn inputs(
     let file = source.file().to_owned();
     let observer = Observer::new(source, Arc::clone(&config)).map_err(EngineError::Rules)?;
     let schedule = PollSchedule::of(&watcher, config.discovery.scan_interval, false);
-    let trim = local::give_memory_back;
-    let observer_thread = ObserverThread::start(observer, watcher.rescan(), schedule, trim)
-        .map_err(EngineError::Thread)?;
+    let disk_timer = DiskTimer::start(Arc::clone(&shared.board)).map_err(EngineError::Thread)?;
+    let tools =
+        Tools { rescan: watcher.rescan(), disk_timer, give_memory_back: local::give_memory_back };
+    let observer_thread =
+        ObserverThread::start(observer, schedule, tools).map_err(EngineError::Thread)?;
     Ok(ReconcilerInputs {
         file,
         observer_thread,
@@ -239,12 +269,18 @@ async fn follow_logs(handle: Handle, end: CancellationToken) {
     }
 }
 
-fn make_directory(config: &Config) -> Result<(), EngineError> {
-    let path = &config.discovery.directory;
-    if path.exists() {
-        return Ok(());
+async fn make_directory(path: PathBuf) -> Result<(), EngineError> {
+    let made = tokio::task::spawn_blocking(move || {
+        if path.exists() {
+            return Ok(());
+        }
+        fs::create_dir_all(&path).map_err(|source| EngineError::Directory { path, source })
+    });
+    match tokio::time::timeout(MAKE_LIMIT, made).await {
+        Ok(Ok(made)) => made,
+        // The disk hangs, or tokio ends.
+        Ok(Err(_)) | Err(_) => Ok(()),
     }
-    fs::create_dir_all(path).map_err(|source| EngineError::Directory { path: path.clone(), source })
 }
 
 fn first_snapshot(config: &Config, file: &Path) -> Snapshot {

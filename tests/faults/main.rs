@@ -22,6 +22,7 @@ mod a_process_life;
 mod b_output;
 mod c_channel;
 mod d_restarts;
+mod e_disks;
 mod e_shutdown;
 mod e_supervisor;
 mod f_resources;

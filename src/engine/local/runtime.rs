@@ -20,6 +20,7 @@ use super::{
 use crate::{
     domain::{Command, Concurrency, Usage, WorkerId, WorkerSpec},
     engine::{
+        blocking::on_disk,
         command::CommandError,
         runtime::{Packages, Pending, Preparation, Runtime, RuntimeContext},
     },
@@ -117,6 +118,9 @@ impl Runtime for LocalRuntime {
     }
 
     fn ensure(&self, spec: Arc<WorkerSpec>) {
+        if self.context.is_ending() {
+            return;
+        }
         self.context.board.set_problem(&problem_key(&spec.id), None);
         let mut slots = self.context.slots();
         if let Some(slot) = slots.get(&spec.id) {
@@ -145,7 +149,7 @@ impl Runtime for LocalRuntime {
         command: Command,
     ) -> Pending<'a, Result<u64, CommandError>> {
         if matches!(command, Command::Restart | Command::Start) {
-            self.preparer.retry();
+            on_disk(|| self.preparer.retry());
         }
         Box::pin(self.ask(id, command, StopOrder::AtOnce))
     }

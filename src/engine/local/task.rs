@@ -113,6 +113,10 @@ impl Task {
 
     /// Runs until the worker is gone. `self` is boxed, since a future keeps its arguments twice.
     pub(super) async fn run(mut self: Box<Self>) {
+        // Made by a pass that was under way when the end began: it launches nothing.
+        if self.context.is_ending() {
+            self.handle(Wake::Phase);
+        }
         loop {
             if self.is_gone && self.context.retire(&self.id) {
                 break;

@@ -102,6 +102,15 @@ impl Observer {
         Self { scanner: self.scanner.within(source.base()), source, file_snapshot: None, ..self }
     }
 
+    /// What it reads, for people.
+    pub(in crate::engine) fn place(&self) -> String {
+        format!(
+            "reading `{}` and `{}`",
+            os_text::shown_path(self.source.file()),
+            os_text::shown_path(&self.config.discovery.directory)
+        )
+    }
+
     /// The folder of the config file.
     pub(in crate::engine) fn base(&self) -> &Path {
         self.source.base()

@@ -10,7 +10,7 @@
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, Mutex,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
@@ -19,10 +19,14 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::observer::{Observation, Observer};
+use super::{
+    disk_timer::DiskTimer,
+    observer::{Observation, Observer},
+};
 use crate::{
     domain::WorkerSpec,
-    files::{ChangedPaths, QUIET, Rescan, WatchMode, Watcher},
+    files::{ChangedPaths, QUIET, Rescan, WatchList, WatchMode, Watcher},
+    sync::lock,
 };
 
 /// Requests that may wait: the reconciler awaits each observation before it asks for the next, and
@@ -75,10 +79,22 @@ enum ObserverRequest {
         changed: ChangedPaths,
         reply: oneshot::Sender<Observation>,
     },
+    /// Watch these folders from now on.
+    Watch { watcher: Arc<Mutex<Watcher>>, list: WatchList, done: oneshot::Sender<()> },
     /// Act by another schedule from now on.
     Schedule(PollSchedule),
     /// Send a copy of the observer, with all that it knows.
     Copy(oneshot::Sender<Observer>),
+}
+
+/// What the thread acts on beside the observer.
+pub(in crate::engine) struct Tools {
+    /// Wakes the reconciler when the thread finds a change that no event reported.
+    pub(in crate::engine) rescan: Rescan,
+    /// Shows that the disk hangs.
+    pub(in crate::engine) disk_timer: Arc<DiskTimer>,
+    /// Gives memory back to the system in quiet moments.
+    pub(in crate::engine) give_memory_back: fn(),
 }
 
 /// The thread has ended, because of a bug in arcanos.
@@ -105,23 +121,20 @@ impl PollSchedule {
 }
 
 impl ObserverThread {
-    /// Starts the thread. It uses `rescan` to wake the reconciler when it finds a change that no
-    /// event reported, and `give_memory_back` in quiet moments.
+    /// Starts the thread.
     ///
     /// # Errors
     /// The machine refuses a thread.
     pub(in crate::engine) fn start(
         observer: Observer,
-        rescan: Rescan,
         schedule: PollSchedule,
-        give_memory_back: fn(),
+        tools: Tools,
     ) -> io::Result<Self> {
         let (requests, queue) = sync_channel(REQUESTS);
-        thread::Builder::new().name("arcanos-look".to_owned()).stack_size(STACK_SIZE).spawn(
-            move || {
-                watch(observer, &rescan, MemoryTrimmer::new(give_memory_back), schedule, &queue)
-            },
-        )?;
+        thread::Builder::new()
+            .name("arcanos-look".to_owned())
+            .stack_size(STACK_SIZE)
+            .spawn(move || watch(observer, schedule, &tools, &queue))?;
         Ok(Self { requests, schedule })
     }
 
@@ -137,6 +150,21 @@ impl ObserverThread {
             .send(ObserverRequest::Look { running, changed, reply })
             .map_err(|_| ObserverGone)?;
         observation.await.map_err(|_| ObserverGone)
+    }
+
+    /// Has the watcher watch these folders and no others. The thread does it, since a folder may be
+    /// on a disk that hangs; the watcher is locked meanwhile.
+    pub(in crate::engine) async fn watch(
+        &self,
+        watcher: &Arc<Mutex<Watcher>>,
+        list: WatchList,
+    ) -> Result<(), ObserverGone> {
+        let (done, is_done) = oneshot::channel();
+        let watcher = Arc::clone(watcher);
+        self.requests
+            .send(ObserverRequest::Watch { watcher, list, done })
+            .map_err(|_| ObserverGone)?;
+        is_done.await.map_err(|_| ObserverGone)
     }
 
     /// A copy of the observer, for a preview.
@@ -159,23 +187,31 @@ impl ObserverThread {
 /// The body of the thread.
 fn watch(
     mut observer: Observer,
-    rescan: &Rescan,
-    mut trimmer: MemoryTrimmer,
     mut schedule: PollSchedule,
+    tools: &Tools,
     requests: &Receiver<ObserverRequest>,
 ) {
+    let Tools { rescan, disk_timer, give_memory_back } = tools;
+    let mut trimmer = MemoryTrimmer::new(*give_memory_back);
     let mut due = Instant::now() + schedule.interval;
     loop {
         let next = trimmer.due.map_or(due, |trim| trim.min(due));
         match requests.recv_timeout(next.saturating_duration_since(Instant::now())) {
             Ok(ObserverRequest::Look { running, changed, reply }) => {
                 // The reconciler is gone if arcanos ends.
-                let _ = reply.send(observer.look(running, changed));
+                let place = observer.place();
+                let _ = reply.send(disk_timer.time(place, || observer.look(running, changed)));
                 trimmer.trim_soon();
                 if schedule.looks_twice && observer.is_fresh() {
                     due = Instant::now() + SETTLED;
                     continue;
                 }
+            }
+            Ok(ObserverRequest::Watch { watcher, list, done }) => {
+                disk_timer.time(observer.place(), || lock(&watcher).set(&list));
+                let _ = done.send(());
+                // As a copy, this reads nothing that counts.
+                continue;
             }
             Ok(ObserverRequest::Schedule(new)) => {
                 schedule = new;
@@ -196,7 +232,10 @@ fn watch(
             Err(RecvTimeoutError::Timeout) if schedule.looks_twice && observer.is_fresh() => {
                 rescan.again()
             }
-            Err(RecvTimeoutError::Timeout) if schedule.is_quiet && observer.is_as_left() => {
+            Err(RecvTimeoutError::Timeout)
+                if schedule.is_quiet
+                    && disk_timer.time(observer.place(), || observer.is_as_left()) =>
+            {
                 trimmer.trim_now_and_then()
             }
             Err(RecvTimeoutError::Timeout) => rescan.all(),

@@ -16,6 +16,7 @@ use crate::{
         report::ServerSettings,
     },
     plan::{Unmatched, unmatched_settings},
+    sync::lock,
 };
 
 impl Reconciler {
@@ -61,7 +62,7 @@ impl Reconciler {
         log_warnings(&loaded, &self.shared.logs);
         (self.on_config)(&config, &self.shared.logs);
         self.shared.runtime.set_concurrency(config.concurrency);
-        self.watcher.change(config.discovery.watch);
+        lock(&self.watcher).change(config.discovery.watch);
         self.shared.server.send_replace(Arc::new(ServerSettings::of(&config)));
         self.surroundings.upstream = self.model.follow(&config).await;
         self.show(EffectiveConfig::of(&loaded));

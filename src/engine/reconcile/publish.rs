@@ -6,6 +6,7 @@ use super::{effective::named, reconciler::Reconciler};
 use crate::{
     domain::{Generation, PlanList, PlanSummary, ReloadReport, ReloadResult, Stamp},
     engine::report::{ConfigReport, DiscoveryReport},
+    sync::lock,
 };
 
 /// Reloads that are kept: what a person wants to see of today, and a bound on the memory that plans
@@ -51,7 +52,7 @@ impl Reconciler {
         let (generation, config) = (self.generation, &self.config);
         let error = self.fault.as_ref().map(|fault| fault.errors.join("\n"));
         let folder_error = self.folder_error.clone();
-        let watcher = self.watcher.mode().to_string();
+        let watcher = lock(&self.watcher).mode().to_string();
         let board = &self.shared.board;
         board.set_problem("state.directory", self.refused.clone());
         board.update(|snapshot| {

@@ -10,7 +10,7 @@
 use std::{
     collections::VecDeque,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -29,6 +29,7 @@ use crate::{
     discovery::Discovered,
     domain::{Generation, PlanSummary, ReloadReport, os_text},
     engine::{
+        blocking::on_disk,
         handle::{EngineShared, ReconcileRequest},
         observe::{
             config_source::ConfigFault,
@@ -40,6 +41,7 @@ use crate::{
     },
     files::{ChangedPaths, WatchList, Watcher, logs::Logs},
     plan::{Action, Desired, Surroundings, Unmatched, desired, reconcile},
+    sync::lock,
     timer::until,
 };
 
@@ -64,12 +66,16 @@ pub(in crate::engine) type OnConfig = Box<dyn Fn(&Config, &Logs) + Send + Sync>;
 pub(in crate::engine) struct Reconciler {
     pub(in crate::engine) shared: Arc<EngineShared>,
     pub(in crate::engine) requests: mpsc::Receiver<ReconcileRequest>,
+    /// Asks for a sign of life.
+    pub(in crate::engine) beats: mpsc::Receiver<oneshot::Sender<()>>,
     pub(in crate::engine) observer_thread: ObserverThread,
     pub(in crate::engine) file: PathBuf,
     pub(in crate::engine) config: Arc<Config>,
     /// The config as it is shown, and where its values come from.
     pub(in crate::engine) shown: EffectiveConfig,
-    pub(in crate::engine) watcher: Watcher,
+    /// Locked by the observer thread while it watches other folders, and only then for longer than
+    /// a moment; the reconciler waits for the thread meanwhile.
+    pub(in crate::engine) watcher: Arc<Mutex<Watcher>>,
     pub(in crate::engine) events: watch::Receiver<u64>,
     pub(in crate::engine) model: UpstreamMonitor,
     pub(in crate::engine) surroundings: Surroundings,
@@ -110,7 +116,7 @@ enum Wake {
     /// Something had not settled at the last pass.
     NotSettled,
     Request(ReconcileRequest),
-    End,
+    Beat(oneshot::Sender<()>),
 }
 
 impl Drop for Reconciler {
@@ -126,7 +132,7 @@ impl Drop for Reconciler {
 impl Reconciler {
     pub(in crate::engine) fn new(
         shared: Arc<EngineShared>,
-        requests: mpsc::Receiver<ReconcileRequest>,
+        (requests, beats): (mpsc::Receiver<ReconcileRequest>, mpsc::Receiver<oneshot::Sender<()>>),
         inputs: ReconcilerInputs,
     ) -> Self {
         let ReconcilerInputs {
@@ -145,12 +151,13 @@ impl Reconciler {
         Self {
             shared,
             requests,
+            beats,
             observer_thread,
             config,
             shown: EffectiveConfig::of(&loaded),
             file,
             events: watcher.subscribe(),
-            watcher,
+            watcher: Arc::new(Mutex::new(watcher)),
             surroundings: Surroundings { base, upstream, packages: None },
             standing: Standing::default(),
             unlocked: None,
@@ -173,12 +180,20 @@ impl Reconciler {
         }
     }
 
-    /// Follows the disk until `stop` becomes true.
+    /// Follows the disk until `stop` becomes true; then at once, though a disk may hang.
     pub(in crate::engine) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => {}
+            // Dropped wherever it waits: nothing is started any more, and whoever waits for an
+            // answer learns that none will come.
+            () = self.follow() => {}
+        }
+    }
+
+    async fn follow(&mut self) {
         self.pass(ChangedPaths::Anything).await;
         loop {
-            match self.next(&mut stop).await {
-                Wake::End => return,
+            match self.next().await {
                 Wake::Changed => drop(self.pass_on_changes().await),
                 Wake::NotSettled => drop(self.pass(ChangedPaths::Anything).await),
                 Wake::Request(ReconcileRequest::Reload(reply)) => self.reload(reply).await,
@@ -188,17 +203,17 @@ impl Reconciler {
                     preview.and_then(|preview| reply.send(preview).ok());
                 }
                 // The caller may be gone.
-                Wake::Request(ReconcileRequest::Beat(reply)) => drop(reply.send(())),
+                Wake::Beat(reply) => drop(reply.send(())),
             }
         }
     }
 
-    /// Waits for whatever comes first. Every arm is cancel-safe: `wait_for`, `recv` and `changed`
-    /// lose nothing, and the timer is made anew.
-    async fn next(&mut self, stop: &mut watch::Receiver<bool>) -> Wake {
+    /// Waits for whatever comes first. Every arm is cancel-safe: `recv` and `changed` lose nothing,
+    /// and the timer is made anew.
+    async fn next(&mut self) -> Wake {
         let look_again = self.look_again.map(|look_again| Instant::now() + look_again);
         tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => Wake::End,
+            Some(beat) = self.beats.recv() => Wake::Beat(beat),
             Some(request) = self.requests.recv() => Wake::Request(request),
             Ok(()) = self.events.changed() => Wake::Changed,
             () = until(look_again) => Wake::NotSettled,
@@ -209,7 +224,7 @@ impl Reconciler {
     /// file that is missing counts as removed only after a while, since editors save by moving
     /// files.
     async fn reload(&mut self, reply: oneshot::Sender<ReloadReport>) {
-        self.shared.runtime.retry_packages();
+        on_disk(|| self.shared.runtime.retry_packages());
         let mut report = self.pass(ChangedPaths::Anything).await;
         let deadline = Instant::now() + SETTLE_LIMIT;
         while let Some(look_again) =
@@ -234,7 +249,7 @@ impl Reconciler {
     /// One pass that begins with the files that changed.
     async fn pass_on_changes(&mut self) -> ReloadReport {
         self.events.mark_unchanged();
-        let changed = self.watcher.changed_paths();
+        let changed = lock(&self.watcher).changed_paths();
         self.pass(changed).await
     }
 
@@ -242,10 +257,11 @@ impl Reconciler {
     async fn pass(&mut self, changed: ChangedPaths) -> ReloadReport {
         if changed == ChangedPaths::Anything {
             self.events.mark_unchanged();
-            drop(self.watcher.changed_paths());
+            drop(lock(&self.watcher).changed_paths());
         }
         let running = self.shared.runtime.observe();
-        let Ok(observation) = self.observer_thread.look(running, changed).await else {
+        let look = self.observer_thread.look(running, changed);
+        let Ok(observation) = alive(&mut self.beats, look).await else {
             // The observer panicked: what runs is kept.
             tracing::error!("The disk cannot be read any more, because of a bug; restart arcanos.");
             let problem =
@@ -261,7 +277,7 @@ impl Reconciler {
             self.apply_folder(folder);
         }
         self.report_permissions(observation.permissions);
-        self.watch(&observation.watch);
+        self.watch(observation.watch).await;
         self.say_unlocked(observation.unlocked);
         let preparation = self.prepare(observation.packages);
         let plan = self.act(preparation);
@@ -291,32 +307,34 @@ impl Reconciler {
                 self.shared.logs.arcanos(&format!("Found {kind}: {file}"));
             }
         }
-        for action in plan.actions {
-            match action {
-                Action::Ensure(spec) => self.shared.runtime.ensure(spec),
-                Action::Remove(id) => self.shared.runtime.remove(&id),
+        let runtime = &self.shared.runtime;
+        on_disk(|| {
+            for action in plan.actions {
+                match action {
+                    Action::Ensure(spec) => runtime.ensure(spec),
+                    Action::Remove(id) => runtime.remove(&id),
+                }
             }
-        }
+        });
         plan.summary
     }
 
-    fn watch(&mut self, list: &WatchList) {
-        self.watcher.set(list);
+    async fn watch(&mut self, list: WatchList) {
+        let watching = self.observer_thread.watch(&self.watcher, list);
+        // A thread that has ended is noticed by the next look.
+        let _ = alive(&mut self.beats, watching).await;
+        let watcher = lock(&self.watcher);
         let has_problem = self.fault.is_some() || self.folder_error.is_some();
         let scan_interval = self.config.discovery.scan_interval;
-        self.observer_thread.set_schedule(PollSchedule::of(
-            &self.watcher,
-            scan_interval,
-            has_problem,
-        ));
-        self.shared.board.set_problem("discovery.watch", self.watcher.problem());
+        self.observer_thread.set_schedule(PollSchedule::of(&watcher, scan_interval, has_problem));
+        self.shared.board.set_problem("discovery.watch", watcher.problem());
     }
 
     /// Has packages installed. Once they are, runs on others or without them are replaced, and what
     /// has failed starts again; if that fails, they are kept.
     fn prepare(&mut self, packages: Option<Packages>) -> Preparation {
         let wanted = packages.as_ref().map(Packages::installed);
-        let preparation = self.shared.runtime.prepare(packages);
+        let preparation = on_disk(|| self.shared.runtime.prepare(packages));
         let Some(wanted) = wanted else {
             self.standing = Standing::There;
             return preparation;
@@ -340,5 +358,20 @@ impl Reconciler {
             self.shared.logs.arcanos(&format!("Warning: {text}"));
         }
         self.unlocked = unlocked;
+    }
+}
+
+/// Waits for something on a disk, which may hang, and gives signs of life meanwhile.
+async fn alive<T>(
+    beats: &mut mpsc::Receiver<oneshot::Sender<()>>,
+    waited: impl Future<Output = T>,
+) -> T {
+    let mut waited = std::pin::pin!(waited);
+    loop {
+        tokio::select! {
+            done = &mut waited => return done,
+            // Cancel-safe: a beat that was taken is answered.
+            Some(beat) = beats.recv() => drop(beat.send(())),
+        }
     }
 }

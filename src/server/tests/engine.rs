@@ -110,6 +110,7 @@ pub(super) fn engine(
         logs: Logs::open(&log, Arc::new(redactor)).expect("a thread"),
         runtime,
         requests,
+        beats: mpsc::channel(1).0,
         config: watch::Sender::new(Arc::new(ConfigReport {
             generation: Generation(1),
             file: "/srv/arcanos.toml".into(),

@@ -4,6 +4,7 @@ use super::Task;
 use crate::{
     domain::Command,
     engine::{
+        blocking::on_disk,
         command::CommandError,
         local::{
             context::{StopOrder, WorkerRequest},
@@ -32,7 +33,7 @@ impl Task {
         // Check the mode anew, as before a launch: this request may come before the observer sees
         // that the file was opened to others.
         let is_asked = !spec.accepts_open;
-        let open = is_asked.then(|| files::open_to_all(&spec.launch.file)).flatten();
+        let open = is_asked.then(|| on_disk(|| files::open_to_all(&spec.launch.file))).flatten();
         let untrusted = open.or_else(|| spec.untrusted.clone());
         let (wants_run, wants_stop) = match command {
             Command::Start | Command::Restart => (true, false),
