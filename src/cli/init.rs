@@ -3,8 +3,9 @@
 //! Writes only what is not there, and needs no network.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -30,6 +31,10 @@ const PACKAGE: &str = include_str!("init/package.json");
 /// Pins the SDK by version and digest, without the address of any registry: npm asks the one it
 /// is set up for. Made by `npm install --package-lock-only --omit-lockfile-registry-resolved`.
 const PACKAGE_LOCK: &str = include_str!("init/package-lock.json");
+
+/// Modes of what is written, less the umask: whoever may write to a worker runs what he likes.
+const FILE_MODE: u32 = 0o644;
+const FOLDER_MODE: u32 = 0o755;
 
 /// What became of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,9 +84,10 @@ fn put(path: &Path, text: &str) -> Result<Fate, Failure> {
         Failure::new(exit::FAILED, message).with_remedy("run it in a folder that you may write to")
     };
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
+        let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
+        made.map_err(failed)?;
     }
-    match OpenOptions::new().write(true).create_new(true).open(path) {
+    match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Fate::WasThere),
         Err(error) => Err(failed(error)),
         Ok(mut file) => file.write_all(text.as_bytes()).map(|()| Fate::Written).map_err(failed),

@@ -81,7 +81,10 @@ pub(super) async fn supervise(preflight: Preflight) -> Result<Supervision, Failu
     let signals = Signals::new().map_err(|e| failed(&e))?;
     let state = Arc::new(state);
     end_leftovers(last).await;
-    state.write_instance(&instance).map_err(|e| failed(&e))?;
+    if let Err(error) = state.write_instance(&instance) {
+        // Its keeper tries again, and shows it: a full disk keeps no worker from running.
+        tracing::error!("{}; workers run all the same", chain(&error));
+    }
     process::raise_descriptor_limit();
     process::forbid_core_dumps();
     let redactor =
@@ -132,7 +135,7 @@ fn keep(engine: &Engine, state: &Arc<StateDir>, lock: Lock) -> io::Result<Keeper
     let report = Box::new(move |outcome: Result<(), String>| {
         match &outcome {
             Ok(()) => tracing::warn!("State directory `{path}` was gone or changed; made anew."),
-            Err(error) => tracing::error!("State directory `{path}` cannot be made anew: {error}"),
+            Err(error) => tracing::error!("State directory `{path}` cannot be kept: {error}"),
         }
         let problem = outcome.err().map(|error| format!("state.directory: {error}"));
         handle.set_problem("state", problem);

@@ -28,9 +28,10 @@ use std::{
     collections::BTreeMap,
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, Read, Write},
+    os::fd::OwnedFd,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use rustix::process::geteuid;
@@ -96,6 +97,8 @@ pub struct StateDir {
     path: PathBuf,
     /// The records as they should be, by file name; written again if they go.
     records: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    /// Wakes the keeper, once there is one.
+    keeper: Arc<OnceLock<Arc<OwnedFd>>>,
 }
 
 impl PartialEq for StateDir {
@@ -146,7 +149,7 @@ impl StateDir {
         if found.uid() != geteuid().as_raw() {
             return Err(StateError::Foreign { path: path.to_owned(), owner: found.uid() });
         }
-        Ok(Self { path: path.to_owned(), records: Arc::default() })
+        Ok(Self { path: path.to_owned(), records: Arc::default(), keeper: Arc::default() })
     }
 
     /// Where it is.
@@ -196,6 +199,26 @@ impl StateDir {
 }
 
 impl StateDir {
+    /// Has the keeper look at the records at once: one could not be written.
+    fn wake_keeper(&self) {
+        if let Some(keeper) = self.keeper.get() {
+            let _ = rustix::io::write(&**keeper, &1_u64.to_ne_bytes());
+        }
+    }
+
+    /// Removes what an arcanos that was killed left half written, and questions that nobody waits
+    /// for any more. Only for the holder of the lock.
+    fn remove_drafts(&self) {
+        let Ok(files) = fs::read_dir(&self.path) else { return };
+        for file in files.flatten() {
+            let name = file.file_name();
+            if name.to_str().is_some_and(is_leftover) {
+                // One that stays is tried again at the next start.
+                let _ = fs::remove_file(file.path());
+            }
+        }
+    }
+
     /// Makes the directory and the records of this arcanos anew where they are gone or changed.
     /// Returns whether anything was.
     fn restore(&self) -> Result<bool, StateError> {
@@ -211,6 +234,14 @@ impl StateDir {
         }
         Ok(is_changed)
     }
+}
+
+/// Whether a file is a half-written one of a process that is gone: `.NAME.PID`.
+fn is_leftover(name: &str) -> bool {
+    let writer = name.strip_prefix('.').and_then(|name| name.rsplit_once('.'));
+    let pid = writer.and_then(|(_, pid)| pid.parse::<u32>().ok());
+    // One of a command that asks right now is written in its lifetime.
+    pid.is_some_and(|pid| pid == std::process::id() || crate::procfs::stat(pid).is_none())
 }
 
 fn failed(action: &'static str, path: &Path, source: io::Error) -> StateError {

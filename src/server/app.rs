@@ -20,6 +20,8 @@ pub(super) struct App {
     pub(super) ending: CancellationToken,
     /// When the server started.
     pub(super) since: Stamp,
+    /// The same by the clock of the machine's boot, which nobody sets.
+    pub(super) started: std::time::Duration,
     pub(super) responses: ResponseCache,
     settings: watch::Receiver<Arc<ServerSettings>>,
     access: Mutex<Arc<Access>>,
@@ -42,6 +44,7 @@ impl App {
             handle,
             ending,
             since: Stamp::now(),
+            started: super::process::since_boot(),
             responses: ResponseCache::default(),
             settings,
             access: Mutex::new(Arc::new(Access::of(&first))),

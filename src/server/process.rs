@@ -25,6 +25,11 @@ pub(super) fn cpu_time() -> Duration {
     Duration::try_from(spent).unwrap_or_default()
 }
 
+/// How long the machine has been up, its sleep included. Unlike the wall clock, nobody sets it.
+pub(super) fn since_boot() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
+}
+
 /// Open descriptors.
 pub(super) fn open_files() -> Option<u64> {
     // One of them is the descriptor that reads the folder.
@@ -47,5 +52,6 @@ mod tests {
         assert!(virtual_bytes() >= resident_bytes());
         assert!(open_files().is_some_and(|n| n >= 3));
         assert!(cpu_time() > Duration::ZERO);
+        assert!(since_boot() > Duration::ZERO);
     }
 }

@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::domain::{self, Snapshot, Stamp, WorkerId, WorkerView};
+use crate::domain::{self, Snapshot, WorkerId, WorkerView};
 
 use super::{
     api_error::ApiError,
@@ -125,7 +125,7 @@ pub(super) fn find(app: &App, name: &str) -> Result<Arc<WorkerView>, ApiError> {
 
 /// How long the server has been up.
 pub(super) fn uptime(app: &App) -> Duration {
-    app.since.until(Stamp::now())
+    process::since_boot().saturating_sub(app.started)
 }
 
 fn json(body: Bytes) -> Response {

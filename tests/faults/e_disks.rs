@@ -183,3 +183,32 @@ fn e14_a_start_that_waits_for_a_disk_can_be_ended() {
     assert_eq!(status.code(), Some(0), "{}", site.stderr());
     assert!(took < A_SECOND, "{took:?}");
 }
+
+#[test]
+fn e15_a_full_state_directory_keeps_no_worker_from_running() {
+    if procs::lacks(&["root", "mount"]) {
+        return;
+    }
+    let mut site = Site::new();
+    site.sh("w", "exec sleep 300");
+    site.mount_tmpfs(".arcanos", "size=64k,mode=0700");
+    let fill = site.path(".arcanos/fill");
+    let mut file = std::fs::File::create(&fill).unwrap();
+    while std::io::Write::write_all(&mut file, &[b'x'; 4096]).is_ok() {}
+    let port = free_port();
+    site.set("server.listen", &format!("'127.0.0.1:{port}'"));
+    site.launch();
+    let health = until("the full disk is a problem", || {
+        let health = http::try_get(port, "/health")?.text();
+        (health.contains("state.directory") && health.contains("No space")).then_some(health)
+    });
+    assert!(health.contains("\"running\""), "{health}");
+    std::fs::remove_file(&fill).unwrap();
+    until("it is written down", || (site.address()?.port() == port).then_some(()));
+    until("the problem is gone", || (site.json("/health")["status"] == "OK").then_some(()));
+    site.stop();
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}

@@ -49,6 +49,8 @@ struct Work {
     lock: Lock,
     report: Report,
     end: Arc<OwnedFd>,
+    /// Readable when a record could not be written.
+    wake: Arc<OwnedFd>,
 }
 
 impl Keeper {
@@ -59,7 +61,9 @@ impl Keeper {
     /// The machine refuses a thread or a descriptor.
     pub fn start(state: Arc<StateDir>, lock: Lock, report: Report) -> io::Result<Self> {
         let end = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
-        let work = Work { state, lock, report, end: Arc::clone(&end) };
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let wake = Arc::clone(state.keeper.get_or_init(|| Arc::new(wake)));
+        let work = Work { state, lock, report, end: Arc::clone(&end), wake };
         thread::Builder::new()
             .name("arcanos-state".to_owned())
             .stack_size(STACK_SIZE)
@@ -121,8 +125,10 @@ impl Work {
     /// Waits until something may have changed. The events are dropped with `inotify`.
     fn wait_for_events(&self, inotify: &OwnedFd) -> bool {
         let socket = self.lock.guard.socket.as_ref().map(AsFd::as_fd);
-        let sources: Vec<BorrowedFd<'_>> = [inotify.as_fd()].into_iter().chain(socket).collect();
+        let own = [inotify.as_fd(), self.wake.as_fd()];
+        let sources: Vec<BorrowedFd<'_>> = own.into_iter().chain(socket).collect();
         let is_over = self.wait(&sources, SAFETY_NET) || self.wait(&[], PAUSE);
+        let _ = rustix::io::read(&*self.wake, &mut [0; 8]);
         self.lock.guard.answer();
         is_over
     }

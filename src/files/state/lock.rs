@@ -83,6 +83,7 @@ impl StateDir {
             match self.try_lock()? {
                 Ok(lock) => {
                     self.adopt_records()?;
+                    self.remove_drafts();
                     return Ok(lock);
                 }
                 Err(holder) if holder.is_known || Instant::now() >= deadline => {
@@ -108,8 +109,11 @@ impl StateDir {
             return Ok(Err(Holder { pid: living.pid, is_known: false }));
         }
         let mut lock = Lock { file, guard };
-        lock.sign().map_err(|e| failed("write", &self.file(NAME), e))?;
-        Ok(Ok(lock))
+        match lock.sign() {
+            // The keeper signs once there is space: the lock itself needs none.
+            Err(error) if !is_full(&error) => Err(failed("write", &self.file(NAME), error)),
+            _ => Ok(Ok(lock)),
+        }
     }
 
     /// Locks the file.
@@ -207,6 +211,11 @@ impl Lock {
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(Identity::own().to_string().as_bytes())
     }
+}
+
+/// Whether the disk has no space, for anyone or for this user.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Who the file says holds the lock.

@@ -208,13 +208,14 @@ impl StateDir {
         Ok(())
     }
 
-    /// Writes a record that is written again if it goes while this arcanos runs.
+    /// Writes a record that is written again if it goes while this arcanos runs, or if the disk is
+    /// full now.
     fn keep_record<T: Serialize>(&self, name: &str, record: &T) -> Result<(), StateError> {
         let text = serde_json::to_vec_pretty(record).expect("records have string keys only");
         let mut records = lock(&self.records);
-        self.write(name, &text)?;
-        records.insert(name.to_owned(), text);
-        Ok(())
+        records.insert(name.to_owned(), text.clone());
+        // What cannot be written now is written by the keeper, once it can be.
+        self.write(name, &text).inspect_err(|_| self.wake_keeper())
     }
 
     /// A record that cannot be understood counts as none: it was torn or is from another version,

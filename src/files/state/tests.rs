@@ -202,3 +202,18 @@ fn a_record_of_a_living_arcanos_counts_like_the_lock() {
     assert!(matches!(locked, Err(LockError::Held { pid }) if pid == living.pid), "{locked:?}");
     state.lock().expect("it is gone");
 }
+
+#[test]
+fn what_a_killed_arcanos_left_half_written_goes_with_the_next_lock() {
+    let root = tempfile::tempdir().unwrap();
+    let state = StateDir::open(&root.path().join("state")).unwrap();
+    // No process has such a number.
+    let left = state.file(".instance.json.4000000000");
+    let asked = state.file(".draft-0123456789abcdef.json.1");
+    for path in [&left, &asked] {
+        fs::write(path, "{").unwrap();
+    }
+    let _lock = state.lock().unwrap();
+    assert!(!left.exists());
+    assert!(asked.exists(), "its writer lives");
+}
