@@ -101,7 +101,7 @@ impl Work {
 
     /// Reports what was made anew, and a fault once.
     fn report(&self, outcome: &Result<bool, LockError>, problem: &mut Option<String>) {
-        match outcome.as_ref().map_err(ToString::to_string) {
+        match outcome.as_ref().map_err(with_cause) {
             Err(fault) if problem.as_ref() != Some(&fault) => {
                 (self.report)(Err(fault.clone()));
                 *problem = Some(fault);
@@ -143,6 +143,12 @@ impl Work {
         let _ = poll(&mut fds, Some(&limit));
         !fds[0].revents().is_empty()
     }
+}
+
+/// A fault and why it came.
+fn with_cause(fault: &LockError) -> String {
+    let cause = std::error::Error::source(fault);
+    cause.map_or_else(|| fault.to_string(), |cause| format!("{fault}: {cause}"))
 }
 
 /// Watches the directory for what goes in it, and each folder and link on the way to it for being
