@@ -19,6 +19,8 @@ mod dashboard;
 mod events;
 mod guard;
 mod home_page;
+mod line_blocks;
+mod log_room;
 mod logs;
 mod metrics;
 mod process;

@@ -31,6 +31,7 @@ mod recall;
 mod rotate;
 mod shared;
 mod shown_early;
+mod tail;
 mod worker_log;
 mod writer;
 
@@ -44,4 +45,5 @@ pub use line::{LogLine, Stream};
 pub use line_watch::LineWatch;
 pub use offline::past_lines;
 pub use query::TailQuery;
+pub use tail::Tail;
 pub use worker_log::WorkerLog;

@@ -115,6 +115,13 @@ impl ApiError {
         Self::new(status, "too_many_connections", "Too many connections", message)
     }
 
+    pub(super) fn busy() -> Self {
+        let message = "answers with many log lines wait for their readers; ask for fewer `lines`, \
+                       or try again soon";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, "too_many_answers", "Too many answers", message)
+    }
+
     pub(super) fn stopping() -> Self {
         let message = CommandError::Stopping.to_string();
         let status = StatusCode::SERVICE_UNAVAILABLE;

@@ -11,7 +11,7 @@ use crate::{
     engine::{Handle, ServerSettings},
 };
 
-use super::{guard::Access, response_cache::ResponseCache};
+use super::{guard::Access, log_room::LogRoom, response_cache::ResponseCache};
 
 /// The engine, and what the server keeps between requests.
 pub(super) struct App {
@@ -23,6 +23,7 @@ pub(super) struct App {
     /// The same by the clock of the machine's boot, which nobody sets.
     pub(super) started: std::time::Duration,
     pub(super) responses: ResponseCache,
+    pub(super) log_room: LogRoom,
     settings: watch::Receiver<Arc<ServerSettings>>,
     access: Mutex<Arc<Access>>,
     streams: Mutex<Streams>,
@@ -46,6 +47,7 @@ impl App {
             since: Stamp::now(),
             started: super::process::since_boot(),
             responses: ResponseCache::default(),
+            log_room: LogRoom::default(),
             settings,
             access: Mutex::new(Arc::new(Access::of(&first))),
             streams: Mutex::new(streams),

@@ -93,7 +93,7 @@ impl Access {
         let is_harmless = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
         let site = only(&head.headers, &SEC_FETCH_SITE)?;
         match site {
-            Some(site @ ("cross-site" | "same-site")) if !is_harmless => {
+            Some(site) if !is_harmless && is_of_others(site) => {
                 Err(ApiError::forbidden_origin(site))
             }
             _ => Ok(()),
@@ -126,6 +126,13 @@ impl Access {
             None => Err(ApiError::unauthorized("send the token as `Authorization: Bearer TOKEN`")),
         }
     }
+}
+
+/// Whether a value of `Sec-Fetch-Site` says that a page of another site sends the request. Browsers
+/// write it in lower case; what stands between may write it otherwise.
+fn is_of_others(site: &str) -> bool {
+    let site = site.trim();
+    ["cross-site", "same-site"].iter().any(|other| site.eq_ignore_ascii_case(other))
 }
 
 /// Whether a request needs no token: its response holds no data of the workers, but for whether

@@ -1,26 +1,31 @@
 //! `GET /workers/logs/ID`: the last lines of a worker's log, or those and all that follow.
+//!
+//! Answers are made as they are read: one that nobody reads holds chunks of the history and a block
+//! of text. What all of them hold together is bounded by the [`LogRoom`](super::log_room::LogRoom).
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
-    Json,
+    body::Body,
     extract::{Path, State},
-    http::Uri,
+    http::{Uri, header},
     response::{IntoResponse, Response, sse::Event},
 };
 use futures_util::{Stream as Events, StreamExt, stream};
 
 use crate::{
-    domain::Stamp,
-    files::logs::{FollowItem, Follower, LogLine, Stream, TailQuery},
+    domain::{Stamp, WorkerId},
+    files::logs::{FollowItem, Follower, LogLine, Stream, Tail, TailQuery},
 };
 
 use super::{
     api_error::ApiError,
     app::App,
+    line_blocks::{LineBlocks, LineFormat},
+    log_room::Room,
     query::{Query, QueryError},
     read, stream as sse,
-    wire::{Line, Lines},
+    wire::Line,
 };
 
 /// Lines that are shown if the request names no number.
@@ -49,28 +54,62 @@ pub(super) async fn logs(
     if name == LIFECYCLE {
         query.stream.get_or_insert(Stream::Lifecycle);
     }
-    let logs = app.handle.logs();
-    if must_follow {
-        let (lines, follower) = logs.tail_and_follow(worker.as_ref(), &query).await;
-        return Ok(sse::stream(&app, events(lines, follower, format)));
+    let wanted = Wanted { worker, query, must_follow };
+    let (tail, follower, room) = wanted.find(&app).await?;
+    if let Some(follower) = follower {
+        return Ok(sse::stream(&app, events((tail, room), follower, format)));
     }
-    let lines = logs.tail(worker.as_ref(), &query).await;
-    let (worker_id, timestamp) = (name.as_str(), Stamp::now());
-    Ok(match format {
-        LineFormat::Text => {
-            let logs = lines.iter().map(LogLine::to_string).collect();
-            Json(Lines { worker_id, logs, timestamp }).into_response()
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    let mut blocks = LineBlocks::new(&name, tail, format);
+    let first = blocks.next();
+    if blocks.is_done() {
+        return Ok((json, first.unwrap_or_default()).into_response());
+    }
+    let rest = stream::unfold((blocks, room), |(mut blocks, room)| async {
+        // A client that reads fast would otherwise hold a thread until it has all.
+        tokio::task::consume_budget().await;
+        let block = blocks.next()?;
+        Some((block, (blocks, room)))
+    });
+    let body = stream::iter(first).chain(rest).map(Ok::<_, Infallible>);
+    Ok((json, Body::from_stream(body)).into_response())
+}
+
+/// The lines that a request is about.
+struct Wanted {
+    worker: Option<WorkerId>,
+    query: TailQuery,
+    must_follow: bool,
+}
+
+impl Wanted {
+    /// The lines, once there is room for them.
+    async fn find(&self, app: &App) -> Result<(Tail, Option<Follower>, Room), ApiError> {
+        let (tail, follower) = self.look(app).await;
+        let cost = tail.cost();
+        if let Some(room) = app.log_room.try_take(cost) {
+            return Ok((tail, follower, room));
         }
-        LineFormat::Json => {
-            let logs = lines.iter().map(Line::new).collect();
-            Json(Lines { worker_id, logs, timestamp }).into_response()
+        // Who waits holds nothing.
+        drop((tail, follower));
+        let room = app.log_room.take(cost).await.ok_or_else(ApiError::busy)?;
+        let (tail, follower) = self.look(app).await;
+        Ok((tail, follower, room))
+    }
+
+    async fn look(&self, app: &App) -> (Tail, Option<Follower>) {
+        let (logs, id) = (app.handle.logs(), self.worker.as_ref());
+        if self.must_follow {
+            let (tail, follower) = logs.tail_and_follow(id, &self.query).await;
+            return (tail, Some(follower));
         }
-    })
+        (logs.lazy_tail(id, &self.query).await, None)
+    }
 }
 
 /// The last lines, then all that follow, until the worker is gone.
 fn events(
-    lines: Vec<LogLine>,
+    (tail, room): (Tail, Room),
     follower: Follower,
     format: LineFormat,
 ) -> impl Events<Item = Event> + Send + 'static {
@@ -86,7 +125,11 @@ fn events(
         };
         Some((event, follower))
     });
-    stream::iter(lines).map(move |line| event(&line, format)).chain(live)
+    let past = stream::unfold((tail, room), move |(mut tail, room)| async move {
+        let line = tail.next()?;
+        Some((event(&line, format), (tail, room)))
+    });
+    past.chain(live)
 }
 
 fn event(line: &LogLine, format: LineFormat) -> Event {
@@ -95,15 +138,6 @@ fn event(line: &LogLine, format: LineFormat) -> Event {
         LineFormat::Json => serde_json::to_string(&Line::new(line)).expect("a line is JSON"),
     };
     Event::default().event("line").data(data)
-}
-
-/// How a line is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LineFormat {
-    /// As the session log has it.
-    Text,
-    /// With its stream and run.
-    Json,
 }
 
 /// What a request asks for.

@@ -9,6 +9,6 @@ mod worker;
 
 pub(super) use command::{Done, Reloaded};
 pub(super) use health::{Health, Own};
-pub(super) use line::{Line, Lines};
+pub(super) use line::Line;
 pub(super) use status::Status;
 pub(super) use worker::{Worker, Workers};

@@ -1,8 +1,13 @@
 //! The routes: the shape of each answer, who may ask, and what is refused.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
-use crate::site::{Setup, Site};
+use crate::{
+    site::{Setup, Site},
+    support::{http::connect_small, processes::rss},
+};
 
 const STAYS: &str = "echo up; exec sleep 86400";
 
@@ -252,4 +257,34 @@ fn the_last_reloads_are_listed_each_with_its_plan_newest_first() {
     assert!(field(2, "plan/reasons/a").is_some());
     assert_eq!(field(3, "plan/started"), Some(json!(["a", "b"])));
     assert_eq!(field(0, "generation"), Some(json!(site.picture().generation())));
+}
+
+#[test]
+fn long_answers_that_nobody_reads_take_little_and_others_get_theirs() {
+    const LOUD: &str = "i=0; while [ $i -lt 400 ]; do head -c 8000 /dev/zero | tr '\\0' '\\1'; echo; \
+                        i=$((i+1)); done; echo END; exec sleep 86400";
+    let site = Setup::new().worker("a.sh", LOUD).start();
+    site.wait_text("memory/logs/a.log", "END");
+    let path = "/workers/logs/a?lines=5000";
+    let whole = site.request("GET", path, &[], "");
+    assert!(whole.body.len() > 2 << 20, "{}", whole.body.len());
+    assert!(whole.json()["logs"].as_array().unwrap().len() > 100);
+    let port = site.address().expect("it listens").port();
+    let before = rss(site.pid());
+    let unread: Vec<_> = ["", "&follow=1", "&format=json"]
+        .into_iter()
+        .cycle()
+        .take(60)
+        .map(|more| {
+            let request = format!("GET {path}{more} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            let mut client = connect_small(port);
+            client.write_all(request.as_bytes()).unwrap();
+            client
+        })
+        .collect();
+    for _ in 0..20 {
+        assert_eq!(site.request("GET", "/workers/logs/a?lines=1", &[], "").status, 200);
+        let grown = rss(site.pid()).saturating_sub(before);
+        assert!(grown < 48, "{grown} MiB for {} answers", unread.len());
+    }
 }

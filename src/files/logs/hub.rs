@@ -27,6 +27,7 @@ use super::{
     queue::Job,
     recall::{MAX_READ, ROTATED_READ, Recall},
     shared::{Handle, LogsShared},
+    tail::Tail,
     worker_log::WorkerLog,
     writer::Writer,
 };
@@ -141,6 +142,11 @@ impl Logs {
     ///
     /// What is no longer in memory comes from the end of the session log, as far as it is there.
     pub async fn tail(&self, id: Option<&WorkerId>, query: &TailQuery) -> Vec<LogLine> {
+        self.lazy_tail(id, query).await.collect()
+    }
+
+    /// As [`Logs::tail`], for readers that may be slow: lines are made as they are taken.
+    pub async fn lazy_tail(&self, id: Option<&WorkerId>, query: &TailQuery) -> Tail {
         let scope = id.cloned();
         let newest = self.handle.shared.history().newest(&scope, query);
         self.complete(scope, query, newest).await
@@ -151,7 +157,7 @@ impl Logs {
         &self,
         id: Option<&WorkerId>,
         query: &TailQuery,
-    ) -> (Vec<LogLine>, Follower) {
+    ) -> (Tail, Follower) {
         let scope = id.cloned();
         let (newest, place, latest) = {
             let mut history = self.handle.shared.history();
@@ -163,18 +169,19 @@ impl Logs {
         (lines, Follower { shared, scope, stream: query.stream, place, latest, current: None })
     }
 
-    /// Cuts the chunks into lines and adds older ones from the session log.
-    async fn complete(&self, scope: Scope, query: &TailQuery, newest: Newest) -> Vec<LogLine> {
+    /// Puts the chunks together with older lines from the session log.
+    async fn complete(&self, scope: Scope, query: &TailQuery, newest: Newest) -> Tail {
         let view = self.handle.shared.view();
-        let mut lines = last_lines(&newest, query.lines, view.max_line);
+        let mut tail = Tail::new(newest.chunks, query.lines, view.max_line);
         let reaches = |since| newest.oldest.is_some_and(|oldest| oldest < since);
-        if lines.len() == query.lines || query.since.is_some_and(reaches) {
-            return lines;
+        let n_lines = tail.n_remembered();
+        if n_lines == query.lines || query.since.is_some_and(reaches) {
+            return tail;
         }
         let recall = Recall {
             session: view.session.clone(),
             scope,
-            query: TailQuery { lines: query.lines - lines.len(), ..*query },
+            query: TailQuery { lines: query.lines - n_lines, ..*query },
             before: newest.oldest,
             max_line: view.max_line,
             redactor: Arc::clone(&view.redactor),
@@ -183,27 +190,7 @@ impl Logs {
         };
         // The disk may hang, and this must not hang with it.
         let older = spawn_blocking(move || recall.lines()).await.unwrap_or_default();
-        lines.splice(0..0, older);
-        lines
+        tail.prepend(older);
+        tail
     }
-}
-
-fn last_lines(newest: &Newest, most: usize, max_line: usize) -> Vec<LogLine> {
-    let mut lines = Vec::new();
-    // From the newest chunk backwards, so that no more than one of them is cut in vain.
-    for chunk in newest.chunks.iter().rev() {
-        if lines.len() >= most {
-            break;
-        }
-        let begin = lines.len();
-        let mut offset = 0;
-        while let Some((line, next)) = chunk.line_at(offset, max_line) {
-            lines.push(line);
-            offset = next;
-        }
-        lines[begin..].reverse();
-    }
-    lines.truncate(most);
-    lines.reverse();
-    lines
 }

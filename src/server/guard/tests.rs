@@ -91,7 +91,9 @@ fn a_browser_says_when_another_site_asks() {
     let access = access(None, &[]);
     for (line, site, status) in [
         ("POST /reload", "cross-site", 403),
+        ("POST /reload", "Cross-Site", 403),
         ("POST /reload", "same-site", 403),
+        ("POST /reload", " SAME-SITE ", 403),
         ("POST /reload", "same-origin", 200),
         ("POST /reload", "none", 200),
         ("GET /workers", "cross-site", 200),

@@ -7,15 +7,6 @@ use crate::{
     files::logs::{LogLine, Stream},
 };
 
-/// `GET /workers/logs/ID`, with texts or [`Line`]s.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::server) struct Lines<'a, L> {
-    pub(in crate::server) worker_id: &'a str,
-    pub(in crate::server) logs: Vec<L>,
-    pub(in crate::server) timestamp: Stamp,
-}
-
 /// A line with `?format=json`; the keys are those of a session log in JSON.
 #[derive(Serialize)]
 pub(in crate::server) struct Line<'a> {

@@ -151,6 +151,7 @@ async fn a_follower_goes_on_where_the_tail_ended() {
     wait_until("the lines", async || site.tail(Some("a"), TailQuery::last(50)).await.len() == 10)
         .await;
     let (tail, mut follower) = site.logs.tail_and_follow(Some(&id("a")), &TailQuery::last(3)).await;
+    let tail: Vec<LogLine> = tail.collect();
     assert_eq!(texts(&tail), ["[a] line 8", "[a] line 9", "[a] line 10"]);
     pipe.write(numbered(11, 12)).await;
     site.write("b", "other\n").await;
