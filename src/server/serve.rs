@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     engine::{Handle, ServerSettings},
-    http::{Acceptor, Limits, Listener, Service, Settings, Timeouts},
+    http::{Acceptor, Limits, Listener, Service, Settings, Timeouts, within_descriptors},
 };
 
 use super::{
@@ -37,6 +37,10 @@ pub(super) const TIMEOUTS: Timeouts = Timeouts {
 
 /// How much a client may send, in bytes.
 const LIMITS: Limits = Limits { head: 16 << 10, buffer: 64 << 10, body: 64 << 10 };
+
+/// Descriptors that arcanos must have for each connection: what listens elsewhere and the workers
+/// need the rest.
+const DESCRIPTORS_PER_CONNECTION: u64 = 2;
 
 /// How often a wanted address that is busy is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
@@ -93,7 +97,7 @@ fn acceptor(app: &Arc<App>, timeouts: Timeouts) -> Acceptor<impl Service> {
         limits: LIMITS,
         max_connections: {
             let app = Arc::clone(app);
-            Box::new(move || app.max_connections())
+            Box::new(move || within_descriptors(app.max_connections(), DESCRIPTORS_PER_CONNECTION))
         },
         full: || {
             let mut response = ApiError::full().response();

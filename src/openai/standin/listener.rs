@@ -11,11 +11,14 @@ use std::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{refusal::Refusal, routes};
-use crate::http::{Acceptor, Limits, Listener, Settings, Timeouts};
+use crate::http::{Acceptor, Limits, Listener, Settings, Timeouts, within_descriptors};
 
 /// Connections at once: more than the workers of one machine keep open. Then an idle one is closed
 /// for a new one, and if none is idle, the new one gets a 503, which the SDKs retry.
 const MAX_CONNECTIONS: usize = 512;
+
+/// Descriptors that arcanos must have for each: the status server and the workers need the rest.
+const DESCRIPTORS_PER_CONNECTION: u64 = 4;
 
 /// How long a client may take. A prompt may be large, so its body has more time than its head.
 const TIMEOUTS: Timeouts = Timeouts {
@@ -46,7 +49,9 @@ impl StandIn {
         let settings = Settings {
             timeouts: TIMEOUTS,
             limits: LIMITS,
-            max_connections: Box::new(|| MAX_CONNECTIONS),
+            max_connections: Box::new(|| {
+                within_descriptors(MAX_CONNECTIONS, DESCRIPTORS_PER_CONNECTION)
+            }),
             full: || Refusal::Full.response(),
         };
         // A request needs no time to finish: its answer is made from memory.
