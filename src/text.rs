@@ -12,9 +12,11 @@ mod literals;
 mod open_end;
 mod redact;
 mod redact_error;
+mod retired;
 
 pub use encodings::is_worth_hiding;
 pub use escape::{cut, escape, fitted, push_json, push_shown, shown};
 pub use line_finder::LineFinder;
 pub use lines::lines;
 pub use redact::Redactor;
+pub use retired::RetiredSecrets;

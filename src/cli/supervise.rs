@@ -5,7 +5,13 @@
 
 mod shutdown;
 
-use std::{future::Future, io, path::Path, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +33,8 @@ use crate::{
         state::{Instance, Keeper, Lock, StateDir},
     },
     process,
-    text::Redactor,
+    sync::lock,
+    text::{Redactor, RetiredSecrets},
 };
 
 /// Threads of the runtime.
@@ -96,14 +103,7 @@ pub(super) async fn supervise(preflight: Preflight) -> Result<Supervision, Failu
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("Internal error, a bug in arcanos: {panic}")
     }));
-    let level_setter = telemetry.clone();
-    let on_config = Box::new(move |config: &Config, logs: &Logs| {
-        level_setter.set_level(&config.log.level);
-        match redactor_of(config) {
-            Ok(redactor) => logs.configure(&config.log, redactor),
-            Err(error) => tracing::error!("{error}"),
-        }
-    });
+    let on_config = follower(telemetry.clone(), &loaded.config);
     let options = Options {
         source: site.into_source(),
         loaded,
@@ -235,13 +235,36 @@ fn follow_config(telemetry: &Telemetry, logs: &Logs) {
     telemetry.set_redactor(Arc::new(move |line: &str| logs.redact(line)));
 }
 
+/// What follows each new config: the level of arcanos's own messages, and what the logs hide. That is
+/// what is secret now and, while runs that were started with it live, what was.
+fn follower(telemetry: Telemetry, first: &Config) -> Box<dyn Fn(&Config, &Logs) + Send + Sync> {
+    let mut secrets = RetiredSecrets::default();
+    secrets.follow(secrets_of(first), |_| true, Instant::now());
+    let secrets = Mutex::new(secrets);
+    Box::new(move |config: &Config, logs: &Logs| {
+        telemetry.set_level(&config.log.level);
+        let is_held = |value: &str| logs.is_held(value);
+        let hidden = lock(&secrets).follow(secrets_of(config), is_held, Instant::now());
+        match redactor(&hidden, config) {
+            Ok(redactor) => logs.configure(&config.log, redactor),
+            Err(error) => tracing::error!("{error}"),
+        }
+    })
+}
+
 /// The redactor that a config asks for.
 pub(super) fn redactor_of(config: &Config) -> Result<Arc<Redactor>, String> {
-    let secrets: Vec<(String, String)> = config
-        .secrets
-        .iter()
-        .map(|secret| (secret.name.clone(), secret.value.expose().to_owned()))
-        .collect();
-    let redactor = Redactor::new(&secrets, &config.log.redact);
+    redactor(&secrets_of(config), config)
+}
+
+/// The secrets of a config, each with its name.
+fn secrets_of(config: &Config) -> Vec<(String, String)> {
+    let named = config.secrets.iter();
+    named.map(|secret| (secret.name.clone(), secret.value.expose().to_owned())).collect()
+}
+
+/// A redactor of these values and the patterns of the config.
+fn redactor(secrets: &[(String, String)], config: &Config) -> Result<Arc<Redactor>, String> {
+    let redactor = Redactor::new(secrets, &config.log.redact);
     redactor.map(Arc::new).map_err(|error| format!("log.redact: {error}"))
 }

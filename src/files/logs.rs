@@ -17,6 +17,7 @@ mod chunk;
 mod follow;
 mod format;
 mod history;
+mod holders;
 mod hub;
 mod line;
 mod line_watch;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::site::Setup;
+use crate::site::{Setup, Site};
 
 const SECRET: &str = "sk-secret-0123456789abcdefXYZ";
 const STAYS: &str = "exec sleep 86400";
@@ -70,6 +70,31 @@ say(key[9:] + b'\\n')\nsay(b'pattern sk-ABCDEFGHIJKLMNOPQRST\\n')\nsay(b'end ' +
         assert!(!text.contains(SECRET) && !text.contains("ABCDEFGHIJKLMNOPQRST"), "{text}");
     }
     assert_eq!(site.get("/config")["config"]["env"]["set"]["OPENAI_API_KEY"], "[redacted]");
+}
+
+#[test]
+fn a_rotated_secret_stays_secret_while_a_run_has_it() {
+    let old = "old-secret-0123456789";
+    let rule = "[{ name = 'sh', files = ['*.sh'], command = ['sh', '{file}'], ipc = false, mode = 'script' }]";
+    let says = "while :; do echo \"tick $MY_API_KEY\"; sleep 0.05; done";
+    let mut site = Setup::new()
+        .set("discovery.rules", rule)
+        .set("env.set", &format!("{{ MY_API_KEY = '{old}' }}"))
+        .worker("ends.sh", &format!("trap 'echo \"bye $MY_API_KEY\"; exit' TERM\n{says}\n"))
+        .set("workers.stays.reload.on_change", "'manual'")
+        .worker("stays.sh", &format!("{says}\n"))
+        .start();
+    let before = site.wait_running(&["ends", "stays"]).worker("ends");
+    site.set("env.set", "{ MY_API_KEY = 'new-secret-0123456789' }");
+    site.wait_replaced(&before);
+    site.wait_text("memory/logs/ends.log", "bye [redacted MY_API_KEY]");
+    // Until the run that is left alone has said it some more times.
+    let ticks = |site: &Site| site.log("stays").matches("tick [redacted").count();
+    let some = ticks(&site) + 5;
+    site.wait_until("more of the old run", |site| (ticks(site) >= some).then_some(()));
+    for text in [site.log("ends"), site.log("stays"), site.stderr(), site.wait_said("bye")] {
+        assert!(!text.contains(old), "{text}");
+    }
 }
 
 #[test]

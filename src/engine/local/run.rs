@@ -58,6 +58,7 @@ impl RunTask {
     pub(super) async fn drive(self: Box<Self>) {
         let run = self.key;
         let since = Stamp::now();
+        self.context.logs.hold(&self.spec);
         let spawned = Box::pin(launch::launch(&self)).await;
         let Spawned { process, stdin, stdout, stderr, channel, memory, warnings } = match spawned {
             Ok(spawned) => spawned,

@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     config,
-    domain::WorkerId,
+    domain::{WorkerId, WorkerSpec},
     text::{Redactor, fitted},
 };
 
@@ -93,6 +93,17 @@ impl Logs {
         let shared = &self.handle.shared;
         shared.set_view(settings, redactor);
         shared.queue.push(Job::Configure(Box::new(settings.clone())));
+    }
+
+    /// A run was started with this spec: what is secret in it stays so while the run owns it.
+    pub fn hold(&self, spec: &Arc<WorkerSpec>) {
+        self.handle.shared.holders.add(spec);
+    }
+
+    /// Whether a run that lives was started with this value.
+    #[must_use]
+    pub fn is_held(&self, value: &str) -> bool {
+        self.handle.shared.holders.have(value)
     }
 
     /// Opens all files again, after others moved them away.

@@ -19,6 +19,7 @@ use crate::{
 use super::{
     chunk::{Chunk, Pool, Text},
     history::History,
+    holders::Holders,
     line::Stream,
     log_errors::LogErrors,
     queue::Queue,
@@ -43,6 +44,7 @@ pub(super) struct LogsShared {
     pub(super) history: Mutex<History>,
     pub(super) log_errors: LogErrors,
     pub(super) pool: Arc<Pool>,
+    pub(super) holders: Holders,
     view: Mutex<Arc<LogView>>,
     workers: Mutex<HashMap<WorkerId, Arc<Known>>>,
 }
@@ -76,6 +78,7 @@ impl LogsShared {
             history: Mutex::new(History::new()),
             log_errors: LogErrors::none(std::env::current_dir().unwrap_or_default()),
             pool: Arc::default(),
+            holders: Holders::default(),
             view: Mutex::new(Arc::new(LogView::new(settings, redactor))),
             workers: Mutex::default(),
         }
