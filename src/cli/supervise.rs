@@ -103,7 +103,7 @@ pub(super) async fn supervise(preflight: Preflight) -> Result<Supervision, Failu
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("Internal error, a bug in arcanos: {panic}")
     }));
-    let on_config = follower(telemetry.clone(), &loaded.config);
+    let on_config = Box::new(follower(telemetry.clone(), &loaded.config));
     let options = Options {
         source: site.into_source(),
         loaded,
@@ -237,11 +237,11 @@ fn follow_config(telemetry: &Telemetry, logs: &Logs) {
 
 /// What follows each new config: the level of arcanos's own messages, and what the logs hide. That is
 /// what is secret now and, while runs that were started with it live, what was.
-fn follower(telemetry: Telemetry, first: &Config) -> Box<dyn Fn(&Config, &Logs) + Send + Sync> {
+fn follower(telemetry: Telemetry, first: &Config) -> impl Fn(&Config, &Logs) + Send + Sync + use<> {
     let mut secrets = RetiredSecrets::default();
     secrets.follow(secrets_of(first), |_| true, Instant::now());
     let secrets = Mutex::new(secrets);
-    Box::new(move |config: &Config, logs: &Logs| {
+    move |config: &Config, logs: &Logs| {
         telemetry.set_level(&config.log.level);
         let is_held = |value: &str| logs.is_held(value);
         let hidden = lock(&secrets).follow(secrets_of(config), is_held, Instant::now());
@@ -249,7 +249,7 @@ fn follower(telemetry: Telemetry, first: &Config) -> Box<dyn Fn(&Config, &Logs) 
             Ok(redactor) => logs.configure(&config.log, redactor),
             Err(error) => tracing::error!("{error}"),
         }
-    })
+    }
 }
 
 /// The redactor that a config asks for.
