@@ -22,7 +22,6 @@ use super::{
     lookup::Found,
     memory::MemoryWatch,
     reaper::Reaper,
-    spawn_crew::SpawnCrew,
     sys::{self, Ending},
 };
 use crate::domain::{Exit, RunId};
@@ -31,7 +30,6 @@ use crate::domain::{Exit, RunId};
 /// would kill its children.
 pub(super) struct SpawnerInner {
     pub(super) requests: mpsc::Sender<SpawnRequest>,
-    pub(super) crew: Arc<SpawnCrew>,
     pub(super) reaper: Arc<Reaper>,
     /// The task that passes SIGCHLD on to the reaper.
     pub(super) signals: AbortHandle,

@@ -41,6 +41,7 @@ const LEAST_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Spawner {
     inner: Arc<SpawnerInner>,
+    crew: Arc<SpawnCrew>,
 }
 
 /// A new process and our ends of what it was given. The descriptors do not block and are closed
@@ -86,8 +87,8 @@ impl Spawner {
         });
         let (crew, requests) = SpawnCrew::start()?;
         let signals = signals.abort_handle();
-        let inner = SpawnerInner { requests, crew, reaper, signals };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = SpawnerInner { requests, reaper, signals };
+        Ok(Self { inner: Arc::new(inner), crew })
     }
 
     /// Spawns a process and returns once it has executed its program.
@@ -154,7 +155,7 @@ impl Spawner {
             if let Ok(launched) = tokio::time::timeout(HELD_UP, &mut launch).await {
                 return launched;
             }
-            self.inner.crew.relieve();
+            self.crew.relieve();
             watched.0.resume();
         }
     }

@@ -76,12 +76,13 @@ const STILL_IMPURE: [(&str, &str); 1] = [("config/zone.rs", "TimeZone::get")];
 const RUNTIMES: [&str; 2] = ["engine/local", "engine/handover"];
 
 /// Files that may name a pid: that of arcanos itself, and the one that a local run is shown with.
-const SHOW_PIDS: [&str; 10] = [
+const SHOW_PIDS: [&str; 11] = [
     "cli/check.rs",
     "cli/client/find.rs",
     "cli/preflight.rs",
     "cli/status/snapshot.rs",
     "cli/status/table.rs",
+    "cli/supervise/shutdown.rs",
     "cli/systemd.rs",
     "cli/why/lines.rs",
     "cli/wire.rs",

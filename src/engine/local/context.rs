@@ -12,7 +12,6 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 use super::{
-    launch,
     launch_limiter::LaunchLimiter,
     sync::{latest::Latest, mailbox::Mailbox},
 };
@@ -126,6 +125,11 @@ impl Context {
         lock(&self.slots)
     }
 
+    /// Shows among the problems of `/health` what keeps a launch of this worker, or nothing any more.
+    pub(super) fn set_launch_problem(&self, id: &WorkerId, problem: Option<String>) {
+        self.board.set_problem(&format!("launch {id}"), problem);
+    }
+
     /// The turn that the runs of a worker launch in.
     pub(super) fn launch_turn(&self, id: &WorkerId) -> LaunchTurn {
         self.slots().get(id).map(|slot| slot.turn.clone()).unwrap_or_default()
@@ -173,7 +177,7 @@ impl Context {
         }
         slots.remove(id);
         drop(slots);
-        self.board.set_problem(&launch::problem_key(id), None);
+        self.set_launch_problem(id, None);
         true
     }
 }

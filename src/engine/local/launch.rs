@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use super::{context::Context, launch_limiter::HANGING, live_run::RunTask};
 use crate::{
-    domain::{RunId, WorkerId, WorkerSpec, os_text, reachable_address},
+    domain::{RunId, WorkerSpec, os_text, reachable_address},
     files,
     process::{self, Command, SpawnError, Spawned},
 };
@@ -13,11 +13,6 @@ use crate::{
 /// How long the launch of a run may still take that is to end. It is given up after that: no
 /// program of the worker has begun, which would need its time.
 const STOPPED_LAUNCH: Duration = Duration::from_millis(500);
-
-/// Under which name the launch of a worker stands among the problems of `/health`.
-pub(super) fn problem_key(id: &WorkerId) -> String {
-    format!("launch {id}")
-}
 
 /// Launches a run. Its worker is among the problems of `/health` from when this hangs until a
 /// launch does not hang, or nobody wants it.
@@ -47,7 +42,7 @@ pub(super) async fn launch(task: &RunTask) -> Result<Spawned, SpawnError> {
         task.stop_request.change(|_| {});
     }
     let problem = hang.filter(|_| is_wanted).map(|error| format!("Worker {id}: cannot {error}"));
-    context.board.set_problem(&problem_key(id), problem.map(|text| context.logs.redact(&text)));
+    context.set_launch_problem(id, problem.map(|text| context.logs.redact(&text)));
     spawned
 }
 

@@ -11,7 +11,6 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     context::{Context, Phase, RunIds, Slot, StopOrder, WorkerRequest, WorkerTarget},
-    launch::problem_key,
     launch_limiter::LaunchLimiter,
     packages::Preparer,
     sync::{latest::Latest, mailbox::Mailbox},
@@ -90,7 +89,7 @@ impl LocalRuntime {
             return Err(CommandError::Stopping);
         }
         if command == Command::Stop {
-            self.context.board.set_problem(&problem_key(id), None);
+            self.context.set_launch_problem(id, None);
         }
         let unknown = || CommandError::Unknown(id.to_string());
         let requests = self.context.slots().get(id).map(|slot| Arc::clone(&slot.requests));
@@ -121,7 +120,7 @@ impl Runtime for LocalRuntime {
         if self.context.is_ending() {
             return;
         }
-        self.context.board.set_problem(&problem_key(&spec.id), None);
+        self.context.set_launch_problem(&spec.id, None);
         let mut slots = self.context.slots();
         if let Some(slot) = slots.get(&spec.id) {
             slot.target.set(WorkerTarget::Present(spec));
