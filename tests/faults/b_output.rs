@@ -49,7 +49,8 @@ fn b1_a_flood_leaves_memory_flat_and_the_others_alone() {
     assert!(log["bytes"].as_u64().unwrap() > 1 << 20, "{log}");
     // Ten megabytes in each of six files, at most.
     let files = fs::read_dir(site.path("memory/logs")).unwrap();
-    let kept: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    // One may be rotated away between its being listed and its being looked at.
+    let kept: u64 = files.filter_map(|file| file.unwrap().metadata().ok()).map(|m| m.len()).sum();
     assert!(kept < 80_000_000, "{kept}");
     let (status, took) = site.stop();
     assert!(status.success() && took < Duration::from_secs(3) + SLACK, "{took:?}");
