@@ -157,7 +157,8 @@ impl Checker<'_> {
     }
 }
 
-/// The variables whose names match one of these globs.
+/// The variables whose names match one of these globs, but for those that set keys of arcanos: its
+/// token may be among them.
 fn inherited(available: &BTreeMap<String, String>, inherit: &[String]) -> BTreeMap<String, String> {
     let mut names = GlobSetBuilder::new();
     for glob in inherit.iter().filter_map(|glob| Glob::new(glob).ok()) {
@@ -166,7 +167,13 @@ fn inherited(available: &BTreeMap<String, String>, inherit: &[String]) -> BTreeM
     let names = names.build().unwrap_or_default();
     available
         .iter()
-        .filter(|(name, _)| names.is_match(name))
+        .filter(|(name, _)| names.is_match(name) && !is_own_setting(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
+}
+
+/// Whether a variable sets a key of arcanos.
+fn is_own_setting(name: &str) -> bool {
+    let prefix = "ARCANOS__";
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }

@@ -101,6 +101,9 @@ impl Checker<'_> {
             let text = "empty, expected program and arguments, like [\"node\", \"{file}\"]";
             self.error(&key.key("command"), text);
         }
+        if raw.args.iter().flatten().any(|arg| arg.contains('\0')) {
+            self.error(&key.key("args"), "has a NUL character, which no program can be given");
+        }
         if raw.start.as_ref().is_some_and(|start| start.concurrency.is_some()) {
             let text = "counts over all workers, so it can only be set as `start.concurrency`";
             self.error(&key.key("start").key("concurrency"), text);

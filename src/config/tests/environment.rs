@@ -125,3 +125,17 @@ fn what_is_not_utf8_is_passed_on_as_it_is_and_shown_escaped() {
     assert_eq!(os_text::shown_path(&loaded.config.discovery.directory), "/srv/caf\\xe9 caf\\xe9");
     assert_eq!(loaded.effective["env"]["set"]["A"], "x caf\\xe9 caf\\xe9");
 }
+
+#[test]
+fn no_worker_inherits_the_settings_of_arcanos() {
+    let site = Site::new("env.inherit = [\"*\"]\n").env("ARCANOS__LOG__KEEP", "3");
+    let config = site.env("OTHER", "x").good().config;
+    let names: Vec<_> = config.env.inherited.0.keys().map(String::as_str).collect();
+    assert_eq!(names, ["OTHER"]);
+}
+
+#[test]
+fn an_argument_with_a_nul_character_is_refused() {
+    let said = Site::new("[workers.a]\nargs = [\"one\", \"a\\u0000b\"]\n").said();
+    assert!(said.contains("workers.a.args: has a NUL character"), "{said}");
+}
