@@ -18,8 +18,9 @@
 //! worker tasks ─► engine's board { snapshot, events } ─► server, cli, metrics
 //! ```
 //!
-//! A thread of the engine, the observer, reads the disk. At rest it alone wakes, once an interval,
-//! and checks that nothing has changed. `GET /plan` and `arcanos check` do the same pass on a copy
+//! A thread of the engine, the observer, reads the disk. At rest it wakes once an interval and checks
+//! that nothing has changed; beside it only the thread that keeps the state directory in place wakes,
+//! every 30 s. `GET /plan` and `arcanos check` do the same pass on a copy
 //! of what the reconciler knows, and stop before the act.
 //!
 //! # Words

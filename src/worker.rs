@@ -13,5 +13,5 @@ mod schedule;
 
 pub use clock::Now;
 pub use diagnosis::{Facts, Questions, Report, VariableState, most_relevant, uncoloured};
-pub use machine::{Effect, Event, Level, Machine, Refusal, RunKey};
+pub use machine::{Effect, Event, Level, Machine, Refusal, RunKey, SpawnFailure};
 pub use schedule::Schedule;

@@ -189,7 +189,7 @@ table! {
         jitter: Share,
         /// A run that lasted this long clears the count of attempts.
         reset_after: HumanDuration,
-        /// Exit codes that are no failure. A list here replaces the default.
+        /// Exit codes that count as success. A list here replaces the default.
         success_codes: Vec<ExitCode>,
     }
 }

@@ -54,7 +54,7 @@ fn is_header(text: &str) -> bool {
     text.starts_with('[') && name.starts_with(char::is_alphanumeric) && text.chars().all(is_of_name)
 }
 
-/// Whether what stands before a `=` can be a key, and is no part of a text or a list.
+/// Whether what stands before a `=` can be a key, and is not part of a text or a list.
 fn is_key(text: &str) -> bool {
     let is_even = |quote: char| text.matches(quote).count().is_multiple_of(2);
     let is_of_key = |c: char| c.is_alphanumeric() || " \t._-\"'".contains(c);

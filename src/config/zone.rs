@@ -12,7 +12,7 @@ const NO_DATA: &str = "this machine has no time zone data; install the package `
 pub fn zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| match lacks_zones() {
         Some(why) => format!("cannot be looked up: {why}"),
-        None => "is no time zone, expected an IANA name, like \"Europe/Berlin\"".to_owned(),
+        None => "is not a time zone, expected an IANA name, like \"Europe/Berlin\"".to_owned(),
     })
 }
 
@@ -30,6 +30,6 @@ mod tests {
     fn a_name_is_a_zone_or_says_why_not() {
         assert!(zone("Europe/Berlin").is_ok());
         let why = zone("Europe/Berln").expect_err("a typo");
-        assert!(why.starts_with("is no time zone"), "{why}");
+        assert!(why.starts_with("is not a time zone"), "{why}");
     }
 }

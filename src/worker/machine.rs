@@ -37,7 +37,7 @@ use super::{
 use crate::domain::{Command, LastActivity, LogCounters, ScheduleMark, WorkerSpec, WorkerView};
 use state::{Leaving, MachineState};
 
-pub use event::{Effect, Event, Level, RunKey};
+pub use event::{Effect, Event, Level, RunKey, SpawnFailure};
 pub use request::{AcceptedCommand, Refusal};
 
 /// One worker's life.

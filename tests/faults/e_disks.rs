@@ -217,3 +217,34 @@ fn e15_a_full_state_directory_keeps_no_worker_from_running() {
 fn free_port() -> u16 {
     std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
+
+#[test]
+fn e16_a_launch_on_a_disk_that_hangs_holds_nobody_up_and_a_stop_gives_it_up() {
+    if lacks_fuse() {
+        return;
+    }
+    let mut site = Site::new();
+    std::fs::create_dir(site.path("deaf")).unwrap();
+    let hung = Hung::new(&site.path("deaf"));
+    site.table(
+        "[workers.late]\ncwd = 'deaf'\nstart = { timeout = '1s' }\nrestart = { delay = '5s' }",
+    );
+    site.table("[workers.stopped]\ncwd = 'deaf'\nstart = { timeout = '10m' }");
+    for name in ["late", "stopped", "good"] {
+        site.sh(name, "exec sleep 300");
+    }
+    site.start();
+    site.wait("good", "running");
+    let late = site.wait("late", "backoff");
+    assert!(late["lastExit"]["reason"].to_string().contains("does not answer"), "{late}");
+    assert!(site.json("/health")["problems"].to_string().contains("late"), "{late}");
+    assert_eq!(site.worker("stopped")["state"], "starting");
+    site.post("/workers/stop/stopped");
+    site.wait("stopped", "stopped");
+    site.post("/workers/start/stopped");
+    site.wait("stopped", "starting");
+    let (status, took) = site.stop();
+    assert_eq!(status.code(), Some(0), "{}", site.stderr());
+    assert!(took < Duration::from_secs(1) + A_SECOND, "{took:?}");
+    drop(hung);
+}

@@ -27,6 +27,7 @@ mod reload;
 mod routes;
 mod saves;
 mod schedule;
+mod shipped;
 mod site;
 mod six_workers;
 mod streams;

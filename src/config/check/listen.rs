@@ -44,7 +44,7 @@ impl Checker<'_> {
         });
         let address = local.or_else(|| text.parse().ok());
         if address.is_none() {
-            let mut wrong = "is no address, expected HOST:PORT, like \"127.0.0.1:3000\" or \
+            let mut wrong = "is not an address, expected HOST:PORT, like \"127.0.0.1:3000\" or \
                              \"[::1]:3000\""
                 .to_owned();
             let port = self.inputs.environment.get("PORT").filter(|port| !port.is_empty());

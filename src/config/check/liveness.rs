@@ -52,7 +52,7 @@ impl Checker<'_> {
             self.error(key, "both `http` and `command` are set, expected one of them");
         }
         if raw.http.as_ref().is_some_and(|url| !is_web_address(url)) {
-            let text = "is no address, expected an http(s) URL without user name, like \
+            let text = "is not an address, expected an http(s) URL without user name, like \
                         \"http://127.0.0.1:8080/healthz\"";
             self.error_of_value(&key.key("http"), text);
         }

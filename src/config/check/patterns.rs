@@ -14,7 +14,7 @@ impl Checker<'_> {
     pub(super) fn globs(&mut self, list: &[String], key: &KeyPath) {
         for (index, glob) in list.iter().enumerate() {
             if let Err(error) = GlobBuilder::new(glob).build() {
-                self.error_of_value(&key.index(index), &format!("is no glob: {}", error.kind()));
+                self.error_of_value(&key.index(index), &format!("is not a glob: {}", error.kind()));
             }
         }
     }
@@ -46,7 +46,7 @@ impl Checker<'_> {
     /// Reports a regex that does not compile.
     pub(super) fn regex(&mut self, pattern: &str, key: &KeyPath) {
         if let Err(error) = compile(pattern) {
-            self.error_of_value(key, &format!("is no regex: {}", reason(&error)));
+            self.error_of_value(key, &format!("is not a regex: {}", reason(&error)));
         }
     }
 

@@ -40,7 +40,7 @@ impl Checker<'_> {
         };
         if let Err(reason) = parse(expression) {
             let text = format!(
-                "is no schedule ({reason}), expected cron, like \"*/15 * * * *\", or \"every 10m\""
+                "is not a schedule ({reason}), expected cron, like \"*/15 * * * *\", or \"every 10m\""
             );
             self.error_of_value(&key.key("schedule"), &text);
         }

@@ -106,7 +106,7 @@ fn a_port_that_is_none_is_named_by_its_variable() {
 fn an_error_shows_what_is_not_utf8_escaped() {
     let odd = os_text::kept(b"x\xe9");
     let said = Site::new("").env("ARCANOS__SERVER__LISTEN", &odd).said();
-    assert!(said.contains("`x\\xe9` is no address"), "{said}");
+    assert!(said.contains("`x\\xe9` is not an address"), "{said}");
     let name = os_text::kept(b"ARCANOS__SERVER__L\xe9");
     let said = Site::new("").env(&name, "1").said();
     assert!(said.contains("L\\xe9: server.\"l\\xe9\": unknown key"), "{said}");

@@ -120,10 +120,10 @@ fn patterns_must_compile() {
          command = [\"true\"]\nany = [\"fine\", \"(open\"]\nall = ['(a{1000}){1000}']\n\
          [log]\nredact = [\"x*\"]\n",
         &[
-            "arcanos.toml:2:11: discovery.ignore[0]: the value is no glob: unclosed character class; \
+            "arcanos.toml:2:11: discovery.ignore[0]: the value is not a glob: unclosed character class; \
              missing ']'",
-            "arcanos.toml:7:16: discovery.rules[0].any[1]: the value is no regex: unclosed group",
-            "arcanos.toml:8:8: discovery.rules[0].all[0]: the value is no regex: it is too \
+            "arcanos.toml:7:16: discovery.rules[0].any[1]: the value is not a regex: unclosed group",
+            "arcanos.toml:8:8: discovery.rules[0].all[0]: the value is not a regex: it is too \
              big once compiled",
             "arcanos.toml:10:11: log.redact[0]: the value matches empty text, expected a regex that \
              does not",
@@ -172,7 +172,7 @@ fn a_worker_watches_files_below_the_folder_of_the_config() {
             &format!("arcanos.toml:2:33: workers.a.watch[2]: {text}"),
             "arcanos.toml:2:48: workers.a.watch[3]: the value names no file, expected a glob, like \
              \"prompts/**\"",
-            "arcanos.toml:2:54: workers.a.watch[4]: the value is no glob: unclosed character class; \
+            "arcanos.toml:2:54: workers.a.watch[4]: the value is not a glob: unclosed character class; \
              missing ']'",
         ],
     );
@@ -189,19 +189,19 @@ fn workers_have_good_ids_schedules_and_zones() {
              itself; rename the file",
             "arcanos.toml:2:10: workers.\"a b\": the id has the character ' '; allowed are `A-Z \
              a-z 0-9 . _ -`",
-            "arcanos.toml:4:12: workers.a.schedule: `sometimes` is no schedule (invalid pattern: \
+            "arcanos.toml:4:12: workers.a.schedule: `sometimes` is not a schedule (invalid pattern: \
              pattern must have between 5 and 7 fields), expected cron, like \"*/15 * * * *\", or \"every 10m\"",
-            "arcanos.toml:5:12: workers.a.timezone: `Europe/Nowhere` is no time zone, expected an \
+            "arcanos.toml:5:12: workers.a.timezone: `Europe/Nowhere` is not a time zone, expected an \
              IANA name, like \"Europe/Berlin\"",
             "arcanos.toml:6:25: workers.a.start.concurrency: counts over all workers, so it can \
              only be set as `start.concurrency`",
             "arcanos.toml:7:15: workers.a.stop.signal: found `SIGNONSENSE`, expected the name of \
              a signal, like \"SIGTERM\"",
-            "arcanos.toml:9:12: workers.b.schedule: `every 10ms` is no schedule (less than a \
+            "arcanos.toml:9:12: workers.b.schedule: `every 10ms` is not a schedule (less than a \
              second), expected cron, like \"*/15 * * * *\", or \"every 10m\"",
             "arcanos.toml:10:11: workers.b.command: empty, expected program and arguments, like \
              [\"node\", \"{file}\"]",
-            "arcanos.toml:12:12: workers.c.schedule: `0 0 30 2 *` is no schedule (there is no such \
+            "arcanos.toml:12:12: workers.c.schedule: `0 0 30 2 *` is not a schedule (there is no such \
              day, so it would never come), expected cron, like \"*/15 * * * *\", or \"every 10m\"",
         ],
     );
@@ -222,7 +222,7 @@ fn addresses_beyond_loopback_need_a_token() {
     check(
         "[server]\nlisten = \"localhost\"\nallowed_hosts = [\"http://x\"]\n",
         &[
-            "arcanos.toml:2:10: server.listen: `localhost` is no address, expected HOST:PORT, like \
+            "arcanos.toml:2:10: server.listen: `localhost` is not an address, expected HOST:PORT, like \
              \"127.0.0.1:3000\" or \"[::1]:3000\"",
             "arcanos.toml:3:18: server.allowed_hosts[0]: `http://x` is no host name, expected one \
              without scheme and port, like \"box.example\"",

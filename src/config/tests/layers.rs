@@ -149,7 +149,7 @@ fn variables_are_reported_by_their_names() {
         (
             "ARCANOS__SERVER__LISTEN",
             "nowhere",
-            "server.listen: `nowhere` is no address, expected HOST:PORT, like \"127.0.0.1:3000\" \
+            "server.listen: `nowhere` is not an address, expected HOST:PORT, like \"127.0.0.1:3000\" \
              or \"[::1]:3000\"",
         ),
         (
@@ -263,7 +263,7 @@ fn errors_name_the_option_of_the_command_line() {
         (
             "server.listen",
             "nowhere",
-            "server.listen: `nowhere` is no address, expected HOST:PORT, like \"127.0.0.1:3000\" \
+            "server.listen: `nowhere` is not an address, expected HOST:PORT, like \"127.0.0.1:3000\" \
              or \"[::1]:3000\"",
         ),
         ("server.lisen", "x", "server.lisen: unknown key, did you mean `listen`?"),

@@ -96,11 +96,11 @@ fn a_line_that_is_not_a_regex_and_a_probe_that_cannot_be_asked_are_errors() {
     check(
         "[start]\nready_line = \"(\"\n[workers.a.start]\nready_line = \"[\"\n",
         &[
-            "arcanos.toml:2:14: start.ready_line: the value is no regex: unclosed group",
-            "arcanos.toml:4:14: workers.a.start.ready_line: the value is no regex: unclosed character class",
+            "arcanos.toml:2:14: start.ready_line: the value is not a regex: unclosed group",
+            "arcanos.toml:4:14: workers.a.start.ready_line: the value is not a regex: unclosed character class",
         ],
     );
-    let form = "is no address, expected an http(s) URL without user name, like \
+    let form = "is not an address, expected an http(s) URL without user name, like \
                 \"http://127.0.0.1:8080/healthz\"";
     for url in ["healthz", "ftp://a/", "http://", "http://me:x@a/", "127.0.0.1:80"] {
         check(

@@ -102,6 +102,16 @@ pub(super) struct Slot {
     pub(super) turn: LaunchTurn,
 }
 
+impl Slot {
+    /// Whether its worker is launched after this one, and ends before it.
+    fn is_after(&self, id: &WorkerId) -> bool {
+        self.target.with(|target| match target {
+            WorkerTarget::Present(spec) => spec.policy.after.contains(id),
+            WorkerTarget::Absent => false,
+        })
+    }
+}
+
 impl RunIds {
     /// The ids of the runs of a new arcanos.
     pub(super) fn new(instance: String) -> Self {
@@ -142,11 +152,7 @@ impl Context {
 
     /// Whether a worker that was launched after this one is not gone yet.
     pub(super) fn has_dependants(&self, id: &WorkerId) -> bool {
-        let is_after = |target: &WorkerTarget| match target {
-            WorkerTarget::Present(spec) => spec.policy.after.contains(id),
-            WorkerTarget::Absent => false,
-        };
-        self.slots().values().any(|slot| slot.target.with(is_after))
+        self.slots().values().any(|slot| slot.is_after(id))
     }
 
     /// The workers with a run that a stop of all workers has reached.
@@ -159,11 +165,7 @@ impl Context {
     pub(super) fn has_stopping_dependants(&self, id: &WorkerId) -> bool {
         let slots = self.slots();
         let stopping = self.stopping_in_turn();
-        let is_after = |target: &WorkerTarget| match target {
-            WorkerTarget::Present(spec) => spec.policy.after.contains(id),
-            WorkerTarget::Absent => false,
-        };
-        stopping.iter().filter_map(|other| slots.get(other)).any(|slot| slot.target.with(is_after))
+        stopping.iter().filter_map(|other| slots.get(other)).any(|slot| slot.is_after(id))
     }
 
     /// Forgets a worker whose task has nothing left to do. Returns `false` if the worker is wanted

@@ -15,29 +15,30 @@ use crate::{
 /// Folders below the working directory where projects keep their Python modules.
 const SOURCE_FOLDERS: [&str; 4] = ["src", "lib", "python", "app"];
 
-/// Answers the questions about a run with this launch; `address` is that of the status server.
+/// Answers the questions about a run with this launch; `address` is that of the status server, and
+/// `known` are the names of the variables that arcanos has, from its environment and dotenv files.
 ///
 /// It reads folders of the project, and may block.
 pub(super) fn look_up(
     questions: &Questions,
     launch: &domain::Launch,
     address: Option<SocketAddr>,
+    known: &BTreeSet<String>,
 ) -> Facts {
     let module = questions.module.as_deref();
     Facts {
         module_folder: module
             .and_then(|name| module_folder(name, &launch.cwd, &launch.file))
             .map(|folder| os_text::shown_path(&folder)),
-        variable: VariableState::Unset,
+        variable: variable_state(questions, &launch.env, known),
         is_port_ours: questions.port.is_some() && questions.port == address.map(|a| a.port()),
         user: launch.user.clone(),
         is_stdin_empty: launch.stdin == Stdin::Null,
     }
 }
 
-/// How it stands with the variable; `known` are the names that arcanos has, from its environment
-/// and from its dotenv files.
-pub(super) fn variable_state(
+/// How it stands with the variable.
+fn variable_state(
     questions: &Questions,
     passed: &EnvMap,
     known: &BTreeSet<String>,

@@ -9,21 +9,21 @@ use crate::{
     domain::{Evidence, Exit, Stamp},
     files::logs::{LogLine, Stream, TailQuery},
     process::Process,
-    worker::{Facts, Report, most_relevant, uncoloured},
+    worker::{Report, most_relevant, uncoloured},
 };
 
 /// The last lines of stderr that are looked at for the cause of a failure.
 /// An error of the SDK with its causes takes up to forty.
 const LAST_LINES: usize = 80;
 
-/// How long the project's folders may take to be searched for what a failure is about.
-const FACTS_LIMIT: Duration = Duration::from_secs(1);
-
-/// How many of them are kept for people to see.
+/// How many of these lines are kept for people to see.
 const KEPT_LINES: usize = 20;
 
 /// Characters of each that are kept: with the above, what a failed worker costs.
 const KEPT_WIDTH: usize = 200;
+
+/// How long the project's folders may take to be searched for what a failure is about.
+const FACTS_LIMIT: Duration = Duration::from_secs(1);
 
 /// What may explain the end of this run, whose process has exited; no line of it is older than
 /// `since`.
@@ -62,11 +62,8 @@ async fn diagnosis(task: &RunTask, exit: Exit, lines: &[String]) -> Option<Strin
     let address = *task.context.address.borrow();
     let known = task.context.board.known_variables();
     // The folders of the project may lie on a disk that hangs.
-    let asked = spawn_blocking(move || {
-        let facts = end_facts::look_up(&questions, &spec.launch, address);
-        let variable = end_facts::variable_state(&questions, &spec.launch.env, &known);
-        Facts { variable, ..facts }
-    });
+    let asked =
+        spawn_blocking(move || end_facts::look_up(&questions, &spec.launch, address, &known));
     let facts = timeout(FACTS_LIMIT, asked).await;
     report.reason(&facts.ok().and_then(Result::ok).unwrap_or_default())
 }

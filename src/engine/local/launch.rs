@@ -21,13 +21,13 @@ pub(super) async fn launch(task: &RunTask) -> Result<Spawned, SpawnError> {
     let id = &task.spec.id;
     let turn = context.launch_turn(id);
     let limit = task.spec.policy.start.timeout;
-    let order = Order {
+    let inputs = CommandInputs {
         context: Arc::clone(context),
         spec: Arc::clone(&task.spec),
         id: task.id.clone(),
         input: task.input.clone(),
     };
-    let launched = context.spawner.launch(&turn, limit, move || order.command());
+    let launched = context.spawner.launch(&turn, limit, move || inputs.command());
     let spawned = tokio::select! {
         spawned = lending(task, launched) => spawned,
         limit = unwanted(task) => {
@@ -58,7 +58,8 @@ async fn lending<T>(task: &RunTask, launch: impl Future<Output = T>) -> T {
     }
 }
 
-/// Waits until the run is to end and its launch has had its time for that.
+/// Waits until the run is to end and its launch has had [`STOPPED_LAUNCH`] for that, or is to be
+/// killed.
 async fn unwanted(task: &RunTask) -> Duration {
     let request = &task.stop_request;
     while request.with(|request| request.stop.is_none() && !request.is_kill) {
@@ -74,14 +75,14 @@ async fn unwanted(task: &RunTask) -> Duration {
 }
 
 /// What the command of a run is made of.
-struct Order {
+struct CommandInputs {
     context: Arc<Context>,
     spec: Arc<WorkerSpec>,
     id: RunId,
     input: Option<String>,
 }
 
-impl Order {
+impl CommandInputs {
     /// The command of this run: that of the spec, with what differs from run to run.
     /// Blocks, as long as the disk of the file does.
     fn command(&self) -> Result<Command, SpawnError> {

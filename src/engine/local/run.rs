@@ -19,10 +19,10 @@ use crate::{
     domain::{ActivityKind, Exit, InstanceName, LastActivity, Stamp, StopMessage, StopPolicy},
     failpoint::failpoint,
     files::logs::{Source, Stream},
-    process::{Channel, Incoming, MemoryWatch, Process, Spawned},
+    process::{Channel, Incoming, MemoryWatch, Process, SpawnError, Spawned},
     text,
     timer::until,
-    worker::Event,
+    worker::{Event, SpawnFailure},
 };
 
 /// How long a run's channel is read after the run has ended. The figure is the contract's.
@@ -63,10 +63,14 @@ impl RunTask {
         let Spawned { process, stdin, stdout, stderr, channel, memory, warnings } = match spawned {
             Ok(spawned) => spawned,
             Err(error) => {
-                let is_transient = error.is_transient();
+                let failure = match &error {
+                    SpawnError::Hangs { .. } => SpawnFailure::Hang,
+                    error if error.is_transient() => SpawnFailure::Shortage,
+                    _ => SpawnFailure::Lasting,
+                };
                 // The error names a program, folder or user, and any of them may contain a secret.
                 let reason = self.context.logs.shown(&format!("cannot {error}"));
-                self.send(Event::SpawnFailed { run, reason, is_transient }).await;
+                self.send(Event::SpawnFailed { run, reason, failure }).await;
                 return;
             }
         };

@@ -70,7 +70,7 @@ impl DiskTimer {
         done
     }
 
-    /// Sets when the timer expires next. Without one a look that hangs is not shown, no more.
+    /// Sets when the timer expires next. If that fails, a look that hangs is not shown; nothing else depends on it.
     fn arm(&self, it_value: Timespec) {
         let at = Itimerspec { it_interval: DISARMED, it_value };
         let _ = timerfd_settime(self.timer.as_fd(), TimerfdTimerFlags::empty(), &at);

@@ -210,7 +210,7 @@ fn watch(
             Ok(ObserverRequest::Watch { watcher, list, done }) => {
                 disk_timer.time(observer.place(), || lock(&watcher).set(&list));
                 let _ = done.send(());
-                // As a copy, this reads nothing that counts.
+                // Nothing was looked at, so what follows a look is not due.
                 continue;
             }
             Ok(ObserverRequest::Schedule(new)) => {

@@ -9,7 +9,10 @@ use super::{
     state::{Idle, MachineState, PendingStart},
 };
 use crate::{
-    domain::{Attempts, Evidence, Exit, ExitCause, ExitReason, LastExit, RestartWhen, human_delay},
+    domain::{
+        Attempts, Evidence, Exit, ExitCause, ExitReason, LastExit, RestartWhen, WorkerSpec,
+        human_delay,
+    },
     worker::clock::Present,
 };
 
@@ -64,7 +67,7 @@ impl MachineState {
                 Role::Candidate,
                 Stage::Stopping { then: AfterStop::Idle | AfterStop::Retire, .. },
             ) => {}
-            (Role::Candidate, _) => self.candidate_failed(&run, &failure, out),
+            (Role::Candidate, _) => self.candidate_failed(&run.spec, &failure, out),
             (Role::Main, Stage::Stopping { then: AfterStop::Fail(_), .. }) => {
                 self.failed(&run, failure, now, out);
             }
@@ -88,7 +91,7 @@ impl MachineState {
 
     pub(super) fn candidate_failed(
         &mut self,
-        run: &Run,
+        spec: &WorkerSpec,
         reason: &ExitReason,
         out: &mut Vec<Effect>,
     ) {
@@ -96,7 +99,7 @@ impl MachineState {
         let note = format!("the changed version was not ready ({reason}); the old run is kept");
         out.push(Effect::Log(Level::Warn, format!("Worker {id}: {note}")));
         // An edit that came meanwhile has its own try ahead.
-        if run.spec.launch == self.spec.launch {
+        if spec.launch == self.spec.launch {
             self.wants_candidate = false;
         }
         self.facts.note = Some(note);

@@ -39,8 +39,8 @@ pub enum Event {
         run: RunKey,
         /// Why, in words.
         reason: String,
-        /// Whether the next try may well succeed, as after a shortage of processes.
-        is_transient: bool,
+        /// What that means for the next try.
+        failure: SpawnFailure,
     },
     /// A run says that it is ready.
     SaidReady(RunKey),
@@ -90,6 +90,17 @@ pub enum Event {
     ClockMoved,
 }
 
+/// What it means for the next try that a run could not be spawned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpawnFailure {
+    /// It fails again until somebody mends the cause.
+    Lasting,
+    /// The operating system has no process to spare; it may have one in a moment.
+    Shortage,
+    /// It did not come to an end in time, as on a disk that does not answer.
+    Hang,
+}
+
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -118,7 +129,7 @@ pub enum Effect {
         /// What to ask.
         probe: Arc<Probe>,
     },
-    /// Ask a run to end.
+    /// Ask a run to end, also one that has no process yet: its launch may hang.
     Stop {
         /// Which.
         run: RunKey,

@@ -3,12 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    event::{Effect, Level, RunKey},
+    event::{Effect, Level, RunKey, SpawnFailure},
     run::{AfterStop, Role, Run, Stage},
     state::{Idle, MachineState, PendingStart},
 };
 use crate::{
-    domain::{Evidence, ExitCause, ExitReason, InstanceName, LastExit, ReadyRule, RunId},
+    domain::{
+        Evidence, ExitCause, ExitReason, InstanceName, LastExit, ReadyRule, RunId, human_delay,
+    },
     worker::{clock::Present, schedule::Schedule},
 };
 
@@ -52,9 +54,7 @@ impl MachineState {
         id: RunId,
         instance: InstanceName,
         now: Present,
-        out: &mut Vec<Effect>,
     ) {
-        let stop = self.spec.policy.stop;
         self.facts.starts += 1;
         self.facts.reported_shortage = false;
         self.facts.last_run_at = Some(now.wall);
@@ -63,46 +63,74 @@ impl MachineState {
             mark.counted_from = now.wall;
         }
         self.facts.last_run = Some(id.clone());
-        self.with_run(key, |run| run.spawned(id, instance, stop, now, out));
+        self.with_run(key, |run| run.spawned(id, instance, now));
     }
 
     pub(super) fn on_spawn_failed(
         &mut self,
         key: RunKey,
-        reason: String,
-        is_transient: bool,
+        (failure, reason): (SpawnFailure, String),
         now: Present,
         out: &mut Vec<Effect>,
     ) {
         let Some(run) = self.take(key) else { return };
-        if run.role == Role::Candidate {
-            let reason = ExitReason::Cause(ExitCause::NotLaunched(reason));
-            self.candidate_failed(&run, &reason, out);
-            return;
-        }
-        if let Stage::Stopping { then, .. } = run.stage {
-            self.after_stop(then, now);
-        } else if is_transient {
-            if !std::mem::replace(&mut self.facts.reported_shortage, true) {
-                let id = &self.id;
-                let text = format!("Worker {id} cannot be launched for the moment: {reason}");
-                out.push(Effect::Log(Level::Warn, text));
+        match (run.role, run.stage) {
+            (Role::Candidate, Stage::Stopping { then, .. }) => {
+                self.wants_candidate = matches!(then, AfterStop::Again { .. });
             }
-            self.idle = Idle::ResourceShortage(now.moment.after(SHORTAGE_PAUSE));
-        } else {
-            let text = format!("Worker {} cannot be launched: {reason}", self.id);
-            out.push(Effect::Log(Level::Warn, text));
-            let reason = ExitReason::Cause(ExitCause::NotLaunched(reason));
-            self.facts.last_exit = Some(LastExit {
-                exit: None,
-                reason: Some(reason.clone()),
-                at: now.wall,
-                uptime: Duration::ZERO,
-                evidence: Evidence::default(),
-            });
-            self.facts.reason = Some(reason);
-            self.idle = Idle::Failed;
+            (Role::Candidate, _) => {
+                let reason = ExitReason::Cause(ExitCause::NotLaunched(reason));
+                self.candidate_failed(&run.spec, &reason, out);
+            }
+            (Role::Main | Role::Retiring, Stage::Stopping { then, .. }) => {
+                self.after_stop(then, now);
+            }
+            (Role::Main | Role::Retiring, _) => self.not_launched(failure, reason, now, out),
         }
+    }
+
+    /// The worker has no run, because this failed.
+    fn not_launched(
+        &mut self,
+        failure: SpawnFailure,
+        reason: String,
+        now: Present,
+        out: &mut Vec<Effect>,
+    ) {
+        let id = &self.id;
+        match failure {
+            SpawnFailure::Shortage => {
+                if !std::mem::replace(&mut self.facts.reported_shortage, true) {
+                    let text = format!("Worker {id} cannot be launched for the moment: {reason}");
+                    out.push(Effect::Log(Level::Warn, text));
+                }
+                self.idle = Idle::ResourceShortage(now.moment.after(SHORTAGE_PAUSE));
+                return;
+            }
+            SpawnFailure::Hang => {
+                // A disk that hangs says nothing against the worker, which has not begun, so it
+                // spends no attempt: the worker runs once the disk answers.
+                let delay = self.spec.policy.restart.delay.max(SHORTAGE_PAUSE);
+                let again = human_delay(delay);
+                let text = format!("Worker {id}: {reason}; tried again in {again}");
+                out.push(Effect::Log(Level::Warn, text));
+                self.idle = Idle::Backoff(now.moment.after(delay), now.wall.after(delay));
+            }
+            SpawnFailure::Lasting => {
+                let text = format!("Worker {id} cannot be launched: {reason}");
+                out.push(Effect::Log(Level::Warn, text));
+                self.idle = Idle::Failed;
+            }
+        }
+        let reason = ExitReason::Cause(ExitCause::NotLaunched(reason));
+        self.facts.last_exit = Some(LastExit {
+            exit: None,
+            reason: Some(reason.clone()),
+            at: now.wall,
+            uptime: Duration::ZERO,
+            evidence: Evidence::default(),
+        });
+        self.facts.reason = Some(reason);
     }
 
     /// A run gave the sign that this rule waits for.

@@ -36,7 +36,7 @@ pub(super) enum Stage {
     Running,
     /// It was asked to end.
     Stopping {
-        /// When; `None` while there is no process to ask.
+        /// When its time for that began; `None` while it has no process.
         asked: Option<Moment>,
         /// Whether it was killed since.
         is_killed: bool,
@@ -155,7 +155,7 @@ impl Run {
         }
     }
 
-    /// Asks it to end; the last word on what follows counts.
+    /// Asks it to end, its launch too, which may hang; the last word on what follows counts.
     pub(super) fn stop(
         &mut self,
         next: AfterStop,
@@ -169,29 +169,18 @@ impl Run {
         }
         let asked = self.is_spawned().then_some(now.moment);
         self.stage = Stage::Stopping { asked, is_killed: false, then: next };
-        if asked.is_some() {
-            out.push(Effect::Stop { run: self.key, policy });
-        }
+        out.push(Effect::Stop { run: self.key, policy });
     }
 
     /// It has a process now.
-    pub(super) fn spawned(
-        &mut self,
-        id: RunId,
-        instance: InstanceName,
-        policy: StopPolicy,
-        now: Present,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(super) fn spawned(&mut self, id: RunId, instance: InstanceName, now: Present) {
         self.id = Some(id);
         self.instance = Some(instance);
         self.started = now;
         self.probing.restart(now.moment);
         match &mut self.stage {
-            Stage::Stopping { asked, .. } => {
-                *asked = Some(now.moment);
-                out.push(Effect::Stop { run: self.key, policy });
-            }
+            // It has been asked already, as soon as that was wanted; its time begins now.
+            Stage::Stopping { asked, .. } => *asked = Some(now.moment),
             stage => *stage = Stage::Starting,
         }
     }

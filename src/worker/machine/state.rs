@@ -201,16 +201,14 @@ impl MachineState {
         let mut out = Vec::new();
         match event {
             Event::Admitted => self.on_admitted(now, &mut out),
-            Event::Spawned { run, id, instance } => {
-                self.on_spawned(run, id, instance, now, &mut out)
-            }
+            Event::Spawned { run, id, instance } => self.on_spawned(run, id, instance, now),
             Event::LimitsNotApplied { run, warnings } => {
                 if self.runs.iter().any(|known| known.key == run) {
                     self.facts.launch_warnings = warnings;
                 }
             }
-            Event::SpawnFailed { run, reason, is_transient } => {
-                self.on_spawn_failed(run, reason, is_transient, now, &mut out);
+            Event::SpawnFailed { run, reason, failure } => {
+                self.on_spawn_failed(run, (failure, reason), now, &mut out);
             }
             Event::SaidReady(run) => {
                 self.on_ready_sign(run, ReadyRule::Message, now, &mut out);

@@ -2,6 +2,7 @@
 
 mod clock;
 mod endings;
+mod launches;
 mod probing;
 mod requests;
 mod specs;

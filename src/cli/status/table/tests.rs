@@ -34,7 +34,7 @@ fn snapshot() -> StatusSnapshot {
 }
 
 fn wire_health(problems: &[&str]) -> crate::cli::wire::Health {
-    let error = "arcanos.toml:38:12: workers.hello.schedule: `every ten seconds` is no schedule, \
+    let error = "arcanos.toml:38:12: workers.hello.schedule: `every ten seconds` is not a schedule, \
                  expected cron, like \"*/15 * * * *\", or \"every 10m\"";
     let value = json!({
         "status": "degraded",

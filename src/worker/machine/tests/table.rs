@@ -237,24 +237,6 @@ fn a_changed_policy_leaves_the_run_alone() {
 }
 
 #[test]
-fn a_missing_program_fails_at_once_and_spends_nothing() {
-    let mut world = World::new(spec(5, |_| ()), &[(5, Behaviour::Unspawnable(false))]);
-    world.pass(60_000);
-    assert_eq!((world.state(), world.view().attempts), (State::Failed, 0));
-}
-
-#[test]
-fn a_starved_machine_spends_nothing_and_is_reported_once() {
-    let mut world = World::new(spec(4, |_| ()), &[(4, Behaviour::Unspawnable(true))]);
-    world.pass(10_000);
-    assert_eq!((world.state(), world.view().attempts), (State::Starting, 0));
-    assert_eq!(world.said("cannot be launched for the moment"), 1);
-    world.apply(spec(0, |_| ()));
-    world.pass(2000);
-    assert_eq!(world.state(), State::Running);
-}
-
-#[test]
 fn an_overlap_keeps_the_old_run_until_the_new_one_is_ready() {
     let make = |version| spec(version, |s| s.policy.reload = OnChange::Overlap);
     let mut world = World::new(make(0), &[]);

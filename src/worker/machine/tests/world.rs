@@ -17,7 +17,7 @@ use crate::{
         Command, Evidence, Exit, InstanceName, LogCounters, OnChange, RunId, Stamp, State,
         WorkerSpec, WorkerView,
     },
-    worker::{Effect, Event, Machine, Now, RunKey},
+    worker::{Effect, Event, Machine, Now, RunKey, SpawnFailure},
 };
 
 /// How the processes of this world behave, by the version of the worker's file.
@@ -30,7 +30,7 @@ pub(super) enum Behaviour {
     /// Does not end when asked.
     Stubborn,
     /// Cannot be spawned: `true` for the moment, `false` for good.
-    Unspawnable(bool),
+    Unspawnable(SpawnFailure),
 }
 
 struct Process {
@@ -182,9 +182,9 @@ impl World {
     fn spawn(&mut self, run: RunKey, spec: &WorkerSpec) {
         let version = spec.launch.fingerprint.0 as u64;
         let behaviour = self.behaviours.get(&version).copied().unwrap_or(Behaviour::Lives);
-        if let Behaviour::Unspawnable(is_transient) = behaviour {
+        if let Behaviour::Unspawnable(failure) = behaviour {
             let reason = "no such program".to_owned();
-            return self.handle(Event::SpawnFailed { run, reason, is_transient });
+            return self.handle(Event::SpawnFailed { run, reason, failure });
         }
         assert!(!self.gone, "a run is spawned after the worker is gone");
         self.spawns.push(self.now.instant);
@@ -253,7 +253,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => (1_u64..20_000).prop_map(Step::Pass),
-        3 => (0_u64..6).prop_map(Step::Edit),
+        3 => (0_u64..7).prop_map(Step::Edit),
         1 => Just(Step::Touch),
         1 => Just(Step::Disable),
         1 => Just(Step::Enable),
@@ -266,12 +266,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..40)
 }
 
-const BEHAVIOURS: [(u64, Behaviour); 5] = [
+const BEHAVIOURS: [(u64, Behaviour); 6] = [
     (1, Behaviour::Ends(Exit::Code(1), 20)),
     (2, Behaviour::Stubborn),
     (3, Behaviour::Ends(Exit::Code(0), 3000)),
-    (4, Behaviour::Unspawnable(true)),
-    (5, Behaviour::Unspawnable(false)),
+    (4, Behaviour::Unspawnable(SpawnFailure::Shortage)),
+    (5, Behaviour::Unspawnable(SpawnFailure::Lasting)),
+    (6, Behaviour::Unspawnable(SpawnFailure::Hang)),
 ];
 
 /// What can be seen of a history: the lines, and when each run was spawned.
